@@ -1,0 +1,53 @@
+"""Air-Executor: short, dependent tasks, each in a fresh container, with a durable record of each.
+
+This package is the library that users import. It knows the job format and the jobs folder, and nothing
+of Docker: a job is created by writing a folder, and followed by reading it.
+"""
+
+from air_executor.client import Client
+from air_executor.errors import (
+    AirExecutorError,
+    BadInput,
+    JobEnded,
+    JobExists,
+    JobNotFound,
+    RequestConflict,
+    WaitTimeout,
+)
+from air_executor.models import (
+    Attempt,
+    Cause,
+    Failure,
+    Job,
+    JobState,
+    JobView,
+    Request,
+    Resources,
+    Task,
+    TaskSpec,
+    TaskStatus,
+    Timings,
+)
+
+__all__ = [
+    "AirExecutorError",
+    "Attempt",
+    "BadInput",
+    "Cause",
+    "Client",
+    "Failure",
+    "Job",
+    "JobEnded",
+    "JobExists",
+    "JobNotFound",
+    "JobState",
+    "JobView",
+    "Request",
+    "RequestConflict",
+    "Resources",
+    "Task",
+    "TaskSpec",
+    "TaskStatus",
+    "Timings",
+    "WaitTimeout",
+]

@@ -1,0 +1,144 @@
+"""Wait for a job: report as it comes on, and end when it does."""
+
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Literal
+
+from airflow.sdk import BaseSensorOperator, Context, PokeReturnValue
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSensorTimeout
+
+from air_executor import AirExecutorError, BadInput, Client, JobEnded, JobNotFound, JobView, WaitTimeout
+
+PATIENCE = 10.0
+"""Seconds for which a job's files may be unreadable: time for whoever writes them to put that right."""
+
+Ending = Literal["cancel", "leave"]
+
+
+class JobSensor(BaseSensorOperator):
+    """Wait until a job has ended; *succeeds* whether it completed or failed.
+
+    The results task after it (JobResultsOperator) shows the failure and fails. Returns the job's name.
+
+    - `job`: the job's name (templated), such as the output of a CreateJobOperator.
+    - `timeout`: seconds, or a timedelta; 300 by default. When it is over the task fails, without a
+      retry, and says what to check.
+    - `poke_interval`: seconds between two lines of progress when nothing changes. The end of the job is
+      noticed within 0.1 s, whatever this is.
+    - `on_kill`: what becomes of the job when this task is killed: `cancel` (default) or `leave`. Airflow
+      kills a running task that is marked failed or succeeded, cleared, that runs longer than its
+      `execution_timeout`, or whose worker is stopped: choose `leave` when jobs shall outlive those.
+    - `on_timeout`: likewise for `timeout`, for which Airflow calls no `on_kill`. `leave` (default): the
+      job goes on, and clearing this task goes on waiting for it. `cancel` stops the job.
+    - `home`: the folder that the manager watches; by default AIR_EXECUTOR_HOME, else `./.air-executor`.
+
+    Fails at once when there is no such job, when its folder vanishes, or when its files stay unreadable.
+    It holds a worker slot while it waits (`mode="poke"`), so that nothing is lost to polling.
+    """
+
+    template_fields: Sequence[str] = ("job", "home")
+    ui_color = "#e6f1f2"
+
+    def __init__(
+        self,
+        *,
+        job: str,
+        timeout: float | timedelta = 300.0,
+        poke_interval: float | timedelta = 2.0,
+        on_kill: Ending = "cancel",
+        on_timeout: Ending = "leave",
+        home: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        for option, value in (("on_kill", on_kill), ("on_timeout", on_timeout)):
+            if value not in ("cancel", "leave"):
+                raise ValueError(f'{option} must be "cancel" or "leave", not {value!r}')
+        super().__init__(timeout=timeout, poke_interval=poke_interval, **kwargs)
+        if self.mode != "poke":
+            raise ValueError(f'JobSensor knows only mode="poke", not {self.mode!r}')
+        self.job = job
+        self.when_killed = on_kill
+        self.when_timed_out = on_timeout
+        self.home = home
+        self._killed = False
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """Wait to the end in one go. Airflow's base class adds `soft_fail` and the like."""
+        client = Client(self.home)
+        reporter = _Reporter(self, client)
+        try:
+            reporter.check_readable()
+            view = client.wait(self.job, self.timeout, on_change=reporter, every=self.poke_interval)
+        except WaitTimeout as error:
+            raise AirflowSensorTimeout(f"{error}\n{self._end_after_timeout(client)}") from error
+        except JobNotFound as error:
+            raise AirflowFailException(f"{error}; it was removed, or never created in this folder") from error
+        except BadInput as error:
+            raise AirflowFailException(
+                f"job {self.job!r} can't be followed, its files stay unreadable: {error}"
+            ) from error
+        return PokeReturnValue(is_done=True, xcom_value=view.name)
+
+    def on_kill(self) -> None:
+        """Ask for the job's end, and no more: Airflow sends SIGKILL 5 s after SIGTERM.
+
+        Airflow's signal handler returns to what was going on, so the wait ends itself at its next look.
+        Source: `_on_term` in `airflow/sdk/execution_time/task_runner.py`, 3.3.2.
+        """
+        self._killed = True
+        if self.when_killed == "leave":
+            self.log.info("This task was killed; job %s goes on (on_kill='leave')", self.job)
+            return
+        self.log.info("This task was killed: cancelling job %s", self.job)
+        try:
+            Client(self.home).cancel(self.job)
+        except (AirExecutorError, OSError) as error:
+            self.log.warning("Job %s could not be cancelled: %s", self.job, error)
+
+    def report(self, view: JobView) -> None:
+        """Two lines of progress. Raises AirflowException once this task has been killed."""
+        if self._killed:
+            raise AirflowException(f"the task that waited for job {self.job!r} was killed")
+        self.log.info("📊 Job %s state: %s", view.name, view.state.value)
+        self.log.info("   Tasks: %s", view.progress)
+
+    def _end_after_timeout(self, client: Client) -> str:
+        if self.when_timed_out == "leave":
+            return "The job goes on (on_timeout='leave'): clear this task to wait for it again."
+        try:
+            client.cancel(self.job)
+        except JobEnded as error:
+            return str(error)
+        return "The job was asked to stop (on_timeout='cancel')."
+
+
+class _Reporter:
+    """Called by Client.wait: at once, at every change, and every `poke_interval` seconds."""
+
+    def __init__(self, sensor: JobSensor, client: Client) -> None:
+        self._sensor, self._client = sensor, client
+        self._latest: JobView | None = None
+        self._checked = time.monotonic()
+
+    def __call__(self, view: JobView) -> None:
+        self._sensor.report(view)
+        now = time.monotonic()
+        if view is not self._latest:  # just read, so its files are fine
+            self._latest, self._checked = view, now
+        elif now >= self._checked + PATIENCE:
+            # Client.wait keeps the last good view while files can't be read: is this job quiet or broken?
+            self.check_readable()
+            self._checked = time.monotonic()
+
+    def check_readable(self) -> None:
+        """Raises JobNotFound; BadInput when the job's files stay unreadable for PATIENCE seconds."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self._client.status(self._sensor.job)
+                return
+            except BadInput:
+                if time.monotonic() >= deadline:
+                    raise
+            time.sleep(0.5)

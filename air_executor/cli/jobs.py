@@ -1,0 +1,83 @@
+"""Create, wait for, cancel and extend jobs."""
+
+import secrets
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from air_executor import daemon
+from air_executor.cli.problems import FAILED, complain
+from air_executor.client import Client, read_document
+from air_executor.documents import MAX_BYTES, parse_json
+from air_executor.errors import BadInput
+from air_executor.models import JobState, JobView
+from air_executor.report import failure_summary
+
+COMPLETED = 0
+
+
+def create(client: Client, file: str) -> None:
+    """Create the job that `file` describes ("-": standard input) and print its name."""
+    where = "standard input" if file == "-" else file
+    try:
+        name, tasks, max_parallel = read_document(_read(file))
+        client.create_job(name, tasks, max_parallel=max_parallel)
+    except BadInput as error:
+        raise error.at(where) from None
+    typer.echo(name)
+    if not daemon.running(client.store.home):
+        complain(f"{name} waits: no manager is running for {client.store.home}; start one with `make up`")
+
+
+def _read(file: str) -> Any:
+    # One byte more than allowed is enough to be refused; an endless input must not fill the memory.
+    if file == "-":
+        return parse_json(sys.stdin.buffer.read(MAX_BYTES + 1))
+    with Path(file).open("rb") as source:
+        return parse_json(source.read(MAX_BYTES + 1))
+
+
+def wait(client: Client, job: str, timeout: float | None) -> int:
+    """Print each change until the job has ended; the exit code says how. Raises WaitTimeout."""
+    view = client.wait(job, timeout, on_change=_reporter())
+    if view.state is JobState.COMPLETED:
+        return COMPLETED
+    task = view.failed_task
+    complain(failure_summary(view, client.log_tail(job, task.id) if task else ""))
+    return FAILED
+
+
+def _reporter() -> Callable[[JobView], None]:
+    """Prints state and progress, each line once."""
+    last = ""
+
+    def report(view: JobView) -> None:
+        nonlocal last
+        line = f"{view.name}: {view.state.value}, {view.progress}"
+        if line != last:
+            typer.echo(line)
+            last = line
+
+    return report
+
+
+def cancel(client: Client, job: str) -> None:
+    """Ask for the job to be stopped."""
+    client.cancel(job)
+    typer.echo(f"asked for {job} to be cancelled; `air-executor wait {job}` tells when it is over")
+
+
+def queue(
+    client: Client, job: str, task_id: str | None, after: Sequence[str], command: Sequence[str]
+) -> None:
+    """Ask for one more task and print its id."""
+    task = {
+        "id": task_id or f"queued-{secrets.token_hex(4)}",
+        "command": command[0],
+        "args": list(command[1:]),
+        "dependencies": list(after),
+    }
+    typer.echo(client.queue(job, task))

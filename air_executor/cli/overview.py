@@ -1,0 +1,123 @@
+"""What both systems are doing: gathered for `air-executor status`, quickly and whatever is down."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from air_executor import daemon
+from air_executor.cli.airflow_status import AirflowStatus, look_at_airflow
+from air_executor.client import Client
+from air_executor.errors import BadInput
+from air_executor.models import JobState, JobView
+from air_executor.store import JobFolder, Store
+
+_ORDER = {JobState.WORKING: 0, JobState.WAITING: 1, JobState.COMPLETED: 2, JobState.FAILED: 2}
+"""What is going on is shown before what is over."""
+
+
+@dataclass(frozen=True)
+class ManagerInfo:
+    """The manager of one home folder; `status` is what it said last, and may be old when it is not running."""
+
+    home: Path
+    running: bool
+    status: daemon.ManagerStatus | None
+
+
+@dataclass(frozen=True)
+class LiveContainer:
+    """A container that serves an attempt right now."""
+
+    name: str
+    job: str
+    task: str
+    since: datetime | None
+
+
+@dataclass(frozen=True)
+class JobsInfo:
+    """Jobs by state, and the most interesting of them in full."""
+
+    counts: Counter[JobState]
+    shown: list[JobView]
+    hidden: int
+    """How many jobs are not in `shown`."""
+    complaints: list[BadInput]
+    containers: list[LiveContainer]
+
+
+@dataclass(frozen=True)
+class Overview:
+    """One look at everything."""
+
+    manager: ManagerInfo
+    jobs: JobsInfo
+    airflow: AirflowStatus
+
+
+def gather(client: Client, most_jobs: int) -> Overview:
+    """One look at everything; at most `most_jobs` jobs are read in full, and those that are working."""
+    with ThreadPoolExecutor(1) as pool:
+        airflow = pool.submit(look_at_airflow)
+        manager = look_at_manager(client.store.home)
+        jobs = look_at_jobs(client.store, most_jobs)
+        return Overview(manager, jobs, airflow.result())
+
+
+def look_at_manager(home: Path) -> ManagerInfo:
+    """Whether a manager runs, and its latest words."""
+    return ManagerInfo(home, daemon.running(home), daemon.read_status(home))
+
+
+def look_at_jobs(store: Store, most: int) -> JobsInfo:
+    """All jobs by state; those at work and up to `most` of the others in full.
+
+    Reading 10,000 ended jobs in full would take many seconds, so the state decides first which are read.
+    """
+    peeks, unclear = _peek_all(store.folders())
+    peeks.sort(key=lambda peek: (_ORDER[peek.state], -peek.changed))
+    working = sum(peek.state is JobState.WORKING for peek in peeks)
+    found = [peek.folder.look() for peek in peeks[: max(most, working)]]
+    views = [view for view in found if isinstance(view, JobView)]
+    found += [folder.look() for folder in unclear]
+    return JobsInfo(
+        counts=Counter(peek.state for peek in peeks),
+        shown=views[:most],
+        hidden=max(0, len(peeks) - most),
+        complaints=[complaint for complaint in found if isinstance(complaint, BadInput)],
+        containers=sorted(_containers(views), key=lambda container: str(container.since)),
+    )
+
+
+@dataclass(frozen=True)
+class _Peek:
+    folder: JobFolder
+    state: JobState
+    changed: float
+
+
+def _peek_all(folders: Iterable[JobFolder]) -> tuple[list[_Peek], list[JobFolder]]:
+    """The state of each job, and the folders where it is not clear."""
+    peeks, unclear = [], []
+    for folder in folders:
+        try:
+            changed = folder.state_file.stat().st_mtime
+            peeks.append(
+                _Peek(folder, JobState(json.loads(folder.state_file.read_bytes())["state"]), changed)
+            )
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            unclear.append(folder)
+    return peeks, unclear
+
+
+def _containers(views: Iterable[JobView]) -> Iterator[LiveContainer]:
+    for view in views:
+        for task in view.tasks:
+            for attempt in task.attempts:
+                if attempt.undecided:
+                    since = attempt.timings.started_at or attempt.timings.created_at
+                    yield LiveContainer(attempt.container.name, view.name, task.id, since)

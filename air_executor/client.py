@@ -1,0 +1,257 @@
+"""Create jobs, follow them, stop them: what the DAG, the command line and users' programs call."""
+
+import hashlib
+import json
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from air_executor import daemon, names
+from air_executor.documents import validate
+from air_executor.errors import BadInput, JobEnded, JobExists, JobNotFound, RequestConflict, WaitTimeout
+from air_executor.graph import check_graph
+from air_executor.logs import tail
+from air_executor.models import Job, JobView, Request, Task, TaskSpec, utc_now
+from air_executor.store import JobFolder, Store
+
+LOOK_INTERVAL = 0.05
+"""Seconds between two looks at a job's files: two `stat` calls, some 20 µs."""
+
+TaskLike = TaskSpec | Mapping[str, Any]
+
+
+class Client:
+    """The jobs of one home folder.
+
+    `home` is the folder that the manager watches; by default AIR_EXECUTOR_HOME, else `./.air-executor`.
+    Nothing here needs a running manager: a job that is created before the manager starts, waits.
+    """
+
+    def __init__(self, home: str | os.PathLike[str] | None = None) -> None:
+        self.store = Store(home)
+
+    def create_job(
+        self,
+        name: str,
+        tasks: Sequence[TaskLike],
+        *,
+        max_parallel: int | None = None,
+        request: Request | None = None,
+    ) -> JobView:
+        """Create a job; the manager starts it as soon as it sees it.
+
+        `tasks` are TaskSpecs or mappings with their fields. `max_parallel` bounds how many of its tasks
+        run at once (1 = one after the other).
+        Raises BadInput, naming the field and the rule, or JobExists.
+        """
+        names.check_name(name, "job.name")
+        specs = read_specs(tasks)
+        now = utc_now()
+        header = {"id": uuid.uuid4().hex, "name": name, "created_at": now, "updated_at": now}
+        job = validate(Job, header | {"max_parallel": max_parallel, "request": request}, "job")
+        records = tuple(Task.of(spec, name, now) for spec in specs)
+        self.store.create(job, records)
+        return JobView(job=job, tasks=records)
+
+    def submit(self, name: str, tasks: Sequence[TaskLike], request: Request) -> JobView:
+        """The job for one Airflow task instance: found again where there is one, else created.
+
+        Asked again by a retry, a live or completed job is returned, and a failed one is followed by a
+        fresh job `<name>.2`. A cleared task (a higher `generation`), or one that asks for something else,
+        gets a fresh job; a live one before it is cancelled first, so that there are never two.
+        Raises RequestConflict when the name belongs to somebody else's job.
+        """
+        request = request.model_copy(update={"digest": _digest(read_specs(tasks))})
+        number = 1
+        while True:
+            candidate = names.successor(name, number)
+            try:
+                latest = self._view(candidate)
+            except JobNotFound:
+                try:
+                    return self.create_job(candidate, tasks, request=request)
+                except JobExists:  # somebody was faster: look at what they made
+                    continue
+            if latest.job.request is None or not latest.job.request.same_instance(request):
+                raise RequestConflict(_not_yours(latest.job, self.store.jobs))
+            if self._exists(names.successor(name, number + 1)):
+                number += 1
+                continue
+            if _serves(latest, request):
+                return latest
+            if not latest.state.ended:
+                self.cancel(candidate)
+                self.wait(candidate, timeout=60)
+            number += 1
+
+    def _exists(self, name: str) -> bool:
+        return self.store.folder(name).path.exists()
+
+    def status(self, job: str) -> JobView:
+        """The job as it is now. Raises JobNotFound, or BadInput when its files break a rule."""
+        return self._view(job)
+
+    def jobs(self) -> Iterator[JobView | BadInput]:
+        """Every job, oldest first; a job whose files can't be read comes as the complaint, last."""
+        found = [folder.look() for folder in self.store.folders()]
+        views = [view for view in found if isinstance(view, JobView)]
+        yield from sorted(views, key=lambda view: (view.job.created_at, view.name))
+        yield from (complaint for complaint in found if isinstance(complaint, BadInput))
+
+    def wait(
+        self,
+        job: str,
+        timeout: float | None = None,
+        *,
+        on_change: Callable[[JobView], None] | None = None,
+        every: float | None = None,
+    ) -> JobView:
+        """Wait until the job has ended, and return it, whether it completed or failed.
+
+        `on_change` is called at once with the first view, whenever something changes, and every `every`
+        seconds. Raises JobNotFound, or WaitTimeout after `timeout` seconds, with what to look at.
+        """
+        folder = self.store.existing(job)
+        deadline = None if timeout is None else time.monotonic() + timeout
+        seen: object = None
+        view: JobView | None = None
+        next_report = 0.0
+        while True:
+            stamp = folder.stamp()
+            changed = stamp != seen
+            if changed:
+                seen, view = stamp, self._read_or_keep(folder, view)
+            now = time.monotonic()
+            if view is not None and on_change and (changed or (every and now >= next_report)):
+                on_change(view)
+                next_report = now + (every or 0)
+            if view is not None and view.state.ended:
+                return view
+            if deadline is not None and now >= deadline:
+                progress = f"{view.state}, {view.progress}" if view else "its files can't be read yet"
+                raise WaitTimeout(job, timeout or 0, progress, daemon.diagnosis(self.store.home))
+            time.sleep(LOOK_INTERVAL)
+
+    def _read_or_keep(self, folder: JobFolder, before: JobView | None) -> JobView | None:
+        """A hand-written job may be unreadable for a while: its writer or the manager puts that right."""
+        try:
+            return folder.read()
+        except BadInput:
+            return before
+        except FileNotFoundError:
+            if not folder.path.exists():
+                raise JobNotFound(folder.name, self.store.jobs) from None
+            return before
+
+    def results(self, job: str) -> JobView:
+        """The ended job. Raises JobNotFound; or BadInput while it has not ended."""
+        view = self._view(job)
+        if not view.state.ended:
+            raise BadInput(
+                f"job {job!r} has not ended yet ({view.state}, {view.progress}); wait for it first"
+            )
+        return view
+
+    def cancel(self, job: str) -> None:
+        """Ask for the job to be stopped: its containers get SIGTERM, and SIGKILL after a grace period.
+
+        Returns at once; `wait` tells when it is over. Raises JobNotFound; JobEnded when it has ended.
+        """
+        folder = self.store.existing(job)
+        state = folder.read_job().state
+        if state.ended:
+            raise JobEnded(job, state)
+        folder.request_cancel()
+
+    def queue(self, job: str, task: TaskLike) -> str:
+        """Ask for one more task in a job that has not ended; returns the task's id.
+
+        The manager decides: the job's `requests` say what was accepted, and what was rejected and why.
+        Raises BadInput, JobNotFound, JobEnded.
+        """
+        folder = self.store.existing(job)
+        spec = read_spec(task, "task")
+        folder.drop_request(spec)
+        return spec.id
+
+    def log_file(self, job: str, task: str) -> Path:
+        """Where the task's output is; there is no such file before the task has begun."""
+        return self.store.existing(job).log_file(names.check_name(task, "task id"))
+
+    def log_tail(self, job: str, task: str, lines: int = 20) -> str:
+        """The end of the task's output; empty when there is none."""
+        return tail(self.log_file(job, task), lines)
+
+    def _view(self, name: str) -> JobView:
+        folder = self.store.existing(name)
+        try:
+            return folder.read()
+        except FileNotFoundError:
+            raise JobNotFound(name, self.store.jobs) from None
+
+
+def read_spec(task: TaskLike, field: str) -> TaskSpec:
+    """`task` as a TaskSpec. Raises BadInput, naming the place below `field`."""
+    return task if isinstance(task, TaskSpec) else validate(TaskSpec, task, field)
+
+
+def read_specs(tasks: Sequence[TaskLike]) -> list[TaskSpec]:
+    """`tasks` as TaskSpecs that make a graph. Raises BadInput."""
+    if isinstance(tasks, str | bytes | Mapping) or not isinstance(tasks, Sequence):
+        raise BadInput("must be a list of tasks", field="tasks")
+    specs = [read_spec(task, f"tasks[{index}]") for index, task in enumerate(tasks)]
+    check_graph(specs)
+    return specs
+
+
+def read_document(document: Any) -> tuple[str, list[TaskSpec], int | None]:
+    """Name, tasks and `max_parallel` of `{"job": {"name": …}, "tasks": […]}`.
+
+    Keys that begin with `_` are comments. Raises BadInput.
+    """
+    if not isinstance(document, dict):
+        raise BadInput('must be an object such as {"job": {"name": "hello"}, "tasks": […]}')
+    _refuse_unknown(document, {"job", "tasks"}, "")
+    job = document.get("job")
+    if not isinstance(job, dict):
+        raise BadInput('must be an object with the job\'s name, such as {"name": "hello"}', field="job")
+    _refuse_unknown(job, {"name", "max_parallel"}, "job.")
+    name = job.get("name")
+    if not isinstance(name, str):
+        raise BadInput("must be a string", field="job.name")
+    if "tasks" not in document:
+        raise BadInput("is missing", field="tasks")
+    return name, read_specs(document["tasks"]), job.get("max_parallel")
+
+
+def _refuse_unknown(document: dict[str, Any], known: set[str], prefix: str) -> None:
+    for key in document:
+        if key not in known and not key.startswith("_"):
+            raise BadInput(
+                "is not a known field (begin its name with _ to make it a comment)", field=prefix + key
+            )
+
+
+def _digest(specs: Sequence[TaskSpec]) -> str:
+    body = json.dumps([spec.model_dump(mode="json", exclude_defaults=True) for spec in specs], sort_keys=True)
+    return hashlib.sha256(body.encode()).hexdigest()
+
+
+def _serves(latest: JobView, request: Request) -> bool:
+    """Whether the job that is there is the answer to `request`."""
+    asked = latest.job.request
+    if asked is None or asked.generation != request.generation or asked.digest != request.digest:
+        return False
+    return latest.state != "failed"
+
+
+def _not_yours(job: Job, jobs: Path) -> str:
+    if job.request is None:
+        owner = "was not made by Airflow"
+    else:
+        asked = job.request
+        owner = f"was made for task {asked.task_id!r} of DAG {asked.dag_id!r}, run {asked.run_id!r}"
+    return f"the job {job.name!r} in {jobs} {owner}; give this task's job another name"

@@ -1,0 +1,125 @@
+"""JSON as strangers write it: strictly read, bounded, and refused with the place that is wrong."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from air_executor.errors import BadInput
+
+MAX_BYTES = 64 << 20
+"""The largest document that is read: 64 MiB, room for a job of 10,000 tasks and their records."""
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Unfinished(BadInput):
+    """The text is not JSON; a writer may still be at it."""
+
+
+def parse_json(data: bytes) -> Any:
+    """The value that `data` holds.
+
+    Raises Unfinished, with line and column, for what is not JSON; BadInput for what JSON readers
+    disagree about (a key twice, NaN, Infinity) or what is too large or too deep.
+    """
+    if len(data) > MAX_BYTES:
+        raise BadInput(f"is larger than {MAX_BYTES} bytes")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Unfinished(f"is not UTF-8: byte {error.start} is {data[error.start]:#04x}") from None
+    try:
+        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        raise Unfinished(f"is not JSON: line {error.lineno}, column {error.colno}: {error.msg}") from None
+    except RecursionError:
+        raise BadInput("is nested too deeply") from None
+    except BadInput:
+        raise
+    except ValueError:  # Python's limit on the digits of a number
+        raise BadInput("has a number with too many digits") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise BadInput(f"has the key {twice!r} twice in one object")
+    return result
+
+
+def _no_constant(name: str) -> float:
+    raise BadInput(f"has {name}, which is not a number in JSON")
+
+
+def validate(model: type[Model], value: Any, field: str = "") -> Model:
+    """`value` as a `model`.
+
+    Raises BadInput naming the first field that is wrong, below `field`, and how many others are.
+    """
+    if not isinstance(value, dict):
+        raise BadInput(f"must be an object, not {_kind(value)}", field=field)
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise _complaint(error, field) from None
+
+
+def _complaint(error: ValidationError, field: str) -> BadInput:
+    errors = error.errors(include_url=False)
+    first = errors[0]
+    place = _place(field, first["loc"])
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return BadInput(_rule(first["type"], first["msg"], first.get("input")) + more, field=place)
+
+
+def _rule(kind: str, message: str, value: Any) -> str:
+    match kind:
+        case "missing":
+            return "is missing"
+        case "extra_forbidden":
+            return "is not a known field (begin its name with _ to make it a comment)"
+        case "string_type":
+            hint = f'; write "{value}"' if isinstance(value, int | float) else ""
+            return f"must be a string, not {_kind(value)}{hint}"
+        case "tuple_type" | "list_type":
+            return f"must be a list, not {_kind(value)}"
+        case "dict_type":
+            return f"must be an object, not {_kind(value)}"
+        case "string_too_short":
+            return "must not be empty"
+        case "enum":
+            return f"{message[0].lower()}{message[1:]}, not {value!r}"
+        case "value_error":
+            shown = f"{value!r} " if isinstance(value, str) and len(value) < 80 else ""
+            return shown + message.removeprefix("Value error, ")
+        case _:
+            return f"{message[0].lower()}{message[1:]}"
+
+
+def _kind(value: Any) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return f"the number {value}"
+        case str():
+            return "a string"
+        case list() | tuple():
+            return "a list"
+        case dict():
+            return "an object"
+        case _:
+            return type(value).__name__
+
+
+def _place(field: str, loc: Sequence[int | str]) -> str:
+    place = field
+    for part in loc:
+        place += f"[{part}]" if isinstance(part, int) else f"{'.' if place else ''}{part}"
+    return place

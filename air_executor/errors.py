@@ -1,0 +1,61 @@
+"""What can go wrong, in sentences that a person can act on."""
+
+from pathlib import Path
+
+
+class AirExecutorError(Exception):
+    """Base of every error that this library raises on purpose."""
+
+
+class BadInput(AirExecutorError):
+    """Something that a person or a program wrote breaks a rule of the job format.
+
+    `where` is the file (or what was read), `field` the place in it, `rule` what is wrong there and what
+    would be right.
+    """
+
+    def __init__(self, rule: str, *, field: str = "", where: str | Path = "") -> None:
+        self.rule, self.field, self.where = rule, field, str(where)
+        super().__init__(": ".join(part for part in (self.where, field, rule) if part))
+
+    def at(self, where: str | Path) -> "BadInput":
+        """The same complaint, with the file it was found in."""
+        return BadInput(self.rule, field=self.field, where=where)
+
+
+class JobNotFound(AirExecutorError):
+    """No job of that name is in the jobs folder."""
+
+    def __init__(self, name: str, jobs: Path) -> None:
+        super().__init__(
+            f"there is no job {name!r} in {jobs}; `air-executor status` lists the jobs there are"
+        )
+
+
+class JobExists(AirExecutorError):
+    """The name is taken; names of jobs are used once."""
+
+    def __init__(self, name: str, jobs: Path, detail: str = "") -> None:
+        self.name = name
+        super().__init__(
+            f"a job {name!r} is already in {jobs}{': ' + detail if detail else ''}; choose another name"
+        )
+
+
+class JobEnded(AirExecutorError):
+    """The job has ended and takes no further requests."""
+
+    def __init__(self, name: str, state: str) -> None:
+        super().__init__(f"job {name!r} has ended ({state}) and takes no further requests; create a new job")
+
+
+class RequestConflict(AirExecutorError):
+    """The same job name was asked for by somebody else, or the same task id with another body."""
+
+
+class WaitTimeout(AirExecutorError):
+    """The job did not end in the time allowed. `hint` says what to look at."""
+
+    def __init__(self, name: str, seconds: float, progress: str, hint: str) -> None:
+        self.hint = hint
+        super().__init__(f"job {name!r} did not end within {seconds:g} s ({progress}). {hint}")

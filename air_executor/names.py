@@ -1,0 +1,55 @@
+"""What a job or a task may be called, and what job an Airflow task instance asks for."""
+
+import hashlib
+import re
+
+from air_executor.errors import BadInput
+
+MAX_LENGTH = 200
+RULE = (
+    f"must be 1 to {MAX_LENGTH} of the letters a-z and A-Z, digits and _ . : + @ = ~ -, "
+    "and start with a letter or digit"
+)
+
+_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.:+@=~-]{{0,{MAX_LENGTH - 1}}}", re.ASCII)
+_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.:+@=~-]", re.ASCII)
+
+
+def is_name(text: str) -> bool:
+    """Whether `text` may name a job or a task."""
+    return _NAME.fullmatch(text) is not None
+
+
+def check_name(text: str, field: str = "name") -> str:
+    """`text` itself.
+
+    Raises BadInput, naming `field`, when it may not name a job or a task.
+    """
+    if not is_name(text):
+        shown = text if len(text) <= 60 else text[:57] + "..."
+        raise BadInput(f"{shown!r} is not a valid name: it {RULE}", field=field)
+    return text
+
+
+def successor(name: str, number: int) -> str:
+    """The name of the `number`th job for one request: `name`, `name.2`, `name.3`, …"""
+    return name if number == 1 else shorten(f"{name}.{number}")
+
+
+def for_airflow_task(dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> str:
+    """A job name that is unique for one Airflow task instance.
+
+    A run id is unique in its DAG only, so DAG and task are part of it; cut and hashed when long.
+    """
+    parts = ["airflow", dag_id, run_id, task_id]
+    if map_index >= 0:
+        parts.append(str(map_index))
+    return shorten("~".join(_NOT_IN_A_NAME.sub("-", part) for part in parts))
+
+
+def shorten(name: str) -> str:
+    """`name`, or where it is too long its beginning and a hash of the whole: equal only for equal names."""
+    if len(name) <= MAX_LENGTH:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+    return f"{name[: MAX_LENGTH - 17]}~{digest}"

@@ -1,0 +1,146 @@
+"""What became of a job, in plain text for logs: the results block, and why it failed.
+
+Commands, messages and logs were written by strangers: nothing here lets them steer a terminal or forge a
+line of the report.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from air_executor.logs import harmless
+from air_executor.models import Attempt, Failure, JobView, Task, TaskStatus, format_time
+
+WIDTH = 62
+LONGEST = 1000
+"""Characters of a command or message that are shown; the files have the rest."""
+
+ICONS = {
+    TaskStatus.PENDING: "⏳",
+    TaskStatus.RUNNING: "🔄",
+    TaskStatus.COMPLETED: "✅",
+    TaskStatus.FAILED: "❌",
+    TaskStatus.SKIPPED: "⏭",
+}
+
+
+def results_block(view: JobView) -> str:
+    """The job and each of its tasks, as the last task of the DAG logs it; what is not known is left out."""
+    return "\n".join(_block(view))
+
+
+def job_lines(view: JobView) -> Iterator[str]:
+    """The job and each of its tasks at any moment, line by line."""
+    job = view.job
+    yield f"{view.name}: {view.state.value}, {view.progress}"
+    yield f"   Created: {format_time(job.created_at)}"
+    yield f"   Updated: {format_time(job.updated_at)}"
+    if job.failure:
+        yield f"   Cause: {_job_reason(view)}"
+    for decision in job.requests:
+        if not decision.accepted:
+            yield f"   Rejected request {one_line(decision.request)}: {one_line(decision.reason or '')}"
+    for task in view.tasks:
+        yield from _task_lines(task)
+        if task.dependencies and not task.status.ended:
+            yield f"   After: {', '.join(task.dependencies)}"
+
+
+def failure_summary(view: JobView, log_tail: str) -> str:
+    """Why the job failed: the task, its cause, and the end of its log, which is `log_tail`."""
+    task = view.failed_task
+    reason = _job_reason(view) if task is None else f"task {task.id} failed: {reason_of(task)}"
+    summary = f"Job {view.name} failed: {reason}"
+    if task is None:
+        return summary
+    if not log_tail.strip():
+        return f"{summary}\nIts log is empty."
+    return f"{summary}\nThe end of its log:\n{harmless(log_tail).rstrip()}"
+
+
+def one_line(text: str) -> str:
+    """`text` on one line and of bounded length, without anything that could steer a terminal."""
+    shown = harmless(text).replace("\n", "\\n").replace("\t", "\\t")
+    return shown if len(shown) <= LONGEST else shown[: LONGEST - 1] + "…"
+
+
+def command_line(task: Task) -> str:
+    """The command and its arguments on one line, for people to read; not for a shell to run."""
+    return one_line(" ".join((task.command, *task.args)))
+
+
+def reason_of(task: Task) -> str:
+    """Cause and message of a task that failed or was skipped: `exit, exit code 3: …`."""
+    return _reason(task.failure, task.error or "")
+
+
+def container_line(attempt: Attempt) -> str:
+    """`<name> (<short id>), image …, created → started 91 ms, ran 3002 ms, exit code 0`."""
+    container, timings = attempt.container, attempt.timings
+    line = one_line(container.name)
+    if container.id:
+        line += f" ({one_line(container.id[:12])})"
+    line += f", image {one_line(container.image)}"
+    if timings.create_to_start_ms is not None:
+        line += f", created → started {timings.create_to_start_ms:.0f} ms"
+    if timings.ran_ms is not None:
+        line += f", ran {timings.ran_ms:.0f} ms"
+    if attempt.oom_killed:
+        line += ", out of memory"
+    return line + _exit_code(attempt.exit_code)
+
+
+def _block(view: JobView) -> Iterator[str]:
+    yield "=" * WIDTH
+    yield "🎉 Air-Executor Job Results"
+    yield "=" * WIDTH
+    yield f"Job Name: {view.name}"
+    yield f"Final State: {view.state.value}"
+    yield f"Created: {format_time(view.job.created_at)}"
+    yield f"Updated: {format_time(view.job.updated_at)}"
+    if view.job.failure:
+        yield f"Cause: {_job_reason(view)}"
+    yield ""
+    yield "Task Execution Details:"
+    yield "-" * WIDTH
+    for task in view.tasks:
+        yield from _task_lines(task)
+
+
+def _task_lines(task: Task) -> Iterator[str]:
+    yield f"{ICONS[task.status]} {task.id}: {task.status.value}"
+    yield f"   Command: {command_line(task)}"
+    yield from _time_line("Started", task.started_at)
+    # A skipped task never ran; older readers find the time of that decision in the file.
+    yield from _time_line("Completed", None if task.status is TaskStatus.SKIPPED else task.completed_at)
+    if task.attempt:
+        yield f"   Container: {container_line(task.attempt)}"
+    if len(task.attempts) > 1:
+        yield f"   Attempts: {len(task.attempts)}"
+    if task.failure:
+        yield f"   Cause: {_cause(task.failure)}"
+    message = task.failure.message if task.failure else task.error
+    if message:
+        yield f"   {one_line(message)}"
+
+
+def _time_line(label: str, moment: datetime | None) -> Iterator[str]:
+    if moment is not None:
+        yield f"   {label}: {format_time(moment)}"
+
+
+def _job_reason(view: JobView) -> str:
+    return _reason(view.job.failure, "")
+
+
+def _reason(failure: Failure | None, without: str) -> str:
+    """Cause and message; where no cause was recorded, the message `without`."""
+    known = [_cause(failure), failure.message] if failure else [without]
+    return one_line(": ".join(part for part in known if part)) or "no cause was recorded"
+
+
+def _cause(failure: Failure) -> str:
+    return failure.cause.value + _exit_code(failure.exit_code)
+
+
+def _exit_code(code: int | None) -> str:
+    return "" if code is None else f", exit code {code}"

@@ -1,0 +1,259 @@
+"""The jobs folder: create a job whole, read it, publish atomically, drop requests.
+
+Layout: see "The folder" in ARCHITECTURE.md. Whoever reads here may be ahead of or behind the manager,
+but never sees half a file.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from air_executor import names
+from air_executor.documents import parse_json, validate
+from air_executor.errors import BadInput, JobEnded, JobExists, JobNotFound
+from air_executor.models import Job, JobView, Task, TaskSpec
+
+HOME_VARIABLE = "AIR_EXECUTOR_HOME"
+DEFAULT_HOME = ".air-executor"
+
+
+def home_folder(home: str | os.PathLike[str] | None = None) -> Path:
+    """`home`, or what AIR_EXECUTOR_HOME says, or `./.air-executor`; absolute."""
+    return Path(home or os.environ.get(HOME_VARIABLE) or DEFAULT_HOME).absolute()
+
+
+class JobFolder:
+    """One job's folder and the names of what is in it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.name = path.name
+        self.state_file = path / "state.json"
+        self.tasks_file = path / "tasks.json"
+        self.logs = path / "logs"
+        self.work = path / "work"
+        self.inbox = path / "inbox"
+        self.inbox_new = path / "inbox" / "new"
+        self.inbox_tmp = path / "inbox" / "tmp"
+        self.cancel_marker = path / "cancel"
+
+    def log_file(self, task: str) -> Path:
+        """Standard output and error of the task's last attempt."""
+        return self.logs / f"{task}.log"
+
+    def read_job(self) -> Job:
+        """What `state.json` says.
+
+        Raises FileNotFoundError when it is not there (yet), BadInput when it breaks a rule.
+        """
+        try:
+            job = validate(Job, parse_json(self.state_file.read_bytes()))
+            if job.name != self.name:
+                raise BadInput(
+                    f"is {job.name!r}, but the folder is {self.name!r}; they must agree", field="name"
+                )
+        except BadInput as error:
+            raise error.at(self.state_file) from None
+        return job
+
+    def read_tasks(self) -> tuple[Task, ...]:
+        """What `tasks.json` says.
+
+        Raises FileNotFoundError when it is not there (yet), BadInput when it breaks a rule.
+        """
+        try:
+            value = parse_json(self.tasks_file.read_bytes())
+            if not isinstance(value, list):
+                raise BadInput('must be a list of tasks, such as [{"id": "greet", "command": "echo"}]')
+            return tuple(validate(Task, entry, f"tasks[{index}]") for index, entry in enumerate(value))
+        except BadInput as error:
+            raise error.at(self.tasks_file) from None
+
+    def read(self) -> JobView:
+        """The job with its tasks. The state is read first: tasks are never older than it.
+
+        A job that failed for bad input is shown without tasks when its tasks can't be read.
+        """
+        job = self.read_job()
+        try:
+            tasks = self.read_tasks()
+        except (BadInput, FileNotFoundError):
+            if not job.state.ended:
+                raise
+            tasks = ()
+        return JobView(job=job, tasks=tasks)
+
+    def look(self) -> JobView | BadInput | None:
+        """The job; or, where it can't be read, the complaint; or None where it is not (yet) a job."""
+        try:
+            return self.read()
+        except BadInput as error:
+            return error
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            return BadInput(f"can't be read: {error.strerror}", where=error.filename or self.path)
+
+    def stamp(self) -> tuple[tuple[int, int, int], ...]:
+        """Changes whenever one of the job's two files is replaced; costs two `stat` calls."""
+        return tuple(_stamp(file) for file in (self.state_file, self.tasks_file))
+
+    def drop_request(self, task: TaskSpec) -> str:
+        """Put a request for a further task into the inbox; returns the request's id.
+
+        Raises JobEnded when the job takes no more requests.
+        """
+        request = f"{task.id[:180]}~{secrets.token_hex(6)}.json"
+        body = json.dumps(task.model_dump(mode="json", exclude_defaults=True)).encode()
+        temporary = self.inbox_tmp / request
+        try:
+            self._await_inbox()
+            with create_exclusively(temporary) as file:
+                file.write(body)
+            # The manager renames `new` away before it ends the job, so a request can't be lost in between.
+            temporary.rename(self.inbox_new / request)
+        except FileNotFoundError:
+            raise JobEnded(self.name, self.read_job().state) from None
+        return request
+
+    def _await_inbox(self) -> None:
+        """A job that no manager has taken yet has no inbox: make it."""
+        if self.inbox.exists():
+            return
+        if self.read_job().state.ended:
+            raise JobEnded(self.name, self.read_job().state)
+        for folder in (self.inbox, self.inbox_tmp, self.inbox_new):
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir()
+
+    def request_cancel(self) -> None:
+        """Ask the manager to stop this job. Asking twice is asking once."""
+        self.cancel_marker.touch()
+
+
+def _stamp(file: Path) -> tuple[int, int, int]:
+    try:
+        status = file.stat()
+    except FileNotFoundError:
+        return 0, 0, 0
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+class Store:
+    """All jobs below one home folder."""
+
+    def __init__(self, home: str | os.PathLike[str] | None = None) -> None:
+        self.home = home_folder(home)
+        self.jobs = self.home / "jobs"
+
+    def folder(self, name: str) -> JobFolder:
+        """The folder of the job `name`, whether it exists or not. Raises BadInput for what is no name."""
+        return JobFolder(self.jobs / names.check_name(name, "job name"))
+
+    def existing(self, name: str) -> JobFolder:
+        """The folder of a job that is there. Raises JobNotFound."""
+        folder = self.folder(name)
+        if not folder.state_file.is_file():
+            raise JobNotFound(name, self.jobs)
+        return folder
+
+    def folders(self) -> Iterator[JobFolder]:
+        """Every folder that may be a job."""
+        with contextlib.suppress(FileNotFoundError), os.scandir(self.jobs) as entries:
+            for entry in entries:
+                if names.is_name(entry.name) and entry.is_dir(follow_symlinks=False):
+                    yield JobFolder(Path(entry.path))
+
+    def create(self, job: Job, tasks: Sequence[Task]) -> JobFolder:
+        """Write a new job so that nobody ever sees half of it.
+
+        Raises JobExists when the name is taken.
+        """
+        self.jobs.mkdir(parents=True, exist_ok=True)
+        folder = self.folder(job.name)
+        hidden = JobFolder(self.jobs / f".new-{secrets.token_hex(8)}")
+        hidden.path.mkdir()
+        try:
+            write_durably(hidden.tasks_file, tasks_text(task_text(task) for task in tasks))
+            write_durably(hidden.state_file, job_text(job))
+            if folder.path.exists():  # an empty folder would be replaced by the rename
+                raise FileExistsError
+            hidden.path.rename(folder.path)
+        except OSError as error:
+            _discard(hidden)
+            if folder.path.exists():
+                raise JobExists(job.name, self.jobs) from None
+            raise error
+        sync_folder(self.jobs)
+        return folder
+
+
+def _discard(hidden: JobFolder) -> None:
+    for file in (hidden.tasks_file, hidden.state_file):
+        file.unlink(missing_ok=True)
+    hidden.path.rmdir()
+
+
+def job_text(job: Job) -> str:
+    """A job as `state.json` holds it."""
+    return job.model_dump_json(by_alias=True, indent=2, exclude_none=True) + "\n"
+
+
+OLD_FIELDS = (
+    "id",
+    "job_name",
+    "command",
+    "args",
+    "dependencies",
+    "status",
+    "created_at",
+    "started_at",
+    "completed_at",
+    "error",
+)
+"""Fields that older readers expect to find, in this order, even when there is nothing in them."""
+
+
+def task_text(task: Task) -> str:
+    """A task as one entry of `tasks.json`."""
+    old = task.model_dump(mode="json", include=set(OLD_FIELDS))
+    new = task.model_dump(mode="json", exclude=set(OLD_FIELDS), exclude_none=True, exclude_defaults=True)
+    return json.dumps({field: old[field] for field in OLD_FIELDS} | new, indent=2, ensure_ascii=False)
+
+
+def tasks_text(entries: Iterator[str] | Sequence[str]) -> str:
+    """`tasks.json` from its entries."""
+    return "[\n" + ",\n".join(entries) + "\n]\n"
+
+
+def create_exclusively(path: Path) -> BinaryIO:
+    """Open a new file for writing bytes; never follows a link, never opens what is there."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644), "wb")
+
+
+def write_durably(path: Path, text: str) -> None:
+    """Replace `path` by `text`, so that a reader finds the old or the new, also after a power cut."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    try:
+        with create_exclusively(temporary) as file:
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Make renames in `path` durable."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,129 @@
+"""Wiring; the only module that names concrete classes."""
+
+import logging
+import logging.handlers
+import queue
+import secrets
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from air_executor.errors import AirExecutorError
+from air_executor.store import Store
+from manager.container_spec import Home
+from manager.engine.docker import DockerEngine
+from manager.facts import Fact
+from manager.heartbeat import Heartbeat
+from manager.journal import Journal, JournalDamaged
+from manager.lock import AlreadyManaged, hold
+from manager.monitor import EngineMonitor
+from manager.publisher import Publisher
+from manager.settings import Settings, load
+from manager.supervisor import Supervisor
+from manager.watcher import Watcher
+from manager.workers import Workers
+
+log = logging.getLogger(__name__)
+
+LOG_BYTES = 10 << 20
+LOG_FILES = 5
+FORMAT = "%(asctime)s.%(msecs)03dZ %(levelname)-7s %(message)s"
+
+
+def main() -> int:
+    """Run the manager until SIGTERM or SIGINT. Returns the process's exit code."""
+    try:
+        settings = load()
+        settings.home.mkdir(parents=True, exist_ok=True)
+        with hold(settings.home), _logging(settings.home):
+            run(settings)
+    except (AirExecutorError, AlreadyManaged, JournalDamaged) as error:
+        print(f"air-executor manager: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"air-executor manager: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def run(settings: Settings) -> None:
+    """Wire the parts together, and work until a signal comes."""
+    store = Store(settings.home)
+    home = Home(home_id(settings.home), str(settings.home))
+    facts: queue.SimpleQueue[Fact] = queue.SimpleQueue()
+    engine = DockerEngine(settings.engine_timeout, settings.pull)
+    journal = Journal(settings.home / "journal")
+    publisher = Publisher(facts.put)
+    watcher = Watcher(store, settings, facts.put)
+    workers = Workers(engine, home.id, facts.put)
+    monitor = EngineMonitor(engine, home, settings, facts.put)
+    heartbeat = Heartbeat(settings.home, settings.max_runners, lambda: monitor.description)
+    supervisor = Supervisor(
+        store=store,
+        settings=settings,
+        home=home,
+        journal=journal,
+        publisher=publisher,
+        watcher=watcher,
+        workers=workers,
+        facts=facts,
+        on_change=heartbeat.update,
+        on_tick=monitor.wake,
+    )
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: supervisor.stop())
+    log.info("manager started for %s, %d runners", settings.home, settings.max_runners)
+    supervisor.restore(journal.remembered())
+    for part in (publisher, monitor, watcher):
+        part.start()
+    try:
+        supervisor.run()
+    finally:
+        watcher.stop()
+        monitor.stop()
+        workers.stop()
+        publisher.stop(timeout=5)
+        journal.close()
+        heartbeat.stop()
+        log.info("manager stopped; %d containers go on", supervisor.runners)
+
+
+def home_id(home: Path) -> str:
+    """The identity of a home folder, made once: its path differs inside and outside of containers."""
+    file = home / "home-id"
+    try:
+        return file.read_text().strip()
+    except FileNotFoundError:
+        file.write_text(f"{secrets.token_hex(8)}\n")
+        return file.read_text().strip()
+
+
+@contextmanager
+def _logging(home: Path) -> Iterator[None]:
+    """Log to `manager.log`, rotated, and to standard output; times are UTC."""
+    formatter = logging.Formatter(FORMAT, "%Y-%m-%dT%H:%M:%S")
+    formatter.converter = time.gmtime
+    file = logging.handlers.RotatingFileHandler(
+        home / "manager.log", maxBytes=LOG_BYTES, backupCount=LOG_FILES - 1
+    )
+    handlers: list[logging.Handler] = [file, logging.StreamHandler(sys.stdout)]
+    root = logging.getLogger()
+    for handler in handlers:
+        handler.setFormatter(formatter)
+        root.addHandler(handler)
+    logging.getLogger("manager").setLevel(logging.INFO)
+    threading.excepthook = lambda args: log.critical("thread %s", args.thread, exc_info=args.exc_value)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            root.removeHandler(handler)
+            handler.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

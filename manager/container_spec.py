@@ -1,0 +1,218 @@
+"""PURE. What the engine is asked for: a container's name, labels, limits and mounts.
+
+The name is a function of the home, the job's uid, the task, attempt and incarnation, so that a manager
+that has lost its memory asks for the same container again and finds it.
+"""
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from air_executor.models import Task
+from manager.facts import AttemptKey, Owner
+from manager.settings import Settings
+
+PREFIX = "airx"
+WORK = "/work"
+INBOX = "/inbox"
+MIB = 1 << 20
+
+LABEL = "air-executor"
+HOME_ID = f"{LABEL}.home-id"
+HOME_PATH = f"{LABEL}.home"
+JOB = f"{LABEL}.job"
+JOB_UID = f"{LABEL}.job-uid"
+TASK = f"{LABEL}.task"
+ATTEMPT = f"{LABEL}.attempt"
+INCARNATION = f"{LABEL}.incarnation"
+ROLE = f"{LABEL}.role"
+DIGEST = f"{LABEL}.spec"
+
+_NOT_IN_A_CONTAINER_NAME = re.compile(r"[^A-Za-z0-9_.-]")
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Which folder the containers belong to: the id tells, the path is for people."""
+
+    id: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A folder, by the path that the manager sees, and where the container sees it."""
+
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """`job`: the namespace of the container named `name`; `named`: the engine's network of that name."""
+
+    kind: Literal["job", "private", "none", "named"]
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSpec:
+    """A container, in the manager's words."""
+
+    name: str
+    labels: dict[str, str]
+    image: str
+    command: tuple[str, ...]
+    env: dict[str, str]
+    workdir: str
+    user: str
+    mounts: tuple[Mount, ...]
+    network: Network
+    memory_bytes: int
+    cpus: float
+    pids: int
+    tmp_bytes: int
+    log_bytes: int
+
+    @property
+    def digest(self) -> str:
+        """Equal for containers that are asked for in the same words."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def container_name(home_id: str, job: str, key: AttemptKey) -> str:
+    """A name that reads well in `docker ps`, and is unique: job, task, attempt, hash."""
+    identity = "\0".join((home_id, key.uid, key.task, str(key.number), str(key.incarnation)))
+    digest = hashlib.sha256(identity.encode()).hexdigest()[:10]
+    return f"{PREFIX}-{_readable(job, 64)}-{_readable(key.task, 40)}-{key.number}-{digest}"
+
+
+def network_name(home_id: str, job: str, uid: str) -> str:
+    """The name of the container that holds a job's network."""
+    digest = hashlib.sha256(f"{home_id}\0{uid}".encode()).hexdigest()[:10]
+    return f"{PREFIX}-{_readable(job, 64)}-network-{digest}"
+
+
+def _readable(name: str, length: int) -> str:
+    return _NOT_IN_A_CONTAINER_NAME.sub("-", name)[:length].strip("-.") or "x"
+
+
+def task_user(task: Task, owner: Owner, settings: Settings) -> Owner:
+    """Who the task runs as: never root."""
+    if task.user is not None:
+        uid, _, gid = task.user.partition(":")
+        return Owner(int(uid), int(gid or uid))
+    if owner.uid == 0:
+        return Owner(settings.task_uid, settings.task_uid)
+    return owner
+
+
+def image_of(task: Task, settings: Settings) -> str:
+    """The task's image, or the default one."""
+    return task.image or settings.runner_image
+
+
+def network_of(task: Task, home: Home, job: str, uid: str) -> Network:
+    """The network that the task asked for; the one shared by its job's tasks by default."""
+    match task.network:
+        case None | "job":
+            return Network("job", network_name(home.id, job, uid))
+        case "private" | "none" as kind:
+            return Network(kind)
+        case name:
+            return Network("named", name)
+
+
+def task_container(
+    job: str, task: Task, key: AttemptKey, folder: str, owner: Owner, home: Home, settings: Settings
+) -> ContainerSpec:
+    """The container of one attempt. `folder` is the job's folder as the manager sees it."""
+    user = task_user(task, owner, settings)
+    limits = task.resources
+    return ContainerSpec(
+        name=container_name(home.id, job, key),
+        labels=_labels(job, key, home),
+        image=image_of(task, settings),
+        command=(task.command, *task.args),
+        env={"HOME": "/tmp"}
+        | task.env
+        | {
+            "AIR_EXECUTOR_JOB": job,
+            "AIR_EXECUTOR_TASK": task.id,
+            "AIR_EXECUTOR_ATTEMPT": str(key.number),
+            "AIR_EXECUTOR_INBOX": INBOX,
+        },
+        workdir=task.workdir or WORK,
+        user=f"{user.uid}:{user.gid}",
+        mounts=(Mount(f"{folder}/work", WORK), Mount(f"{folder}/inbox", INBOX)),
+        network=network_of(task, home, job, key.uid),
+        memory_bytes=(limits.memory_mb or settings.memory_mb) * MIB,
+        cpus=limits.cpus or settings.cpus,
+        pids=limits.pids or settings.pids,
+        tmp_bytes=settings.tmp_mb * MIB,
+        log_bytes=settings.log_mb * MIB,
+    )
+
+
+def network_container(job: str, uid: str, home: Home, settings: Settings) -> ContainerSpec:
+    """The container that does nothing but hold the network that a job's tasks share."""
+    labels = {HOME_ID: home.id, HOME_PATH: home.path, JOB: job, JOB_UID: uid, ROLE: "network"}
+    name = network_name(home.id, job, uid)
+    return _helper(name, labels, ("sleep", "infinity"), (), Network("private"), settings)
+
+
+def probe_container(folder: str, nonce: str, home: Home, settings: Settings) -> ContainerSpec:
+    """A container that ends well when the engine sees the file `nonce` in the manager's `folder`."""
+    labels = {HOME_ID: home.id, HOME_PATH: home.path, ROLE: "probe"}
+    mounts = (Mount(folder, WORK),)
+    command = ("test", "-f", f"{WORK}/{nonce}")
+    return _helper(f"{PREFIX}-probe-{nonce}", labels, command, mounts, Network("none"), settings)
+
+
+def _helper(
+    name: str,
+    labels: dict[str, str],
+    command: tuple[str, ...],
+    mounts: tuple[Mount, ...],
+    network: Network,
+    settings: Settings,
+) -> ContainerSpec:
+    return ContainerSpec(
+        name=name,
+        labels=labels,
+        image=settings.runner_image,
+        command=command,
+        env={},
+        workdir="/",
+        user=f"{settings.task_uid}:{settings.task_uid}",
+        mounts=mounts,
+        network=network,
+        memory_bytes=16 * MIB,
+        cpus=1.0,
+        pids=16,
+        tmp_bytes=MIB,
+        log_bytes=MIB,
+    )
+
+
+def _labels(job: str, key: AttemptKey, home: Home) -> dict[str, str]:
+    return {
+        HOME_ID: home.id,
+        HOME_PATH: home.path,
+        JOB: job,
+        JOB_UID: key.uid,
+        TASK: key.task,
+        ATTEMPT: str(key.number),
+        INCARNATION: str(key.incarnation),
+        ROLE: "task",
+    }
+
+
+def key_of(labels: dict[str, str]) -> AttemptKey | None:
+    """Which attempt a container says that it serves, or None when its labels are not a task's."""
+    try:
+        return AttemptKey(labels[JOB_UID], labels[TASK], int(labels[ATTEMPT]), int(labels[INCARNATION]))
+    except (KeyError, ValueError):
+        return None

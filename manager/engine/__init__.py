@@ -1,0 +1,1 @@
+"""Container engines: the contract in `base`, one module for each engine."""

@@ -1,0 +1,270 @@
+"""The Docker Engine behind the contract of `base`. The only module that imports `docker`."""
+
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import docker
+import requests
+import urllib3
+from docker.errors import APIError, DockerException, NotFound
+from docker.utils import kwargs_from_env
+
+from manager.container_spec import DIGEST, HOME_ID, ContainerSpec
+from manager.engine.base import (
+    CommandUnusable,
+    ContainerGone,
+    EngineError,
+    EngineUnavailable,
+    ImageMissing,
+    NameTaken,
+    Observation,
+    Status,
+)
+from manager.engine.translate import PathTable, container_body, listed, observation, unusable_command
+
+API_VERSION = "1.41"
+"""Engine 20.10 and later: what Debian's oldest supported release ships."""
+POOL_SIZE = 128
+NOT_EXECUTED = (126, 127)
+"""Exit codes by which the container's init says that it could not execute the command; tasks use them too."""
+MAX_LINKS = 8
+A_TASKS_LIFE = 7 * 24 * 3600.0
+"""Seconds that a call may take which lasts as long as a container runs; after that it is made again."""
+
+
+class DockerEngine:
+    """See `base.Engine`. Safe to use from several threads."""
+
+    def __init__(self, timeout: float, pull: bool) -> None:
+        """Nothing is asked of the engine yet. `timeout`: seconds that a call may take."""
+        self._timeout = timeout
+        self._pull = pull
+        self._client: docker.APIClient | None = None
+        self._patient: docker.APIClient | None = None
+        self._paths: PathTable | None = None
+        self._setup = threading.Lock()
+        self._network_locks: dict[str, threading.Lock] = {}
+
+    # --- The contract ------------------------------------------------------------------------------------
+
+    def describe(self) -> str:
+        with _translated():
+            return f"Docker {self._api().version(api_version=False)['Version']}"
+
+    def create(self, spec: ContainerSpec, network: ContainerSpec | None) -> Observation:
+        network_id = None if network is None else self._network_container(network)
+        try:
+            return self._create(spec, network_id)
+        except NameTaken:
+            found = self.observe(spec.name)
+            if found.labels.get(DIGEST) != spec.digest or found.labels.get(HOME_ID) != spec.labels[HOME_ID]:
+                raise
+            return found
+
+    def start(self, container: str) -> Observation:
+        found = self.observe(container)
+        if found.status is not Status.CREATED:
+            return found
+        with _translated():
+            try:
+                self._api().start(container)
+            except APIError as error:
+                raise self._start_failure(container, error) from None
+        return self.observe(container)
+
+    def follow(self, container: str, sink: Callable[[bytes], None]) -> None:
+        with _translated():
+            for chunk in self._patient_api().logs(container, stream=True, follow=True):
+                sink(chunk)
+
+    def wait(self, container: str) -> None:
+        with _translated():
+            self._patient_api().wait(container)
+
+    def observe(self, container: str) -> Observation:
+        with _translated():
+            data = self._api().inspect_container(container)
+            reason = None
+            if data["State"]["Status"] == "exited" and data["State"]["ExitCode"] in NOT_EXECUTED:
+                reason = self._unusable_command(data)
+            return observation(data, reason)
+
+    def signal(self, container: str, signal: str) -> None:
+        with _translated():
+            try:
+                self._api().kill(container, signal)
+            except APIError as error:
+                if error.status_code != 409:  # it is not running
+                    raise
+
+    def remove(self, container: str, home_id: str) -> None:
+        with _translated():
+            try:
+                labels = self._api().inspect_container(container)["Config"]["Labels"] or {}
+                if labels.get(HOME_ID) == home_id:
+                    self._api().remove_container(container, force=True, v=True)
+            except NotFound:
+                return
+            except APIError as error:
+                if error.status_code != 409:  # somebody else is removing it
+                    raise
+
+    def containers(self, home_id: str) -> list[Observation]:
+        with _translated():
+            found = self._api().containers(all=True, filters={"label": f"{HOME_ID}={home_id}"})
+            return [listed(data) for data in found]
+
+    # --- Containers --------------------------------------------------------------------------------------
+
+    def _create(self, spec: ContainerSpec, network_id: str | None) -> Observation:
+        body = container_body(spec, self._path_table(), network_id)
+        with _translated():
+            try:
+                made = self._api().create_container_from_config(body, name=spec.name)  # type: ignore[no-untyped-call]
+            except APIError as error:
+                if error.status_code == 409:
+                    raise NameTaken(
+                        f"the container name {spec.name} is taken by a container that is not this task's; "
+                        f"look at it with `docker inspect {spec.name}`"
+                    ) from None
+                if error.status_code == 404 and not self._has_image(spec.image):
+                    self._fetch_image(spec.image)
+                    return self._create(spec, network_id)
+                raise
+        return self.observe(made["Id"])
+
+    def _start_failure(self, container: str, error: APIError) -> EngineError:
+        data = self._api().inspect_container(container)
+        if data["State"]["ExitCode"] in NOT_EXECUTED:
+            reason = self._unusable_command(data)
+            if reason:
+                return CommandUnusable(reason)
+        return EngineError(_sentence(error))
+
+    def _unusable_command(self, data: dict[str, Any]) -> str | None:
+        config = data["Config"]
+        variables = dict(entry.partition("=")[::2] for entry in config["Env"] or [])
+        path = variables.get("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+        command = (config["Entrypoint"] or config["Cmd"])[0]
+        return unusable_command(
+            command, path, config["WorkingDir"] or "/", lambda file: self._mode(data["Id"], file)
+        )
+
+    def _mode(self, container: str, path: str) -> int | None:
+        """The permission bits of a file in a container, whether it runs or not; links are followed."""
+        for _ in range(MAX_LINKS):
+            try:
+                _, stat = self._api().get_archive(container, path)
+            except NotFound:
+                return None
+            if not stat["linkTarget"]:
+                return int(stat["mode"]) & 0o777
+            path = stat["linkTarget"]
+        return None
+
+    # --- Images ------------------------------------------------------------------------------------------
+
+    def _has_image(self, image: str) -> bool:
+        try:
+            self._api().inspect_image(image)  # type: ignore[no-untyped-call]
+        except NotFound:
+            return False
+        return True
+
+    def _fetch_image(self, image: str) -> None:
+        if not self._pull:
+            raise ImageMissing(
+                f"there is no image {image!r} here, and pulling is switched off; `docker pull` it"
+            )
+        try:
+            self._patient_api().pull(image)
+        except APIError as error:
+            raise ImageMissing(
+                f"there is no image {image!r} here, and it can't be pulled: {_sentence(error)}"
+            ) from None
+        if not self._has_image(image):
+            raise ImageMissing(f"there is no image {image!r} here, and its registry did not give it")
+
+    # --- The network that a job's tasks share ------------------------------------------------------------
+
+    def _network_container(self, spec: ContainerSpec) -> str:
+        """The id of the running container `spec`; one that has ended is replaced, never started again."""
+        with self._setup:
+            lock = self._network_locks.setdefault(spec.name, threading.Lock())
+        with lock:
+            found = self.create(spec, None)
+            if found.status is Status.EXITED:
+                self.remove(found.id, spec.labels[HOME_ID])
+                found = self.create(spec, None)
+            return self.start(found.id).id
+
+    # --- Connections -------------------------------------------------------------------------------------
+
+    def _api(self) -> docker.APIClient:
+        with self._setup:
+            if self._client is None:
+                self._client = _connect(self._timeout)
+            return self._client
+
+    def _patient_api(self) -> docker.APIClient:
+        """For calls that last as long as a container runs."""
+        with self._setup:
+            if self._patient is None:
+                self._patient = _connect(A_TASKS_LIFE)
+            return self._patient
+
+    def _path_table(self) -> PathTable:
+        if self._paths is None:
+            with _translated():
+                self._paths = PathTable(self._own_mounts())
+        return self._paths
+
+    def _own_mounts(self) -> Iterator[tuple[str, str]]:
+        """The mounts of the container that this process runs in, if it runs in one of this engine's."""
+        for candidate in own_container_ids():
+            with suppress(NotFound):
+                mounts = self._api().inspect_container(candidate)["Mounts"]
+                return iter([(mount["Destination"], mount["Source"]) for mount in mounts])
+        return iter(())
+
+
+def own_container_ids() -> list[str]:
+    """Ids that the container this process runs in may have; none outside of containers.
+
+    Docker mounts `/etc/hostname` from a folder named after the container, and names the host after it unless
+    told otherwise.
+    """
+    mounts = Path("/proc/self/mountinfo").read_text()
+    ids = re.findall(r"/containers/([0-9a-f]{64})/hostname /etc/hostname ", mounts)
+    if Path("/.dockerenv").exists():
+        ids.append(socket.gethostname())
+    return ids
+
+
+def _connect(timeout: float) -> docker.APIClient:
+    options = kwargs_from_env()
+    return docker.APIClient(version=API_VERSION, timeout=int(timeout), max_pool_size=POOL_SIZE, **options)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """From the client's exceptions to the contract's, by status and class, never by text."""
+    try:
+        yield
+    except NotFound as error:
+        raise ContainerGone(_sentence(error)) from None
+    except APIError as error:
+        raise EngineError(_sentence(error)) from None
+    except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError, OSError) as error:
+        raise EngineUnavailable(f"the container engine does not answer: {error}") from None
+    except DockerException as error:
+        raise EngineUnavailable(f"the container engine can't be used: {error}") from None
+
+
+def _sentence(error: APIError) -> str:
+    return str(error.explanation or error).strip()

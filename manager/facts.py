@@ -1,0 +1,302 @@
+"""Facts in, actions out: the small frozen values that the manager's parts speak in.
+
+A *fact* is something that has happened or been decided. Facts about jobs are folded into the job by
+`lifecycle` and `live_job`; a fact that comes twice, late, or about an attempt that is over, changes
+nothing. An *action* is something to be done by the engine or in a job's folder; its outcome is a fact.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from air_executor.models import Cause, Failure, Job, Task, TaskSpec
+
+
+class AttemptKey(NamedTuple):
+    """One container's place: which job (by the manager's uid), task, attempt, and incarnation of it."""
+
+    uid: str
+    task: str
+    number: int
+    incarnation: int
+
+
+class Owner(NamedTuple):
+    """The numeric user and group that a job's files belong to."""
+
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a container ended, as the engine's inspection tells it."""
+
+    exit_code: int
+    oom_killed: bool
+    started_at: datetime
+    finished_at: datetime
+    unusable_command: str | None = None
+    """Why the command could not be executed at all, where that is what happened."""
+
+
+# --- Facts about the folder -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class JobFound:
+    """A complete folder that no manager has taken yet."""
+
+    name: str
+    job: Job
+    tasks: tuple[Task, ...]
+    owner: Owner
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class JobRefused:
+    """A folder that can't be a job; `job` and `tasks` are what could be read of it."""
+
+    name: str
+    job: Job | None
+    tasks: tuple[Task, ...]
+    message: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class JobVanished:
+    """The folder of a live job is gone."""
+
+    uid: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested:
+    """Somebody put the cancel marker into the job's folder."""
+
+    uid: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRequested:
+    """A well-formed request for a further task was in the inbox."""
+
+    uid: str
+    request: str
+    spec: TaskSpec
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRefused:
+    """A request in the inbox that can't be read as a task."""
+
+    uid: str
+    request: str
+    reason: str
+    at: datetime
+
+
+# --- Decisions of the planner, journaled before the act that they permit --------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TaskClaimed:
+    """The task gets a container of this name."""
+
+    key: AttemptKey
+    container: str
+    image: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnded:
+    """Nothing is left to do for the job."""
+
+    uid: str
+    at: datetime
+
+
+# --- Facts about containers -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerCreated:
+    key: AttemptKey
+    container_id: str
+    image_id: str | None
+    created_at: datetime
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchFailed:
+    """The container can't be created or started; its command never began."""
+
+    key: AttemptKey
+    failure: Failure
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerStarted:
+    key: AttemptKey
+    started_at: datetime
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerExited:
+    key: AttemptKey
+    outcome: Outcome
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerLost:
+    """The container is gone, and nobody knows how its command ended."""
+
+    key: AttemptKey
+    message: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerDropped:
+    """A created container was thrown away before its command began, because nobody wants it any more."""
+
+    key: AttemptKey
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerRemoved:
+    key: AttemptKey
+    at: datetime
+
+
+# --- Facts about time -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlinePassed:
+    """The command has run for as long as the task's `timeout` allows."""
+
+    key: AttemptKey
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class GracePassed:
+    """The time between SIGTERM and SIGKILL is over."""
+
+    key: AttemptKey
+    at: datetime
+
+
+# --- Facts about the manager itself ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class EngineChanged:
+    """The engine answers (`Docker 26.1.5`), or why it does not."""
+
+    answers: bool
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobPublished:
+    """The last views of an ended job are on disk."""
+
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContainersListed:
+    """Every container of this home that the engine has: name and labels, some time ago."""
+
+    labels: tuple[tuple[str, dict[str, str]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A poll interval has passed, or something asks for a fresh look."""
+
+
+TaskFact = (
+    TaskClaimed
+    | ContainerCreated
+    | LaunchFailed
+    | ContainerStarted
+    | ContainerExited
+    | ContainerLost
+    | ContainerDropped
+    | ContainerRemoved
+    | DeadlinePassed
+)
+JobFact = TaskFact | GracePassed | CancelRequested | JobVanished | TaskRequested | RequestRefused | JobEnded
+Fact = JobFact | JobFound | JobRefused | EngineChanged | JobPublished | ContainersListed | Tick
+
+
+# --- Actions --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Create the attempt's container, or adopt the one that is there."""
+
+    key: AttemptKey
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Start the created container, unless it has begun already."""
+
+    key: AttemptKey
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Throw the created container away, unless it has begun already."""
+
+    key: AttemptKey
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Copy the running container's output and tell when it has ended."""
+
+    key: AttemptKey
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Send SIGTERM or SIGKILL to the running container."""
+
+    key: AttemptKey
+    signal: str
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Remove the container; its outcome is on disk."""
+
+    key: AttemptKey
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Remove a container that serves no attempt and no job any more."""
+
+    container: str
+
+
+TaskAction = Create | Start | Drop | Watch | Signal | Remove
+Action = TaskAction | Sweep

@@ -1,0 +1,153 @@
+"""The append-only record of each job: the truth that a restart reads.
+
+One file for each job in `journal/`. A line is `<length> <crc32> <json>`, the JSON an object with one key:
+`job`, `owner`, `task` or `request`, each the whole of the thing after a change, so that the last one wins.
+Lines are synced before the acts that they permit. A torn last line is what a crash leaves: it is cut off.
+A job that has ended moves to `journal/ended/`.
+"""
+
+import json
+import os
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from air_executor.models import Decision, Job, Task
+from air_executor.store import sync_folder
+from manager.facts import Owner
+from manager.live_job import LiveJob
+
+SUFFIX = ".journal"
+
+
+class JournalDamaged(Exception):
+    """A journal has a line, not its last, that is not what was written."""
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """A job as its journal tells it."""
+
+    job: Job
+    tasks: tuple[Task, ...]
+    owner: Owner
+
+
+class Journal:
+    """All journals of one home folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._ended = folder / "ended"
+        self._ended.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)  # commands and environments are nobody else's business
+        self._open: dict[str, BinaryIO] = {}
+
+    def record(self, job: LiveJob) -> None:
+        """Write down and sync what has changed in `job` since the last time."""
+        lines: list[bytes] = []
+        fresh = job.uid not in self._open
+        file = self._file(job)
+        if fresh and file.tell() == 0:
+            lines.append(_line("owner", json.dumps(list(job.owner))))
+            job.job_changed = True
+        if job.job_changed:
+            lines.append(_line("job", job.job.model_dump_json(by_alias=True, exclude_none=True)))
+        for task_id in job.changed_tasks:
+            task = job.tasks[task_id]
+            lines.append(_line("task", task.model_dump_json(exclude_none=True, exclude_defaults=True)))
+        lines += [
+            _line("request", decision.model_dump_json(exclude_none=True)) for decision in job.changed_requests
+        ]
+        if lines:
+            file.write(b"".join(lines))
+            file.flush()
+            os.fsync(file.fileno())
+            if fresh:
+                sync_folder(self._folder)
+
+    def end(self, job: LiveJob) -> None:
+        """The job has ended, its views are published and its containers gone."""
+        self._file(job).close()
+        del self._open[job.uid]
+        path = self._path(job.name, job.uid)
+        path.rename(self._ended / path.name)
+
+    def remembered(self) -> Iterator[Remembered]:
+        """Every job that had not ended. Raises JournalDamaged."""
+        for path in sorted(self._folder.glob(f"*{SUFFIX}")):
+            job = _replay(path)
+            if job is None:
+                path.unlink()  # the crash came before the job was taken
+            else:
+                yield job
+
+    def close(self) -> None:
+        """Close every file."""
+        for file in self._open.values():
+            file.close()
+        self._open.clear()
+
+    def _file(self, job: LiveJob) -> BinaryIO:
+        file = self._open.get(job.uid)
+        if file is None:
+            file = self._open[job.uid] = self._path(job.name, job.uid).open("ab")
+        return file
+
+    def _path(self, name: str, uid: str) -> Path:
+        return self._folder / f"{name}~{uid[:12]}{SUFFIX}"
+
+
+def _line(kind: str, body: str) -> bytes:
+    text = f'{{"{kind}":{body}}}'.encode()
+    return b"%d %08x %s\n" % (len(text), zlib.crc32(text), text)
+
+
+def _replay(path: Path) -> Remembered | None:
+    job: Job | None = None
+    owner = Owner(0, 0)
+    tasks: dict[str, Task] = {}
+    requests: dict[str, Decision] = {}
+    for kind, value in _entries(path):
+        match kind:
+            case "job":
+                job = Job.model_validate(value)
+            case "owner":
+                owner = Owner(*value)
+            case "task":
+                task = Task.model_validate(value)
+                tasks[task.id] = task
+            case "request":
+                decision = Decision.model_validate(value)
+                requests[decision.request] = decision
+    if job is None:
+        return None
+    job = job.model_copy(update={"requests": tuple(requests.values())})
+    return Remembered(job, tuple(tasks.values()), owner)
+
+
+def _entries(path: Path) -> Iterator[tuple[str, Any]]:
+    good = 0
+    data = path.read_bytes()
+    for line in data.splitlines(keepends=True):
+        text = _checked(line)
+        if text is None:
+            break
+        good += len(line)
+        yield next(iter(json.loads(text).items()))
+    if good < len(data):
+        if b"\n" in data[good:].rstrip(b"\n"):
+            raise JournalDamaged(f"{path}: the line at byte {good} is not what was written")
+        os.truncate(path, good)
+
+
+def _checked(line: bytes) -> bytes | None:
+    parts = line.rstrip(b"\n").split(b" ", 2)
+    if len(parts) != 3 or not line.endswith(b"\n"):
+        return None
+    length, checksum, text = parts
+    if length != b"%d" % len(text) or checksum != b"%08x" % zlib.crc32(text):
+        return None
+    return text

@@ -1,0 +1,219 @@
+"""PURE. Which state of a task follows which: `(task, fact) -> task`.
+
+The attempt's phases are claimed -> created -> running -> recorded -> removed. A fact that does not fit the
+phase changes nothing, so facts may come twice or late.
+"""
+
+import signal
+from datetime import datetime
+from typing import Any
+
+from air_executor.models import Attempt, Cause, Container, Failure, Phase, Task, TaskStatus, Timings
+from manager.facts import (
+    ContainerCreated,
+    ContainerDropped,
+    ContainerExited,
+    ContainerLost,
+    ContainerRemoved,
+    ContainerStarted,
+    DeadlinePassed,
+    LaunchFailed,
+    Outcome,
+    TaskClaimed,
+    TaskFact,
+)
+
+RETRIED = frozenset(
+    {Cause.EXIT, Cause.SIGNAL, Cause.OOM, Cause.TIMEOUT, Cause.LOST, Cause.ENGINE, Cause.IMAGE}
+)
+"""Causes that another attempt may cure."""
+
+
+def step(task: Task, fact: TaskFact, ready_at: datetime | None = None) -> Task:
+    """The task after `fact`. `ready_at` is when it could first have run; used for a claim only."""
+    if isinstance(fact, TaskClaimed):
+        return _claim(task, fact, ready_at)
+    attempt = task.attempt
+    if attempt is None or (attempt.number, attempt.incarnation) != (fact.key.number, fact.key.incarnation):
+        return task
+    match fact, attempt.phase:
+        case ContainerCreated(), Phase.CLAIMED:
+            return _created(task, attempt, fact)
+        case LaunchFailed(), Phase.CLAIMED | Phase.CREATED:
+            return _record(task, attempt, fact.failure, fact.at)
+        case ContainerStarted(), Phase.CREATED:
+            return _started(task, attempt, fact)
+        case ContainerExited(), Phase.CREATED | Phase.RUNNING:
+            return _exited(task, attempt, fact)
+        case ContainerLost(), Phase.CREATED | Phase.RUNNING:
+            cause = Cause.LOST if attempt.stopping is None else attempt.stopping
+            return _record(task, attempt, Failure(cause=cause, message=fact.message), fact.at)
+        case ContainerDropped(), Phase.CLAIMED | Phase.CREATED:
+            return _drop(task, attempt, fact)
+        case ContainerRemoved(), Phase.RECORDED:
+            return _with(task, attempt, phase=Phase.REMOVED)
+        case DeadlinePassed(), Phase.RUNNING:
+            return stop(task, Cause.TIMEOUT)
+    return task
+
+
+def stop(task: Task, cause: Cause) -> Task:
+    """The task whose attempt has been told to stop; the first cause given stays."""
+    attempt = task.attempt
+    if attempt is None or not attempt.undecided or attempt.stopping is not None:
+        return task
+    return _with(task, attempt, stopping=cause)
+
+
+def skip(task: Task, failure: Failure, at: datetime) -> Task:
+    """A task that will never run, and why."""
+    return task.model_copy(
+        update={
+            "status": TaskStatus.SKIPPED,
+            "completed_at": at,
+            "failure": failure,
+            "error": failure.message,
+        }
+    )
+
+
+def may_retry(task: Task) -> bool:
+    """Whether the policy gives the failed task another attempt."""
+    return (
+        task.status is TaskStatus.FAILED
+        and task.failure is not None
+        and task.failure.cause in RETRIED
+        and len(task.attempts) <= task.retries
+    )
+
+
+def again(task: Task) -> Task:
+    """The failed task, waiting for its next attempt; the record of the last one stays."""
+    return task.model_copy(
+        update={
+            "status": TaskStatus.PENDING,
+            "started_at": None,
+            "completed_at": None,
+            "failure": None,
+            "error": None,
+        }
+    )
+
+
+def _claim(task: Task, fact: TaskClaimed, ready_at: datetime | None) -> Task:
+    if task.status is not TaskStatus.PENDING or (task.attempt is not None and task.attempt.undecided):
+        return task
+    attempt = Attempt(
+        number=fact.key.number,
+        incarnation=fact.key.incarnation,
+        phase=Phase.CLAIMED,
+        container=Container(name=fact.container, image=fact.image),
+        timings=Timings(ready_at=ready_at),
+    )
+    earlier = tuple(_log_moved(task, one) for one in task.attempts)
+    return task.model_copy(update={"attempts": (*earlier, attempt)})
+
+
+def _log_moved(task: Task, attempt: Attempt) -> Attempt:
+    """The log of an earlier attempt lies beside the latest one."""
+    return attempt.model_copy(update={"log": attempt.log and f"logs/{task.id}.{attempt.number}.log"})
+
+
+def _created(task: Task, attempt: Attempt, fact: ContainerCreated) -> Task:
+    container = attempt.container.model_copy(update={"id": fact.container_id, "image_id": fact.image_id})
+    return _with(
+        task,
+        attempt,
+        phase=Phase.CREATED,
+        container=container,
+        timings=attempt.timings.model_copy(update={"created_at": fact.created_at}),
+    )
+
+
+def _started(task: Task, attempt: Attempt, fact: ContainerStarted) -> Task:
+    timings = attempt.timings.model_copy(
+        update={"container_started_at": fact.started_at, "started_at": fact.started_at}
+    )
+    running = _with(task, attempt, phase=Phase.RUNNING, timings=timings, log=f"logs/{task.id}.log")
+    return running.model_copy(update={"status": TaskStatus.RUNNING, "started_at": fact.started_at})
+
+
+def _exited(task: Task, attempt: Attempt, fact: ContainerExited) -> Task:
+    outcome = fact.outcome
+    began = attempt.timings.started_at or outcome.started_at
+    timings = attempt.timings.model_copy(
+        update={
+            "container_started_at": began,
+            "started_at": began,
+            "finished_at": max(outcome.finished_at, began),
+        }
+    )
+    ended = _with(
+        task,
+        attempt,
+        exit_code=outcome.exit_code,
+        oom_killed=outcome.oom_killed,
+        timings=timings,
+        log=f"logs/{task.id}.log",
+    ).model_copy(update={"started_at": began})
+    attempt = ended.attempts[-1]
+    return _record(ended, attempt, failure_of(task, attempt.stopping, outcome), fact.at)
+
+
+def failure_of(task: Task, stopping: Cause | None, outcome: Outcome) -> Failure | None:
+    """Why an attempt failed, or None when it did not: facts decide, never text."""
+    code = outcome.exit_code
+    if stopping is Cause.TIMEOUT:
+        message = f"task {task.id!r} was stopped: it ran longer than its timeout of {task.timeout:g} s"
+        return Failure(cause=stopping, message=message, exit_code=code)
+    if stopping is not None:
+        return Failure(cause=stopping, message=f"task {task.id!r} was stopped: {stopping}", exit_code=code)
+    if code == 0:
+        return None
+    if outcome.unusable_command is not None:
+        return Failure(cause=Cause.COMMAND, message=outcome.unusable_command, exit_code=code)
+    if outcome.oom_killed:
+        message = (
+            f"task {task.id!r} was killed: it used more memory than its limit; raise resources.memory_mb"
+        )
+        return Failure(cause=Cause.OOM, message=message, exit_code=code)
+    name = _signal_name(code)
+    if name:
+        message = f"task {task.id!r} was ended by {name} (exit code {code})"
+        return Failure(cause=Cause.SIGNAL, message=message, exit_code=code)
+    return Failure(cause=Cause.EXIT, message=f"task {task.id!r} ended with exit code {code}", exit_code=code)
+
+
+def _signal_name(code: int) -> str | None:
+    """Shells and the engine report a death by signal N as exit code 128 + N."""
+    try:
+        return signal.Signals(code - 128).name if code > 128 else None
+    except ValueError:
+        return None
+
+
+def _record(task: Task, attempt: Attempt, failure: Failure | None, at: datetime) -> Task:
+    """The attempt is over. `at` is when the manager decided so; the record is synced in the same batch."""
+    finished = attempt.timings.finished_at or at
+    timings = attempt.timings.model_copy(update={"recorded_at": max(at, finished)})
+    recorded = _with(task, attempt, phase=Phase.RECORDED, failure=failure, timings=timings)
+    return recorded.model_copy(
+        update={
+            "status": TaskStatus.FAILED if failure else TaskStatus.COMPLETED,
+            "completed_at": finished,
+            "failure": failure,
+            "error": failure.message if failure else None,
+        }
+    )
+
+
+def _drop(task: Task, attempt: Attempt, fact: ContainerDropped) -> Task:
+    cause = attempt.stopping or Cause.CANCELLED
+    failure = Failure(cause=cause, message=f"task {task.id!r} never ran: {cause}")
+    timings = attempt.timings.model_copy(update={"recorded_at": fact.at})
+    dropped = _with(task, attempt, phase=Phase.RECORDED, failure=failure, timings=timings)
+    return skip(dropped, failure, fact.at)
+
+
+def _with(task: Task, attempt: Attempt, **update: Any) -> Task:
+    return task.model_copy(update={"attempts": (*task.attempts[:-1], attempt.model_copy(update=update))})

@@ -1,0 +1,268 @@
+"""PURE. One job that has not ended: its tasks, and what follows from each fact for all of them together.
+
+No files, no clock, no engine. Every fact costs time in proportion to the tasks that it touches, so a job
+of 10,000 tasks is no problem.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from air_executor.errors import BadInput
+from air_executor.graph import check_dependencies
+from air_executor.models import (
+    Cause,
+    Decision,
+    Failure,
+    Job,
+    JobState,
+    JobView,
+    Task,
+    TaskSpec,
+    TaskStatus,
+)
+from manager import lifecycle
+from manager.facts import (
+    AttemptKey,
+    CancelRequested,
+    GracePassed,
+    JobEnded,
+    JobFact,
+    JobVanished,
+    Owner,
+    RequestRefused,
+    TaskClaimed,
+    TaskFact,
+    TaskRequested,
+)
+
+MAX_REFUSALS = 1000
+"""Rejected requests that are kept one by one; a task that floods its inbox must not fill the disk."""
+
+
+class LiveJob:
+    """A taken job. `job` and `tasks` are its current record; `apply` is the only way to change it."""
+
+    def __init__(self, job: Job, tasks: Iterable[Task], owner: Owner, *, max_tasks: int) -> None:
+        if job.uid is None:
+            raise ValueError("a live job has a uid")
+        self.uid: str = job.uid
+        self.name = job.name
+        self.job = job
+        self.owner = owner
+        self.max_tasks = max_tasks
+        self.tasks: dict[str, Task] = {task.id: task for task in tasks}
+        self.requests: dict[str, Decision] = {decision.request: decision for decision in job.requests}
+        self.failure: Failure | None = job.failure
+        self.ready: dict[str, datetime] = {}
+        """Tasks that could run now, in the order in which they became so, and since when."""
+        self.live: dict[str, None] = {}
+        """Tasks whose latest attempt may still have a container."""
+        self.overdue: set[AttemptKey] = set()
+        """Attempts that were told to stop and did not in time."""
+        self.changed_tasks: dict[str, None] = {}
+        self.changed_requests: list[Decision] = []
+        self.job_changed = False
+        self._waiting: dict[str, int] = {}
+        self._dependants: dict[str, list[str]] = {}
+        self._open = 0
+        for task in self.tasks.values():
+            self._index(task, job.created_at)
+
+    # --- What others ask ---------------------------------------------------------------------------------
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is left to do: every task is over and every container gone."""
+        return not self._open and not self.live
+
+    @property
+    def busy(self) -> int:
+        """Containers of this job that hold a runner."""
+        return sum(self._undecided(task_id) for task_id in self.live)
+
+    def attempt_key(self, task: Task) -> AttemptKey:
+        """The key of the task's latest attempt."""
+        attempt = task.attempts[-1]
+        return AttemptKey(self.uid, task.id, attempt.number, attempt.incarnation)
+
+    def next_key(self, task_id: str) -> AttemptKey:
+        """The key of the attempt that comes next."""
+        return AttemptKey(self.uid, task_id, len(self.tasks[task_id].attempts) + 1, 1)
+
+    def view(self) -> JobView:
+        """The job and its tasks as readers see them."""
+        job = self.job.model_copy(update={"requests": tuple(self.requests.values())})
+        return JobView(job=job, tasks=tuple(self.tasks.values()))
+
+    # --- Facts -------------------------------------------------------------------------------------------
+
+    def apply(self, fact: JobFact) -> None:
+        """Fold one fact into the job."""
+        if self.job.state.ended:
+            return
+        match fact:
+            case CancelRequested() | JobVanished():
+                self._cancel(fact)
+            case TaskRequested():
+                self._request(fact)
+            case RequestRefused():
+                if fact.request not in self.requests:
+                    self._decide(fact.request, None, fact.reason, fact.at)
+            case GracePassed():
+                self.overdue.add(fact.key)
+            case JobEnded():
+                self._end(fact)
+            case _:
+                self._step(fact)
+
+    def take(self, at: datetime) -> None:
+        """The manager takes the job: it is working from now on."""
+        self._update_job(at, state=JobState.WORKING)
+        self.changed_tasks.update(dict.fromkeys(self.tasks))
+
+    def fail(self, failure: Failure, at: datetime) -> None:
+        """The job can't succeed any more: what has not begun is skipped. The first failure stays."""
+        if self.failure is not None:
+            return
+        self.failure = failure
+        self._update_job(at, failure=failure)
+        for task in [task for task in self.tasks.values() if self._untouched(task)]:
+            self._replace(lifecycle.skip(task, _skipped_for(failure), at), at)
+
+    def _untouched(self, task: Task) -> bool:
+        return task.status is TaskStatus.PENDING and not self._undecided(task.id)
+
+    def _startable(self, task: Task) -> bool:
+        """Whether it waits for a runner only. The container of an attempt before must be gone first."""
+        free = task.attempt is None or not task.attempt.live
+        return task.status is TaskStatus.PENDING and free and not self._waiting[task.id]
+
+    def _undecided(self, task_id: str) -> bool:
+        attempt = self.tasks[task_id].attempt
+        return attempt is not None and attempt.undecided
+
+    def _step(self, fact: TaskFact) -> None:
+        before = self.tasks.get(fact.key.task)
+        if before is None or (isinstance(fact, TaskClaimed) and before.id not in self.ready):
+            return
+        after = lifecycle.step(before, fact, self.ready.get(before.id))
+        if after is before:
+            return
+        if after.status is TaskStatus.FAILED and before.status is not TaskStatus.FAILED:  # noqa: SIM102
+            if self.failure is None and lifecycle.may_retry(after):
+                after = lifecycle.again(after)
+        self._replace(after, fact.at)
+        if after.status is TaskStatus.FAILED and after.failure is not None:
+            self.fail(after.failure, fact.at)
+
+    def _replace(self, after: Task, at: datetime) -> None:
+        before = self.tasks[after.id]
+        self.tasks[after.id] = after
+        self.changed_tasks[after.id] = None
+        attempt = after.attempt
+        if attempt is not None and attempt.live:
+            self.live[after.id] = None
+        else:
+            self.live.pop(after.id, None)
+        if attempt is not None and not attempt.live:
+            self.overdue.discard(self.attempt_key(after))
+        if after.status.ended and not before.status.ended:
+            self._open -= 1
+            self.ready.pop(after.id, None)
+            if after.status is TaskStatus.COMPLETED:
+                self._release(after.id, at)
+        elif self._startable(after):
+            self.ready.setdefault(after.id, at)
+        else:
+            self.ready.pop(after.id, None)
+        self._touch(at)
+
+    def _release(self, completed: str, at: datetime) -> None:
+        for dependant in self._dependants.get(completed, ()):
+            self._waiting[dependant] -= 1
+            if self._startable(self.tasks[dependant]):
+                self.ready[dependant] = at
+
+    def _index(self, task: Task, at: datetime) -> None:
+        """Enter a task into the graph; those it depends on need not be entered yet."""
+        open_dependencies = 0
+        for dependency in dict.fromkeys(task.dependencies):
+            self._dependants.setdefault(dependency, []).append(task.id)
+            open_dependencies += self.tasks[dependency].status is not TaskStatus.COMPLETED
+        self._waiting[task.id] = open_dependencies
+        if not task.status.ended:
+            self._open += 1
+        attempt = task.attempt
+        if attempt is not None and attempt.live:
+            self.live[task.id] = None
+        if self._startable(task):
+            self.ready[task.id] = at
+
+    def _cancel(self, fact: CancelRequested | JobVanished) -> None:
+        if not self._open:
+            return
+        why = "its folder was deleted" if isinstance(fact, JobVanished) else "somebody asked for it"
+        failure = Failure(cause=Cause.CANCELLED, message=f"job {self.name!r} was cancelled: {why}")
+        self.fail(failure, fact.at)
+        for task_id in list(self.live):
+            self._replace(lifecycle.stop(self.tasks[task_id], Cause.CANCELLED), fact.at)
+
+    # --- Requests for further tasks ----------------------------------------------------------------------
+
+    def _request(self, fact: TaskRequested) -> None:
+        if fact.request in self.requests:
+            return
+        known = self.tasks.get(fact.spec.id)
+        if known is not None:
+            reason = None if _same_body(known, fact.spec) else "another task with this id exists"
+            self._decide(fact.request, fact.spec.id, reason, fact.at)
+            return
+        try:
+            self._admit(fact.spec)
+        except BadInput as error:
+            self._decide(fact.request, fact.spec.id, str(error), fact.at)
+            return
+        task = Task.of(fact.spec, self.name, fact.at)
+        self.tasks[task.id] = task
+        self.changed_tasks[task.id] = None
+        self._index(task, fact.at)
+        self._decide(fact.request, task.id, None, fact.at)
+        if self.failure is not None:
+            self._replace(lifecycle.skip(task, _skipped_for(self.failure), fact.at), fact.at)
+
+    def _admit(self, spec: TaskSpec) -> None:
+        if len(self.tasks) >= self.max_tasks:
+            raise BadInput(f"the job has {len(self.tasks)} tasks, the limit is max_tasks = {self.max_tasks}")
+        check_dependencies(spec, self.tasks)
+
+    def _decide(self, request: str, task: str | None, reason: str | None, at: datetime) -> None:
+        if reason is not None and len(self.requests) >= self.max_tasks + MAX_REFUSALS:
+            return
+        decision = Decision(request=request, task=task, accepted=reason is None, reason=reason, at=at)
+        self.requests[request] = decision
+        self.changed_requests.append(decision)
+        self._touch(at)
+
+    # --- The job's own record ----------------------------------------------------------------------------
+
+    def _end(self, fact: JobEnded) -> None:
+        if self.settled:
+            state = JobState.FAILED if self.failure else JobState.COMPLETED
+            self._update_job(fact.at, state=state)
+
+    def _touch(self, at: datetime) -> None:
+        self._update_job(at)
+
+    def _update_job(self, at: datetime, **update: object) -> None:
+        at = max(at, self.job.updated_at)
+        self.job = self.job.model_copy(update={"updated_at": at, **update})
+        self.job_changed = True
+
+
+def _skipped_for(failure: Failure) -> Failure:
+    return Failure(cause=failure.cause, message=f"never ran: {failure.message}")
+
+
+def _same_body(task: Task, spec: TaskSpec) -> bool:
+    fields = TaskSpec.model_fields
+    return all(getattr(task, field) == getattr(spec, field) for field in fields)

@@ -1,0 +1,34 @@
+"""One manager for one folder."""
+
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from air_executor.daemon import LOCK
+
+
+class AlreadyManaged(Exception):
+    """Another manager has this folder."""
+
+
+@contextmanager
+def hold(home: Path) -> Iterator[None]:
+    """Hold the folder's lock; the kernel lets go of it whenever this process ends, however it does.
+
+    Raises AlreadyManaged at once when somebody else holds it.
+    """
+    handle = os.open(home / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(handle, 200).decode(errors="replace").strip() or "another manager"
+            raise AlreadyManaged(f"{home} is already managed by {holder}; stop that one first") from None
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(handle)

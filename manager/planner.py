@@ -1,0 +1,81 @@
+"""PURE. What to do next: which tasks get a runner, and which acts the state of each attempt calls for."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from air_executor.models import Phase, Task
+from manager.container_spec import container_name, image_of
+from manager.facts import AttemptKey, Create, Drop, Remove, Signal, Start, TaskAction, TaskClaimed, Watch
+from manager.live_job import LiveJob
+from manager.settings import Settings
+
+
+@dataclass
+class Planner:
+    """Shares the runners out among jobs; remembers only whose turn it was."""
+
+    home_id: str
+    settings: Settings
+    _turn: int = 0
+    _served: dict[str, int] = field(default_factory=dict)
+
+    def claims(self, jobs: Sequence[LiveJob], at: datetime) -> Iterator[TaskClaimed]:
+        """The tasks that get a runner now; each is to be applied before the next is asked for.
+
+        A job that has no runner at all comes first, whoever has waited longest for one; what is left goes
+        to the oldest job. So the oldest job is done first, and none starves.
+        """
+        free = self.settings.max_runners - sum(job.busy for job in jobs)
+        while free > 0:
+            waiting = [job for job in jobs if job.ready and not _full(job)]
+            if not waiting:
+                return
+            job = min(waiting, key=self._priority)
+            self._turn += 1
+            self._served[job.uid] = self._turn
+            yield self._claim(job, at)
+            free -= 1
+
+    def forget(self, uid: str) -> None:
+        """The job has ended."""
+        self._served.pop(uid, None)
+
+    def _priority(self, job: LiveJob) -> tuple[bool, int, datetime, str]:
+        busy = job.busy > 0
+        return busy, 0 if busy else self._served.get(job.uid, 0), job.job.created_at, job.name
+
+    def _claim(self, job: LiveJob, at: datetime) -> TaskClaimed:
+        task_id = next(iter(job.ready))
+        key = job.next_key(task_id)
+        name = container_name(self.home_id, job.name, key)
+        return TaskClaimed(key, name, image_of(job.tasks[task_id], self.settings), at)
+
+
+def _full(job: LiveJob) -> bool:
+    return job.job.max_parallel is not None and job.busy >= job.job.max_parallel
+
+
+def actions(jobs: Iterable[LiveJob]) -> Iterator[TaskAction]:
+    """Every act that the state of the live attempts calls for, whether it is under way already or not."""
+    for job in jobs:
+        for task_id in job.live:
+            task = job.tasks[task_id]
+            yield from _acts(task, job.attempt_key(task), job.overdue)
+
+
+def _acts(task: Task, key: AttemptKey, overdue: set[AttemptKey]) -> Iterator[TaskAction]:
+    attempt = task.attempts[-1]
+    match attempt.phase:
+        case Phase.CLAIMED:
+            yield Create(key)
+        case Phase.CREATED if attempt.stopping:
+            yield Drop(key)
+        case Phase.CREATED:
+            yield Start(key)
+        case Phase.RUNNING:
+            yield Watch(key)
+            if attempt.stopping:
+                yield Signal(key, "SIGKILL" if key in overdue else "SIGTERM", attempt.stopping)
+        case Phase.RECORDED:
+            yield Remove(key)

@@ -1,0 +1,124 @@
+"""Every setting, its default and its reason.
+
+Read from the environment (`AIR_EXECUTOR_MAX_RUNNERS=20`) and from `config.toml` in the home folder
+(`max_runners = 20`); the environment wins.
+"""
+
+import tomllib
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from air_executor.errors import BadInput
+from air_executor.store import home_folder
+
+CONFIG_FILE = "config.toml"
+
+
+class Settings(BaseSettings):
+    """How the manager behaves."""
+
+    model_config = SettingsConfigDict(env_prefix="AIR_EXECUTOR_", extra="forbid", frozen=True)
+
+    home: Path = Field(
+        default_factory=home_folder,
+        description="The folder with the jobs. Default: ./.air-executor.",
+    )
+    poll_interval: float = Field(
+        5.0,
+        ge=1,
+        le=60,
+        description="Seconds between two looks at the whole folder. File events wake the manager earlier; "
+        "this is for file systems without them.",
+    )
+    max_runners: int = Field(
+        10, ge=1, le=1000, description="Containers that run at once, over all jobs. One costs about 20 MB."
+    )
+    max_tasks: int = Field(
+        10_000,
+        ge=1,
+        description="Tasks that one job may have, those it adds itself included: the end of tasks that "
+        "queue themselves for ever.",
+    )
+    runner_image: str = Field(
+        "air-executor-runner:latest", description="The image of tasks that do not name one."
+    )
+    pull: bool = Field(True, description="Whether an image that is missing is asked of its registry.")
+    task_uid: int = Field(
+        65534,
+        ge=1,
+        description="User id (and group id) of tasks in jobs whose folder belongs to root; tasks of other "
+        "jobs run as the folder's owner.",
+    )
+    cancel_grace: float = Field(
+        10.0, ge=0, le=3600, description="Seconds between SIGTERM and SIGKILL when a task is to stop."
+    )
+    memory_mb: int = Field(
+        512, ge=6, description="Memory of a task in MiB, unless it sets resources.memory_mb."
+    )
+    cpus: float = Field(
+        1.0, ge=0.01, description="CPUs of a task, a hard limit, unless it sets resources.cpus."
+    )
+    pids: int = Field(
+        256, ge=1, description="Processes and threads of a task, unless it sets resources.pids."
+    )
+    tmp_mb: int = Field(64, ge=1, description="Size of a task's /tmp in MiB; it counts as its memory.")
+    log_mb: int = Field(
+        16, ge=1, le=1024, description="Output of a task that is kept, in MiB; a cut is marked in the log."
+    )
+    networks: tuple[str, ...] = Field(
+        (), description='Names of the engine\'s networks that tasks may ask for, as a list: ["db"].'
+    )
+    incomplete_after: float = Field(
+        30.0,
+        ge=1,
+        description="Seconds after which a job folder without state.json or tasks.json is reported.",
+    )
+    settle: float = Field(
+        2.0,
+        ge=0,
+        description="Seconds without a change after which a file that is not valid JSON counts as wrong, and "
+        "not as half written.",
+    )
+    engine_timeout: float = Field(
+        30.0, ge=1, description="Seconds after which a call to the engine counts as failed and is repeated."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment before the file; the file is the one in the home folder."""
+        file = home_folder() / CONFIG_FILE
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
+
+
+def load() -> Settings:
+    """The settings in force.
+
+    Raises BadInput naming the setting, the rule and where it may be set.
+    """
+    file = home_folder() / CONFIG_FILE
+    try:
+        settings = Settings()
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"is not TOML: {error}", where=file) from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise BadInput(
+            f"{first['msg']}, not {first.get('input')!r}; set it in {file} or as AIR_EXECUTOR_{name.upper()}",
+            field=name,
+        ) from None
+    return settings.model_copy(update={"home": settings.home.absolute()})

@@ -1,0 +1,249 @@
+"""Does what was decided, one engine call at a time, and tells the outcome as facts.
+
+Calls are made in a pool of threads; watching a container takes a thread of its own for as long as it runs.
+An engine that does not answer is asked again until it does: the outcome of an act is never guessed.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from air_executor.errors import BadInput
+from air_executor.models import Cause, Failure, Task, utc_now
+from manager import intake, workspace
+from manager.container_spec import ContainerSpec
+from manager.engine.base import ContainerGone, Engine, EngineError, EngineUnavailable, Observation, Status
+from manager.facts import (
+    AttemptKey,
+    ContainerCreated,
+    ContainerDropped,
+    ContainerExited,
+    ContainerLost,
+    ContainerRemoved,
+    ContainerStarted,
+    EngineChanged,
+    Fact,
+    LaunchFailed,
+    Outcome,
+    Owner,
+)
+
+log = logging.getLogger(__name__)
+
+POOL = 16
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 5.0
+"""Seconds between two tries at an engine that does not answer."""
+NETWORK_TRIES = 3
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What the workers need to know of an attempt: whose it is, where, and what is asked of the engine."""
+
+    key: AttemptKey
+    folder: Path
+    task: Task
+    user: Owner
+    spec: ContainerSpec
+    network: ContainerSpec | None
+
+    @property
+    def container(self) -> str:
+        """Its id where it is known, else its name."""
+        return self.task.attempts[-1].container.id or self.spec.name
+
+
+class Workers:
+    """Acts on the engine; every outcome goes to `emit`."""
+
+    def __init__(self, engine: Engine, home_id: str, emit: Callable[[Fact], None]) -> None:
+        self._engine = engine
+        self._home_id = home_id
+        self._emit = emit
+        self._pool = ThreadPoolExecutor(POOL, thread_name_prefix="engine")
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """Begin nothing new; what runs in containers goes on without us."""
+        self._stopping.set()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def create(self, act: Act) -> None:
+        """ContainerCreated or LaunchFailed."""
+        self._submit(self._create, act)
+
+    def start(self, act: Act) -> None:
+        """ContainerStarted, LaunchFailed or ContainerLost."""
+        self._submit(self._start, act)
+
+    def drop(self, act: Act) -> None:
+        """ContainerDropped; or ContainerStarted where it has begun after all."""
+        self._submit(self._drop, act)
+
+    def signal(self, act: Act, signal: str) -> None:
+        """No fact: the end of the container is one."""
+        self._submit(self._signal, act, signal)
+
+    def remove(self, act: Act) -> None:
+        """ContainerRemoved."""
+        self._submit(self._remove, act)
+
+    def sweep(self, container: str) -> None:
+        """No fact."""
+        self._submit(self._again, lambda: self._engine.remove(container, self._home_id))
+
+    def call(self, function: Callable[[], None]) -> None:
+        """Something else that may take long or fail."""
+        self._submit(function)
+
+    def watch(self, act: Act, log_limit: int) -> None:
+        """ContainerExited or ContainerLost, after all output is in the log and the inbox was read."""
+        name = f"watch {act.spec.name}"
+        threading.Thread(
+            target=self._guarded, args=(self._watch, act, log_limit), name=name, daemon=True
+        ).start()
+
+    # --- In the threads ----------------------------------------------------------------------------------
+
+    def _submit(self, function: Callable[..., None], *args: object) -> None:
+        if not self._stopping.is_set():
+            self._pool.submit(self._guarded, function, *args)
+
+    def _guarded(self, function: Callable[..., None], *args: object) -> None:
+        try:
+            function(*args)
+        except _Stopped:
+            pass
+        except Exception:
+            log.exception("an act on the engine failed in a way that nobody expected: this is a bug")
+
+    def _create(self, act: Act) -> None:
+        earlier = len(act.task.attempts) - 1
+        try:
+            workspace.prepare(act.folder, act.user)
+            if earlier:
+                workspace.keep_earlier_log(act.folder, act.task.id, earlier)
+            made = self._again(lambda: self._create_or_retry(act))
+        except (BadInput, OSError) as error:
+            self._failed(act, Cause.BAD_INPUT, str(error))
+        except EngineError as error:
+            self._failed(act, error.cause, str(error))
+        else:
+            self._emit(ContainerCreated(act.key, made.id, made.image_id, made.created_at, utc_now()))
+
+    def _create_or_retry(self, act: Act) -> Observation:
+        """The container that holds the network may go between its check and its use."""
+        for _ in range(NETWORK_TRIES - 1):
+            try:
+                return self._engine.create(act.spec, act.network)
+            except ContainerGone:
+                continue
+        return self._engine.create(act.spec, act.network)
+
+    def _start(self, act: Act) -> None:
+        try:
+            found = self._again(lambda: self._engine.start(act.container))
+        except ContainerGone:
+            self._lost(act)
+        except EngineError as error:
+            self._failed(act, error.cause, str(error))
+        else:
+            self._emit(ContainerStarted(act.key, found.started_at or utc_now(), utc_now()))
+
+    def _drop(self, act: Act) -> None:
+        try:
+            found = self._again(lambda: self._engine.observe(act.container))
+        except ContainerGone:
+            self._emit(ContainerDropped(act.key, utc_now()))
+            return
+        if found.status is Status.CREATED:
+            self._emit(ContainerDropped(act.key, utc_now()))
+        else:
+            self._emit(ContainerStarted(act.key, found.started_at or utc_now(), utc_now()))
+
+    def _signal(self, act: Act, signal: str) -> None:
+        try:
+            self._again(lambda: self._engine.signal(act.container, signal))
+        except ContainerGone:
+            return
+        except EngineError as error:
+            log.error("job=%s task=%s can't be stopped: %s", act.folder.name, act.task.id, error)
+
+    def _remove(self, act: Act) -> None:
+        try:
+            self._again(lambda: self._engine.remove(act.container, self._home_id))
+        except EngineError as error:
+            # The outcome is safe; the sweep will try to remove it again.
+            log.error("container=%s can't be removed: %s", act.spec.name, error)
+        self._emit(ContainerRemoved(act.key, utc_now()))
+
+    def _watch(self, act: Act, log_limit: int) -> None:
+        output = workspace.LogFile(act.folder, act.task.id, log_limit)
+        try:
+            found = self._again(lambda: self._follow(act, output))
+        except ContainerGone:
+            self._lost(act)
+            return
+        finally:
+            output.close()
+        if output.problem is not None:
+            log.error("job=%s task=%s the log is cut short: %s", act.folder.name, act.task.id, output.problem)
+        for fact in intake.drain(act.folder, act.key.uid, utc_now()):
+            self._emit(fact)
+        self._emit(ContainerExited(act.key, _outcome(found), utc_now()))
+
+    def _follow(self, act: Act, output: workspace.LogFile) -> Observation:
+        output.restart()
+        try:
+            self._engine.follow(act.container, output.write)
+        except (EngineUnavailable, ContainerGone):
+            raise
+        except EngineError as error:  # without its output a container still has an outcome
+            log.error("job=%s task=%s its output can't be read: %s", act.folder.name, act.task.id, error)
+        self._engine.wait(act.container)
+        found = self._engine.observe(act.container)
+        if found.status is not Status.EXITED:
+            raise EngineUnavailable("the engine says that it has ended, and that it runs")
+        return found
+
+    def _again(self, call: Callable[[], Result]) -> Result:
+        """What `call` returns, as soon as the engine answers."""
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                return call()
+            except EngineUnavailable as error:
+                self._emit(EngineChanged(False, str(error)))
+            if self._stopping.wait(pause):
+                raise _Stopped
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _failed(self, act: Act, cause: Cause, message: str) -> None:
+        failure = Failure(cause=cause, message=f"task {act.task.id!r} could not be started: {message}")
+        self._emit(LaunchFailed(act.key, failure, utc_now()))
+
+    def _lost(self, act: Act) -> None:
+        message = f"the container {act.spec.name} of task {act.task.id!r} is gone, and its outcome with it"
+        self._emit(ContainerLost(act.key, message, utc_now()))
+
+
+class _Stopped(Exception):
+    """The manager is going down; the next one takes up where this one left off."""
+
+
+def _outcome(found: Observation) -> Outcome:
+    finished = found.finished_at or utc_now()
+    return Outcome(
+        exit_code=found.exit_code if found.exit_code is not None else -1,
+        oom_killed=found.oom_killed,
+        started_at=found.started_at or finished,
+        finished_at=finished,
+        unusable_command=found.unusable_command,
+    )

@@ -1,0 +1,138 @@
+"""A job's own folders, as the manager makes and reads them.
+
+The job's folder belongs to whoever submitted the job, `work/` and `inbox/` to the task: nothing in them is
+trusted. Everything below the job's folder is opened through folder handles, and no link is followed.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from air_executor.errors import BadInput
+from manager.facts import Owner
+
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+CUT = b"\n[air-executor: the output was cut here, at %d bytes; the limit is the setting log_mb]\n"
+
+
+@contextmanager
+def opened(path: Path, *below: str) -> Iterator[int]:
+    """A handle of the folder `below` the folder `path`. Raises OSError where a part is not one."""
+    handle = os.open(path, FOLDER)
+    try:
+        for name in below:
+            inner = os.open(name, FOLDER, dir_fd=handle)
+            os.close(handle)
+            handle = inner
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def prepare(job: Path, user: Owner) -> None:
+    """Make what a container mounts, and give it to the task's user where this process may.
+
+    Raises BadInput when something else stands in its place.
+    """
+    try:
+        with opened(job) as folder:
+            _make(folder, "logs")
+            for name in ("work", "inbox"):
+                _make(folder, name)
+                _give(folder, name, user)
+        with opened(job, "inbox") as inbox:
+            for name in ("tmp", "new"):
+                _make(inbox, name)
+                _give(inbox, name, user)
+    except OSError as error:
+        raise BadInput(
+            f"can't be prepared: {error.filename or ''} {error.strerror}; work, inbox and logs must be "
+            "folders (or not there yet), and the manager must be allowed to write",
+            where=job,
+        ) from None
+
+
+def _make(folder: int, name: str) -> None:
+    with suppress(FileExistsError):
+        os.mkdir(name, 0o755, dir_fd=folder)
+
+
+def _give(folder: int, name: str, user: Owner) -> None:
+    handle = os.open(name, FOLDER, dir_fd=folder)
+    try:
+        status = os.fstat(handle)
+        if (status.st_uid, status.st_gid) != user and os.geteuid() == 0:
+            os.fchown(handle, user.uid, user.gid)
+    finally:
+        os.close(handle)
+
+
+def owner_of(job: Path) -> Owner:
+    """Whose folder it is. Raises OSError when it is gone or a link."""
+    status = job.lstat()
+    if not stat.S_ISDIR(status.st_mode):
+        raise NotADirectoryError(job)
+    return Owner(status.st_uid, status.st_gid)
+
+
+class LogFile:
+    """A task's log, at most `limit` bytes of it; a cut is marked.
+
+    The engine gives a container's output from its beginning each time it is followed. What is in the file
+    already is passed over, so that a manager which comes back goes on where the last one stopped.
+    """
+
+    def __init__(self, job: Path, task: str, limit: int) -> None:
+        self.problem: OSError | None = None
+        self._handle: int | None = None
+        self._limit = limit
+        self._written = 0
+        self._position = 0
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_APPEND
+        try:
+            with opened(job, "logs") as logs:
+                self._handle = os.open(f"{task}.log", flags, 0o644, dir_fd=logs)
+            self._written = os.fstat(self._handle).st_size
+        except OSError as error:
+            self.problem = error
+
+    def restart(self) -> None:
+        """The output comes from its beginning again."""
+        self._position = 0
+
+    def write(self, chunk: bytes) -> None:
+        """Add output. Where the disk is full the rest is missing, and `problem` says so; the task goes on."""
+        begin = self._position
+        self._position += len(chunk)
+        fresh = chunk[max(0, self._written - begin) :]
+        if not fresh or self._handle is None or self._written > self._limit:
+            return
+        room = self._limit - self._written
+        try:
+            self._put(fresh[:room])
+            if len(fresh) > room:
+                self._put(CUT % self._limit)
+        except OSError as error:
+            self.problem = error
+
+    def _put(self, data: bytes) -> None:
+        while data and self._handle is not None:
+            count = os.write(self._handle, data)
+            self._written += count
+            data = data[count:]
+
+    def close(self) -> None:
+        """Make the log durable."""
+        if self._handle is None:
+            return
+        with suppress(OSError):
+            os.fsync(self._handle)
+        os.close(self._handle)
+
+
+def keep_earlier_log(job: Path, task: str, attempt: int) -> None:
+    """Put the log of an earlier attempt beside the one that comes: `<task>.<attempt>.log`."""
+    with opened(job, "logs") as logs, suppress(FileNotFoundError):
+        os.rename(f"{task}.log", f"{task}.{attempt}.log", src_dir_fd=logs, dst_dir_fd=logs)

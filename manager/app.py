@@ -78,7 +78,7 @@ def run(settings: Settings) -> None:
         signal.signal(name, lambda *_: supervisor.stop())
     log.info("manager started for %s, %d runners", settings.home, settings.max_runners)
     supervisor.restore(journal.remembered())
-    for part in (publisher, monitor, watcher):
+    for part in (publisher, workers, monitor, watcher):
         part.start()
     try:
         supervisor.run()

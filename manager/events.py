@@ -15,6 +15,7 @@ from manager.facts import (
     JobFact,
     JobVanished,
     LaunchFailed,
+    NetworkLost,
     RequestRefused,
     TaskClaimed,
     TaskRequested,
@@ -37,6 +38,8 @@ def report(job: LiveJob, fact: JobFact) -> None:
             _task(level, job, task.id, _ending(task))
         case DeadlinePassed():
             _task(logging.WARNING, job, fact.key.task, "runs longer than its timeout; stopping it")
+        case NetworkLost():
+            log.error("job=%s its network is gone; stopping the tasks that run in it", job.name)
         case CancelRequested() | JobVanished():
             log.info("job=%s is to stop: %s", job.name, job.failure.message if job.failure else "")
         case TaskRequested() | RequestRefused():

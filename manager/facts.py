@@ -180,6 +180,14 @@ class ContainerRemoved:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class NetworkLost:
+    """The container that holds the job's network has ended: who runs in it has no network any more."""
+
+    uid: str
+    at: datetime
+
+
 # --- Facts about time -----------------------------------------------------------------------------------
 
 
@@ -218,10 +226,19 @@ class JobPublished:
 
 
 @dataclass(frozen=True, slots=True)
-class ContainersListed:
-    """Every container of this home that the engine has: name and labels, some time ago."""
+class Listed:
+    """One container of this home that the engine has."""
 
-    labels: tuple[tuple[str, dict[str, str]], ...]
+    container: str
+    labels: dict[str, str]
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ContainersListed:
+    """Every container of this home that the engine had, some time ago."""
+
+    containers: tuple[Listed, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +257,16 @@ TaskFact = (
     | ContainerRemoved
     | DeadlinePassed
 )
-JobFact = TaskFact | GracePassed | CancelRequested | JobVanished | TaskRequested | RequestRefused | JobEnded
+JobFact = (
+    TaskFact
+    | GracePassed
+    | CancelRequested
+    | JobVanished
+    | NetworkLost
+    | TaskRequested
+    | RequestRefused
+    | JobEnded
+)
 Fact = JobFact | JobFound | JobRefused | EngineChanged | JobPublished | ContainersListed | Tick
 
 

@@ -166,6 +166,9 @@ def failure_of(task: Task, stopping: Cause | None, outcome: Outcome) -> Failure 
     if stopping is Cause.TIMEOUT:
         message = f"task {task.id!r} was stopped: it ran longer than its timeout of {task.timeout:g} s"
         return Failure(cause=stopping, message=message, exit_code=code)
+    if stopping is Cause.ENGINE:
+        message = f"task {task.id!r} was stopped: the container that held its job's network had ended"
+        return Failure(cause=stopping, message=message, exit_code=code)
     if stopping is not None:
         return Failure(cause=stopping, message=f"task {task.id!r} was stopped: {stopping}", exit_code=code)
     if code == 0:

@@ -4,7 +4,7 @@ No files, no clock, no engine. Every fact costs time in proportion to the tasks 
 of 10,000 tasks is no problem.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from air_executor.errors import BadInput
@@ -16,6 +16,7 @@ from air_executor.models import (
     Job,
     JobState,
     JobView,
+    Phase,
     Task,
     TaskSpec,
     TaskStatus,
@@ -28,6 +29,7 @@ from manager.facts import (
     JobEnded,
     JobFact,
     JobVanished,
+    NetworkLost,
     Owner,
     RequestRefused,
     TaskClaimed,
@@ -80,6 +82,13 @@ class LiveJob:
         """Containers of this job that hold a runner."""
         return sum(self._undecided(task_id) for task_id in self.live)
 
+    def networked(self) -> Iterator[Task]:
+        """Tasks that run in the network which the job's tasks share."""
+        for task_id in self.live:
+            task = self.tasks[task_id]
+            if task.network in (None, "job") and task.attempts[-1].phase is Phase.RUNNING:
+                yield task
+
     def attempt_key(self, task: Task) -> AttemptKey:
         """The key of the task's latest attempt."""
         attempt = task.attempts[-1]
@@ -108,6 +117,9 @@ class LiveJob:
             case RequestRefused():
                 if fact.request not in self.requests:
                     self._decide(fact.request, None, fact.reason, fact.at)
+            case NetworkLost():
+                for task in list(self.networked()):
+                    self._replace(lifecycle.stop(task, Cause.ENGINE), fact.at)
             case GracePassed():
                 self.overdue.add(fact.key)
             case JobEnded():

@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable
 
 from manager.container_spec import Home, probe_container
-from manager.engine.base import Engine, EngineError
-from manager.facts import ContainersListed, EngineChanged, Fact
+from manager.engine.base import Engine, EngineError, Status
+from manager.facts import ContainersListed, EngineChanged, Fact, Listed
 from manager.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,10 @@ class EngineMonitor:
             if not self._probed:
                 self._probe()
                 self._probed = True
-            listed = tuple((each.id, each.labels) for each in self._engine.containers(self._home.id))
+            listed = tuple(
+                Listed(each.id, each.labels, each.status is Status.EXITED)
+                for each in self._engine.containers(self._home.id)
+            )
         except EngineError as error:
             self.description = str(error)
             self._emit(EngineChanged(False, self.description))

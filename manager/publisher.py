@@ -45,6 +45,7 @@ class Publisher:
         self._stamps: dict[Path, Stamp] = {}
         self._not_before: dict[str, float] = {}
         self._changed = threading.Condition()
+        self._look = False
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
 
@@ -61,9 +62,7 @@ class Publisher:
     def restore(self) -> None:
         """Look whether somebody has changed a view of a live job, and have it written again if so."""
         with self._changed:
-            for uid, views in self._current.items():
-                if uid not in self._wanted and any(self._foreign(file) for file in _files(views.folder)):
-                    self._wanted[uid] = views
+            self._look = True
             self._changed.notify()
 
     def stop(self, timeout: float) -> None:
@@ -88,6 +87,8 @@ class Publisher:
     def _next(self) -> Views | None:
         with self._changed:
             while True:
+                if self._look:
+                    self._want_edited()
                 now = time.monotonic()
                 due = {uid: self._not_before.get(uid, 0.0) for uid in self._wanted}
                 uid = min(due, key=lambda uid: due[uid], default=None)
@@ -99,6 +100,13 @@ class Publisher:
                     return self._wanted.pop(uid)
                 else:
                     self._changed.wait(due[uid] - now)
+
+    def _want_edited(self) -> None:
+        """Between two writes: during one, the file that is being replaced would look like a stranger's."""
+        self._look = False
+        for uid, views in self._current.items():
+            if uid not in self._wanted and any(self._foreign(file) for file in _files(views.folder)):
+                self._wanted[uid] = views
 
     def _write(self, views: Views) -> None:
         """Tasks first: who reads a state finds tasks that are not older."""

@@ -9,12 +9,21 @@ from collections.abc import Iterable, Mapping
 
 from air_executor.models import Phase
 from manager.container_spec import JOB_UID, ROLE, key_of
+from manager.facts import Listed
 from manager.live_job import LiveJob
 
 
-def orphans(listed: Iterable[tuple[str, dict[str, str]]], jobs: Mapping[str, LiveJob]) -> list[str]:
-    """The containers, of those `listed` with their labels, that belong to no live attempt and no live job."""
-    return [container for container, labels in listed if not _serves(labels, jobs)]
+def orphans(listed: Iterable[Listed], jobs: Mapping[str, LiveJob]) -> set[str]:
+    """The containers, of those `listed`, that belong to no live attempt and no live job."""
+    return {each.container for each in listed if not _serves(each.labels, jobs)}
+
+
+def without_network(listed: Iterable[Listed], jobs: Mapping[str, LiveJob]) -> set[str]:
+    """The jobs, by uid, with tasks running in a shared network that nothing holds any more."""
+    held = {
+        each.labels.get(JOB_UID) for each in listed if each.labels.get(ROLE) == "network" and not each.ended
+    }
+    return {uid for uid, job in jobs.items() if uid not in held and any(job.networked())}
 
 
 def _serves(labels: dict[str, str], jobs: Mapping[str, LiveJob]) -> bool:

@@ -6,6 +6,7 @@ for each job, and only then hands out the actions that these decisions permit.
 
 import logging
 import queue
+import time
 import uuid
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -38,6 +39,7 @@ from manager.facts import (
     JobPublished,
     JobRefused,
     LaunchFailed,
+    NetworkLost,
     Remove,
     RequestRefused,
     Signal,
@@ -51,7 +53,7 @@ from manager.facts import (
 from manager.journal import Journal, Remembered
 from manager.live_job import LiveJob
 from manager.publisher import Publisher, Views
-from manager.recovery import orphans
+from manager.recovery import orphans, without_network
 from manager.settings import Settings
 from manager.timers import Timers
 from manager.watcher import Watcher
@@ -60,6 +62,8 @@ from manager.workers import Act, Workers
 log = logging.getLogger(__name__)
 
 BATCH = 1000
+CERTAIN_AFTER = 0.9
+"""Seconds that something must look wrong, at two looks at least, before it is acted on."""
 
 
 class Supervisor:
@@ -102,7 +106,8 @@ class Supervisor:
         self._texts: dict[str, dict[str, str]] = {}
         self._handled: list[tuple[LiveJob, str]] = []
         """Requests whose files may go once this batch is in the journal."""
-        self._suspects: set[str] = set()
+        self._suspects: dict[str, float] = {}
+        """Containers that serve nobody and jobs without their network, since when (monotonic)."""
         self._engine_answers = False
         self._stopping = False
 
@@ -159,7 +164,7 @@ class Supervisor:
             case EngineChanged():
                 self._engine_changed(fact)
             case ContainersListed():
-                self._sweep(set(orphans(fact.labels, self._jobs)))
+                self._listed(fact)
             case JobFound():
                 self._found(fact)
             case JobRefused():
@@ -200,14 +205,21 @@ class Supervisor:
                 log.info("engine: %s", fact.description)
             else:
                 log.warning("engine: %s; jobs wait until it does", fact.description)
+                self._on_tick()
         self._engine_answers = fact.answers
 
-    def _sweep(self, suspects: set[str]) -> None:
-        """Remove what served nobody at two looks in a row: at one it may just have been about to go."""
-        for container in suspects & self._suspects:
+    def _listed(self, fact: ContainersListed) -> None:
+        """Act on what stays so for a while: at one look it may just have been about to change."""
+        now = time.monotonic()
+        serve_nobody = orphans(fact.containers, self._jobs)
+        networkless = without_network(fact.containers, self._jobs)
+        self._suspects = {each: self._suspects.get(each, now) for each in serve_nobody | networkless}
+        certain = {each for each, since in self._suspects.items() if now - since >= CERTAIN_AFTER}
+        for container in serve_nobody & certain:
             log.warning("container=%s serves no task any more; removing it", container)
             self._do(Sweep(container))
-        self._suspects = suspects
+        for uid in networkless & certain:
+            self._apply(NetworkLost(uid, utc_now()))
 
     def _found(self, fact: JobFound) -> None:
         uid = uuid.uuid4().hex
@@ -299,7 +311,7 @@ class Supervisor:
             case Create():
                 self._workers.create(self._detail(action.key))
             case Start():
-                self._workers.start(self._detail(action.key))
+                self._workers.begin(self._detail(action.key))
             case Drop():
                 self._workers.drop(self._detail(action.key))
             case Remove():

@@ -50,6 +50,8 @@ class Watcher:
         """Folders that have been told of, or have ended."""
         self._unready: dict[str, _Unready] = {}
         self._lock = threading.Lock()
+        self._due = 0.0
+        """When the next poll is, by the monotonic clock."""
         self._rewatch = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
@@ -96,9 +98,12 @@ class Watcher:
         with RustNotify(paths, False, False, 0, False, True) as events:
             # Only now: what happens from here on is noticed, and what happened before is seen.
             self._look()
-            self._emit(Tick())
-            due = time.monotonic() + self._settings.poll_interval
-            while not self._rewatch.is_set() and (left := due - time.monotonic()) > 0:
+            while not self._rewatch.is_set():
+                left = self._due - time.monotonic()
+                if left <= 0:
+                    self._due = time.monotonic() + self._settings.poll_interval
+                    self._emit(Tick())
+                    return
                 pause = min(left, HALF_WRITTEN_LOOK) if self._unready else left
                 changes = events.watch(EVENT_DEBOUNCE, EVENT_STEP, int(pause * 1000) + 1, self._rewatch)
                 if self._unready or changes == "timeout" or _worth_a_look(changes):

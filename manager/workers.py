@@ -5,9 +5,9 @@ An engine that does not answer is asked again until it does: the outcome of an a
 """
 
 import logging
+import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -67,19 +67,23 @@ class Workers:
         self._engine = engine
         self._home_id = home_id
         self._emit = emit
-        self._pool = ThreadPoolExecutor(POOL, thread_name_prefix="engine")
+        self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._stopping = threading.Event()
+
+    def start(self) -> None:
+        """Begin to work. The threads are daemons: a call that hangs does not keep the manager from ending."""
+        for number in range(POOL):
+            threading.Thread(target=self._work, name=f"engine {number}", daemon=True).start()
 
     def stop(self) -> None:
         """Begin nothing new; what runs in containers goes on without us."""
         self._stopping.set()
-        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def create(self, act: Act) -> None:
         """ContainerCreated or LaunchFailed."""
         self._submit(self._create, act)
 
-    def start(self, act: Act) -> None:
+    def begin(self, act: Act) -> None:
         """ContainerStarted, LaunchFailed or ContainerLost."""
         self._submit(self._start, act)
 
@@ -99,10 +103,6 @@ class Workers:
         """No fact."""
         self._submit(self._again, lambda: self._engine.remove(container, self._home_id))
 
-    def call(self, function: Callable[[], None]) -> None:
-        """Something else that may take long or fail."""
-        self._submit(function)
-
     def watch(self, act: Act, log_limit: int) -> None:
         """ContainerExited or ContainerLost, after all output is in the log and the inbox was read."""
         name = f"watch {act.spec.name}"
@@ -113,8 +113,11 @@ class Workers:
     # --- In the threads ----------------------------------------------------------------------------------
 
     def _submit(self, function: Callable[..., None], *args: object) -> None:
-        if not self._stopping.is_set():
-            self._pool.submit(self._guarded, function, *args)
+        self._calls.put(lambda: self._guarded(function, *args))
+
+    def _work(self) -> None:
+        while not self._stopping.is_set():
+            self._calls.get()()
 
     def _guarded(self, function: Callable[..., None], *args: object) -> None:
         try:

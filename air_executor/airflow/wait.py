@@ -13,6 +13,9 @@ from air_executor import AirExecutorError, BadInput, Client, JobEnded, JobNotFou
 PATIENCE = 10.0
 """Seconds for which a job's files may be unreadable: time for whoever writes them to put that right."""
 
+LOOK = 0.1
+"""Seconds between two looks at whether a line of progress is due, or this task was killed."""
+
 Ending = Literal["cancel", "leave"]
 
 
@@ -69,7 +72,7 @@ class JobSensor(BaseSensorOperator):
         reporter = _Reporter(self, client)
         try:
             reporter.check_readable()
-            view = client.wait(self.job, self.timeout, on_change=reporter, every=self.poke_interval)
+            view = client.wait(self.job, self.timeout, on_change=reporter, every=LOOK)
         except WaitTimeout as error:
             raise AirflowSensorTimeout(f"{error}\n{self._end_after_timeout(client)}") from error
         except JobNotFound as error:
@@ -97,11 +100,14 @@ class JobSensor(BaseSensorOperator):
             self.log.warning("Job %s could not be cancelled: %s", self.job, error)
 
     def report(self, view: JobView) -> None:
-        """Two lines of progress. Raises AirflowException once this task has been killed."""
-        if self._killed:
-            raise AirflowException(f"the task that waited for job {self.job!r} was killed")
+        """Two lines of progress."""
         self.log.info("📊 Job %s state: %s", view.name, view.state.value)
         self.log.info("   Tasks: %s", view.progress)
+
+    def check_alive(self) -> None:
+        """Raises AirflowException once this task has been killed."""
+        if self._killed:
+            raise AirflowException(f"the task that waited for job {self.job!r} was killed")
 
     def _end_after_timeout(self, client: Client) -> str:
         if self.when_timed_out == "leave":
@@ -114,22 +120,32 @@ class JobSensor(BaseSensorOperator):
 
 
 class _Reporter:
-    """Called by Client.wait: at once, at every change, and every `poke_interval` seconds."""
+    """Called by Client.wait: at once, at every change of the files, and every LOOK seconds.
+
+    Reports at once when a state or status changes, else every `poke_interval` seconds: the files change
+    more often than what there is to say, as when a container was created.
+    """
 
     def __init__(self, sensor: JobSensor, client: Client) -> None:
         self._sensor, self._client = sensor, client
+        self._said: object = None
+        self._due = 0.0
         self._latest: JobView | None = None
-        self._checked = time.monotonic()
+        self._readable_at = time.monotonic()
 
     def __call__(self, view: JobView) -> None:
-        self._sensor.report(view)
+        self._sensor.check_alive()
         now = time.monotonic()
+        news = (view.state, [task.status for task in view.tasks]) if view is not self._latest else self._said
+        if news != self._said or now >= self._due:
+            self._sensor.report(view)
+            self._said, self._due = news, now + self._sensor.poke_interval
         if view is not self._latest:  # just read, so its files are fine
-            self._latest, self._checked = view, now
-        elif now >= self._checked + PATIENCE:
+            self._latest, self._readable_at = view, now
+        elif now >= self._readable_at + PATIENCE:
             # Client.wait keeps the last good view while files can't be read: is this job quiet or broken?
             self.check_readable()
-            self._checked = time.monotonic()
+            self._readable_at = time.monotonic()
 
     def check_readable(self) -> None:
         """Raises JobNotFound; BadInput when the job's files stay unreadable for PATIENCE seconds."""

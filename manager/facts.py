@@ -317,12 +317,4 @@ class Remove:
     key: AttemptKey
 
 
-@dataclass(frozen=True, slots=True)
-class Sweep:
-    """Remove a container that serves no attempt and no job any more."""
-
-    container: str
-
-
 TaskAction = Create | Start | Drop | Watch | Signal | Remove
-Action = TaskAction | Sweep

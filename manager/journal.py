@@ -1,8 +1,9 @@
 """The append-only record of each job: the truth that a restart reads.
 
-One file for each job in `journal/`. A line is `<length> <crc32> <json>`, the JSON an object with one key:
-`job`, `owner`, `task` or `request`, each the whole of the thing after a change, so that the last one wins.
-Lines are synced before the acts that they permit. A torn last line is what a crash leaves: it is cut off.
+One file for each job in `journal/`. A line is `<length> <crc32> <json>`, one batch of decisions, so that no
+half of a decision is ever read. The JSON is a list of objects with one key: `job`, `owner`, `task` or
+`request`, each the whole of the thing after a change, so that the last one wins. Lines are synced before the
+acts that they permit. A torn last line is what a crash leaves: it is cut off.
 A job that has ended moves to `journal/ended/`.
 """
 
@@ -46,27 +47,29 @@ class Journal:
         self._open: dict[str, BinaryIO] = {}
 
     def record(self, job: LiveJob) -> None:
-        """Write down and sync what has changed in `job` since the last time."""
-        lines: list[bytes] = []
+        """Write down and sync what has changed in `job` since the last time.
+
+        Raises OSError when the disk does not take it; the journal is then as it was before.
+        """
+        entries: list[str] = []
         fresh = job.uid not in self._open
         file = self._file(job)
         if fresh and file.tell() == 0:
-            lines.append(_line("owner", json.dumps(list(job.owner))))
+            entries.append(_entry("owner", json.dumps(list(job.owner))))
             job.job_changed = True
         if job.job_changed:
-            lines.append(_line("job", job.job.model_dump_json(by_alias=True, exclude_none=True)))
+            entries.append(_entry("job", job.job.model_dump_json(by_alias=True, exclude_none=True)))
         for task_id in job.changed_tasks:
             task = job.tasks[task_id]
-            lines.append(_line("task", task.model_dump_json(exclude_none=True, exclude_defaults=True)))
-        lines += [
-            _line("request", decision.model_dump_json(exclude_none=True)) for decision in job.changed_requests
+            entries.append(_entry("task", task.model_dump_json(exclude_none=True, exclude_defaults=True)))
+        entries += [
+            _entry("request", decision.model_dump_json(exclude_none=True))
+            for decision in job.changed_requests
         ]
-        if lines:
-            file.write(b"".join(lines))
-            file.flush()
-            os.fsync(file.fileno())
-            if fresh:
-                sync_folder(self._folder)
+        if entries:
+            _append(file, _line(entries))
+        if fresh:
+            sync_folder(self._folder)
 
     def end(self, job: LiveJob) -> None:
         """The job has ended, its views are published and its containers gone."""
@@ -93,15 +96,30 @@ class Journal:
     def _file(self, job: LiveJob) -> BinaryIO:
         file = self._open.get(job.uid)
         if file is None:
-            file = self._open[job.uid] = self._path(job.name, job.uid).open("ab")
+            file = self._open[job.uid] = self._path(job.name, job.uid).open("ab", buffering=0)
         return file
 
     def _path(self, name: str, uid: str) -> Path:
         return self._folder / f"{name}~{uid[:12]}{SUFFIX}"
 
 
-def _line(kind: str, body: str) -> bytes:
-    text = f'{{"{kind}":{body}}}'.encode()
+def _append(file: BinaryIO, data: bytes) -> None:
+    before = os.fstat(file.fileno()).st_size
+    try:
+        while data:
+            data = data[file.write(data) :]
+        os.fsync(file.fileno())
+    except OSError:
+        os.ftruncate(file.fileno(), before)  # else the next line would follow half a line
+        raise
+
+
+def _entry(kind: str, body: str) -> str:
+    return f'{{"{kind}":{body}}}'
+
+
+def _line(entries: list[str]) -> bytes:
+    text = f"[{','.join(entries)}]".encode()
     return b"%d %08x %s\n" % (len(text), zlib.crc32(text), text)
 
 
@@ -136,7 +154,8 @@ def _entries(path: Path) -> Iterator[tuple[str, Any]]:
         if text is None:
             break
         good += len(line)
-        yield next(iter(json.loads(text).items()))
+        for entry in json.loads(text):
+            yield next(iter(entry.items()))
     if good < len(data):
         if b"\n" in data[good:].rstrip(b"\n"):
             raise JournalDamaged(f"{path}: the line at byte {good} is not what was written")

@@ -17,38 +17,20 @@ from air_executor.models import utc_now
 from air_executor.store import Store, job_text, task_text
 from manager import admission, container_spec, events, intake, planner
 from manager.container_spec import Home
+from manager.dispatcher import OUTCOMES, Dispatcher
 from manager.facts import (
-    Action,
-    AttemptKey,
-    ContainerCreated,
-    ContainerDropped,
-    ContainerExited,
-    ContainerLost,
-    ContainerRemoved,
     ContainersListed,
-    ContainerStarted,
-    Create,
-    DeadlinePassed,
-    Drop,
     EngineChanged,
     Fact,
-    GracePassed,
     JobEnded,
     JobFact,
     JobFound,
     JobPublished,
     JobRefused,
-    LaunchFailed,
     NetworkLost,
-    Remove,
     RequestRefused,
-    Signal,
-    Start,
-    Sweep,
-    TaskAction,
     TaskRequested,
     Tick,
-    Watch,
 )
 from manager.journal import Journal, Remembered
 from manager.live_job import LiveJob
@@ -57,7 +39,7 @@ from manager.recovery import orphans, without_network
 from manager.settings import Settings
 from manager.timers import Timers
 from manager.watcher import Watcher
-from manager.workers import Act, Workers
+from manager.workers import Workers
 
 log = logging.getLogger(__name__)
 
@@ -90,20 +72,18 @@ class Supervisor:
         self._journal = journal
         self._publisher = publisher
         self._watcher = watcher
-        self._workers = workers
         self._facts = facts
         self._on_change = on_change
         self._on_tick = on_tick
         self._planner = planner.Planner(home.id, settings)
         self._timers = Timers(facts.put)
+        self._dispatcher = Dispatcher(store, settings, home, workers, self._timers)
         self._jobs: dict[str, LiveJob] = {}
         self._ending: dict[str, LiveJob] = {}
         """Ended in the journal; their last views are still being written."""
-        self._issued: dict[AttemptKey, set[TaskAction]] = {}
-        """Acts that were handed out, by attempt; each is handed out once."""
-        self._busy: set[AttemptKey] = set()
-        """Attempts with an act under way, apart from being watched."""
         self._texts: dict[str, dict[str, str]] = {}
+        self._unwritten: set[str] = set()
+        """Jobs with changes that the journal has not taken: nothing is done for them."""
         self._handled: list[tuple[LiveJob, str]] = []
         """Requests whose files may go once this batch is in the journal."""
         self._suspects: dict[str, float] = {}
@@ -130,7 +110,7 @@ class Supervisor:
                 self._take_in(fact)
             self._decide()
             self._write_down()
-            self._act()
+            self._hand_out()
             self._finish()
             self._on_change(self.runners)
 
@@ -180,15 +160,13 @@ class Supervisor:
         if job is None:
             return
         if isinstance(fact, OUTCOMES):
-            self._busy.discard(fact.key)
+            self._dispatcher.done(fact)
         if isinstance(fact, TaskRequested):
             fact = self._admitted(fact)
         before = job.job, job.failure, len(job.changed_requests), len(job.changed_tasks)
         job.apply(fact)
         if isinstance(fact, TaskRequested | RequestRefused):
             self._handled.append((job, fact.request))
-        if isinstance(fact, ContainerRemoved):
-            self._issued.pop(fact.key, None)
         if before != (job.job, job.failure, len(job.changed_requests), len(job.changed_tasks)):
             events.report(job, fact)
 
@@ -217,7 +195,7 @@ class Supervisor:
         certain = {each for each, since in self._suspects.items() if now - since >= CERTAIN_AFTER}
         for container in serve_nobody & certain:
             log.warning("container=%s serves no task any more; removing it", container)
-            self._do(Sweep(container))
+            self._dispatcher.sweep(container)
         for uid in networkless & certain:
             self._apply(NetworkLost(uid, utc_now()))
 
@@ -272,7 +250,8 @@ class Supervisor:
         for job in list(self._jobs.values()):
             if not (job.changed_tasks or job.changed_requests or job.job_changed):
                 continue
-            self._journal.record(job)
+            if not self._recorded(job):
+                continue
             texts = self._texts[job.uid]
             for task_id in job.changed_tasks:
                 texts[task_id] = task_text(job.tasks[task_id])
@@ -289,63 +268,25 @@ class Supervisor:
                 )
             )
         for job, request in self._handled:
-            intake.forget(self._folder(job), [request])
+            if job.uid not in self._unwritten:
+                intake.forget(self._folder(job), [request])
         self._handled.clear()
 
-    # --- Actions -----------------------------------------------------------------------------------------
+    def _recorded(self, job: LiveJob) -> bool:
+        """Whether the journal took it. Where the disk is full, the job stands still until it is not."""
+        try:
+            self._journal.record(job)
+        except OSError as error:
+            log.error("job=%s stands still: its journal can't be written: %s", job.name, error)
+            self._unwritten.add(job.uid)
+            return False
+        self._unwritten.discard(job.uid)
+        return True
 
-    def _act(self) -> None:
-        if self._stopping:
-            return
-        for action in planner.actions(self._jobs.values()):
-            issued = self._issued.setdefault(action.key, set())
-            if action in issued or (action.key in self._busy and isinstance(action, EXCLUSIVE)):
-                continue
-            issued.add(action)
-            self._do(action)
-
-    def _do(self, action: Action) -> None:
-        if isinstance(action, EXCLUSIVE):
-            self._busy.add(action.key)
-        match action:
-            case Create():
-                self._workers.create(self._detail(action.key))
-            case Start():
-                self._workers.begin(self._detail(action.key))
-            case Drop():
-                self._workers.drop(self._detail(action.key))
-            case Remove():
-                self._workers.remove(self._detail(action.key))
-            case Watch():
-                self._watch(action.key)
-            case Signal():
-                self._workers.signal(self._detail(action.key), action.signal)
-                if action.signal == "SIGTERM":
-                    self._timers.add(self._settings.cancel_grace, lambda at: GracePassed(action.key, at))
-            case Sweep():
-                self._workers.sweep(action.container)
-
-    def _watch(self, key: AttemptKey) -> None:
-        act = self._detail(key)
-        self._workers.watch(act, act.spec.log_bytes)
-        began = act.task.started_at
-        if act.task.timeout is not None and began is not None:
-            # From here on by the monotonic clock: a clock that jumps ends no task early.
-            ran = max(0.0, (utc_now() - began).total_seconds())
-            self._timers.add(act.task.timeout - ran, lambda at: DeadlinePassed(key, at))
-
-    def _detail(self, key: AttemptKey) -> Act:
-        job = self._jobs[key.uid]
-        task = job.tasks[key.task]
-        folder = self._folder(job)
-        spec = container_spec.task_container(
-            job.name, task, key, str(folder), job.owner, self._home, self._settings
-        )
-        network = None
-        if spec.network.kind == "job":
-            network = container_spec.network_container(job.name, job.uid, self._home, self._settings)
-        user = container_spec.task_user(task, job.owner, self._settings)
-        return Act(key, folder, task, user, spec, network)
+    def _hand_out(self) -> None:
+        if not self._stopping:
+            written = {uid: job for uid, job in self._jobs.items() if uid not in self._unwritten}
+            self._dispatcher.hand_out(written)
 
     def _folder(self, job: LiveJob) -> Path:
         return self._store.folder(job.name).path
@@ -354,30 +295,20 @@ class Supervisor:
 
     def _finish(self) -> None:
         for job in [job for job in self._jobs.values() if job.job.state.ended]:
+            if job.uid in self._unwritten:
+                continue
             del self._jobs[job.uid]
             self._ending[job.uid] = job
             self._watcher.unfollow(job.name)
             self._planner.forget(job.uid)
             if any(task.attempts for task in job.tasks.values()):
-                self._do(Sweep(container_spec.network_name(self._home.id, job.name, job.uid)))
+                self._dispatcher.sweep(container_spec.network_name(self._home.id, job.name, job.uid))
 
     def _published(self, uid: str) -> None:
         job = self._ending.pop(uid, None)
         if job is not None:
             self._journal.end(job)
             self._texts.pop(uid, None)
-
-
-EXCLUSIVE = (Create, Start, Drop, Remove)
-OUTCOMES = (
-    ContainerCreated,
-    ContainerStarted,
-    ContainerDropped,
-    ContainerExited,
-    ContainerLost,
-    ContainerRemoved,
-    LaunchFailed,
-)
 
 
 def _set_aside(file: Path, at: datetime) -> None:

@@ -1,0 +1,126 @@
+"""Hands out the acts that the state of the jobs calls for, each once, and one at a time for an attempt."""
+
+from collections.abc import Mapping
+
+from air_executor.models import utc_now
+from air_executor.store import Store
+from manager import container_spec, planner
+from manager.container_spec import Home
+from manager.facts import (
+    AttemptKey,
+    ContainerCreated,
+    ContainerDropped,
+    ContainerExited,
+    ContainerLost,
+    ContainerRemoved,
+    ContainerStarted,
+    Create,
+    DeadlinePassed,
+    Drop,
+    GracePassed,
+    LaunchFailed,
+    Remove,
+    Signal,
+    Start,
+    TaskAction,
+    Watch,
+)
+from manager.live_job import LiveJob
+from manager.settings import Settings
+from manager.timers import Timers
+from manager.workers import Act, Workers
+
+EXCLUSIVE = (Create, Start, Drop, Remove)
+"""Acts of which an attempt has one under way at most."""
+Outcome = (
+    ContainerCreated
+    | ContainerStarted
+    | ContainerDropped
+    | ContainerExited
+    | ContainerLost
+    | ContainerRemoved
+    | LaunchFailed
+)
+OUTCOMES = (
+    ContainerCreated,
+    ContainerStarted,
+    ContainerDropped,
+    ContainerExited,
+    ContainerLost,
+    ContainerRemoved,
+    LaunchFailed,
+)
+
+
+class Dispatcher:
+    """From what the planner wants done to calls of the workers. Used by the supervisor's thread alone."""
+
+    def __init__(
+        self, store: Store, settings: Settings, home: Home, workers: Workers, timers: Timers
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._home = home
+        self._workers = workers
+        self._timers = timers
+        self._issued: dict[AttemptKey, set[TaskAction]] = {}
+        self._busy: set[AttemptKey] = set()
+
+    def hand_out(self, jobs: Mapping[str, LiveJob]) -> None:
+        """Hand out what is not under way already. `jobs` are by uid; their state must be in the journal."""
+        for action in planner.actions(jobs.values()):
+            issued = self._issued.setdefault(action.key, set())
+            exclusive = isinstance(action, EXCLUSIVE)
+            if action in issued or (exclusive and action.key in self._busy):
+                continue
+            issued.add(action)
+            if exclusive:
+                self._busy.add(action.key)
+            self._do(self._detail(jobs[action.key.uid], action.key), action)
+
+    def done(self, outcome: Outcome) -> None:
+        """An act has had its outcome; another may follow."""
+        self._busy.discard(outcome.key)
+        if isinstance(outcome, ContainerRemoved):
+            self._issued.pop(outcome.key, None)
+
+    def sweep(self, container: str) -> None:
+        """Remove a container that serves no attempt and no job any more."""
+        self._workers.sweep(container)
+
+    def _do(self, act: Act, action: TaskAction) -> None:
+        match action:
+            case Create():
+                self._workers.create(act)
+            case Start():
+                self._workers.begin(act)
+            case Drop():
+                self._workers.drop(act)
+            case Remove():
+                self._workers.remove(act)
+            case Watch():
+                self._watch(act)
+            case Signal():
+                self._workers.signal(act, action.signal)
+                if action.signal == "SIGTERM":
+                    self._timers.add(self._settings.cancel_grace, lambda at: GracePassed(act.key, at))
+
+    def _watch(self, act: Act) -> None:
+        self._workers.watch(act, act.spec.log_bytes)
+        began = act.task.started_at
+        if act.task.timeout is not None and began is not None:
+            # From here on by the monotonic clock: a clock that jumps ends no task early.
+            ran = max(0.0, (utc_now() - began).total_seconds())
+            self._timers.add(act.task.timeout - ran, lambda at: DeadlinePassed(act.key, at))
+
+    def _detail(self, job: LiveJob, key: AttemptKey) -> Act:
+        task = job.tasks[key.task]
+        folder = self._store.folder(job.name).path
+        spec = container_spec.task_container(
+            job.name, task, key, str(folder), job.owner, self._home, self._settings
+        )
+        network = None
+        if spec.network.kind == "job":
+            network = container_spec.network_container(job.name, job.uid, self._home, self._settings)
+        user = container_spec.task_user(task, job.owner, self._settings)
+        return Act(key, folder, task, user, spec, network)

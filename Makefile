@@ -1,0 +1,42 @@
+# Everything a person or CI does with this project.  Each target is a line or two over setup/.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down clean test check bench engine-stop
+
+help: ## show this
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+setup: ## get what is missing: engine, images, .venv; starts nothing else
+	@setup/engine.sh
+	@setup/base-image.sh
+	@setup/images.sh
+	@setup/venv.sh
+
+demo: up ## run the demo DAG on the stack and print its results
+	@.venv/bin/python setup/demo.py
+
+up: setup ## start the stack and wait until it is healthy
+	@setup/up.sh
+
+down: ## stop and remove all of it; job folders and images stay
+	@setup/down.sh
+
+clean: down ## down, and remove job folders, .venv and .tools too
+	@setup/clean.sh
+
+test: setup ## all tests; those of the whole stack included
+	@setup/browser.sh
+	TESTCONTAINERS_RYUK_DISABLED=true .venv/bin/pytest $(ARGS)
+
+check: ## lint, types, layers and unit tests; needs no engine
+	@setup/venv.sh
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	.venv/bin/pytest -q tests/unit
+
+bench: up ## side-by-side measurements
+	.venv/bin/python -m bench $(ARGS)
+
+engine-stop: ## stop the Docker Engine, if make setup started it
+	@setup/engine-stop.sh

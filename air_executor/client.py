@@ -6,6 +6,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +74,8 @@ class Client:
             except JobNotFound:
                 try:
                     return self.create_job(candidate, tasks, request=request)
-                except JobExists:  # somebody was faster: look at what they made
-                    continue
+                except JobExists as taken:
+                    latest = self._rival(candidate, taken)
             if latest.job.request is None or not latest.job.request.same_instance(request):
                 raise RequestConflict(_not_yours(latest.job, self.store.jobs))
             if self._exists(names.successor(name, number + 1)):
@@ -83,9 +84,17 @@ class Client:
             if _serves(latest, request):
                 return latest
             if not latest.state.ended:
-                self.cancel(candidate)
+                with suppress(JobEnded):
+                    self.cancel(candidate)
                 self.wait(candidate, timeout=60)
             number += 1
+
+    def _rival(self, name: str, taken: JobExists) -> JobView:
+        """The job that somebody made a moment before. Raises `taken` for a folder that is not a job."""
+        try:
+            return self._view(name)
+        except JobNotFound:
+            raise taken from None
 
     def _exists(self, name: str) -> bool:
         return self.store.folder(name).path.exists()

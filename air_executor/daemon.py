@@ -56,7 +56,9 @@ def read_status(home: Path) -> ManagerStatus | None:
 def diagnosis(home: Path) -> str:
     """What to check when a job does not come on."""
     log = home / LOG
-    end = tail(log, 5)
+    end = ""
+    with suppress(OSError):  # this explains another error and must not become one
+        end = tail(log, 5)
     if not running(home):
         advice = (
             f"No manager is running for {home}: start it with `make up`, `docker compose up -d manager` "
@@ -68,4 +70,4 @@ def diagnosis(home: Path) -> str:
         if status:
             advice += f" ({status.runners} of {status.max_runners} runners in use, engine: {status.engine})"
         advice += "; it may be busy with other jobs, or the engine may be slow: see `./status.sh`."
-    return advice + (f"\nThe end of {log}:\n{end}" if end else f"\nThere is no {log} yet.")
+    return advice + (f"\nThe end of {log}:\n{end}" if end else f"\n{log} is not there yet, or can't be read.")

@@ -1,6 +1,9 @@
 """JSON as strangers write it: strictly read, bounded, and refused with the place that is wrong."""
 
 import json
+import math
+import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -13,6 +16,8 @@ MAX_BYTES = 64 << 20
 
 Model = TypeVar("Model", bound=BaseModel)
 
+_HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
+
 
 class Unfinished(BadInput):
     """The text is not JSON; a writer may still be at it."""
@@ -22,7 +27,7 @@ def parse_json(data: bytes) -> Any:
     """The value that `data` holds.
 
     Raises Unfinished, with line and column, for what is not JSON; BadInput for what JSON readers
-    disagree about (a key twice, NaN, Infinity) or what is too large or too deep.
+    disagree about (a key twice, NaN, Infinity, half of a surrogate pair) or what is too large or too deep.
     """
     if len(data) > MAX_BYTES:
         raise BadInput(f"is larger than {MAX_BYTES} bytes")
@@ -31,7 +36,7 @@ def parse_json(data: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise Unfinished(f"is not UTF-8: byte {error.start} is {data[error.start]:#04x}") from None
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
+        value = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_finite)
     except json.JSONDecodeError as error:
         raise Unfinished(f"is not JSON: line {error.lineno}, column {error.colno}: {error.msg}") from None
     except RecursionError:
@@ -40,19 +45,40 @@ def parse_json(data: bytes) -> Any:
         raise
     except ValueError:  # Python's limit on the digits of a number
         raise BadInput("has a number with too many digits") from None
+    if _HALF_A_PAIR.search(text):
+        _check_encodable(value)
+    return value
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise BadInput(f"has the key {twice!r} twice in one object")
+        raise BadInput(f"has the key {_first_twice(pairs)!r} twice in one object")
     return result
+
+
+def _first_twice(pairs: list[tuple[str, Any]]) -> str:
+    counts = Counter(key for key, _ in pairs)
+    return next(key for key, count in counts.items() if count > 1)
 
 
 def _no_constant(name: str) -> float:
     raise BadInput(f"has {name}, which is not a number in JSON")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if math.isinf(value):
+        raise BadInput(f"has {digits[:20]}, which is too large for a number")
+    return value
+
+
+def _check_encodable(value: Any) -> None:
+    """What can't be written as UTF-8 could be read, but never published again."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise BadInput("has half of a surrogate pair (\\ud800 to \\udfff) in a string") from None
 
 
 def validate(model: type[Model], value: Any, field: str = "") -> Model:

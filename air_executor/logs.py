@@ -8,11 +8,12 @@ from pathlib import Path
 
 TAIL_BYTES = 64 * 1024
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, what reverses or breaks lines, and what can't be encoded."""
 
 
 def harmless(text: str) -> str:
-    """`text` without the control characters that could steer a terminal; line ends and tabs stay."""
+    """`text` without the characters that could steer a terminal; line ends and tabs stay."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
 
 
@@ -29,12 +30,17 @@ def tail(file: Path, lines: int) -> str:
 
 
 def follow(file: Path, ended: Callable[[], bool], interval: float = 0.1) -> Iterator[bytes]:
-    """The whole log and what is added to it, until `ended()` and nothing more comes."""
-    position = 0
+    """The whole log and what is added to it, until `ended()` and nothing more comes.
+
+    When another file takes its place, as for a further attempt, that one is read from its beginning.
+    """
+    position = inode = 0
     while True:
         last = ended()  # asked before reading, so that nothing written before the end is missed
         try:
             with file.open("rb") as log:
+                if (now := os.fstat(log.fileno()).st_ino) != inode:
+                    position, inode = 0, now
                 log.seek(position)
                 while chunk := log.read(1 << 16):
                     position += len(chunk)

@@ -4,6 +4,7 @@ Fields that older readers and writers know keep their names and meaning; everyth
 input. Times are UTC with microseconds; a time written without a zone is taken as UTC.
 """
 
+import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
@@ -36,7 +37,12 @@ def _read_time(value: Any) -> Any:
             raise ValueError("must be a time such as 2025-10-02T07:30:15.123456Z") from None
     if not isinstance(value, datetime):
         raise ValueError("must be a time such as 2025-10-02T07:30:15.123456Z")
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    if value.tzinfo is None:
+        return value.replace(tzinfo=UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must be a time between the years 1 and 9999, UTC") from None
 
 
 def format_time(value: datetime) -> str:
@@ -59,6 +65,14 @@ def _no_nul(value: str) -> str:
 Time = Annotated[datetime, BeforeValidator(_read_time), PlainSerializer(format_time, when_used="json")]
 Text = Annotated[str, Field(strict=True), AfterValidator(_no_nul)]
 Name = Annotated[str, Field(strict=True), AfterValidator(_check_name)]
+
+
+def _check_user(value: str) -> str:
+    if not re.fullmatch("[1-9][0-9]{0,9}(:[0-9]{1,10})?", value, re.ASCII):
+        raise ValueError("must be a numeric user id other than 0, such as 1000 or 1000:1000")
+    return value
+
+
 Whole = Annotated[int, Field(strict=True)]
 
 
@@ -140,7 +154,7 @@ class Resources(Spec):
 
     memory_mb: int | None = Field(None, ge=6, le=1 << 20, strict=True)
     """Memory in MiB; swap is not added to it."""
-    cpus: float | None = Field(None, ge=0.01, le=1024)
+    cpus: float | None = Field(None, ge=0.01, le=1024, strict=True)
     """CPUs, a hard limit; 0.5 is half of one."""
     pids: int | None = Field(None, ge=1, le=1 << 22, strict=True)
     """Processes and threads."""
@@ -156,14 +170,14 @@ class TaskFields(BaseModel):
     image: Text | None = None
     env: dict[Text, Text] = {}
     workdir: Text | None = None
-    timeout: float | None = Field(None, gt=0, allow_inf_nan=False)
+    timeout: float | None = Field(None, gt=0, allow_inf_nan=False, strict=True)
     """Seconds from the start of the command."""
     retries: int = Field(0, ge=0, le=100, strict=True)
     """How many further attempts a failure gets."""
     resources: Resources = Resources()
     network: Text | None = None
-    """`job` (shared by the tasks of a job, the default), `private`, `none`, or a network that the operator allows."""
-    user: Annotated[str, Field(strict=True, pattern=r"^[1-9][0-9]{0,9}(:[0-9]{1,10})?$")] | None = None
+    """`job` (shared by the tasks of a job, the default), `private`, `none`, or what the operator allows."""
+    user: Annotated[str, Field(strict=True), AfterValidator(_check_user)] | None = None
     """Numeric user id, with a group id if wanted; never root."""
 
     @model_validator(mode="after")

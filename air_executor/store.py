@@ -5,9 +5,11 @@ but never sees half a file.
 """
 
 import contextlib
+import errno
 import json
 import os
 import secrets
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -19,6 +21,8 @@ from air_executor.models import Job, JobView, Task, TaskSpec
 
 HOME_VARIABLE = "AIR_EXECUTOR_HOME"
 DEFAULT_HOME = ".air-executor"
+INBOX_PATIENCE = 5.0
+"""Seconds that an inbox may be away while the manager decides whether its job has ended."""
 
 
 def home_folder(home: str | os.PathLike[str] | None = None) -> Path:
@@ -109,30 +113,64 @@ class JobFolder:
         """
         request = f"{task.id[:180]}~{secrets.token_hex(6)}.json"
         body = json.dumps(task.model_dump(mode="json", exclude_defaults=True)).encode()
-        temporary = self.inbox_tmp / request
-        try:
-            self._await_inbox()
-            with create_exclusively(temporary) as file:
-                file.write(body)
-            # The manager renames `new` away before it ends the job, so a request can't be lost in between.
-            temporary.rename(self.inbox_new / request)
-        except FileNotFoundError:
-            raise JobEnded(self.name, self.read_job().state) from None
-        return request
+        deadline = time.monotonic() + INBOX_PATIENCE
+        while True:
+            self._make_inbox()
+            try:
+                _put(self.inbox, request, body)
+                return request
+            except FileNotFoundError:
+                # The manager takes `new` away before it ends a job, so that no request is lost in between;
+                # when it finds one all the same, the job goes on and `new` comes back.
+                if time.monotonic() > deadline:
+                    raise BadInput("has no folders tmp and new", where=self.inbox) from None
+                time.sleep(0.02)
+            except OSError as error:
+                if error.errno in (errno.ELOOP, errno.ENOTDIR):
+                    raise BadInput("is no inbox: a task put something else there", where=self.inbox) from None
+                raise
 
-    def _await_inbox(self) -> None:
-        """A job that no manager has taken yet has no inbox: make it."""
-        if self.inbox.exists():
-            return
-        if self.read_job().state.ended:
-            raise JobEnded(self.name, self.read_job().state)
-        for folder in (self.inbox, self.inbox_tmp, self.inbox_new):
-            with contextlib.suppress(FileExistsError):
-                folder.mkdir()
+    def _make_inbox(self) -> None:
+        """A job that no manager has taken yet has no inbox. Raises JobEnded."""
+        state = self.read_job().state
+        if state.ended:
+            raise JobEnded(self.name, state)
+        with contextlib.suppress(FileExistsError):
+            self.inbox.mkdir()
+            # Only by whoever made the inbox: a `new` that the manager has taken away must stay away.
+            self.inbox_tmp.mkdir()
+            self.inbox_new.mkdir()
 
     def request_cancel(self) -> None:
         """Ask the manager to stop this job. Asking twice is asking once."""
         self.cancel_marker.touch()
+
+
+@contextlib.contextmanager
+def _opened(name: str | Path, parent: int | None = None) -> Iterator[int]:
+    """A handle of a folder that must not be a link."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    handle = os.open(name, flags, dir_fd=parent)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _put(inbox: Path, name: str, body: bytes) -> None:
+    """Write a request whole. The inbox is a task's to change: links in it are not followed.
+
+    Raises FileNotFoundError when the inbox was closed before the request was certainly in it.
+    """
+    with _opened(inbox) as folder, _opened("tmp", folder) as tmp, _opened("new", folder) as new:
+        handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=tmp)
+        with os.fdopen(handle, "wb") as file:
+            file.write(body)
+        os.rename(name, name, src_dir_fd=tmp, dst_dir_fd=new)
+        # The handle follows a folder that is renamed, so this may have gone into an inbox just closed, and
+        # read before. Asking again is harmless: the same request twice is one.
+        if not os.path.samestat(os.fstat(new), os.stat("new", dir_fd=folder, follow_symlinks=False)):
+            raise FileNotFoundError
 
 
 def _stamp(file: Path) -> tuple[int, int, int]:
@@ -183,11 +221,11 @@ class Store:
             if folder.path.exists():  # an empty folder would be replaced by the rename
                 raise FileExistsError
             hidden.path.rename(folder.path)
-        except OSError as error:
+        except BaseException as error:  # Ctrl-C as well: nobody else would ever clear up the hidden folder
             _discard(hidden)
-            if folder.path.exists():
+            if isinstance(error, OSError) and folder.path.exists():
                 raise JobExists(job.name, self.jobs) from None
-            raise error
+            raise
         sync_folder(self.jobs)
         return folder
 
@@ -195,7 +233,8 @@ class Store:
 def _discard(hidden: JobFolder) -> None:
     for file in (hidden.tasks_file, hidden.state_file):
         file.unlink(missing_ok=True)
-    hidden.path.rmdir()
+    with contextlib.suppress(FileNotFoundError):
+        hidden.path.rmdir()
 
 
 def job_text(job: Job) -> str:

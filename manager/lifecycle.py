@@ -77,6 +77,22 @@ def skip(task: Task, failure: Failure, at: datetime) -> Task:
     )
 
 
+def give_up(task: Task, failure: Failure, at: datetime) -> Task:
+    """A task that will not run any more: skipped, or failed as its last attempt did, where there was one."""
+    last = task.attempt
+    if last is None or last.failure is None:
+        return skip(task, failure, at)
+    return task.model_copy(
+        update={
+            "status": TaskStatus.FAILED,
+            "started_at": last.timings.started_at,
+            "completed_at": last.timings.finished_at or at,
+            "failure": last.failure,
+            "error": last.failure.message,
+        }
+    )
+
+
 def may_retry(task: Task) -> bool:
     """Whether the policy gives the failed task another attempt."""
     return (
@@ -116,7 +132,7 @@ def _claim(task: Task, fact: TaskClaimed, ready_at: datetime | None) -> Task:
 
 def _log_moved(task: Task, attempt: Attempt) -> Attempt:
     """The log of an earlier attempt lies beside the latest one."""
-    return attempt.model_copy(update={"log": attempt.log and f"logs/{task.id}.{attempt.number}.log"})
+    return attempt.model_copy(update={"log": attempt.log and f"logs/{task.id}.log.{attempt.number}"})
 
 
 def _created(task: Task, attempt: Attempt, fact: ContainerCreated) -> Task:

@@ -139,7 +139,7 @@ class LiveJob:
         self.failure = failure
         self._update_job(at, failure=failure)
         for task in [task for task in self.tasks.values() if self._untouched(task)]:
-            self._replace(lifecycle.skip(task, _skipped_for(failure), at), at)
+            self._replace(lifecycle.give_up(task, _skipped_for(failure), at), at)
 
     def _untouched(self, task: Task) -> bool:
         return task.status is TaskStatus.PENDING and not self._undecided(task.id)
@@ -169,6 +169,8 @@ class LiveJob:
 
     def _replace(self, after: Task, at: datetime) -> None:
         before = self.tasks[after.id]
+        if after is before:
+            return
         self.tasks[after.id] = after
         self.changed_tasks[after.id] = None
         attempt = after.attempt

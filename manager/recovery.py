@@ -41,7 +41,5 @@ def _serves(labels: dict[str, str], jobs: Mapping[str, LiveJob]) -> bool:
                 and (attempt.number, attempt.incarnation) == (key.number, key.incarnation)
                 and attempt.phase is not Phase.REMOVED
             )
-        case "probe":
-            return True
-        case _:
+        case _:  # a probe that its manager did not live to remove, among others
             return False

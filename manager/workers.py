@@ -131,8 +131,7 @@ class Workers:
         earlier = len(act.task.attempts) - 1
         try:
             workspace.prepare(act.folder, act.user)
-            if earlier:
-                workspace.keep_earlier_log(act.folder, act.task.id, earlier)
+            workspace.keep_earlier_log(act.folder, act.task.id, earlier)
             made = self._again(lambda: self._create_or_retry(act))
         except (BadInput, OSError) as error:
             self._failed(act, Cause.BAD_INPUT, str(error))

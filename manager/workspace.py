@@ -57,6 +57,7 @@ def prepare(job: Path, user: Owner) -> None:
 def _make(folder: int, name: str) -> None:
     with suppress(FileExistsError):
         os.mkdir(name, 0o755, dir_fd=folder)
+    os.close(os.open(name, FOLDER, dir_fd=folder))  # raises where it is something else
 
 
 def _give(folder: int, name: str, user: Owner) -> None:
@@ -133,6 +134,10 @@ class LogFile:
 
 
 def keep_earlier_log(job: Path, task: str, attempt: int) -> None:
-    """Put the log of an earlier attempt beside the one that comes: `<task>.<attempt>.log`."""
+    """Put the log of an earlier attempt beside the one that comes: `<task>.log.<attempt>`.
+
+    No task can have such a log of its own. A log that is there before the first attempt came with a folder
+    that was copied; it is put beside as `<task>.log.0`.
+    """
     with opened(job, "logs") as logs, suppress(FileNotFoundError):
-        os.rename(f"{task}.log", f"{task}.{attempt}.log", src_dir_fd=logs, dst_dir_fd=logs)
+        os.rename(f"{task}.log", f"{task}.log.{attempt}", src_dir_fd=logs, dst_dir_fd=logs)

@@ -30,11 +30,13 @@ if ! docker compose --progress plain up --detach --wait --wait-timeout 240 --rem
     >"$log" 2>&1 </dev/null; then
     tail -n 5 "$log" >&2
     rm -f "$log"
+    exec >&2
     for service in postgres airflow manager; do
-        if [ -z "$(docker compose ps --quiet --status running "$service")" ] ||
-            docker compose ps "$service" | grep -Eq 'unhealthy|starting|Restarting'; then
-            say "the last lines of $service:" >&2
-            docker compose logs --no-color --no-log-prefix --tail 20 "$service" >&2 || true
+        container=$(docker compose ps --all --quiet "$service")
+        [ -n "$container" ] || continue
+        if [ "$(docker inspect --format '{{.State.Health.Status}}' "$container")" != healthy ]; then
+            say "the last lines of $service:"
+            docker logs --tail 20 "$container" 2>&1 || true
         fi
     done
     die 'The stack did not become healthy.' 'More to read: docker compose ps -a; docker compose logs SERVICE' \

@@ -21,7 +21,7 @@ _ORDER = {JobState.WORKING: 0, JobState.WAITING: 1, JobState.COMPLETED: 2, JobSt
 
 @dataclass(frozen=True)
 class ManagerInfo:
-    """The manager of one home folder; `status` is what it said last, and may be old when it is not running."""
+    """The manager of one home folder; `status` is what it said last, however long ago."""
 
     home: Path
     running: bool
@@ -62,7 +62,7 @@ class Overview:
 def gather(client: Client, most_jobs: int) -> Overview:
     """One look at everything; at most `most_jobs` jobs are read in full, and those that are working."""
     with ThreadPoolExecutor(1) as pool:
-        airflow = pool.submit(look_at_airflow)
+        airflow = pool.submit(look_at_airflow, client.store.home)
         manager = look_at_manager(client.store.home)
         jobs = look_at_jobs(client.store, most_jobs)
         return Overview(manager, jobs, airflow.result())
@@ -100,15 +100,18 @@ class _Peek:
     changed: float
 
 
+def _peek(folder: JobFolder) -> _Peek:
+    changed = folder.state_file.stat().st_mtime
+    state = JobState(json.loads(folder.state_file.read_bytes())["state"])
+    return _Peek(folder, state, changed)
+
+
 def _peek_all(folders: Iterable[JobFolder]) -> tuple[list[_Peek], list[JobFolder]]:
     """The state of each job, and the folders where it is not clear."""
     peeks, unclear = [], []
     for folder in folders:
         try:
-            changed = folder.state_file.stat().st_mtime
-            peeks.append(
-                _Peek(folder, JobState(json.loads(folder.state_file.read_bytes())["state"]), changed)
-            )
+            peeks.append(_peek(folder))
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             unclear.append(folder)
     return peeks, unclear

@@ -100,9 +100,9 @@ def _containers(containers: list[LiveContainer], most: int, now: datetime) -> It
 
 def _airflow(airflow: AirflowStatus, now: datetime) -> Iterator[RenderableType]:
     if airflow.healthy:
-        yield _title("Airflow", f"✅ healthy at {airflow.address}")
+        yield _title("Airflow", f"✅ healthy at {airflow.address} {one_line(airflow.remark)}".rstrip())
     else:
-        yield _title("Airflow", f"❌ {one_line(airflow.problem)}")
+        yield _title("Airflow", f"❌ {one_line(airflow.remark)}")
     if airflow.runs:
         table = _table("", f"RUNS OF {DEMO_DAG}", "STATE", "SINCE")
         for run in airflow.runs:

@@ -45,7 +45,7 @@ def overview_json(client: Client) -> None:
         {
             "manager": {"home": manager.home, "running": manager.running, "status": words},
             "jobs": [_job_entry(found) for found in client.jobs()],
-            "airflow": asdict(look_at_airflow()),
+            "airflow": asdict(look_at_airflow(client.store.home)),
         }
     )
 

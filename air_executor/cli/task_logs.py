@@ -4,6 +4,7 @@ import codecs
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 from air_executor import logs
 from air_executor.cli.problems import complain
@@ -42,7 +43,7 @@ class Logs:
     def follow_one(self, task: str) -> None:
         """What the task writes, until it has ended."""
         self._check(task)
-        self._copy(task, lambda: self._ended(task))
+        self._copy(task, partial(self._ended, task))
 
     def print_all(self) -> None:
         """What the tasks have written until now, one after the other."""
@@ -61,7 +62,7 @@ class Logs:
             if task is not None:
                 shown.add(task)
                 self._output.headline(task)
-                self._copy(task, lambda task=task: self._ended(task))
+                self._copy(task, partial(self._ended, task))
             elif ended:
                 return
             else:

@@ -70,7 +70,9 @@ def become(arguments: list[str]) -> NoReturn:
     code: object = 1
     try:
         from airflow.__main__ import main
+        from setproctitle import setproctitle
 
+        setproctitle(f"airflow {arguments[0]}")
         sys.argv = ["airflow", *arguments]
         main()
         code = 0

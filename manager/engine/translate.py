@@ -11,6 +11,10 @@ from manager.engine.base import Observation, Status
 NEVER = "0001-01-01T00:00:00Z"
 """What the API says for a time that has not come (Docker Engine API, container inspect)."""
 
+NOT_OF_COMPOSE = {"com.docker.compose.project": "", "com.docker.compose.service": ""}
+"""Compose labels the images that it builds, and containers inherit that: it would take a task's container for
+one of its own, and remove it as an orphan."""
+
 
 class PathTable:
     """Where the manager's folders are on the engine's host.
@@ -40,7 +44,7 @@ def container_body(spec: ContainerSpec, paths: PathTable, network_id: str | None
         "Env": [f"{key}={value}" for key, value in spec.env.items()],
         "WorkingDir": spec.workdir,
         "User": spec.user,
-        "Labels": spec.labels | {DIGEST: spec.digest},
+        "Labels": NOT_OF_COMPOSE | spec.labels | {DIGEST: spec.digest},
         "Healthcheck": {"Test": ["NONE"]},
         "NetworkDisabled": spec.network.kind == "none",
         "AttachStdin": False,

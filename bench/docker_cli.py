@@ -1,0 +1,23 @@
+"""The engine by its command line, as a person would use it: the rival, and the sweep at the end."""
+
+import subprocess
+
+from bench.failed import BenchFailed
+
+IMAGE = "air-executor-runner:latest"
+
+
+def docker(*arguments: str) -> str:
+    """Run `docker …` and return what it printed. Raises BenchFailed with its complaint."""
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise BenchFailed(f"`docker {' '.join(arguments)}` failed: {done.stderr.strip()}")
+    return done.stdout.strip()
+
+
+def sweep(label: str) -> int:
+    """Remove every container with this label (`key=value`); returns how many there were."""
+    found = docker("ps", "--all", "--quiet", "--filter", f"label={label}").split()
+    if found:
+        docker("rm", "--force", "--volumes", *found)
+    return len(found)

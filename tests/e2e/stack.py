@@ -1,0 +1,171 @@
+"""The whole stack for tests: a Compose project, port and home folder of its own, beside any that runs."""
+
+import json
+import os
+import socket
+import subprocess
+import time
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import httpx
+from testcontainers.compose import DockerCompose
+
+from air_executor import Client, JobView, Task
+from air_executor.airflow_api import PASSWORDS_FILE, USER, AirflowApi, Run
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DEMO = "air_executor_demo"
+CREATE, WAIT, RESULTS = (
+    "create_air_executor_job",
+    "wait_for_air_executor_completion",
+    "get_air_executor_results",
+)
+
+
+@dataclass
+class Stack(DockerCompose):
+    """`docker compose up airflow manager`, as a person types it, with other names."""
+
+    project: str = ""
+    home: Path = Path()
+    port: int = 0
+    dags: Path = REPOSITORY / "dags"
+    services: list[str] | None = field(default_factory=lambda: ["airflow", "manager"])
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What .env.example lists; in the environment it wins over a person's own .env."""
+        return {
+            "COMPOSE_PROJECT_NAME": self.project,
+            "AIR_EXECUTOR_HOME": str(self.home),
+            "AIR_EXECUTOR_DAGS": str(self.dags),
+            "AIR_EXECUTOR_UID": "",
+            "AIRFLOW_ADDRESS": "127.0.0.1",
+            "AIRFLOW_PORT": str(self.port),
+        }
+
+    @cached_property
+    def compose_command_property(self) -> list[str]:
+        # Not through os.environ: other tests in this process have homes of their own.
+        return [
+            "env",
+            *(f"{key}={value}" for key, value in self.settings.items()),
+            *super().compose_command_property,
+        ]
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def password(self) -> str:
+        """The one that the entry point generated for `admin`."""
+        return str(json.loads((self.home / PASSWORDS_FILE).read_text())[USER])
+
+    @cached_property
+    def api(self) -> AirflowApi:
+        return AirflowApi(self.address, USER, self.password, timeout=30)
+
+    @property
+    def client(self) -> Client:
+        return Client(self.home)
+
+    def finish(self, dag: str, run_id: str, timeout: float = 120) -> Run:
+        """Wait until the run has ended; the run as it then is."""
+        deadline = time.monotonic() + timeout
+        while not (run := self.api.run(dag, run_id)).ended:
+            assert time.monotonic() < deadline, f"{run} has not ended after {timeout:g} s"
+            time.sleep(0.2)
+        return run
+
+    def job(self, name: str) -> JobView:
+        return self.client.status(name)
+
+    def clear(self, dag: str, run_id: str, task: str) -> None:
+        """Clear the task and what comes after it, as the button in the UI does."""
+        token = httpx.post(
+            f"{self.address}/auth/token", json={"username": USER, "password": self.password}
+        ).json()["access_token"]
+        answer = httpx.post(
+            f"{self.address}/api/v2/dags/{dag}/clearTaskInstances",
+            headers={"Authorization": f"Bearer {token}"},
+            json={
+                "dry_run": False,
+                "dag_run_id": run_id,
+                "task_ids": [task],
+                "include_downstream": True,
+                "only_failed": False,
+                "reset_dag_runs": True,
+            },
+            timeout=30,
+        )
+        assert answer.is_success, answer.text
+
+    def take_down(self) -> None:
+        """`make down`."""
+        subprocess.run(
+            [str(REPOSITORY / "setup" / "down.sh")], env=os.environ | self.settings, check=True, timeout=120
+        )
+
+    def leftovers(self) -> list[str]:
+        """What the engine still has of this stack, or of the tasks that its manager ran."""
+        project = f"label=com.docker.compose.project={self.project}"
+        left = [
+            f"{kind} {name}"
+            for kind, command in (
+                ("container", ["ps", "-a", "--format", "{{.Names}}"]),
+                ("network", ["network", "ls", "--format", "{{.Name}}"]),
+                ("volume", ["volume", "ls", "--format", "{{.Name}}"]),
+            )
+            for label in (project, f"label=air-executor.home-id={self.home_id}")
+            for name in docker(*command, "--filter", label).split()
+        ]
+        return sorted(set(left))
+
+    @property
+    def home_id(self) -> str:
+        file = self.home / "home-id"
+        return file.read_text().strip() if file.exists() else "none"
+
+    def diagnosis(self) -> str:
+        """What a person needs who sees a test fail and can't log in to the machine."""
+        parts = [docker("ps", "-a", "--filter", f"label=com.docker.compose.project={self.project}")]
+        names = docker(
+            "ps",
+            "-a",
+            "--format",
+            "{{.Names}}",
+            "--filter",
+            f"label=com.docker.compose.project={self.project}",
+        )
+        for name in names.split():
+            parts += [f"--- log of {name}", docker("logs", "--tail", "80", name)]
+            parts += [f"--- state of {name}", docker("inspect", "--format", "{{json .State}}", name)]
+        log = self.home / "manager.log"
+        parts += [
+            f"--- {log}",
+            "\n".join(log.read_text().splitlines()[-80:]) if log.exists() else "not there",
+        ]
+        return "\n".join(parts)
+
+
+def docker(*arguments: str) -> str:
+    """What a docker command prints, errors included."""
+    done = subprocess.run(
+        ["docker", *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60
+    )
+    return done.stdout
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def last_attempt(task: Task) -> Any:
+    assert task.attempts, f"{task.id} was never tried"
+    return task.attempts[-1]

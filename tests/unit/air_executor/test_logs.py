@@ -1,0 +1,98 @@
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from air_executor.logs import TAIL_BYTES, follow, harmless, tail
+
+
+@pytest.mark.parametrize(
+    "character",
+    ["\x1b", "\x07", "\x08", "\0", "\r", "\x7f", "\x9b", "\x0c", "\u202e", "\u2066", "\u2028", "\ud800"],
+)
+def test_what_could_steer_a_terminal_is_replaced(character: str) -> None:
+    assert harmless(f"a{character}b") == "a\N{REPLACEMENT CHARACTER}b"
+
+
+def test_lines_tabs_and_all_other_letters_stay() -> None:
+    assert harmless("a\tb\nü 漢 😀 \u200d\r\nend") == "a\tb\nü 漢 😀 \u200d\nend"
+
+
+def test_the_tail_is_the_last_lines(tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    file.write_text("".join(f"{number}\n" for number in range(100)))
+    assert tail(file, 3) == "97\n98\n99"
+
+
+def test_the_tail_of_a_shorter_log_is_all_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    file.write_text("only\nno end")
+    assert tail(file, 20) == "only\nno end"
+
+
+def test_the_tail_of_no_log_is_empty(tmp_path: Path) -> None:
+    assert tail(tmp_path / "log", 5) == ""
+
+
+def test_the_tail_is_bounded_harmless_and_survives_broken_letters(tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    file.write_bytes(b"x" * 1_000_000 + "ü".encode()[1:] + b"\x1b[2J\n")
+    end = tail(file, 5)
+    assert len(end) <= TAIL_BYTES
+    assert "\x1b" not in end
+    assert end.endswith("[2J")
+
+
+def test_following_an_ended_log_gives_all_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    file.write_bytes(bytes(range(256)) * 1000)
+    assert b"".join(follow(file, lambda: True)) == file.read_bytes()
+
+
+def test_following_a_log_that_never_came_ends_with_its_task(tmp_path: Path) -> None:
+    assert list(follow(tmp_path / "log", lambda: True)) == []
+
+
+def test_following_gives_what_is_added_and_ends_with_the_task(tmp_path: Path) -> None:
+    file, ended = tmp_path / "log", threading.Event()
+
+    def write() -> None:
+        time.sleep(0.05)  # the log comes later than whoever reads it
+        with file.open("wb", buffering=0) as log:
+            for number in range(5):
+                log.write(b"%d\n" % number)
+                time.sleep(0.02)
+        ended.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert b"".join(follow(file, ended.is_set, interval=0.01)) == b"0\n1\n2\n3\n4\n"
+    writer.join()
+
+
+def test_nothing_that_was_written_just_before_the_end_is_missed(tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    file.write_bytes(b"first\n")
+
+    def ended() -> bool:
+        with file.open("ab") as log:
+            log.write(b"last\n")
+        return True
+
+    assert b"".join(follow(file, ended)) == b"first\nlast\n"
+
+
+def test_the_log_of_a_further_attempt_is_read_from_its_beginning(tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    file.write_bytes(b"first attempt\n")
+    answers = iter([False, True])
+
+    def ended() -> bool:
+        answer = next(answers)
+        if answer:
+            file.rename(tmp_path / "log.1")
+            file.write_bytes(b"second\n")
+        return answer
+
+    assert list(follow(file, ended, interval=0)) == [b"first attempt\n", b"second\n"]

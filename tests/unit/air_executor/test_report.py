@@ -1,0 +1,130 @@
+from typing import Any
+
+from air_executor import Failure, JobView
+from air_executor.models import Cause
+from air_executor.report import failure_summary, job_lines, one_line, results_block
+from tests.unit.air_executor.builders import NOON, a_job, a_task, after, an_attempt
+
+FAILED = Failure(cause=Cause.EXIT, message="the command ended with exit code 3", exit_code=3)
+
+
+def view(*tasks: Any, **job: Any) -> JobView:
+    return JobView(job=a_job(**job), tasks=tasks)
+
+
+def test_the_block_of_a_completed_job_has_exactly_this_shape() -> None:
+    greet = a_task(
+        args=["Hello", "world"],
+        status="completed",
+        started_at=after(0.091),
+        completed_at=after(3.093),
+        attempts=[an_attempt(exit_code=0).model_dump()],
+    )
+    assert results_block(view(greet, state="completed")) == "\n".join(
+        [
+            "==============================================================",
+            "🎉 Air-Executor Job Results",
+            "==============================================================",
+            "Job Name: demo",
+            "Final State: completed",
+            "Created: 2025-10-02T12:00:00.000000Z",
+            "Updated: 2025-10-02T12:00:05.000000Z",
+            "",
+            "Task Execution Details:",
+            "--------------------------------------------------------------",
+            "✅ greet: completed",
+            "   Command: echo Hello world",
+            "   Started: 2025-10-02T12:00:00.091000Z",
+            "   Completed: 2025-10-02T12:00:03.093000Z",
+            "   Container: demo-greet-1f (0123456789ab), image runner:1, "
+            "created → started 91 ms, ran 3002 ms, exit code 0",
+        ]
+    )
+
+
+def test_a_failed_task_shows_its_cause_exit_code_and_message() -> None:
+    lines = results_block(view(a_task(status="failed", failure=FAILED), state="failed")).splitlines()
+    assert lines[-4:] == [
+        "❌ greet: failed",
+        "   Command: echo",
+        "   Cause: exit, exit code 3",
+        "   the command ended with exit code 3",
+    ]
+
+
+def test_a_skipped_task_shows_why_and_no_times() -> None:
+    failure = Failure(cause=Cause.CANCELLED, message="the job was cancelled")
+    task = a_task(status="skipped", completed_at=NOON, failure=failure)
+    assert results_block(view(task)).splitlines()[-4:] == [
+        "⏭ greet: skipped",
+        "   Command: echo",
+        "   Cause: cancelled",
+        "   the job was cancelled",
+    ]
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    attempt = an_attempt(container={"name": "c", "image": "i"}, timings={})
+    lines = results_block(view(a_task(attempts=[attempt.model_dump()]))).splitlines()
+    assert lines[-3:] == ["⏳ greet: pending", "   Command: echo", "   Container: c, image i"]
+
+
+def test_the_last_of_several_attempts_is_shown_and_how_many_there_were() -> None:
+    attempts = [an_attempt(number=number, exit_code=number).model_dump() for number in (1, 2)]
+    block = results_block(view(a_task(attempts=attempts)))
+    assert block.endswith("exit code 2\n   Attempts: 2")
+
+
+def test_the_cause_of_the_whole_job_is_shown() -> None:
+    block = results_block(view(failure={"cause": "bad_input", "message": "dependency cycle: a -> a"}))
+    assert "\nCause: bad_input: dependency cycle: a -> a\n" in block
+
+
+def test_an_error_of_an_older_writer_is_shown() -> None:
+    assert results_block(view(a_task(status="failed", error="broken"))).endswith("   broken")
+
+
+def test_hostile_commands_can_neither_steer_the_terminal_nor_forge_a_line() -> None:
+    evil = a_task(args=["\x1b[2J\n✅ other: completed\u2028❌", "\x9b31m"], error="x\n✅ forged: completed")
+    block = results_block(view(evil))
+    assert not set("\x1b\x9b\u2028") & set(block)
+    assert [line for line in block.splitlines() if line.startswith("✅")] == []
+
+
+def test_long_texts_are_cut() -> None:
+    assert len(one_line("x" * 100_000)) == 1000
+    assert one_line("x" * 1000) == "x" * 1000
+
+
+def test_the_summary_names_task_and_cause_and_ends_with_the_log() -> None:
+    failed = a_task(status="failed", failure=FAILED)
+    assert failure_summary(view(failed), "one\ntwo\n") == (
+        "Job demo failed: task greet failed: exit, exit code 3: the command ended with exit code 3\n"
+        "The end of its log:\none\ntwo"
+    )
+
+
+def test_the_summary_says_when_there_is_no_log() -> None:
+    assert failure_summary(view(a_task(status="failed", failure=FAILED)), " \n").endswith("Its log is empty.")
+
+
+def test_the_log_in_the_summary_is_harmless() -> None:
+    assert "\x1b" not in failure_summary(view(a_task(status="failed")), "\x1b[2J")
+
+
+def test_the_summary_of_a_job_without_a_failed_task_gives_the_jobs_cause() -> None:
+    cancelled = view(a_task(status="skipped"), failure={"cause": "cancelled", "message": "somebody asked"})
+    assert failure_summary(cancelled, "") == "Job demo failed: cancelled: somebody asked"
+    assert failure_summary(view(), "") == "Job demo failed: no cause was recorded"
+
+
+def test_the_details_of_a_live_job_tell_what_is_waited_for_and_what_was_rejected() -> None:
+    rejected = {"request": "r1", "accepted": False, "reason": "unknown dependency 'x'", "at": NOON}
+    accepted = {"request": "r2", "accepted": True, "at": NOON}
+    lines = list(
+        job_lines(view(a_task(id="b", dependencies=["a"]), state="working", requests=[rejected, accepted]))
+    )
+    assert lines[0] == "demo: working, 0/1 completed"
+    assert "   Rejected request r1: unknown dependency 'x'" in lines
+    assert not any("r2" in line for line in lines)
+    assert lines[-1] == "   After: a"

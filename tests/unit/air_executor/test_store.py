@@ -1,0 +1,397 @@
+import json
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from air_executor import BadInput, Client, JobEnded, JobExists, JobNotFound, JobState, JobView, Task, TaskSpec
+from air_executor import store as store_module
+from air_executor.documents import parse_json
+from air_executor.store import Store, home_folder, write_durably
+from tests.unit.air_executor.builders import DEMO, a_job, a_task, complete, hand_written, publish
+
+OLD_STATE = (
+    '{"id": "1", "name": "old", "state": "waiting",'
+    ' "created_at": "2025-10-02T07:30:15.123456Z", "updated_at": "2025-10-02T07:30:15.123456"}'
+)
+
+
+@pytest.fixture
+def store(home: Path) -> Store:
+    return Store(home)
+
+
+def test_the_home_folder_is_what_was_given_else_the_variable_else_the_default(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert home_folder() == tmp_path / ".air-executor"
+    monkeypatch.setenv("AIR_EXECUTOR_HOME", "elsewhere")
+    assert home_folder() == tmp_path / "elsewhere"
+    assert home_folder("/srv/x") == Path("/srv/x")
+
+
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AIR_EXECUTOR_HOME", "")
+    assert home_folder() == tmp_path / ".air-executor"
+
+
+def test_a_created_job_is_read_again_as_it_was(store: Store) -> None:
+    job, tasks = a_job(), (a_task(job_name="demo"), a_task(id="b", dependencies=["greet"]))
+    store.create(job, tasks)
+    assert store.existing("demo").read() == JobView(job=job, tasks=tasks)
+
+
+def test_a_created_job_leaves_nothing_else_behind(store: Store) -> None:
+    store.create(a_job(), [a_task()])
+    assert [entry.name for entry in store.jobs.iterdir()] == ["demo"]
+    assert sorted(entry.name for entry in (store.jobs / "demo").iterdir()) == ["state.json", "tasks.json"]
+
+
+def test_a_job_appears_whole(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At every single step of creation there is either no folder or one with both files whole."""
+    seen = []
+
+    def look(*_: object) -> None:
+        folder = store.folder("demo")
+        seen.append(folder.path.exists())
+        assert not seen[-1] or len(folder.read().tasks) == 1
+        assert [found.name for found in store.folders()] == ["demo"] * seen[-1]
+
+    for call in ("write_durably", "sync_folder"):
+        original = getattr(store_module, call)
+        monkeypatch.setattr(store_module, call, lambda *a, original=original: (look(), original(*a), look()))
+    store.create(a_job(), [a_task()])
+    assert seen[0] is False
+    assert seen[-1] is True
+
+
+def test_a_name_that_is_taken_is_refused_and_what_is_there_stays(store: Store) -> None:
+    store.create(a_job(id="first"), [a_task()])
+    with pytest.raises(JobExists, match="'demo'"):
+        store.create(a_job(id="second"), [a_task()])
+    assert store.existing("demo").read_job().id == "first"
+    assert [entry.name for entry in store.jobs.iterdir()] == ["demo"]
+
+
+def test_an_empty_folder_of_that_name_is_not_replaced(store: Store) -> None:
+    (store.jobs / "demo").mkdir(parents=True)
+    with pytest.raises(JobExists):
+        store.create(a_job(), [a_task()])
+    assert list((store.jobs / "demo").iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_creation_that_breaks_off_leaves_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    calls = []
+
+    def break_off(_: int) -> None:
+        calls.append(1)
+        if len(calls) == 3:  # tasks.json is written, state.json is about to be
+            raise error
+
+    monkeypatch.setattr(os, "fsync", break_off)
+    with pytest.raises(type(error)):
+        store.create(a_job(), [a_task()])
+    assert list(store.jobs.iterdir()) == []
+
+
+def test_of_two_that_create_the_same_job_at_once_one_succeeds(store: Store) -> None:
+    outcomes: list[str] = []
+    start = threading.Barrier(8)
+
+    def create(number: int) -> None:
+        start.wait()
+        try:
+            store.create(a_job(id=str(number)), [a_task()])
+            outcomes.append(str(number))
+        except JobExists:
+            outcomes.append("exists")
+
+    threads = [threading.Thread(target=create, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert outcomes.count("exists") == 7
+    assert store.existing("demo").read_job().id in outcomes
+    assert len(list(store.jobs.iterdir())) == 1
+
+
+def test_a_reader_never_sees_half_a_file_while_it_is_replaced(tmp_path: Path) -> None:
+    file = tmp_path / "tasks.json"
+    write_durably(file, "[]")
+    texts = {json.dumps([{"number": number, "filling": "x" * 20_000}]) for number in range(2)}
+    done = threading.Event()
+
+    def replace() -> None:
+        end = time.monotonic() + 0.5
+        while time.monotonic() < end:
+            for text in texts:
+                write_durably(file, text)
+        done.set()
+
+    writer = threading.Thread(target=replace)
+    writer.start()
+    seen = set()
+    while not done.is_set():
+        seen.add(file.read_text())
+    writer.join()
+    assert texts <= seen <= {*texts, "[]"}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["tasks.json"]
+
+
+def test_a_failed_replacement_keeps_the_old_file_and_leaves_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "state.json"
+    write_durably(file, "old")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_durably(file, "new")
+    assert file.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["state.json"]
+
+
+def test_a_replacement_is_synced_before_it_is_renamed_and_the_folder_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, steps = tmp_path / "state.json", []
+    fsync = os.fsync
+
+    def note(handle: int) -> None:
+        kind = "folder" if Path(f"/proc/self/fd/{handle}").is_dir() else "file"
+        steps.append((kind, file.exists()))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", note)
+    write_durably(file, "new")
+    assert steps == [("file", False), ("folder", True)]
+
+
+@pytest.mark.parametrize("name", ["../x", "/", "", "a\0b", "x" * 300, ".new-1"])
+def test_a_name_that_breaks_the_rule_never_becomes_a_path(store: Store, name: str) -> None:
+    with pytest.raises(BadInput, match="not a valid name"):
+        store.existing(name)
+
+
+def test_a_job_that_is_not_there_is_named_with_the_folder(store: Store) -> None:
+    with pytest.raises(JobNotFound, match=f"no job 'gone' in {store.jobs}"):
+        store.existing("gone")
+
+
+def test_only_what_may_be_a_job_is_listed(store: Store) -> None:
+    assert list(store.folders()) == []
+    store.create(a_job(), [a_task()])
+    (store.jobs / ".slots").mkdir()
+    (store.jobs / "not a name").mkdir()
+    (store.jobs / "file").write_text("")
+    (store.jobs / "link").symlink_to(store.jobs / "demo")
+    assert [folder.name for folder in store.folders()] == ["demo"]
+
+
+def test_the_two_files_of_an_older_script_are_a_job(home: Path, store: Store) -> None:
+    tasks = (
+        '[{"id": "a", "job_name": "old", "command": "echo", "args": [], "dependencies": [], "error": null}]'
+    )
+    hand_written(home, "old", OLD_STATE, tasks)
+    view = store.existing("old").read()
+    assert (view.name, view.state, [task.id for task in view.tasks]) == ("old", JobState.WAITING, ["a"])
+
+
+def test_a_job_without_its_tasks_file_is_not_yet_a_job(home: Path, store: Store) -> None:
+    hand_written(home, "old", OLD_STATE)
+    with pytest.raises(FileNotFoundError):
+        store.existing("old").read()
+    assert store.existing("old").look() is None
+
+
+def test_a_job_under_another_name_than_its_folder_is_refused(home: Path, store: Store) -> None:
+    hand_written(home, "copy", OLD_STATE, "[]")
+    with pytest.raises(BadInput, match=r"state.json: name: is 'old', but the folder is 'copy'"):
+        store.existing("copy").read()
+
+
+@pytest.mark.parametrize(
+    ("tasks", "rule"),
+    [
+        ("{}", "must be a list of tasks"),
+        ("[5]", r"tasks\[0\]: must be an object"),
+        ('[{"id": "a", "command": "echo", "args": [1]}]', r"tasks\[0\].args\[0\]: must be a string"),
+        ("", "is not JSON"),
+        (b"\0" * 50, "is not JSON"),
+        (b"[\xff]", "is not UTF-8"),
+    ],
+)
+def test_a_broken_tasks_file_is_named_with_place_and_rule(
+    home: Path, store: Store, tasks: str | bytes, rule: str
+) -> None:
+    folder = hand_written(home, "old", OLD_STATE, tasks)
+    with pytest.raises(BadInput, match=rule) as refused:
+        store.existing("old").read()
+    assert refused.value.where == str(folder / "tasks.json")
+
+
+def test_a_job_that_failed_for_its_bad_tasks_is_shown_without_them(home: Path, store: Store) -> None:
+    hand_written(home, "old", OLD_STATE.replace("waiting", "failed"), "nonsense")
+    view = store.existing("old").read()
+    assert (view.state, view.tasks) == (JobState.FAILED, ())
+
+
+def test_a_file_that_may_not_be_read_is_a_complaint_of_that_job(
+    home: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = hand_written(home, "old", OLD_STATE, "[]")
+
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    complaint = store.existing("old").look()
+    assert str(complaint) == f"{folder / 'state.json'}: can't be read: Permission denied"
+
+
+def test_the_stamp_changes_with_each_file_and_only_then(client: Client, home: Path) -> None:
+    client.create_job("demo", DEMO)
+    folder = client.store.existing("demo")
+    first = folder.stamp()
+    assert folder.stamp() == first
+    publish(home, "demo", state=JobState.WORKING)
+    second = folder.stamp()
+    assert second != first
+    write_durably(folder.tasks_file, folder.tasks_file.read_text())
+    assert folder.stamp() != second
+
+
+def requests(client: Client, folder: str = "new") -> list[dict[str, object]]:
+    return [
+        parse_json(file.read_bytes()) for file in (client.store.existing("demo").inbox / folder).iterdir()
+    ]
+
+
+def test_a_request_is_put_whole_into_the_inbox(client: Client) -> None:
+    client.create_job("demo", DEMO)
+    client.store.existing("demo").drop_request(TaskSpec(id="more", command="echo", args=("x",)))
+    assert requests(client) == [{"id": "more", "command": "echo", "args": ["x"]}]
+    assert requests(client, "tmp") == []
+
+
+def test_the_file_of_a_request_is_named_as_its_id(client: Client) -> None:
+    client.create_job("demo", DEMO)
+    folder = client.store.existing("demo")
+    name = folder.drop_request(TaskSpec(id="x" * 200, command="echo"))
+    assert [file.name for file in folder.inbox_new.iterdir()] == [name]
+    assert name.endswith(".json")
+
+
+def test_the_same_request_twice_is_two_files(client: Client) -> None:
+    client.create_job("demo", DEMO)
+    folder = client.store.existing("demo")
+    spec = TaskSpec(id="more", command="echo")
+    assert folder.drop_request(spec) != folder.drop_request(spec)
+    assert len(requests(client)) == 2
+
+
+def test_an_ended_job_takes_no_requests(client: Client, home: Path) -> None:
+    client.create_job("demo", DEMO)
+    complete(home, "demo")
+    folder = client.store.existing("demo")
+    with pytest.raises(JobEnded, match="completed"):
+        folder.drop_request(TaskSpec(id="more", command="echo"))
+    assert not folder.inbox.exists()
+
+
+def closed_inbox(client: Client) -> store_module.JobFolder:
+    client.create_job("demo", DEMO)
+    folder = client.store.existing("demo")
+    folder.inbox_tmp.mkdir(parents=True)
+    return folder
+
+
+def test_an_inbox_that_was_closed_is_not_opened_again_by_a_request(client: Client, home: Path) -> None:
+    folder = closed_inbox(client)
+    ending = threading.Timer(0.1, complete, (home, "demo"))
+    ending.start()
+    with pytest.raises(JobEnded):
+        folder.drop_request(TaskSpec(id="more", command="echo"))
+    ending.join()
+    assert not folder.inbox_new.exists()
+    assert list(folder.inbox_tmp.iterdir()) == []
+
+
+def test_a_request_waits_for_an_inbox_that_is_closed_for_a_moment(client: Client) -> None:
+    folder = closed_inbox(client)
+    opening = threading.Timer(0.1, folder.inbox_new.mkdir)
+    opening.start()
+    folder.drop_request(TaskSpec(id="more", command="echo"))
+    opening.join()
+    assert len(requests(client)) == 1
+
+
+def test_a_request_that_went_into_an_inbox_just_closed_is_not_lost_silently(
+    client: Client, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.create_job("demo", DEMO)
+    folder = client.store.existing("demo")
+    rename = os.rename
+
+    def close_first(*args: object, **places: object) -> None:
+        monkeypatch.setattr(os, "rename", rename)
+        folder.inbox_new.rename(folder.inbox / "closed")
+        rename(*args, **places)  # type: ignore[arg-type]
+        complete(home, "demo")
+
+    folder.inbox_tmp.mkdir(parents=True)
+    folder.inbox_new.mkdir()
+    monkeypatch.setattr(os, "rename", close_first)
+    with pytest.raises(JobEnded):
+        folder.drop_request(TaskSpec(id="more", command="echo"))
+
+
+def test_an_inbox_that_stays_broken_is_named(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = closed_inbox(client)
+    monkeypatch.setattr(store_module, "INBOX_PATIENCE", 0.05)
+    with pytest.raises(BadInput, match="has no folders tmp and new") as refused:
+        folder.drop_request(TaskSpec(id="more", command="echo"))
+    assert refused.value.where == str(folder.inbox)
+
+
+@pytest.mark.parametrize("replaced", ["inbox", "inbox/tmp", "inbox/new"])
+def test_links_that_a_task_put_into_its_inbox_are_not_followed(
+    client: Client, tmp_path: Path, replaced: str
+) -> None:
+    client.create_job("demo", DEMO)
+    folder = client.store.existing("demo")
+    outside = tmp_path / "outside"
+    for place in ("tmp", "new"):
+        (outside / place).mkdir(parents=True)
+    if replaced != "inbox":
+        for place in {"inbox/tmp", "inbox/new"} - {replaced}:
+            (folder.path / place).mkdir(parents=True)
+    (folder.path / replaced).symlink_to(outside)
+    with pytest.raises(BadInput, match="a task put something else there"):
+        folder.drop_request(TaskSpec(id="more", command="echo"))
+    assert [file for file in outside.rglob("*") if file.is_file()] == []
+
+
+def test_asking_twice_for_cancellation_is_asking_once(client: Client) -> None:
+    client.create_job("demo", DEMO)
+    folder = client.store.existing("demo")
+    folder.request_cancel()
+    folder.request_cancel()
+    assert folder.cancel_marker.is_file()
+
+
+def test_a_job_of_ten_thousand_tasks_is_written_and_read(store: Store) -> None:
+    tasks = [Task(id=f"t{number}", command="true", job_name="demo") for number in range(10_000)]
+    store.create(a_job(), tasks)
+    assert len(store.existing("demo").read().tasks) == 10_000

@@ -1,0 +1,79 @@
+"""Short ways to make what the tests of the manager talk about."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from air_executor.models import Job, Task
+from manager.container_spec import Home
+from manager.facts import (
+    AttemptKey,
+    ContainerCreated,
+    ContainerExited,
+    ContainerRemoved,
+    ContainerStarted,
+    Outcome,
+    Owner,
+    TaskClaimed,
+)
+from manager.live_job import LiveJob
+from manager.settings import Settings
+
+T0 = datetime(2025, 10, 2, 7, 30, tzinfo=UTC)
+UID = "0123456789abcdef0123456789abcdef"
+OWNER = Owner(1000, 1000)
+HOME = Home("00d1ed0ddba11000", "/srv/air-executor")
+
+
+def at(seconds: float) -> datetime:
+    """A moment, some seconds after the beginning of time."""
+    return T0 + timedelta(seconds=seconds)
+
+
+def task(task_id: str = "a", *dependencies: str, **fields: Any) -> Task:
+    fields.setdefault("command", "true")
+    return Task(id=task_id, dependencies=dependencies, created_at=T0, job_name="job", **fields)
+
+
+def live_job(*tasks: Task, uid: str = UID, max_tasks: int = 1000, name: str = "job", **fields: Any) -> LiveJob:
+    """A job that the manager has just taken."""
+    record = Job(id="1", name=name, uid=uid, created_at=T0, updated_at=T0, **fields)
+    job = LiveJob(record, tasks or (task(),), OWNER, max_tasks=max_tasks)
+    job.take(T0)
+    return job
+
+
+def settings(home: Path = Path("/nowhere"), **fields: Any) -> Settings:
+    return Settings(home=home, **fields)
+
+
+def key(task_id: str = "a", number: int = 1, uid: str = UID, incarnation: int = 1) -> AttemptKey:
+    return AttemptKey(uid, task_id, number, incarnation)
+
+
+def claimed(of: AttemptKey, seconds: float = 1) -> TaskClaimed:
+    return TaskClaimed(of, f"airx-{of.task}-{of.number}", "image", at(seconds))
+
+
+def created(of: AttemptKey, seconds: float = 2) -> ContainerCreated:
+    return ContainerCreated(of, f"id-{of.task}-{of.number}", "sha256:image", at(seconds), at(seconds))
+
+
+def started(of: AttemptKey, seconds: float = 3) -> ContainerStarted:
+    return ContainerStarted(of, at(seconds), at(seconds))
+
+
+def exited(of: AttemptKey, code: int = 0, seconds: float = 4, **fields: Any) -> ContainerExited:
+    fields = {"oom_killed": False, "started_at": at(3), "finished_at": at(seconds)} | fields
+    return ContainerExited(of, Outcome(code, **fields), at(seconds + 0.5))
+
+
+def removed(of: AttemptKey, seconds: float = 5) -> ContainerRemoved:
+    return ContainerRemoved(of, at(seconds))
+
+
+def run(job: LiveJob, task_id: str, code: int = 0, number: int = 1) -> None:
+    """Take one attempt of a task from its claim to the container's removal."""
+    of = key(task_id, number, job.uid)
+    for fact in (claimed(of), created(of), started(of), exited(of, code), removed(of)):
+        job.apply(fact)

@@ -1,0 +1,216 @@
+"""Which state of a task follows which."""
+
+from typing import Any
+
+import pytest
+
+from air_executor.models import Cause, Failure, Task, TaskStatus
+from manager import lifecycle
+from manager.facts import (
+    ContainerDropped,
+    ContainerLost,
+    DeadlinePassed,
+    LaunchFailed,
+    Outcome,
+    TaskFact,
+)
+from tests.unit.manager.builders import T0, at, claimed, created, exited, key, removed, started, task
+
+A = key("a")
+NO = Failure(cause=Cause.IMAGE, message="there is no image 'x'")
+
+
+def after(*facts: TaskFact, of: Task | None = None) -> Task:
+    result = of or task("a")
+    for fact in facts:
+        result = lifecycle.step(result, fact, T0)
+    return result
+
+
+def test_a_whole_life_leaves_every_time_and_the_container_in_the_record() -> None:
+    done = after(claimed(A), created(A), started(A), exited(A), removed(A))
+    attempt = done.attempts[0]
+    assert done.status is TaskStatus.COMPLETED
+    assert (done.started_at, done.completed_at) == (at(3), at(4))
+    assert attempt.container.model_dump() == {
+        "id": "id-a-1",
+        "name": "airx-a-1",
+        "image": "image",
+        "image_id": "sha256:image",
+    }
+    times = attempt.timings
+    assert (times.ready_at, times.created_at, times.container_started_at) == (T0, at(2), at(3))
+    assert (times.started_at, times.finished_at, times.recorded_at) == (at(3), at(4), at(4.5))
+    assert (attempt.exit_code, attempt.oom_killed, attempt.log) == (0, False, "logs/a.log")
+    assert (times.create_to_start_ms, times.ran_ms) == (1000, 1000)
+
+
+@pytest.mark.parametrize(
+    ("facts", "status", "phase"),
+    [
+        ([claimed(A)], "pending", "claimed"),
+        ([claimed(A), created(A)], "pending", "created"),
+        ([claimed(A), created(A), started(A)], "running", "running"),
+        ([claimed(A), created(A), started(A), exited(A)], "completed", "recorded"),
+        ([claimed(A), created(A), started(A), exited(A), removed(A)], "completed", "removed"),
+        ([claimed(A), created(A), started(A), exited(A, 3)], "failed", "recorded"),
+    ],
+)
+def test_each_step_has_its_status_and_phase(facts: list[TaskFact], status: str, phase: str) -> None:
+    found = after(*facts)
+    assert (found.status, found.attempts[0].phase) == (status, phase)
+
+
+LATE: list[TaskFact] = [
+    claimed(A),
+    created(A),
+    started(A),
+    exited(A, 9),
+    removed(A),
+    LaunchFailed(A, NO, at(9)),
+    ContainerLost(A, "gone", at(9)),
+    ContainerDropped(A, at(9)),
+    DeadlinePassed(A, at(9)),
+]
+
+
+@pytest.mark.parametrize("fact", LATE, ids=lambda fact: type(fact).__name__)
+def test_after_the_end_no_fact_changes_anything(fact: TaskFact) -> None:
+    done = after(claimed(A), created(A), started(A), exited(A, 3), removed(A))
+    assert lifecycle.step(done, fact) is done
+
+
+@pytest.mark.parametrize("fact", LATE, ids=lambda fact: type(fact).__name__)
+@pytest.mark.parametrize("other", [key("a", 2), key("a", 1, incarnation=2)], ids=["attempt", "incarnation"])
+def test_a_fact_about_another_attempt_or_incarnation_changes_nothing(fact: Any, other: Any) -> None:
+    running = after(claimed(A), created(A), started(A))
+    foreign = type(fact)(other, *[getattr(fact, name) for name in fact.__slots__ if name != "key"])
+    assert lifecycle.step(running, foreign) is running
+
+
+def test_an_exit_that_is_told_before_the_start_counts() -> None:
+    done = after(claimed(A), created(A), exited(A))
+    assert done.status is TaskStatus.COMPLETED
+    assert done.started_at == at(3), "the engine knows when it began"
+
+
+def test_an_exit_of_what_was_not_even_created_is_not_believed() -> None:
+    before = after(claimed(A))
+    assert lifecycle.step(before, exited(A)) is before
+
+
+def test_a_failed_launch_records_its_cause_and_no_exit_code() -> None:
+    failed = after(claimed(A), LaunchFailed(A, NO, at(2)))
+    assert failed.status is TaskStatus.FAILED
+    assert failed.failure == NO
+    assert failed.error == NO.message
+    assert failed.attempts[0].exit_code is None
+    assert failed.attempts[0].log is None
+    assert failed.completed_at == at(2)
+
+
+def test_a_lost_container_has_no_invented_exit_code() -> None:
+    lost = after(claimed(A), created(A), started(A), ContainerLost(A, "gone", at(9)))
+    assert lost.status is TaskStatus.FAILED
+    assert lost.failure is not None
+    assert (lost.failure.cause, lost.failure.exit_code) == (Cause.LOST, None)
+    assert lost.attempts[0].exit_code is None
+
+
+def test_a_container_that_is_dropped_before_its_start_leaves_the_task_skipped() -> None:
+    stopping = lifecycle.stop(after(claimed(A), created(A)), Cause.CANCELLED)
+    dropped = after(ContainerDropped(A, at(5)), of=stopping)
+    assert dropped.status is TaskStatus.SKIPPED
+    assert dropped.failure is not None
+    assert dropped.failure.cause is Cause.CANCELLED
+
+
+def test_the_first_reason_to_stop_stays() -> None:
+    running = after(claimed(A), created(A), started(A))
+    stopping = lifecycle.stop(lifecycle.stop(running, Cause.CANCELLED), Cause.TIMEOUT)
+    assert stopping.attempts[0].stopping is Cause.CANCELLED
+
+
+def test_an_exit_that_was_recorded_before_a_stop_wins() -> None:
+    done = after(claimed(A), created(A), started(A), exited(A))
+    assert lifecycle.stop(done, Cause.CANCELLED) is done
+
+
+def test_a_deadline_stops_a_task_that_runs_and_only_that() -> None:
+    running = after(claimed(A), created(A), started(A), DeadlinePassed(A, at(9)), of=task("a", timeout=5))
+    assert running.attempts[0].stopping is Cause.TIMEOUT
+    waiting = after(claimed(A), created(A), of=task("a", timeout=5))
+    assert lifecycle.step(waiting, DeadlinePassed(A, at(9))) is waiting
+
+
+@pytest.mark.parametrize(
+    ("stopping", "outcome", "cause", "words"),
+    [
+        (None, {"exit_code": 3}, "exit", "ended with exit code 3"),
+        (None, {"exit_code": 127}, "exit", "ended with exit code 127"),
+        (None, {"exit_code": 126}, "exit", "ended with exit code 126"),
+        (None, {"exit_code": 128}, "exit", "ended with exit code 128"),
+        (None, {"exit_code": 255}, "exit", "ended with exit code 255"),
+        (None, {"exit_code": 137}, "signal", "SIGKILL"),
+        (None, {"exit_code": 139}, "signal", "SIGSEGV"),
+        (None, {"exit_code": 137, "oom_killed": True}, "oom", "resources.memory_mb"),
+        (None, {"exit_code": 1, "oom_killed": True}, "oom", "more memory than its limit"),
+        (None, {"exit_code": 127, "unusable_command": "there is no command 'x'"}, "command", "no command 'x'"),
+        (Cause.TIMEOUT, {"exit_code": 143}, "timeout", "longer than its timeout of 2.5 s"),
+        (Cause.TIMEOUT, {"exit_code": 0}, "timeout", "longer than its timeout of 2.5 s"),
+        (Cause.CANCELLED, {"exit_code": 137}, "cancelled", "was stopped: cancelled"),
+        (Cause.ENGINE, {"exit_code": 143}, "engine", "network"),
+    ],
+)
+def test_causes_come_from_facts(stopping: Any, outcome: dict[str, Any], cause: str, words: str) -> None:
+    full = {"oom_killed": False, "started_at": at(1), "finished_at": at(2)} | outcome
+    failure = lifecycle.failure_of(task("a", timeout=2.5), stopping, Outcome(**full))
+    assert failure is not None
+    assert (failure.cause, failure.exit_code) == (cause, outcome["exit_code"])
+    assert words in failure.message
+
+
+def test_success_is_exit_code_zero_even_when_a_child_was_killed_for_its_memory() -> None:
+    assert lifecycle.failure_of(task("a"), None, Outcome(0, True, at(1), at(2))) is None
+
+
+def test_durations_are_never_negative_when_the_engines_clock_jumps_back() -> None:
+    done = after(claimed(A), created(A), started(A, 100), exited(A, 0, finished_at=at(50)))
+    times = done.attempts[0].timings
+    assert times.ran_ms == 0
+    assert times.finished_at == times.started_at == at(100)
+    assert times.recorded_at is not None
+    assert times.recorded_at >= at(100)
+
+
+@pytest.mark.parametrize("cause", list(Cause))
+def test_only_what_another_attempt_may_cure_is_retried(cause: Cause) -> None:
+    failed = task("a", retries=1).model_copy(
+        update={"status": TaskStatus.FAILED, "failure": Failure(cause=cause, message="x")}
+    )
+    expected = cause not in (Cause.CANCELLED, Cause.COMMAND, Cause.BAD_INPUT)
+    assert lifecycle.may_retry(failed) is expected
+
+
+def test_retries_are_counted() -> None:
+    failed = after(claimed(A), created(A), started(A), exited(A, 1), removed(A), of=task("a", retries=1))
+    assert lifecycle.may_retry(failed)
+    second = key("a", 2)
+    facts = (claimed(second), created(second), started(second), exited(second, 1))
+    again = after(*facts, of=lifecycle.again(failed))
+    assert not lifecycle.may_retry(again)
+
+
+def test_the_record_of_an_earlier_attempt_stays_and_its_log_is_where_it_was_put() -> None:
+    failed = after(claimed(A), created(A), started(A), exited(A, 7), removed(A), of=task("a", retries=1))
+    waiting = lifecycle.again(failed)
+    assert (waiting.status, waiting.failure, waiting.started_at) == (TaskStatus.PENDING, None, None)
+    second = after(claimed(key("a", 2)), of=waiting)
+    first = second.attempts[0]
+    assert (first.exit_code, first.log) == (7, "logs/a.log.1")
+    assert first.failure is not None
+
+
+def test_a_task_whose_attempt_is_open_can_not_be_claimed_again() -> None:
+    running = after(claimed(A), created(A))
+    assert lifecycle.step(running, claimed(key("a", 2))) is running

@@ -1,0 +1,349 @@
+"""What follows from each fact for all tasks of a job together."""
+
+import time
+
+import pytest
+
+from air_executor.models import Cause, JobState, TaskSpec, TaskStatus
+from manager.facts import (
+    CancelRequested,
+    DeadlinePassed,
+    GracePassed,
+    JobEnded,
+    JobFact,
+    JobVanished,
+    NetworkLost,
+    RequestRefused,
+    TaskRequested,
+)
+from manager.live_job import MAX_REFUSALS, LiveJob
+from tests.unit.manager.builders import UID, at, claimed, created, exited, key, live_job, removed, run, started, task
+
+
+def statuses(job: LiveJob) -> dict[str, str]:
+    return {name: str(one.status) for name, one in job.tasks.items()}
+
+
+def asks(request: str, task_id: str, *dependencies: str, **fields: object) -> TaskRequested:
+    spec = TaskSpec.model_validate({"id": task_id, "command": "true", "dependencies": dependencies} | fields)
+    return TaskRequested(UID, request, spec, at(6))
+
+
+def begun(job: LiveJob, task_id: str) -> None:
+    for fact in (claimed(key(task_id)), created(key(task_id)), started(key(task_id))):
+        job.apply(fact)
+
+
+def test_a_taken_job_is_working_and_its_first_tasks_are_ready() -> None:
+    job = live_job(task("b", "a"), task("a"), task("c"))
+    assert job.job.state is JobState.WORKING
+    assert list(job.ready) == ["a", "c"]
+    assert not job.settled
+
+
+def test_a_task_is_ready_when_the_last_of_its_dependencies_has_completed() -> None:
+    job = live_job(task("a"), task("b"), task("c", "a", "b"))
+    run(job, "a")
+    assert list(job.ready) == ["b"]
+    run(job, "b")
+    assert list(job.ready) == ["c"]
+    assert job.ready["c"] == at(4.5), "since its last dependency was recorded"
+
+
+def test_a_dependency_that_is_named_twice_counts_once() -> None:
+    job = live_job(task("a"), task("b", "a", "a"))
+    run(job, "a")
+    assert list(job.ready) == ["b"]
+
+
+def test_a_dependant_may_start_before_the_container_before_it_is_removed() -> None:
+    job = live_job(task("a"), task("b", "a"))
+    begun(job, "a")
+    job.apply(exited(key("a")))
+    assert list(job.ready) == ["b"]
+    assert not job.settled
+
+
+def test_the_first_failure_skips_what_has_not_begun_and_lets_finish_what_runs() -> None:
+    job = live_job(task("a"), task("b"), task("c", "a"), task("d", "b"), task("e"))
+    begun(job, "a")
+    begun(job, "b")
+    job.apply(exited(key("a"), 3))
+    assert statuses(job) == {"a": "failed", "b": "running", "c": "skipped", "d": "skipped", "e": "skipped"}
+    assert job.tasks["b"].attempts[0].stopping is None
+    skipped = job.tasks["c"].failure
+    assert skipped is not None
+    assert skipped.cause is Cause.EXIT
+    assert skipped.message == "never ran: task 'a' ended with exit code 3"
+    job.apply(exited(key("b"), 0))
+    assert statuses(job)["b"] == "completed"
+
+
+def test_the_jobs_failure_is_the_first_one() -> None:
+    job = live_job(task("a"), task("b"))
+    begun(job, "a")
+    begun(job, "b")
+    job.apply(exited(key("b"), 4))
+    job.apply(exited(key("a"), 5))
+    assert job.job.failure is not None
+    assert job.job.failure.exit_code == 4
+
+
+def test_a_job_is_settled_when_its_last_container_is_gone_and_then_ends_once() -> None:
+    job = live_job(task("a"))
+    begun(job, "a")
+    job.apply(exited(key("a")))
+    job.apply(JobEnded(UID, at(9)))
+    assert job.job.state is JobState.WORKING, "its container is still there"
+    job.apply(removed(key("a")))
+    job.apply(JobEnded(UID, at(9)))
+    assert job.job.state is JobState.COMPLETED
+    before = job.job
+    job.apply(CancelRequested(UID, at(10)))
+    assert job.job is before
+
+
+def test_a_cancel_stops_what_runs_and_skips_the_rest_and_the_job_works_on_until_all_is_gone() -> None:
+    job = live_job(task("a"), task("b", "a"), task("c"))
+    begun(job, "a")
+    job.apply(CancelRequested(UID, at(5)))
+    assert statuses(job) == {"a": "running", "b": "skipped", "c": "skipped"}
+    assert job.tasks["a"].attempts[0].stopping is Cause.CANCELLED
+    assert job.job.state is JobState.WORKING
+    job.apply(exited(key("a"), 143))
+    job.apply(removed(key("a")))
+    job.apply(JobEnded(UID, at(9)))
+    assert job.job.state is JobState.FAILED
+    assert job.failure is not None
+    assert job.failure.cause is Cause.CANCELLED
+    assert job.tasks["a"].failure is not None
+    assert job.tasks["a"].failure.cause is Cause.CANCELLED
+
+
+def test_a_cancelled_task_is_not_tried_again() -> None:
+    job = live_job(task("a", retries=5))
+    begun(job, "a")
+    job.apply(CancelRequested(UID, at(5)))
+    job.apply(exited(key("a"), 143))
+    assert statuses(job) == {"a": "failed"}
+
+
+def test_a_cancel_that_comes_after_the_last_task_was_recorded_changes_nothing() -> None:
+    job = live_job(task("a"))
+    begun(job, "a")
+    job.apply(exited(key("a")))
+    job.apply(CancelRequested(UID, at(6)))
+    job.apply(removed(key("a")))
+    job.apply(JobEnded(UID, at(7)))
+    assert job.job.state is JobState.COMPLETED
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        CancelRequested(UID, at(8)),
+        JobVanished(UID, at(8)),
+        NetworkLost(UID, at(8)),
+        DeadlinePassed(key("a"), at(8)),
+        RequestRefused(UID, "r", "is not JSON", at(8)),
+        asks("r1", "z"),
+    ],
+    ids=lambda fact: type(fact).__name__,
+)
+def test_a_fact_that_comes_twice_writes_nothing_the_second_time(fact: JobFact) -> None:
+    job = live_job(task("a", timeout=3), task("b", "a"))
+    begun(job, "a")
+    job.apply(fact)
+    job.changed_tasks.clear()
+    job.changed_requests.clear()
+    job.job_changed = False
+    before = job.job
+    job.apply(type(fact)(*[getattr(fact, name) if name != "at" else at(99) for name in fact.__slots__]))
+    assert not job.changed_tasks
+    assert not job.changed_requests
+    assert not job.job_changed
+    assert job.job is before
+
+
+def test_a_vanished_folder_cancels_the_job() -> None:
+    job = live_job(task("a"))
+    job.apply(JobVanished(UID, at(5)))
+    assert job.settled
+    assert job.failure is not None
+    assert "folder was deleted" in job.failure.message
+
+
+def test_a_failed_attempt_is_tried_again_when_its_container_is_gone() -> None:
+    job = live_job(task("a", retries=1), task("b", "a"))
+    begun(job, "a")
+    job.apply(exited(key("a"), 1))
+    assert statuses(job) == {"a": "pending", "b": "pending"}
+    assert not job.ready, "its container is still there"
+    job.apply(removed(key("a")))
+    assert list(job.ready) == ["a"]
+    assert job.next_key("a").number == 2
+    run(job, "a", 0, number=2)
+    assert statuses(job) == {"a": "completed", "b": "pending"}
+    assert list(job.ready) == ["b"]
+
+
+def test_the_last_attempts_failure_fails_the_job() -> None:
+    job = live_job(task("a", retries=1), task("b", "a"))
+    run(job, "a", 1)
+    run(job, "a", 2, number=2)
+    assert statuses(job) == {"a": "failed", "b": "skipped"}
+    assert [attempt.exit_code for attempt in job.tasks["a"].attempts] == [1, 2]
+
+
+def test_nothing_is_tried_again_in_a_job_that_has_failed() -> None:
+    job = live_job(task("a"), task("b", retries=3))
+    begun(job, "a")
+    begun(job, "b")
+    job.apply(exited(key("a"), 1))
+    job.apply(exited(key("b"), 1))
+    assert statuses(job) == {"a": "failed", "b": "failed"}
+
+
+def test_a_task_that_ran_and_failed_is_failed_even_when_it_waited_for_another_try() -> None:
+    """`skipped` is for what never ran."""
+    job = live_job(task("a"), task("b", retries=3))
+    begun(job, "a")
+    begun(job, "b")
+    job.apply(exited(key("b"), 5))
+    job.apply(exited(key("a"), 1))
+    assert statuses(job) == {"a": "failed", "b": "failed"}
+    assert job.tasks["b"].failure is not None
+    assert job.tasks["b"].failure.exit_code == 5
+
+
+def test_a_request_adds_a_task_that_runs() -> None:
+    job = live_job(task("a"))
+    begun(job, "a")
+    job.apply(asks("r1", "b", "a"))
+    job.apply(asks("r2", "c"))
+    assert list(job.ready) == ["c"]
+    assert [decision.accepted for decision in job.requests.values()] == [True, True]
+    job.apply(exited(key("a")))
+    job.apply(removed(key("a")))
+    assert list(job.ready) == ["c", "b"]
+    assert not job.settled
+    assert job.tasks["b"].job_name == "job"
+
+
+def test_a_request_may_depend_on_a_task_that_has_completed() -> None:
+    job = live_job(task("a"), task("keep"))
+    run(job, "a")
+    job.apply(asks("r1", "b", "a"))
+    assert "b" in job.ready
+
+
+@pytest.mark.parametrize(
+    ("fact", "reason"),
+    [
+        (asks("r1", "b", "nobody"), "unknown dependency 'nobody' of task 'b'"),
+        (asks("r1", "b", "b"), "dependency cycle: b -> b"),
+        (asks("r1", "a", command="other"), "another task with this id exists"),
+        (asks("r1", "a", args=["x"]), "another task with this id exists"),
+        (RequestRefused(UID, "r1", "is not JSON", at(6)), "is not JSON"),
+    ],
+)
+def test_a_request_that_breaks_a_rule_is_rejected_and_named(fact: JobFact, reason: str) -> None:
+    job = live_job(task("a"))
+    job.apply(fact)
+    decision = job.view().job.requests[0]
+    assert not decision.accepted
+    assert decision.reason is not None
+    assert reason in decision.reason
+    assert decision.request == "r1"
+    assert list(job.tasks) == ["a"]
+
+
+def test_the_same_request_twice_is_one_request() -> None:
+    job = live_job(task("a"))
+    job.apply(asks("r1", "b"))
+    job.apply(asks("r1", "b"))
+    job.apply(asks("r1", "c"))
+    assert list(job.tasks) == ["a", "b"]
+    assert len(job.requests) == 1
+
+
+def test_the_same_task_asked_for_twice_is_accepted_and_runs_once() -> None:
+    job = live_job(task("a"))
+    job.apply(asks("r1", "b"))
+    job.apply(asks("r2", "b"))
+    assert list(job.tasks) == ["a", "b"]
+    assert [decision.accepted for decision in job.requests.values()] == [True, True]
+
+
+def test_tasks_that_queue_tasks_for_ever_meet_a_limit_that_is_named() -> None:
+    job = live_job(task("a"), max_tasks=3)
+    for number in range(5):
+        job.apply(asks(f"r{number}", f"t{number}"))
+    assert len(job.tasks) == 3
+    assert [decision.accepted for decision in job.requests.values()] == [True, True, False, False, False]
+    assert job.requests["r4"].reason == "the job has 3 tasks, the limit is max_tasks = 3"
+
+
+def test_a_flood_of_bad_requests_does_not_fill_the_record() -> None:
+    job = live_job(task("a"), max_tasks=3)
+    for number in range(MAX_REFUSALS + 100):
+        job.apply(RequestRefused(UID, f"r{number}", "is not JSON", at(6)))
+    assert len(job.requests) <= MAX_REFUSALS + 3
+
+
+def test_a_task_asked_for_in_a_failed_job_is_skipped() -> None:
+    job = live_job(task("a"), task("b"))
+    begun(job, "b")
+    run(job, "a", 1)
+    job.apply(asks("r1", "c"))
+    assert statuses(job)["c"] == "skipped"
+
+
+def test_a_lost_network_stops_what_runs_in_it_and_nothing_else() -> None:
+    job = live_job(task("a"), task("b", network="none"), task("c"))
+    begun(job, "a")
+    begun(job, "b")
+    job.apply(NetworkLost(UID, at(5)))
+    assert job.tasks["a"].attempts[0].stopping is Cause.ENGINE
+    assert job.tasks["b"].attempts[0].stopping is None
+    assert list(job.ready) == ["c"]
+
+
+def test_overdue_attempts_are_forgotten_with_their_container() -> None:
+    job = live_job(task("a"))
+    begun(job, "a")
+    job.apply(CancelRequested(UID, at(5)))
+    job.apply(GracePassed(key("a"), at(6)))
+    assert job.overdue == {key("a")}
+    job.apply(exited(key("a"), 137))
+    job.apply(removed(key("a")))
+    assert not job.overdue
+
+
+def test_the_time_of_the_last_change_never_goes_back() -> None:
+    job = live_job(task("a"))
+    job.apply(claimed(key("a"), 50))
+    job.apply(created(key("a"), 10))
+    assert job.job.updated_at == at(50)
+
+
+def test_tasks_that_a_hand_written_job_says_are_completed_are_passed_over() -> None:
+    job = live_job(task("a", status=TaskStatus.COMPLETED), task("b", "a"))
+    assert list(job.ready) == ["b"]
+
+
+def test_a_job_whose_tasks_are_all_completed_is_settled_at_once() -> None:
+    assert live_job(task("a", status=TaskStatus.COMPLETED)).settled
+
+
+def test_ten_thousand_tasks_cost_time_in_proportion() -> None:
+    def seconds(count: int) -> float:
+        job = live_job(task("root"), *(task(f"t{number}", "root") for number in range(count)))
+        began = time.perf_counter()
+        run(job, "root")
+        for number in range(200):
+            run(job, f"t{number}")
+        return time.perf_counter() - began
+
+    seconds(10)
+    assert seconds(8000) < 20 * seconds(400) + 0.5

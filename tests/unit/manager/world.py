@@ -1,0 +1,389 @@
+"""A world without files, clocks or engine, in which the pure core is let loose.
+
+It does what the supervisor, the workers and an engine do, one small step at a time, and lets the caller choose
+which step comes next: so facts come in any order that can happen, and some that can hardly happen: twice,
+late, out of order, and after the manager was killed and started again. Every rule that must hold is checked
+at every step.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from air_executor.models import Cause, Decision, Failure, Job, JobState, Task, TaskSpec, TaskStatus
+from manager import planner
+from manager.facts import (
+    AttemptKey,
+    CancelRequested,
+    ContainerCreated,
+    ContainerDropped,
+    ContainerExited,
+    ContainerLost,
+    ContainerRemoved,
+    ContainerStarted,
+    Create,
+    DeadlinePassed,
+    Drop,
+    GracePassed,
+    JobEnded,
+    JobFact,
+    LaunchFailed,
+    Outcome,
+    Remove,
+    Signal,
+    Start,
+    TaskAction,
+    TaskClaimed,
+    TaskRequested,
+    Watch,
+)
+from manager.live_job import LiveJob
+from tests.unit.manager.builders import OWNER, T0, settings
+
+EXCLUSIVE = (Create, Start, Drop, Remove)
+
+
+@dataclass
+class Box:
+    """A container of the world."""
+
+    state: str = "created"  # created, running, exited
+    code: int = 0
+    began: datetime = T0
+    ended: datetime = T0
+
+
+@dataclass
+class Fate:
+    """What becomes of an attempt, decided beforehand."""
+
+    code: int = 0
+    launch: str = "ok"  # or "create" or "start": what fails
+    vanishes: bool = False
+    obeys: bool = True
+
+
+@dataclass
+class World:
+    jobs: list[LiveJob]
+    max_runners: int
+    fate: Callable[[AttemptKey], Fate]
+    choose: Callable[[int], int]
+    """Which of so many things happens next."""
+
+    boxes: dict[AttemptKey, Box] = field(default_factory=dict)
+    runs: dict[AttemptKey, int] = field(default_factory=dict)
+    claims: list[AttemptKey] = field(default_factory=list)
+    mail: list[JobFact] = field(default_factory=list)
+    """Facts that are under way."""
+    old_mail: list[JobFact] = field(default_factory=list)
+    """Facts that were delivered and counted, and may come again."""
+    acts: list[TaskAction] = field(default_factory=list)
+    issued: set[TaskAction] = field(default_factory=set)
+    busy: set[AttemptKey] = field(default_factory=set)
+    signals: dict[AttemptKey, list[str]] = field(default_factory=dict)
+    cancelled: set[str] = field(default_factory=set)
+    requests: list[tuple[str, TaskSpec]] = field(default_factory=list)
+    seconds: int = 0
+
+    def __post_init__(self) -> None:
+        self.planner = planner.Planner("home", settings(max_runners=self.max_runners))
+
+    # --- What can happen ---------------------------------------------------------------------------------
+
+    def step(self, disturb: bool = True) -> bool:
+        """Let one thing happen; False when nothing can."""
+        ways: list[Callable[[], None]] = []
+        if self.mail:
+            ways.append(self._deliver)
+        if self._feasible():
+            ways.append(self._perform)
+        if any(box.state == "running" for box in self.boxes.values()):
+            ways.append(self._exit)
+        ways.append(self.decide)
+        if disturb:
+            ways += [self._repeat, self._interfere, self._queue, self.restart]
+        ways[self.choose(len(ways))]()
+        self.check()
+        return True
+
+    def settle(self, limit: int = 3_000) -> None:
+        """Let everything take its course, undisturbed, until nothing happens any more."""
+        for _ in range(limit):
+            self.decide()
+            if self.mail:
+                self._deliver()
+            elif self._feasible():
+                self._perform()
+            elif any(box.state == "running" for box in self.boxes.values()):
+                self._exit()
+            else:
+                return
+            self.check()
+        raise AssertionError(f"no end after {limit} steps: {self.mail[:3]} {self.acts[:3]}")
+
+    def now(self) -> datetime:
+        self.seconds += 1
+        return T0 + timedelta(seconds=self.seconds)
+
+    def _deliver(self) -> None:
+        fact = self.mail.pop(self.choose(len(self.mail)))
+        before = self._snapshot()
+        self._apply(fact)
+        if self._snapshot() != before:
+            self.old_mail.append(fact)
+
+    def _apply(self, fact: JobFact) -> None:
+        uid = fact.key.uid if hasattr(fact, "key") else fact.uid
+        if hasattr(fact, "key"):
+            self.busy.discard(fact.key)
+        for job in self.jobs:
+            if job.uid == uid:
+                job.apply(fact)
+
+    def _repeat(self) -> None:
+        if self.old_mail:
+            before = self._snapshot()
+            fact = self.old_mail[self.choose(len(self.old_mail))]
+            for job in self.jobs:
+                if job.uid == (fact.key.uid if hasattr(fact, "key") else fact.uid):
+                    job.apply(fact)
+            assert self._snapshot() == before, f"{fact} came twice and changed something"
+
+    def _snapshot(self) -> list[object]:
+        return [(job.job, dict(job.tasks), dict(job.requests), list(job.ready)) for job in self.jobs]
+
+    def decide(self) -> None:
+        """What the supervisor does after each batch of facts."""
+        for claim in self.planner.claims(self.jobs, self.now()):
+            self._check_claim(claim)
+            self._apply(claim)
+            self.claims.append(claim.key)
+        for job in self.jobs:
+            if job.settled and not job.job.state.ended:
+                job.apply(JobEnded(job.uid, self.now()))
+        for action in planner.actions([job for job in self.jobs if not job.job.state.ended]):
+            if action in self.issued or (action.key in self.busy and isinstance(action, EXCLUSIVE)):
+                continue
+            self.issued.add(action)
+            if isinstance(action, EXCLUSIVE):
+                self.busy.add(action.key)
+            self.acts.append(action)
+
+    def _feasible(self) -> list[TaskAction]:
+        """Acts that can be done now; to watch takes until the container has ended."""
+        return [act for act in self.acts if not (isinstance(act, Watch) and self._runs(act.key))]
+
+    def _runs(self, key: AttemptKey) -> bool:
+        return key in self.boxes and self.boxes[key].state == "running"
+
+    def _perform(self) -> None:
+        feasible = self._feasible()
+        action = feasible[self.choose(len(feasible))]
+        self.acts.remove(action)
+        key, box = action.key, self.boxes.get(action.key)
+        fate = self.fate(key)
+        match action:
+            case Create():
+                if fate.launch == "create" and box is None:
+                    self._tell(LaunchFailed(key, Failure(cause=Cause.ENGINE, message="no"), self.now()))
+                    return
+                self.boxes.setdefault(key, Box())
+                self._tell(ContainerCreated(key, f"id-{key.task}", "sha256:x", self.now(), self.now()))
+            case Start():
+                if box is None:
+                    self._tell(ContainerLost(key, "gone", self.now()))
+                elif fate.launch == "start" and box.state == "created":
+                    self._tell(LaunchFailed(key, Failure(cause=Cause.COMMAND, message="no"), self.now()))
+                else:
+                    self._begin(key, box)
+                    self._tell(ContainerStarted(key, box.began, self.now()))
+            case Drop():
+                if box is None or box.state == "created":
+                    self._tell(ContainerDropped(key, self.now()))
+                else:
+                    self._tell(ContainerStarted(key, box.began, self.now()))
+            case Watch():
+                if box is None:
+                    self._tell(ContainerLost(key, "gone", self.now()))
+                else:
+                    self._tell_exit(key, box)
+            case Signal():
+                self._signal(key, box, action.signal, fate)
+            case Remove():
+                job = next(job for job in self.jobs if job.uid == key.uid)
+                assert job.tasks[key.task].attempts[key.number - 1].phase in ("recorded", "removed")
+                assert box is None or box.state != "running", f"{key} is removed while it runs"
+                self.boxes.pop(key, None)
+                self._tell(ContainerRemoved(key, self.now()))
+
+    def _begin(self, key: AttemptKey, box: Box) -> None:
+        if box.state != "created":
+            return  # a container begins once, whatever it is asked
+        self._check_start(key)
+        box.state, box.began = "running", self.now()
+        self.runs[key] = self.runs.get(key, 0) + 1
+
+    def _exit(self) -> None:
+        running = [key for key, box in self.boxes.items() if box.state == "running"]
+        key = running[self.choose(len(running))]
+        fate = self.fate(key)
+        if fate.vanishes:
+            del self.boxes[key]
+        else:
+            self._end(key, fate.code)
+
+    def _end(self, key: AttemptKey, code: int) -> None:
+        box = self.boxes[key]
+        box.state, box.code, box.ended = "exited", code, self.now()
+        if self.choose(2):  # an event stream may tell of it before anybody waits for it
+            self._tell_exit(key, box)
+
+    def _tell_exit(self, key: AttemptKey, box: Box) -> None:
+        self._tell(ContainerExited(key, Outcome(box.code, False, box.began, box.ended), self.now()))
+
+    def _signal(self, key: AttemptKey, box: Box | None, name: str, fate: Fate) -> None:
+        self.signals.setdefault(key, []).append(name)
+        if box is not None and box.state == "running" and (fate.obeys or name == "SIGKILL"):
+            self._end(key, 137 if name == "SIGKILL" else 143)
+        elif name == "SIGTERM":
+            self._tell(GracePassed(key, self.now()))
+
+    def _tell(self, fact: JobFact) -> None:
+        self.mail.append(fact)
+
+    def _interfere(self) -> None:
+        """A cancel, or a deadline that passes."""
+        job = self.jobs[self.choose(len(self.jobs))]
+        running = [key for key, box in self.boxes.items() if box.state == "running"]
+        if running and self.choose(3):
+            self._tell(DeadlinePassed(running[self.choose(len(running))], self.now()))
+        elif self.choose(4) == 3:
+            if not job.settled and not job.job.state.ended:
+                self.cancelled.add(job.uid)
+            self._apply(CancelRequested(job.uid, self.now()))
+
+    def _queue(self) -> None:
+        """A running task of a job asks for another one."""
+        running = [key for key, box in self.boxes.items() if box.state == "running"]
+        if not running or len(self.requests) >= 4:
+            return
+        key = running[self.choose(len(running))]
+        job = next(job for job in self.jobs if job.uid == key.uid)
+        known = list(job.tasks)
+        after = (known[self.choose(len(known))],) if self.choose(2) else ()
+        spec = TaskSpec(id=f"q{self.choose(3)}", command="true", dependencies=after)
+        request = f"r{len(self.requests)}"
+        self.requests.append((key.uid, spec))
+        # The inbox is read before the end of the container is told: so the request is applied at once.
+        self._apply(TaskRequested(key.uid, request, spec, self.now()))
+        decision = job.requests.get(request)
+        assert decision is not None or job.job.state.ended
+        if decision is not None and decision.accepted:
+            assert spec.id in job.tasks
+
+    def restart(self) -> None:
+        """The manager is killed, and the next one knows what the journal says: facts under way are lost."""
+        if self.choose(3):
+            return
+        again = []
+        for job in self.jobs:
+            copy = replayed(job)
+            _check_same(job, copy)
+            again.append(copy)
+        self.jobs[:] = again
+        self.acts, self.mail, self.issued, self.busy = [], [], set(), set()
+        self.planner = planner.Planner("home", settings(max_runners=self.max_runners))
+
+    # --- What must be true -------------------------------------------------------------------------------
+
+    def _check_claim(self, claim: TaskClaimed) -> None:
+        job = next(job for job in self.jobs if job.uid == claim.key.uid)
+        task = job.tasks[claim.key.task]
+        assert claim.key not in self.claims, f"{claim.key} is claimed twice"
+        assert job.failure is None, f"{claim.key} is claimed in a job that has failed"
+        assert task.attempt is None or task.attempt.phase == "removed", "two attempts of one task at a time"
+        assert claim.key.number == len(task.attempts) + 1 <= task.retries + 1, "more attempts than retries allow"
+        for dependency in task.dependencies:
+            assert job.tasks[dependency].status is TaskStatus.COMPLETED, f"{claim.key} before {dependency}"
+
+    def _check_start(self, key: AttemptKey) -> None:
+        others = [other for other in self.boxes if other[:2] == key[:2] and other != key]
+        assert not others, f"{key} starts beside {others}"
+        assert key not in self.runs, f"{key} runs twice"
+        job = next(job for job in self.jobs if job.uid == key.uid)
+        for dependency in job.tasks[key.task].dependencies:
+            assert job.tasks[dependency].status is TaskStatus.COMPLETED
+
+    def check(self) -> None:
+        assert sum(job.busy for job in self.jobs) <= self.max_runners
+        assert sum(box.state == "running" for box in self.boxes.values()) <= self.max_runners
+        for job in self.jobs:
+            limit = job.job.max_parallel
+            assert limit is None or job.busy <= limit
+            running = sum(box.state == "running" for key, box in self.boxes.items() if key.uid == job.uid)
+            assert limit is None or running <= limit
+            if job.job.state.ended:
+                assert all(task.status.ended for task in job.tasks.values())
+                assert not any(key.uid == job.uid for key in self.boxes), "containers are left of an ended job"
+
+    def check_end(self) -> None:
+        """After `settle`: every job has ended, and as it must."""
+        assert not self.boxes
+        assert all(count == 1 for count in self.runs.values())
+        for job in self.jobs:
+            assert job.job.state.ended, f"{job.uid} never ends: {[(t.id, t.status) for t in job.tasks.values()]}"
+            for task in job.tasks.values():
+                self._check_task(job, task)
+            completed = all(task.status is TaskStatus.COMPLETED for task in job.tasks.values())
+            assert (job.job.state is JobState.COMPLETED) == completed == (job.failure is None)
+            if job.uid in self.cancelled:
+                assert job.job.state is JobState.FAILED
+            accepted = [spec.id for uid, spec in self.requests if uid == job.uid and spec.id in job.tasks]
+            if job.job.state is JobState.COMPLETED:
+                assert all(job.tasks[task_id].status is TaskStatus.COMPLETED for task_id in accepted)
+
+    def _check_task(self, job: LiveJob, task: Task) -> None:
+        assert task.status.ended
+        assert len(task.attempts) <= task.retries + 1
+        assert [attempt.number for attempt in task.attempts] == list(range(1, len(task.attempts) + 1))
+        for attempt in task.attempts:
+            assert attempt.phase == "removed"
+            times = attempt.timings
+            order = [times.started_at, times.finished_at, times.recorded_at]
+            known = [moment for moment in order if moment is not None]
+            assert known == sorted(known), f"{task.id}: a negative duration"
+        if task.status is TaskStatus.COMPLETED:
+            assert task.attempts[-1].exit_code == 0
+        elif task.status is TaskStatus.FAILED:
+            assert task.failure is not None and task.failure.message
+        else:
+            assert task.failure is not None
+            assert job.failure is not None
+
+
+def replayed(job: LiveJob) -> LiveJob:
+    """The job as a manager would have it that was started just now: by way of the journal's JSON."""
+    record = Job.model_validate(json.loads(job.job.model_dump_json(by_alias=True, exclude_none=True)))
+    tasks = [
+        Task.model_validate(json.loads(task.model_dump_json(exclude_none=True, exclude_defaults=True)))
+        for task in job.tasks.values()
+    ]
+    decisions = tuple(
+        Decision.model_validate(json.loads(decision.model_dump_json(exclude_none=True)))
+        for decision in job.requests.values()
+    )
+    record = record.model_copy(update={"requests": decisions})
+    return LiveJob(record, tasks, OWNER, max_tasks=job.max_tasks)
+
+
+def _check_same(job: LiveJob, copy: LiveJob) -> None:
+    assert copy.tasks == job.tasks
+    assert copy.requests == job.requests
+    assert copy.failure == job.failure
+    assert copy.job.state == job.job.state
+    assert set(copy.live) == set(job.live)
+    assert set(copy.ready) == set(job.ready)
+    assert copy.settled == job.settled
+    assert copy.busy == job.busy

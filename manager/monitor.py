@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+import shutil
 import threading
 from collections.abc import Callable
 
@@ -88,6 +89,5 @@ class EngineMonitor:
                     "engine's own host, or in one of its containers with the home folder mounted"
                 )
         finally:
+            shutil.rmtree(folder, ignore_errors=True)  # with what a killed manager left of its probe
             self._engine.remove(spec.name, self._home.id)
-            (folder / nonce).unlink()
-            folder.rmdir()

@@ -105,7 +105,7 @@ class Publisher:
         """Between two writes: during one, the file that is being replaced would look like a stranger's."""
         self._look = False
         for uid, views in self._current.items():
-            if uid not in self._wanted and any(self._foreign(file) for file in _files(views.folder)):
+            if uid not in self._wanted and any(self._altered(file) for file in _files(views.folder)):
                 self._wanted[uid] = views
 
     def _write(self, views: Views) -> None:
@@ -113,7 +113,7 @@ class Publisher:
         tasks, state = _files(views.folder)
         before = self._current.get(views.uid)
         if views.tasks is not None and (
-            before is None or views.tasks != before.tasks or self._foreign(tasks)
+            before is None or views.tasks != before.tasks or self._altered(tasks)
         ):
             self._replace(tasks, tasks_text(views.tasks))
         self._replace(state, views.job)
@@ -131,11 +131,14 @@ class Publisher:
         write_durably(file, text)
         self._stamps[file] = _stamp(file)
 
-    def _foreign(self, file: Path) -> bool:
-        """Whether the file is not the one that was written last."""
+    def _altered(self, file: Path) -> bool:
+        """Whether the file is not the one that was written last, or gone."""
         known = self._stamps.get(file)
-        found = _stamp(file)
-        return known is not None and found is not None and found != known
+        return known is not None and _stamp(file) != known
+
+    def _foreign(self, file: Path) -> bool:
+        """Whether somebody else's file is in the place of the one that was written last."""
+        return self._altered(file) and _stamp(file) is not None
 
     def _written(self, views: Views, seconds: float) -> None:
         with self._changed:

@@ -4,12 +4,15 @@ Read from the environment (`AIR_EXECUTOR_MAX_RUNNERS=20`) and from `config.toml`
 (`max_runners = 20`); the environment wins.
 """
 
+import json
 import tomllib
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -19,6 +22,14 @@ from air_executor.errors import BadInput
 from air_executor.store import home_folder
 
 CONFIG_FILE = "config.toml"
+
+
+def _read_list(value: Any) -> Any:
+    """A list as it stands in an environment variable."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError('must be a list such as ["db"]') from None
 
 
 class Settings(BaseSettings):
@@ -72,7 +83,7 @@ class Settings(BaseSettings):
     log_mb: int = Field(
         16, ge=1, le=1024, description="Output of a task that is kept, in MiB; a cut is marked in the log."
     )
-    networks: tuple[str, ...] = Field(
+    networks: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_read_list)] = Field(
         (), description='Names of the engine\'s networks that tasks may ask for, as a list: ["db"].'
     )
     incomplete_after: float = Field(

@@ -236,12 +236,16 @@ class Supervisor:
             self._end(job, now)
 
     def _end(self, job: LiveJob, at: datetime) -> None:
-        """End the job, unless something is still in its inbox, which is closed for that."""
+        """End the job, unless something is still in its inbox, which is closed for that.
+
+        Where something was, even if it was refused, there may be more: it is read in goes.
+        """
         folder = self._folder(job)
+        known = len(job.requests)
         intake.close(folder)
         for fact in intake.drain(folder, job.uid, at, intake.CLOSED):
             self._apply(fact)
-        if job.settled:
+        if job.settled and (job.failure is not None or len(job.requests) == known):
             self._apply(JobEnded(job.uid, at))
         else:
             intake.reopen(folder)

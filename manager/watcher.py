@@ -129,7 +129,9 @@ class Watcher:
             present.add(folder.name)
             if folder.name not in self._known:
                 self._look_at_new(folder)
-        for name in [name for name in self._known if name not in present]:
+        with self._lock:
+            gone = [name for name in self._known if name not in present]
+        for name in gone:
             self._forget(name)
         for name in [name for name in self._unready if name not in present]:
             del self._unready[name]

@@ -3,6 +3,7 @@
 import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -33,6 +34,9 @@ POOL_SIZE = 128
 NOT_EXECUTED = (126, 127)
 """Exit codes by which the container's init says that it could not execute the command; tasks use them too."""
 MAX_LINKS = 8
+NAME_PAUSE = 0.05
+BEING_REMOVED = ("removing", "dead")
+"""Whoever removes a running container kills it first: its exit code is theirs, not the command's."""
 A_TASKS_LIFE = 7 * 24 * 3600.0
 """Seconds that a call may take which lasts as long as a container runs; after that it is made again."""
 
@@ -58,13 +62,20 @@ class DockerEngine:
 
     def create(self, spec: ContainerSpec, network: ContainerSpec | None) -> Observation:
         network_id = None if network is None else self._network_container(network)
-        try:
-            return self._create(spec, network_id)
-        except NameTaken:
-            found = self.observe(spec.name)
-            if found.labels.get(DIGEST) != spec.digest or found.labels.get(HOME_ID) != spec.labels[HOME_ID]:
-                raise
-            return found
+        deadline = time.monotonic() + self._timeout
+        while True:
+            try:
+                return self._create(spec, network_id)
+            except NameTaken:
+                # A name is taken a little before its container can be looked at.
+                with suppress(ContainerGone):
+                    labels = (found := self.observe(spec.name)).labels
+                    if labels.get(DIGEST) == spec.digest and labels.get(HOME_ID) == spec.labels[HOME_ID]:
+                        return found
+                    raise
+            if time.monotonic() > deadline:
+                raise EngineUnavailable(f"the name {spec.name} is taken, and there is no such container")
+            time.sleep(NAME_PAUSE)
 
     def start(self, container: str) -> Observation:
         found = self.observe(container)
@@ -89,6 +100,8 @@ class DockerEngine:
     def observe(self, container: str) -> Observation:
         with _translated():
             data = self._api().inspect_container(container)
+            if data["State"]["Status"] in BEING_REMOVED:
+                raise ContainerGone(f"the container {container} is being removed by somebody else")
             reason = None
             if data["State"]["Status"] == "exited" and data["State"]["ExitCode"] in NOT_EXECUTED:
                 reason = self._unusable_command(data)

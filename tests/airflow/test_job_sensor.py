@@ -85,12 +85,15 @@ def test_it_succeeds_when_the_job_failed_so_that_the_results_can_be_shown(manage
 
 def test_a_timeout_says_what_to_check_and_is_not_retried(manager, home):
     (home / "manager.log").write_text("the last words of the manager\n")
+    waiting = sensor(timeout=0.3)
+    log = logging_to(waiting)
     with pytest.raises(AirflowSensorTimeout) as raised:
-        run(sensor(timeout=0.3))
+        run(waiting)
     message = str(raised.value)
     assert "did not end within 0.3 s (waiting, 0/3 completed)" in message
     assert "No manager is running" in message
     assert "the last words of the manager" in message
+    assert log.lines[-len(message.splitlines()) :] == message.splitlines()
 
 
 def test_a_timeout_leaves_the_job_alone_by_default(manager, home):

@@ -51,6 +51,7 @@ def test_a_failed_job_is_shown_first_and_then_fails_without_a_retry(manager):
     assert "process" in message
     assert "exit code 3" in message
     assert "it was the disk" in message
+    assert log.lines[-len(message.splitlines()) :] == message.splitlines()
 
 
 def test_what_was_skipped_is_shown_as_skipped(manager):

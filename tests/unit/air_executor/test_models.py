@@ -1,4 +1,6 @@
 import json
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -28,6 +30,20 @@ MOMENT = datetime(2025, 10, 2, 7, 30, 15, 123456, tzinfo=UTC)
 def test_times_are_read_in_every_usual_form_as_utc(text: str) -> None:
     assert a_job(created_at=text).created_at == MOMENT
     assert a_job(created_at=text).created_at.tzinfo is UTC
+
+
+@pytest.fixture
+def _tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_tokyo")
+def test_a_time_without_zone_is_utc_wherever_it_is_read() -> None:
+    assert a_job(created_at="2025-10-02T07:30:15.123456").created_at == MOMENT
 
 
 def test_a_time_without_fraction_is_read() -> None:

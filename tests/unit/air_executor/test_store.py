@@ -1,7 +1,7 @@
 import json
 import os
 import threading
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -127,20 +127,20 @@ def test_a_reader_never_sees_half_a_file_while_it_is_replaced(tmp_path: Path) ->
     file = tmp_path / "tasks.json"
     write_durably(file, "[]")
     texts = {json.dumps([{"number": number, "filling": "x" * 20_000}]) for number in range(2)}
-    done = threading.Event()
+    enough = threading.Event()
 
     def replace() -> None:
-        end = time.monotonic() + 0.5
-        while time.monotonic() < end:
+        while not enough.is_set():
             for text in texts:
                 write_durably(file, text)
-        done.set()
 
     writer = threading.Thread(target=replace)
     writer.start()
-    seen = set()
-    while not done.is_set():
+    seen, reads = set(), 0
+    while not texts <= seen or reads < 2000:
         seen.add(file.read_text())
+        reads += 1
+    enough.set()
     writer.join()
     assert texts <= seen <= {*texts, "[]"}
     assert [entry.name for entry in tmp_path.iterdir()] == ["tasks.json"]
@@ -337,24 +337,44 @@ def test_a_request_waits_for_an_inbox_that_is_closed_for_a_moment(client: Client
     assert len(requests(client)) == 1
 
 
-def test_a_request_that_went_into_an_inbox_just_closed_is_not_lost_silently(
-    client: Client, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def close_before_rename(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Callable[[], object]], None]:
+    """The manager closes the inbox after it was opened for a request, and goes on as the test says."""
     client.create_job("demo", DEMO)
     folder = client.store.existing("demo")
-    rename = os.rename
-
-    def close_first(*args: object, **places: object) -> None:
-        monkeypatch.setattr(os, "rename", rename)
-        folder.inbox_new.rename(folder.inbox / "closed")
-        rename(*args, **places)  # type: ignore[arg-type]
-        complete(home, "demo")
-
     folder.inbox_tmp.mkdir(parents=True)
     folder.inbox_new.mkdir()
-    monkeypatch.setattr(os, "rename", close_first)
+
+    def arrange(go_on: Callable[[], object]) -> None:
+        rename = os.rename
+
+        def close_first(*names: str, **places: int) -> None:
+            monkeypatch.setattr(os, "rename", rename)
+            folder.inbox_new.rename(folder.inbox / "closed")
+            rename(*names, **places)
+            go_on()
+
+        monkeypatch.setattr(os, "rename", close_first)
+
+    return arrange
+
+
+def test_a_request_that_went_into_an_inbox_just_closed_for_good_is_not_lost_silently(
+    client: Client, home: Path, close_before_rename: Callable[[Callable[[], object]], None]
+) -> None:
+    close_before_rename(lambda: complete(home, "demo"))
     with pytest.raises(JobEnded):
-        folder.drop_request(TaskSpec(id="more", command="echo"))
+        client.store.existing("demo").drop_request(TaskSpec(id="more", command="echo"))
+
+
+def test_a_request_that_went_into_an_inbox_since_replaced_is_put_into_the_new_one(
+    client: Client, close_before_rename: Callable[[Callable[[], object]], None]
+) -> None:
+    close_before_rename(client.store.existing("demo").inbox_new.mkdir)
+    client.store.existing("demo").drop_request(TaskSpec(id="more", command="echo"))
+    assert len(requests(client)) == 1
 
 
 def test_an_inbox_that_stays_broken_is_named(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

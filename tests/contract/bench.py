@@ -1,0 +1,126 @@
+"""What a test of the contract works with: an engine, a home of its own, and a job's folder."""
+
+import os
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from manager import container_spec
+from manager.container_spec import ContainerSpec, Home, Network
+from manager.engine.base import Engine, EngineUnavailable, Observation, Status
+from manager.facts import AttemptKey, Owner
+from manager.settings import Settings
+from tests.fakes.engine import FakeEngine, Program
+from tests.waiting import until
+
+TASK_UID = 65534
+UID = "c0ffee00" * 4
+
+
+def sh(text: str) -> tuple[str, ...]:
+    return "sh", "-c", text
+
+
+EXIT_3 = sh("exit 3")
+EXIT_127 = sh("exit 127")
+EXIT_126 = sh("exit 126")
+SAY = sh("echo one; echo two >&2; echo three")
+FLOOD = sh("seq 1 50000")
+SLOWLY = sh("echo begun; sleep 0.5; echo ended")
+FOREVER = sh("echo begun; exec sleep 3600")
+IGNORES_TERM = ("python3", "-uc", "import signal, time\nsignal.signal(15, signal.SIG_IGN)\nprint('begun')\ntime.sleep(3600)")
+HOG = ("python3", "-c", "x = []\nwhile True: x.append(b'x' * (1 << 20))")
+MISSING = ("no-such-command", "x")
+NOT_EXECUTABLE = ("./data",)
+
+PROGRAMS = {
+    EXIT_3: Program(exit_code=3),
+    EXIT_127: Program(exit_code=127),
+    EXIT_126: Program(exit_code=126),
+    SAY: Program(output=b"one\ntwo\nthree\n"),
+    FLOOD: Program(output=b"".join(b"%d\n" % number for number in range(1, 50001))),
+    SLOWLY: Program(output=b"begun\nended\n", seconds=0.3),
+    FOREVER: Program(output=b"begun\n", seconds=None),
+    IGNORES_TERM: Program(output=b"begun\n", seconds=None, ignores_term=True),
+    HOG: Program(exit_code=137, oom=True),
+    MISSING: Program(unusable="there is no command 'no-such-command' in the image"),
+    NOT_EXECUTABLE: Program(unusable="the command './data' is not executable"),
+}
+
+
+@dataclass
+class Bench:
+    engine: Engine
+    home: Home
+    folder: Path
+    settings: Settings
+    numbers: int = 0
+
+    @property
+    def real(self) -> bool:
+        return not isinstance(self.engine, FakeEngine)
+
+    def prepare(self) -> None:
+        for name in ("work", "inbox", "inbox/tmp", "inbox/new"):
+            path = self.folder / name
+            path.mkdir(parents=True, exist_ok=True)
+            if os.geteuid() == 0:
+                os.chown(path, TASK_UID, TASK_UID)
+
+    def spec(self, command: tuple[str, ...] = ("true",), task: str = "", **change: Any) -> ContainerSpec:
+        """A task's container; each has a name of its own unless `task` says whose it is."""
+        from air_executor.models import Task
+
+        self.numbers += 1
+        network = change.pop("network", Network("none"))
+        key = AttemptKey(UID, task or f"t{self.numbers}", 1, 1)
+        fields = Task(id=key.task, command=command[0], args=command[1:], network="none")
+        owner = Owner(os.geteuid(), os.getegid())
+        made = container_spec.task_container(
+            self.folder.name, fields, key, str(self.folder), owner, self.home, self.settings
+        )
+        return replace(made, network=network, **change)
+
+    def create(self, command: tuple[str, ...] = ("true",), **change: Any) -> Observation:
+        return self.engine.create(self.spec(command, **change), None)
+
+    def run(self, command: tuple[str, ...] = ("true",), **change: Any) -> Observation:
+        """Create and start; the observation is the one that `start` gave."""
+        return self.engine.start(self.create(command, **change).id)
+
+    def ended(self, command: tuple[str, ...] = ("true",), **change: Any) -> Observation:
+        """Run to the end and look."""
+        made = self.run(command, **change)
+        self.engine.wait(made.id)
+        return self.engine.observe(made.id)
+
+    def output(self, container: str) -> bytes:
+        chunks: list[bytes] = []
+        self.engine.follow(container, chunks.append)
+        return b"".join(chunks)
+
+    def until_it_says(self, container: str, words: bytes) -> None:
+        """Wait until the container's output has these words."""
+        heard: list[bytes] = []
+
+        def listen() -> None:
+            try:
+                self.engine.follow(container, heard.append)
+            except EngineUnavailable:
+                return
+
+        threading.Thread(target=listen, daemon=True).start()
+        until(lambda: words in b"".join(heard), 20)
+
+    def network(self, uid: str = UID) -> ContainerSpec:
+        return container_spec.network_container(self.folder.name, uid, self.home, self.settings)
+
+    def joined(self, command: tuple[str, ...]) -> Observation:
+        """Started, in the network of the job."""
+        holder = self.network()
+        made = self.engine.create(self.spec(command, network=Network("job", holder.name)), holder)
+        return self.engine.start(made.id)
+
+    def status(self, container: str) -> Status:
+        return self.engine.observe(container).status

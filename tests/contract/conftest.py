@@ -1,0 +1,53 @@
+"""One suite, two engines: the strict fake, and Docker's."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from manager.container_spec import Home
+from manager.engine.docker import DockerEngine
+from manager.settings import Settings
+from tests import engine_room
+from tests.contract.bench import PROGRAMS, Bench
+from tests.fakes.engine import FakeEngine
+
+
+@pytest.fixture(scope="session")
+def docker_client() -> Any:
+    return engine_room.client()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path, memory_mb=64, pids=64, cpus=0.5, tmp_mb=4, log_mb=4)
+
+
+@pytest.fixture
+def fake_bench(tmp_path: Path, settings: Settings) -> Iterator[Bench]:
+    engine = FakeEngine(PROGRAMS)
+    bench = Bench(engine, Home(engine_room.fresh_home_id(), str(tmp_path)), tmp_path / "a:b+c", settings)
+    bench.prepare()
+    yield bench
+    engine.check()
+
+
+@pytest.fixture
+def docker_bench(
+    tmp_path: Path, settings: Settings, docker_client: Any, on_failure: Callable[..., None]
+) -> Iterator[Bench]:
+    """Everything that a test leaves goes, by its label; what does not go fails the test."""
+    home = Home(engine_room.fresh_home_id(), str(tmp_path))
+    bench = Bench(DockerEngine(30, pull=False), home, tmp_path / "a:b+c", settings)
+    bench.prepare()
+    on_failure("containers", lambda: engine_room.testimony(docker_client, home.id))
+    yield bench
+    engine_room.sweep(docker_client, home.id)
+    assert engine_room.containers(docker_client, home.id) == []
+
+
+@pytest.fixture(params=["fake", "docker"])
+def bench(request: pytest.FixtureRequest) -> Bench:
+    found: Bench = request.getfixturevalue(f"{request.param}_bench")
+    return found

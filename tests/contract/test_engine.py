@@ -1,0 +1,498 @@
+"""What the manager relies on, of any engine. The prose is in `manager.engine.base`."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from air_executor.models import Cause
+from manager.container_spec import DIGEST, HOME_ID, Home, Network
+from manager.engine.base import ContainerGone, EngineError, ImageMissing, NameTaken, Observation, Status
+from tests.contract.bench import (
+    EXIT_3,
+    EXIT_126,
+    EXIT_127,
+    FLOOD,
+    FOREVER,
+    HOG,
+    IGNORES_TERM,
+    MISSING,
+    NOT_EXECUTABLE,
+    SAY,
+    SLOWLY,
+    Bench,
+    sh,
+)
+
+SKEW = timedelta(seconds=0.5)
+"""Docker stamps a container's creation a little after it was asked for."""
+
+
+def test_an_engine_says_what_it_is(bench: Bench) -> None:
+    name, version = bench.engine.describe().split(" ", 1)
+    assert name in ("Docker", "Fake")
+    assert version[0].isdigit()
+
+
+# --- Create ----------------------------------------------------------------------------------------------
+
+
+def test_a_created_container_has_not_begun(bench: Bench) -> None:
+    spec = bench.spec()
+    made = bench.engine.create(spec, None)
+    assert (made.status, made.name) == (Status.CREATED, spec.name)
+    assert (made.started_at, made.finished_at, made.exit_code) == (None, None, None)
+    assert made.labels.items() >= (spec.labels | {DIGEST: spec.digest}).items()
+    assert len(made.id) == 64
+    assert made.image_id.startswith("sha256:")
+    assert made.created_at.utcoffset() == timedelta(0)
+
+
+def test_create_again_by_the_same_words_adopts_what_is_there(bench: Bench) -> None:
+    spec = bench.spec(EXIT_3)
+    first = bench.engine.create(spec, None)
+    assert bench.engine.create(spec, None).id == first.id
+    bench.engine.start(first.id)
+    bench.engine.wait(first.id)
+    again = bench.engine.create(spec, None)
+    assert (again.id, again.status, again.exit_code) == (first.id, Status.EXITED, 3)
+
+
+def test_create_does_not_adopt_what_was_asked_for_in_other_words(bench: Bench) -> None:
+    spec = bench.spec(FOREVER)
+    made = bench.engine.start(bench.engine.create(spec, None).id)
+    with pytest.raises(NameTaken, match=spec.name):
+        bench.engine.create(replace(spec, env=spec.env | {"MORE": "1"}), None)
+    assert bench.status(made.id) is Status.RUNNING, "it is untouched"
+
+
+def test_create_does_not_adopt_another_homes_container(bench: Bench) -> None:
+    spec = bench.spec(FOREVER)
+    made = bench.engine.create(spec, None)
+    foreign = replace(spec, labels=spec.labels | {HOME_ID: f"{bench.home.id}-other"})
+    with pytest.raises(NameTaken):
+        bench.engine.create(foreign, None)
+    assert bench.status(made.id) is Status.CREATED
+
+
+def test_the_same_container_asked_for_by_many_at_once_is_one(bench: Bench) -> None:
+    spec = bench.spec()
+    with ThreadPoolExecutor(6) as pool:
+        made = list(pool.map(lambda _: bench.engine.create(spec, None).id, range(6)))
+    assert len(set(made)) == 1
+
+
+def test_an_image_that_is_not_there_is_named(bench: Bench) -> None:
+    with pytest.raises(ImageMissing, match="nobody/has:this") as caught:
+        bench.engine.create(bench.spec(image="nobody/has:this"), None)
+    assert caught.value.cause is Cause.IMAGE
+    assert bench.engine.containers(bench.home.id) == []
+
+
+def test_a_mount_whose_source_is_missing_is_refused_and_not_made(bench: Bench) -> None:
+    (bench.folder / "work").rmdir()
+    with pytest.raises(EngineError, match="work"):
+        bench.run()
+    assert not (bench.folder / "work").exists()
+
+
+# --- Start -----------------------------------------------------------------------------------------------
+
+
+def test_a_container_begins_once(bench: Bench) -> None:
+    made = bench.run(FOREVER)
+    assert made.status is Status.RUNNING
+    assert made.started_at is not None
+    again = bench.engine.start(made.id)
+    assert (again.status, again.started_at) == (Status.RUNNING, made.started_at)
+
+
+def test_start_of_one_that_has_ended_does_not_run_it_again(bench: Bench) -> None:
+    made = bench.run(SAY)
+    bench.engine.wait(made.id)
+    again = bench.engine.start(made.id)
+    assert (again.status, again.exit_code) == (Status.EXITED, 0)
+    assert bench.output(made.id).count(b"one") == 1
+
+
+def test_start_asked_for_by_many_at_once_runs_it_once(bench: Bench) -> None:
+    made = bench.create(SAY)
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda _: bench.engine.start(made.id), range(6)))
+    bench.engine.wait(made.id)
+    assert bench.output(made.id).count(b"one") == 1
+
+
+# --- Output ----------------------------------------------------------------------------------------------
+
+
+def test_output_is_complete_whenever_it_is_followed(bench: Bench) -> None:
+    made = bench.run(SAY)
+    assert sorted(bench.output(made.id).split()) == [b"one", b"three", b"two"]
+    assert sorted(bench.output(made.id).split()) == [b"one", b"three", b"two"], "from its beginning each time"
+
+
+def test_output_is_followed_to_the_end_of_the_container(bench: Bench) -> None:
+    made = bench.run(SLOWLY)
+    assert bench.output(made.id) == b"begun\nended\n"
+    bench.engine.wait(made.id)
+    assert bench.status(made.id) is Status.EXITED
+
+
+def test_output_comes_while_the_container_runs(bench: Bench) -> None:
+    made = bench.run(FOREVER)
+    bench.until_it_says(made.id, b"begun")
+    assert bench.status(made.id) is Status.RUNNING
+
+
+def test_much_output_comes_whole_and_in_order(bench: Bench) -> None:
+    made = bench.run(FLOOD)
+    assert bench.output(made.id).split() == [b"%d" % number for number in range(1, 50001)]
+
+
+def test_a_hundred_containers_that_end_at_once_all_tell_everything(bench: Bench) -> None:
+    def one(number: int) -> tuple[bytes, int | None]:
+        command = sh(f"echo {number}; exit {number % 7}")
+        if not bench.real:
+            from tests.fakes.engine import FakeEngine, Program
+
+            assert isinstance(bench.engine, FakeEngine)
+            bench.engine.programs[command] = Program(exit_code=number % 7, output=b"%d\n" % number)
+        made = bench.engine.create(bench.spec(command, task=f"quick{number}"), None)
+        bench.engine.start(made.id)
+        said = bench.output(made.id)
+        bench.engine.wait(made.id)
+        code = bench.engine.observe(made.id).exit_code
+        bench.engine.remove(made.id, bench.home.id)
+        return said, code
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(one, range(100)))
+    assert found == [(b"%d\n" % number, number % 7) for number in range(100)]
+    assert bench.engine.containers(bench.home.id) == []
+
+
+# --- The end ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [(("true",), 0), (EXIT_3, 3), (EXIT_127, 127), (EXIT_126, 126)],
+    ids=["0", "3", "127", "126"],
+)
+def test_the_exit_code_is_the_commands_own(bench: Bench, command: tuple[str, ...], code: int) -> None:
+    found = bench.ended(command)
+    assert (found.status, found.exit_code, found.oom_killed) == (Status.EXITED, code, False)
+    assert found.unusable_command is None, "a task's own 126 and 127 are exit codes like others"
+
+
+def test_times_are_in_order(bench: Bench) -> None:
+    found = bench.ended(SLOWLY)
+    assert found.started_at is not None
+    assert found.finished_at is not None
+    assert found.created_at - SKEW <= found.started_at < found.finished_at
+    assert found.finished_at - found.started_at > timedelta(seconds=0.25)
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [(MISSING, "there is no command 'no-such-command'"), (NOT_EXECUTABLE, "'./data' is not executable")],
+    ids=["missing", "not executable"],
+)
+def test_a_command_that_can_not_be_executed_is_told_apart(
+    bench: Bench, command: tuple[str, ...], words: str
+) -> None:
+    (bench.folder / "work" / "data").write_text("no program")
+    found = bench.ended(command)
+    assert found.exit_code in (126, 127)
+    assert found.unusable_command is not None
+    assert words in found.unusable_command
+
+
+def test_a_container_that_uses_too_much_memory_is_told_apart(bench: Bench) -> None:
+    found = bench.ended(HOG)
+    assert (found.exit_code, found.oom_killed) == (137, True)
+
+
+def test_a_wait_returns_at_once_when_it_has_ended_already(bench: Bench) -> None:
+    made = bench.run(EXIT_3)
+    bench.engine.wait(made.id)
+    bench.engine.wait(made.id)
+
+
+def test_what_runs_has_no_outcome(bench: Bench) -> None:
+    found = bench.engine.observe(bench.run(FOREVER).id)
+    assert (found.status, found.exit_code, found.finished_at) == (Status.RUNNING, None, None)
+
+
+# --- Signals ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("signal", "code"), [("SIGTERM", 143), ("SIGKILL", 137)])
+def test_a_signal_reaches_the_command(bench: Bench, signal: str, code: int) -> None:
+    made = bench.run(FOREVER)
+    bench.until_it_says(made.id, b"begun")
+    bench.engine.signal(made.id, signal)
+    bench.engine.wait(made.id)
+    assert bench.engine.observe(made.id).exit_code == code
+
+
+def test_a_command_may_ignore_sigterm_but_not_sigkill(bench: Bench) -> None:
+    made = bench.run(IGNORES_TERM)
+    bench.until_it_says(made.id, b"begun")
+    bench.engine.signal(made.id, "SIGTERM")
+    assert bench.status(made.id) is Status.RUNNING
+    bench.engine.signal(made.id, "SIGKILL")
+    bench.engine.wait(made.id)
+    assert bench.engine.observe(made.id).exit_code == 137
+
+
+def test_a_signal_to_one_that_has_ended_or_not_begun_is_nothing(bench: Bench) -> None:
+    bench.engine.signal(bench.ended().id, "SIGTERM")
+    made = bench.create()
+    bench.engine.signal(made.id, "SIGTERM")
+    assert bench.status(made.id) is Status.CREATED
+
+
+# --- Remove ----------------------------------------------------------------------------------------------
+
+
+def test_remove_is_for_ever_and_again_is_nothing(bench: Bench) -> None:
+    made = bench.ended(EXIT_3)
+    bench.engine.remove(made.id, bench.home.id)
+    bench.engine.remove(made.id, bench.home.id)
+    bench.engine.remove(made.name, bench.home.id)
+    with pytest.raises(ContainerGone):
+        bench.engine.observe(made.id)
+
+
+def test_one_that_has_not_begun_can_be_removed_by_its_name(bench: Bench) -> None:
+    made = bench.create()
+    bench.engine.remove(made.name, bench.home.id)
+    assert bench.engine.containers(bench.home.id) == []
+
+
+def test_another_homes_container_is_not_removed(bench: Bench) -> None:
+    made = bench.ended(EXIT_3)
+    bench.engine.remove(made.id, "another-home")
+    assert bench.engine.observe(made.id).exit_code == 3
+
+
+def test_nothing_goes_away_by_itself(bench: Bench) -> None:
+    found = bench.ended(EXIT_3)
+    assert [each.id for each in bench.engine.containers(bench.home.id)] == [found.id]
+    assert bench.engine.observe(found.id).exit_code == 3
+
+
+@pytest.mark.parametrize("call", ["start", "wait", "observe", "signal", "follow"])
+def test_what_is_not_there_is_gone(bench: Bench, call: str) -> None:
+    more: dict[str, tuple[Any, ...]] = {"signal": ("SIGTERM",), "follow": (lambda chunk: None,)}
+    with pytest.raises(ContainerGone) as caught:
+        getattr(bench.engine, call)("airx-never-was", *more.get(call, ()))
+    assert caught.value.cause is Cause.LOST
+
+
+# --- The list --------------------------------------------------------------------------------------------
+
+
+def test_the_list_has_this_homes_containers_whatever_their_state_and_no_others(bench: Bench) -> None:
+    waiting, running, ended = bench.create(), bench.run(FOREVER), bench.ended(EXIT_3)
+    spec = bench.spec()
+    elsewhere = f"{bench.home.id}-2"
+    foreign = replace(spec, name=f"{spec.name}-2", labels=spec.labels | {HOME_ID: elsewhere})
+    other = bench.engine.create(foreign, None)
+    try:
+        found = {each.id: each for each in bench.engine.containers(bench.home.id)}
+        assert {each: found[each].status for each in found} == {
+            waiting.id: Status.CREATED,
+            running.id: Status.RUNNING,
+            ended.id: Status.EXITED,
+        }
+        assert found[running.id].labels[HOME_ID] == bench.home.id
+        assert found[running.id].name == running.name
+    finally:
+        bench.engine.remove(other.id, elsewhere)
+
+
+# --- Networks --------------------------------------------------------------------------------------------
+
+
+def networks(bench: Bench) -> list[Observation]:
+    found = bench.engine.containers(bench.home.id)
+    return [each for each in found if each.labels["air-executor.role"] == "network"]
+
+
+def test_the_network_container_is_made_at_need_and_shared(bench: Bench) -> None:
+    bench.joined(FOREVER)
+    bench.joined(FOREVER)
+    (holder,) = networks(bench)
+    assert holder.status is Status.RUNNING
+
+
+def test_a_network_container_that_has_ended_is_replaced_and_not_started_again(bench: Bench) -> None:
+    bench.joined(("true",))
+    (first,) = networks(bench)
+    bench.engine.signal(first.id, "SIGKILL")
+    bench.engine.wait(first.id)
+    bench.joined(("true",))
+    (second,) = networks(bench)
+    assert second.id != first.id
+    assert second.status is Status.RUNNING
+
+
+def test_many_tasks_that_begin_at_once_share_one_network(bench: Bench) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: bench.joined(("true",)), range(4)))
+    assert len(networks(bench)) == 1
+
+
+# --- Only on a real engine: what is visible from inside --------------------------------------------------
+
+
+def said(bench: Bench, script: str, **change: Any) -> str:
+    made = bench.run(sh(script), **change)
+    text = bench.output(made.id).decode()
+    bench.engine.wait(made.id)
+    return text.strip()
+
+
+def test_two_tasks_of_a_job_see_each_other_on_localhost(docker_bench: Bench) -> None:
+    server = "import http.server as h\nh.HTTPServer(('127.0.0.1', 8000), h.SimpleHTTPRequestHandler).serve_forever()"
+    docker_bench.joined(("python3", "-c", server))
+    fetch = (
+        "import time, urllib.request as u\n"
+        "for _ in range(100):\n"
+        "    try: print(u.urlopen('http://127.0.0.1:8000').status); break\n"
+        "    except OSError: time.sleep(0.1)\n"
+    )
+    made = docker_bench.joined(("python3", "-c", fetch))
+    assert docker_bench.output(made.id) == b"200\n"
+
+
+def test_a_private_network_is_not_the_jobs(docker_bench: Bench) -> None:
+    docker_bench.joined(FOREVER)
+    (holder,) = networks(docker_bench)
+    look = "readlink /proc/self/ns/net; ls /sys/class/net"
+    alone = said(docker_bench, look, network=Network("private"))
+    made = docker_bench.joined(sh(look))
+    joined = docker_bench.output(made.id).decode().strip()
+    assert alone.split()[0] != joined.split()[0]
+    assert "eth0" in alone.split()
+    assert holder.status is Status.RUNNING
+
+
+def test_without_a_network_there_is_only_localhost(docker_bench: Bench) -> None:
+    assert said(docker_bench, "ls /sys/class/net", network=Network("none")) == "lo"
+
+
+def test_a_task_has_no_powers(docker_bench: Bench) -> None:
+    status = dict(
+        line.split(":\t", 1) for line in said(docker_bench, "cat /proc/self/status").splitlines() if ":\t" in line
+    )
+    for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        assert int(status[name], 16) == 0, name
+    assert status["NoNewPrivs"] == "1"
+    assert int(status["Seccomp"]) != 0
+
+
+def test_a_task_is_never_root(docker_bench: Bench) -> None:
+    uid, gid, groups = said(docker_bench, "id -u; id -g; id -G").splitlines()
+    owner = os.geteuid() or 65534
+    assert uid == str(owner)
+    assert "0" not in (uid, gid, *groups.split())
+
+
+def test_the_root_file_system_can_not_be_written(docker_bench: Bench) -> None:
+    text = said(docker_bench, "for f in /x /usr/x /etc/x /var/tmp/x /root/x; do touch $f 2>&1; done; true")
+    assert len(text.splitlines()) == 5
+    assert "Read-only file system" in text
+
+
+def test_tmp_can_be_written_and_is_bounded(docker_bench: Bench) -> None:
+    script = "echo $HOME; echo ok > /tmp/x && cat /tmp/x; dd if=/dev/zero of=/tmp/big bs=1M count=10 2>&1 | grep -o 'No space'; du -m /tmp/big | cut -f1"
+    assert said(docker_bench, script).splitlines() == ["/tmp", "ok", "No space", "4"]
+
+
+def test_limits_are_the_specs(docker_bench: Bench, docker_client: Any) -> None:
+    made = docker_bench.run(FOREVER)
+    host = docker_client.api.inspect_container(made.id)["HostConfig"]
+    assert host["Memory"] == host["MemorySwap"] == 64 << 20
+    assert host["NanoCpus"] == 500_000_000
+    assert host["PidsLimit"] == 64
+    assert host["RestartPolicy"]["Name"] == "no"
+    assert host["AutoRemove"] is False
+    assert host["Privileged"] is False
+
+
+def test_a_task_can_not_have_more_processes_than_its_limit(docker_bench: Bench) -> None:
+    script = (
+        "import os, time\nn = 0\ntry:\n"
+        "    while n < 500:\n"
+        "        if os.fork() == 0: time.sleep(60); os._exit(0)\n"
+        "        n += 1\n"
+        "except OSError: pass\nprint(n, flush=True)\nos.kill(0, 9)"
+    )
+    made = docker_bench.run(("python3", "-c", script))
+    docker_bench.until_it_says(made.id, b"\n")
+    assert 30 < int(docker_bench.output(made.id)) < 64
+
+
+def test_no_swap_beside_the_memory(docker_bench: Bench) -> None:
+    script = "cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null"
+    assert said(docker_bench, script) == str(64 << 20)
+
+
+def test_there_is_no_engine_to_talk_to_in_a_container(docker_bench: Bench) -> None:
+    assert said(docker_bench, "ls /var/run/docker.sock /run/docker.sock 2>/dev/null; echo none") == "none"
+
+
+def test_only_the_jobs_own_folders_are_mounted(docker_bench: Bench, docker_client: Any) -> None:
+    made = docker_bench.run(FOREVER)
+    mounts = docker_client.api.inspect_container(made.id)["Mounts"]
+    assert sorted((mount["Source"], mount["Destination"]) for mount in mounts) == [
+        (f"{docker_bench.folder}/inbox", "/inbox"),
+        (f"{docker_bench.folder}/work", "/work"),
+    ]
+
+
+def test_a_path_with_a_colon_and_a_plus_is_mounted_as_it_stands(docker_bench: Bench) -> None:
+    assert ":" in docker_bench.folder.name
+    assert "+" in docker_bench.folder.name
+    (docker_bench.folder / "work" / "in").write_text("from outside\n")
+    assert said(docker_bench, "pwd; cat in; echo from inside > out; echo x > /inbox/new/r").splitlines() == [
+        "/work",
+        "from outside",
+    ]
+    written = docker_bench.folder / "work" / "out"
+    assert written.read_text() == "from inside\n"
+    assert written.stat().st_uid == (os.geteuid() or 65534)
+    assert (docker_bench.folder / "inbox" / "new" / "r").exists()
+
+
+def test_arguments_and_environment_arrive_as_they_stand(docker_bench: Bench) -> None:
+    odd = ("$HOME `x` \"q\" 'p'", "ä\u2028\n*", "")
+    command = ("python3", "-c", "import os, sys; print(sys.argv[1:], os.environ['ODD'], os.environ['AIR_EXECUTOR_TASK'])", *odd)
+    spec = docker_bench.spec(command)
+    made = docker_bench.engine.start(docker_bench.engine.create(replace(spec, env=spec.env | {"ODD": "a=b c"}), None).id)
+    assert docker_bench.output(made.id).decode().strip() == f"{list(odd)} a=b c {spec.labels['air-executor.task']}"
+
+
+def test_the_images_own_health_check_and_entry_point_play_no_part(docker_bench: Bench, docker_client: Any) -> None:
+    made = docker_bench.run(FOREVER)
+    inspected = docker_client.api.inspect_container(made.id)
+    assert "Health" not in inspected["State"]
+    assert inspected["Config"]["Entrypoint"] == ["sh"]
+
+
+def test_an_engine_that_is_not_there_is_unavailable(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    from manager.engine.base import EngineUnavailable
+    from manager.engine.docker import DockerEngine
+
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
+    engine = DockerEngine(2, pull=False)
+    for call in (engine.describe, lambda: engine.observe("x"), lambda: engine.containers(Home("x", "/").id)):
+        with pytest.raises(EngineUnavailable):
+            call()

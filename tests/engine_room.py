@@ -1,0 +1,57 @@
+"""The real engine, as the tests see it: by its own client, beside the manager's."""
+
+import json
+import os
+import secrets
+from typing import Any
+
+import docker
+import pytest
+from docker.errors import DockerException, NotFound
+
+from manager.container_spec import HOME_ID
+
+RUNNER = "air-executor-runner:latest"
+
+
+def client() -> Any:
+    """Docker's own client; skips the test where there is no engine, fails it where CI is set."""
+    try:
+        found = docker.from_env(timeout=60)
+        found.ping()
+        found.images.get(RUNNER)
+    except (DockerException, NotFound) as error:
+        reason = f"no engine with the image {RUNNER} answers (`make setup` gets both): {error}"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
+
+
+def fresh_home_id() -> str:
+    """The identity of a home folder that no other test has."""
+    return f"test-{secrets.token_hex(8)}"
+
+
+def containers(docker_client: Any, home_id: str) -> list[Any]:
+    """Every container of this home, ended ones too."""
+    return list(docker_client.containers.list(all=True, filters={"label": f"{HOME_ID}={home_id}"}, ignore_removed=True))
+
+
+def sweep(docker_client: Any, home_id: str) -> None:
+    """Remove them all."""
+    for container in containers(docker_client, home_id):
+        try:
+            container.remove(force=True, v=True)
+        except NotFound:
+            pass
+
+
+def testimony(docker_client: Any, home_id: str) -> str:
+    """The logs and the inspection of every container of this home."""
+    parts = []
+    for container in containers(docker_client, home_id):
+        inspected = docker_client.api.inspect_container(container.id)
+        few = {name: inspected[name] for name in ("Name", "Image", "State", "Path", "Args", "Mounts")}
+        parts.append(f"--- {container.name}\n{container.logs().decode(errors='replace')}\n{json.dumps(few, indent=1)}")
+    return "\n".join(parts) or "there is no container of this home"

@@ -1,0 +1,426 @@
+"""A strict engine in memory: it keeps the contract of `manager.engine.base`, and notices who does not.
+
+What a container does is looked up in a table from command to `Program`. Whoever asks for something that the
+manager must never ask for (a second container of a task beside one that runs, the removal of one whose
+outcome nobody has looked at, root, …) gets a ContractViolation, which is remembered as well: the manager's
+threads catch exceptions, so `check()` raises the first one again at the end of a test.
+"""
+
+import itertools
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from air_executor.models import utc_now
+from manager import container_spec
+from manager.container_spec import ContainerSpec
+from manager.engine.base import (
+    CommandUnusable,
+    ContainerGone,
+    EngineError,
+    EngineUnavailable,
+    ImageMissing,
+    NameTaken,
+    Observation,
+    Status,
+)
+
+Command = tuple[str, ...]
+
+VALID_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+TASK_LABELS = (
+    container_spec.HOME_ID,
+    container_spec.HOME_PATH,
+    container_spec.JOB,
+    container_spec.JOB_UID,
+    container_spec.TASK,
+    container_spec.ATTEMPT,
+    container_spec.INCARNATION,
+)
+SIGNALS = {"SIGTERM": 143, "SIGKILL": 137}
+
+
+class ContractViolation(AssertionError):
+    """The manager asked for what it must never ask for."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a command does."""
+
+    exit_code: int = 0
+    seconds: float | None = 0.0
+    """How long it runs; None: until it is stopped."""
+    output: bytes = b""
+    drops: Mapping[str, str] = field(default_factory=dict)
+    """Files that it puts into its inbox's `new`."""
+    writes: Mapping[str, str] = field(default_factory=dict)
+    """Files that it puts into its working directory."""
+    ignores_term: bool = False
+    oom: bool = False
+    unusable: str | None = None
+    """Why it can't be executed, where that is noticed by the container's init: it ends with 127."""
+    start_fails: str | None = None
+    """Why it can't be executed, where the engine notices that at the start."""
+
+
+FOREVER = Program(seconds=None)
+
+
+@dataclass
+class _Container:
+    spec: ContainerSpec
+    id: str
+    created_at: datetime
+    program: Program
+    status: Status = Status.CREATED
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    exit_code: int | None = None
+    oom_killed: bool = False
+    unusable: str | None = None
+    output: bytes = b""
+    outcome_seen: bool = False
+    removed: bool = False
+
+    @property
+    def role(self) -> str:
+        return self.spec.labels.get(container_spec.ROLE, "")
+
+
+class FakeEngine:
+    """See the module's text. Safe to use from several threads."""
+
+    def __init__(self, programs: Mapping[Command, Program] | None = None, images: set[str] | None = None) -> None:
+        self.programs: dict[Command, Program] = {
+            ("true",): Program(),
+            ("false",): Program(exit_code=1),
+            ("sleep", "infinity"): FOREVER,
+        } | dict(programs or {})
+        self.images = images or {"air-executor-runner:latest"}
+        self.violations: list[ContractViolation] = []
+        self.calls: list[tuple[str, str]] = []
+        self.executions: list[tuple[str, str, int]] = []
+        """(job, task, attempt) of every command that was begun."""
+        self._containers: dict[str, _Container] = {}
+        self._numbers = itertools.count(1)
+        self._changed = threading.Condition()
+        self._down: str | None = None
+        self._troubles: dict[str, list[tuple[str, EngineError]]] = {}
+
+    # --- What a test may do ------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Raise the first violation, if there was one."""
+        if self.violations:
+            raise self.violations[0]
+
+    def go_down(self, why: str = "the container engine does not answer") -> None:
+        """From now on no call is answered; what runs, runs on."""
+        with self._changed:
+            self._down = why
+            self._changed.notify_all()
+
+    def come_back(self) -> None:
+        with self._changed:
+            self._down = None
+
+    def lose_reply(self, call: str, times: int = 1) -> None:
+        """The next calls of this name take effect, and nobody is told."""
+        lost = EngineUnavailable("the connection broke before the answer came")
+        self._troubles.setdefault(call, []).extend([("after", lost)] * times)
+
+    def refuse(self, call: str, error: EngineError, times: int = 1) -> None:
+        """The next calls of this name take no effect and fail."""
+        self._troubles.setdefault(call, []).extend([("before", error)] * times)
+
+    def find(self, task: str, attempt: int = 1) -> Observation | None:
+        """The container of a task's attempt."""
+        with self._changed:
+            for box in self._containers.values():
+                labels = box.spec.labels
+                if labels.get(container_spec.TASK) == task and labels.get(container_spec.ATTEMPT) == str(attempt):
+                    return self._observation(box)
+        return None
+
+    @property
+    def names(self) -> list[str]:
+        """The containers there are."""
+        with self._changed:
+            return sorted(box.spec.name for box in self._containers.values())
+
+    def finish(self, container: str, exit_code: int = 0, output: bytes = b"") -> None:
+        """Let a running container end now."""
+        with self._changed:
+            box = self._find(container)
+            box.output += output
+            self._end(box, exit_code)
+
+    def kill(self, container: str) -> None:
+        """Take a container away, as `docker rm -f` does."""
+        with self._changed:
+            box = self._find(container)
+            self._end(box, 137)
+            self._drop(box)
+
+    def plant(self, spec: ContainerSpec, **state: object) -> str:
+        """Put a container there that nobody asked for through the contract."""
+        with self._changed:
+            return self._make(spec, Program(), **state).id
+
+    # --- The contract ------------------------------------------------------------------------------------
+
+    def describe(self) -> str:
+        with self._call("describe", ""):
+            return "Fake 1.0"
+
+    def create(self, spec: ContainerSpec, network: ContainerSpec | None) -> Observation:
+        with self._call("create", spec.name):
+            self._check_create(spec, network)
+            if network is not None:
+                self._hold_network(network)
+            taken = next((box for box in self._containers.values() if box.spec.name == spec.name), None)
+            if taken is not None:
+                if taken.spec.digest != spec.digest:
+                    raise NameTaken(f"the container name {spec.name} is taken")
+                return self._observation(taken)
+            if spec.image not in self.images:
+                raise ImageMissing(f"there is no image {spec.image!r} here")
+            for mount in spec.mounts:
+                if not Path(mount.source).is_dir():
+                    raise EngineError(f"bind source path does not exist: {mount.source}")
+            return self._observation(self._make(spec, self._program(spec)))
+
+    def start(self, container: str) -> Observation:
+        with self._call("start", container):
+            box = self._find(container)
+            if box.status is Status.EXITED and box.outcome_seen:
+                self._violated(f"start of {box.spec.name}, whose end was seen already")
+            if box.status is Status.CREATED:
+                self._check_alone(box)
+                if box.program.start_fails:
+                    raise CommandUnusable(box.program.start_fails)
+                self._begin(box)
+            return self._observation(box)
+
+    def follow(self, container: str, sink: Callable[[bytes], None]) -> None:
+        with self._call("follow", container):
+            box = self._find(container)
+        given = 0
+        while True:
+            with self._changed:
+                self._alive(box)
+                fresh, ended = box.output[given:], box.status is Status.EXITED
+                if not fresh and not ended:
+                    self._changed.wait(1)
+            if fresh:
+                sink(fresh)
+                given += len(fresh)
+            elif ended:
+                return
+
+    def wait(self, container: str) -> None:
+        with self._call("wait", container):
+            box = self._find(container)
+        with self._changed:
+            while box.status is not Status.EXITED:
+                self._alive(box)
+                self._changed.wait(1)
+
+    def observe(self, container: str) -> Observation:
+        with self._call("observe", container):
+            box = self._find(container)
+            box.outcome_seen = box.status is Status.EXITED
+            return self._observation(box)
+
+    def signal(self, container: str, signal: str) -> None:
+        with self._call("signal", container):
+            if signal not in SIGNALS:
+                self._violated(f"the signal {signal!r} is not one of {list(SIGNALS)}")
+            box = self._find(container)
+            if box.status is Status.RUNNING and not (signal == "SIGTERM" and box.program.ignores_term):
+                self._end(box, SIGNALS[signal])
+
+    def remove(self, container: str, home_id: str) -> None:
+        with self._call("remove", container):
+            try:
+                box = self._find(container)
+            except ContainerGone:
+                return
+            if box.spec.labels.get(container_spec.HOME_ID) != home_id:
+                return
+            self._check_remove(box)
+            self._drop(box)
+
+    def containers(self, home_id: str) -> list[Observation]:
+        with self._call("containers", ""):
+            return [
+                replace(self._observation(box), exit_code=None, started_at=None, finished_at=None)
+                for box in self._containers.values()
+                if box.spec.labels.get(container_spec.HOME_ID) == home_id
+            ]
+
+    # --- What must never be asked ------------------------------------------------------------------------
+
+    def _violated(self, words: str) -> None:
+        violation = ContractViolation(words)
+        self.violations.append(violation)
+        raise violation
+
+    def _check_create(self, spec: ContainerSpec, network: ContainerSpec | None) -> None:
+        if not VALID_NAME.fullmatch(spec.name):
+            self._violated(f"{spec.name!r} is no name for a container")
+        if not spec.labels.get(container_spec.HOME_ID) or not spec.labels.get(container_spec.ROLE):
+            self._violated(f"{spec.name} has no label that says whose it is")
+        if spec.labels[container_spec.ROLE] == "task":
+            missing = [label for label in TASK_LABELS if label not in spec.labels]
+            if missing:
+                self._violated(f"{spec.name} lacks the labels {missing}")
+        user = spec.user.partition(":")[0]
+        if not user.isdigit() or int(user) == 0:
+            self._violated(f"{spec.name} would run as {spec.user!r}: never root")
+        if (spec.network.kind == "job") != (network is not None):
+            self._violated(f"{spec.name}: the network container is given exactly where one is joined")
+        if network is not None and network.name != spec.network.name:
+            self._violated(f"{spec.name} joins {spec.network.name}, but {network.name} is given")
+
+    def _check_alone(self, box: _Container) -> None:
+        """No two attempts of one task run, nor does one run beside what is left of the one before."""
+        if box.role != "task":
+            return
+        for other in self._containers.values():
+            same = all(
+                other.spec.labels.get(label) == box.spec.labels[label]
+                for label in (container_spec.JOB_UID, container_spec.TASK)
+            )
+            if same and other is not box:
+                self._violated(f"{box.spec.name} would run beside {other.spec.name}")
+
+    def _check_remove(self, box: _Container) -> None:
+        if box.role != "task":
+            return
+        if box.status is Status.RUNNING:
+            self._violated(f"removal of {box.spec.name} while it runs")
+        if box.status is Status.EXITED and not box.outcome_seen:
+            self._violated(f"removal of {box.spec.name}, whose outcome nobody has seen")
+
+    # --- Inside ------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _call(self, name: str, container: str) -> Iterator[None]:
+        with self._changed:
+            self.calls.append((name, container))
+            if self._down is not None:
+                raise EngineUnavailable(self._down)
+            troubles = self._troubles.get(name, [])
+            when, error = troubles.pop(0) if troubles else ("never", EngineError(""))
+            if when == "before":
+                raise error
+            yield
+            if when == "after":
+                raise error
+
+    def _alive(self, box: _Container) -> None:
+        if self._down is not None:
+            raise EngineUnavailable(self._down)
+        if box.removed:
+            raise ContainerGone(f"no such container: {box.spec.name}")
+
+    def _program(self, spec: ContainerSpec) -> Program:
+        if spec.command in self.programs:
+            return self.programs[spec.command]
+        if spec.command[0] == "echo":
+            return Program(output=" ".join(spec.command[1:]).encode() + b"\n")
+        if spec.command[:2] == ("test", "-f"):
+            sources = {mount.target: mount.source for mount in spec.mounts}
+            file = Path(sources["/work"]) / Path(spec.command[2]).name
+            return Program(exit_code=0 if file.is_file() else 1)
+        raise AssertionError(f"the test's table has no program for {spec.command}")
+
+    def _make(self, spec: ContainerSpec, program: Program, **state: object) -> _Container:
+        number = next(self._numbers)
+        box = _Container(spec, f"{number:064x}", utc_now(), program)
+        for name, value in state.items():
+            setattr(box, name, value)
+        self._containers[box.id] = box
+        return box
+
+    def _hold_network(self, spec: ContainerSpec) -> None:
+        for box in list(self._containers.values()):
+            if box.spec.name == spec.name and box.status is Status.EXITED:
+                self._drop(box)
+        if not any(box.spec.name == spec.name for box in self._containers.values()):
+            self._begin(self._make(spec, FOREVER))
+
+    def _begin(self, box: _Container) -> None:
+        box.status, box.started_at = Status.RUNNING, utc_now()
+        labels = box.spec.labels
+        if box.role == "task":
+            key = (labels[container_spec.JOB], labels[container_spec.TASK], int(labels[container_spec.ATTEMPT]))
+            self.executions.append(key)
+        program = box.program
+        if program.unusable:
+            box.unusable = program.unusable
+            self._end(box, 127)
+        elif program.seconds is not None and program.seconds <= 0:
+            self._run_out(box)
+        elif program.seconds is not None:
+            box.output += program.output
+            timer = threading.Timer(program.seconds, self._run_out, [box])
+            timer.daemon = True
+            timer.start()
+        else:
+            box.output += program.output
+        self._changed.notify_all()
+
+    def _run_out(self, box: _Container) -> None:
+        with self._changed:
+            if box.status is Status.RUNNING:
+                sources = {mount.target: mount.source for mount in box.spec.mounts}
+                for name, content in box.program.drops.items():
+                    inbox = Path(sources["/inbox"])
+                    (inbox / "tmp" / name).write_text(content)
+                    (inbox / "tmp" / name).rename(inbox / "new" / name)
+                for name, content in box.program.writes.items():
+                    (Path(sources["/work"]) / name).write_text(content)
+                box.output = box.output or box.program.output
+                box.oom_killed = box.program.oom
+                self._end(box, box.program.exit_code)
+
+    def _end(self, box: _Container, exit_code: int) -> None:
+        if box.status is not Status.EXITED:
+            now = utc_now()
+            box.started_at = box.started_at or now
+            box.status, box.exit_code, box.finished_at = Status.EXITED, exit_code, now
+        self._changed.notify_all()
+
+    def _drop(self, box: _Container) -> None:
+        box.removed = True
+        del self._containers[box.id]
+        self._changed.notify_all()
+
+    def _find(self, container: str) -> _Container:
+        for box in self._containers.values():
+            if container in (box.id, box.spec.name):
+                return box
+        raise ContainerGone(f"no such container: {container}")
+
+    def _observation(self, box: _Container) -> Observation:
+        return Observation(
+            id=box.id,
+            name=box.spec.name,
+            labels=box.spec.labels | {container_spec.DIGEST: box.spec.digest},
+            status=box.status,
+            image_id=f"sha256:{box.spec.image}",
+            created_at=box.created_at,
+            started_at=box.started_at,
+            finished_at=box.finished_at,
+            exit_code=box.exit_code,
+            oom_killed=box.oom_killed,
+            unusable_command=box.unusable,
+        )
+

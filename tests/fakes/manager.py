@@ -1,0 +1,115 @@
+"""A whole manager in this process: all its real parts and threads, on an engine of the test's choice."""
+
+import json
+import queue
+import threading
+from pathlib import Path
+from typing import Any
+
+from air_executor.client import Client
+from air_executor.models import JobView, Task
+from air_executor.store import Store
+from manager.container_spec import Home
+from manager.engine.base import Engine
+from manager.facts import Fact
+from manager.journal import Journal
+from manager.monitor import EngineMonitor
+from manager.publisher import Publisher
+from manager.settings import Settings
+from manager.supervisor import Supervisor
+from manager.watcher import Watcher
+from manager.workers import Workers
+from tests.waiting import until
+
+HOME_ID = "00fa4e00fa4e0000"
+
+
+class InProcess:
+    """The same wiring as `manager.app.run`, without signals, lock and log files."""
+
+    def __init__(self, home: Path, engine: Engine, **fields: Any) -> None:
+        rules = {"poll_interval": 1, "settle": 0.2, "cancel_grace": 0.2, "incomplete_after": 1} | fields
+        self.home = home
+        self.settings = Settings(home=home, **rules)
+        self.client = Client(home)
+        facts: queue.SimpleQueue[Fact] = queue.SimpleQueue()
+        store, own = Store(home), Home(HOME_ID, str(home))
+        self.journal = Journal(home / "journal")
+        self.publisher = Publisher(facts.put)
+        self.watcher = Watcher(store, self.settings, facts.put)
+        self.workers = Workers(engine, own.id, facts.put)
+        self.monitor = EngineMonitor(engine, own, self.settings, facts.put)
+        self.facts = facts
+        self.most_runners = 0
+        self.supervisor = Supervisor(
+            store=store,
+            settings=self.settings,
+            home=own,
+            journal=self.journal,
+            publisher=self.publisher,
+            watcher=self.watcher,
+            workers=self.workers,
+            facts=facts,
+            on_change=self._count,
+            on_tick=self.monitor.wake,
+        )
+        self._thread = threading.Thread(target=self.supervisor.run, name="supervisor", daemon=True)
+
+    def _count(self, runners: int) -> None:
+        self.most_runners = max(self.most_runners, runners)
+
+    def start(self) -> "InProcess":
+        self.supervisor.restore(self.journal.remembered())
+        for part in (self.publisher, self.workers, self.monitor, self.watcher):
+            part.start()
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """As on SIGTERM: containers run on."""
+        if not self._thread.is_alive():
+            return
+        self.supervisor.stop()
+        self._thread.join(10)
+        assert not self._thread.is_alive(), "the supervisor does not stop"
+        self.watcher.stop()
+        self.monitor.stop()
+        self.workers.stop()
+        self.publisher.stop(timeout=5)
+        self.journal.close()
+
+    # --- Short ways --------------------------------------------------------------------------------------
+
+    def run(self, *tasks: dict[str, Any], name: str = "job", seconds: float = 10, **fields: Any) -> JobView:
+        """Create a job and wait for its end."""
+        self.client.create_job(name, tasks, **fields)
+        return self.client.wait(name, seconds)
+
+    def task(self, task_id: str, job: str = "job") -> Task:
+        return next(task for task in self.client.status(job).tasks if task.id == task_id)
+
+    def until_status(self, task_id: str, status: str, job: str = "job") -> Task:
+        def found() -> Task | None:
+            if not (self.home / "jobs" / job / "tasks.json").exists():
+                return None
+            task = next((task for task in self.client.status(job).tasks if task.id == task_id), None)
+            return task if task is not None and task.status == status else None
+
+        return until(found)  # type: ignore[return-value]
+
+    def log(self, task_id: str, job: str = "job") -> str:
+        return (self.home / "jobs" / job / "logs" / f"{task_id}.log").read_text()
+
+    def state(self, job: str = "job") -> Any:
+        return json.loads((self.home / "jobs" / job / "state.json").read_text())
+
+
+def a_task(task_id: str, *dependencies: str, command: str = "true", **fields: Any) -> dict[str, Any]:
+    """A task as people write it."""
+    words = command.split()
+    made = {"id": task_id, "command": words[0], "args": words[1:], "dependencies": list(dependencies)}
+    return made | fields
+
+
+def statuses(view: JobView) -> dict[str, str]:
+    return {task.id: str(task.status) for task in view.tasks}

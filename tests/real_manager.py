@@ -1,0 +1,116 @@
+"""The manager as people start it: a process of its own, on the real engine, in a home of the test's."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from air_executor import Client, daemon
+from tests.waiting import until
+
+ROOT = Path(__file__).parents[1]
+
+
+def docker(*words: str) -> str:
+    """What the docker command prints; the engine is asked past all of our own code."""
+    return subprocess.run(["docker", *words], capture_output=True, text=True, check=True).stdout
+
+
+def need_engine() -> None:
+    """Skips where there is no engine to test with; in CI that is a failure."""
+    answer = subprocess.run(["docker", "version"], capture_output=True, text=True, check=False)
+    if answer.returncode:
+        reason = f"no Docker Engine answers ({answer.stderr.strip()}); `make setup` gets one"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+
+
+class RealManager:
+    """One home folder, and a manager for it that may be started and ended again and again."""
+
+    def __init__(self, home: Path, **settings: object) -> None:
+        self.home = home
+        self.client = Client(home)
+        self._process: subprocess.Popen[bytes] | None = None
+        rules = {"poll_interval": 1, "cancel_grace": 1, "settle": 0.5} | settings
+        self._environment = os.environ | {"AIR_EXECUTOR_HOME": str(home)}
+        self._environment |= {f"AIR_EXECUTOR_{name.upper()}": str(value) for name, value in rules.items()}
+
+    def start(self) -> None:
+        """Start it, and wait until it is at work with an engine that answers."""
+        before = daemon.read_status(self.home)
+        with (self.home / "output").open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "run_manager.py"],
+                cwd=ROOT,
+                env=self._environment,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        until(lambda: self._answers(before), 30)
+
+    def _answers(self, before: daemon.ManagerStatus | None) -> bool:
+        assert self._process is not None and self._process.poll() is None, self.output()
+        status = daemon.read_status(self.home)
+        fresh = status is not None and (before is None or status.started_at > before.started_at)
+        return fresh and status is not None and status.engine.startswith("Docker ")
+
+    def kill(self) -> None:
+        """As a crash would end it: nothing of its own runs any more."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """As an operator ends it; its exit code."""
+        return self._end(signal.SIGTERM)
+
+    def _end(self, number: int) -> int:
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        process.send_signal(number)
+        return process.wait(20)
+
+    def output(self) -> str:
+        """What it has printed."""
+        return (self.home / "output").read_text(errors="replace")
+
+    def containers(self, *options: str) -> list[str]:
+        """Names of the containers of this home, ended ones too."""
+        label = f"label=air-executor.home-id={self._home_id()}"
+        return docker("ps", "--all", "--format", "{{.Names}}", "--filter", label, *options).split()
+
+    def _home_id(self) -> str:
+        return (self.home / "home-id").read_text().strip()
+
+    def evidence(self) -> str:
+        """For a test that has failed: what the manager said, and what the engine has of ours."""
+        parts = [f"--- output of the manager\n{self.output()}"]
+        for name in self.containers():
+            parts += [f"--- {name}\n{docker('inspect', name)}", docker("logs", name)]
+        return "\n".join(parts)
+
+
+@contextmanager
+def real_manager(**settings: object) -> Iterator[RealManager]:
+    """A running manager; at the end nothing of it is left."""
+    need_engine()
+    home = Path(tempfile.mkdtemp(prefix="air-executor-test-"))
+    manager = RealManager(home, **settings)
+    try:
+        manager.start()
+        yield manager
+        manager.stop()
+        until(lambda: not manager.containers("--filter", "label=air-executor.role=task"), 20)
+    finally:
+        manager.kill()
+        left = manager.containers() if (home / "home-id").exists() else []
+        if left:
+            docker("rm", "--force", *left)
+        shutil.rmtree(home)

@@ -1,0 +1,125 @@
+"""Pairs of files: `cases/<what>/input.json` goes in, `cases/<what>/expected.json` must come out.
+
+Run on the real manager and the real engine. To add a case, add a folder; only what stands in expected.json
+is compared.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from air_executor import Client, JobView, Task
+from tests.real_manager import RealManager, real_manager
+from tests.waiting import until
+
+CASES = sorted(path for path in (Path(__file__).parent / "cases").iterdir() if path.is_dir())
+A_WRITERS_PAUSE = 0.3
+"""Seconds that a writer by hand takes between two writes."""
+
+
+@pytest.fixture(scope="module")
+def manager() -> Iterator[RealManager]:
+    with real_manager() as manager:
+        yield manager
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_scenario(case: Path, manager: RealManager) -> None:
+    given = json.loads((case / "input.json").read_text())
+    expected = json.loads((case / "expected.json").read_text())
+    client = manager.client
+    submit(client, case.name, given)
+    if "cancel_when_running" in given:
+        until(lambda: status_of(client.status(case.name), given["cancel_when_running"]) == "running", 20)
+        client.cancel(case.name)
+    try:
+        view = client.wait(case.name, timeout=60)
+        compare(client, view, expected)
+        assert not manager.containers("--filter", f"label=air-executor.job={case.name}", *TASKS_ONLY)
+    except BaseException:
+        print(manager.evidence())
+        raise
+
+
+TASKS_ONLY = ("--filter", "label=air-executor.role=task")
+
+
+def submit(client: Client, name: str, given: dict[str, Any]) -> None:
+    if "by_hand" in given:
+        write_by_hand(client.store.jobs / name, given["by_hand"])
+    else:
+        client.create_job(name, given["tasks"], **given.get("job", {}))
+
+
+def write_by_hand(folder: Path, files: dict[str, Any]) -> None:
+    """As a person or an old script does: folder, state.json, tasks.json; in pieces, not atomically."""
+    folder.mkdir(parents=True)
+    for name, content in files.items():
+        if name == "state.json":
+            content = content | {"name": folder.name}
+        text = content if isinstance(content, str) else json.dumps(content)
+        with (folder / name).open("w") as file:
+            for half in (text[: len(text) // 2], text[len(text) // 2 :]):
+                file.write(half)
+                file.flush()
+                time.sleep(A_WRITERS_PAUSE)
+
+
+def compare(client: Client, view: JobView, expected: dict[str, Any]) -> None:
+    assert view.state == expected["state"]
+    failure = view.job.failure
+    assert (failure.cause if failure else None) == expected.get("cause")
+    assert expected.get("message", "") in (failure.message if failure else "")
+    tasks = {task.id: task for task in view.tasks}
+    for task_id, facts in expected.get("tasks", {}).items():
+        actual = summary(client, view.name, tasks[task_id], facts)
+        assert actual == facts, f"task {task_id}"
+    for before, after in expected.get("order", []):
+        assert ended(tasks[before]) <= began(tasks[after]), f"{before} before {after}"
+    if expected.get("one_at_a_time"):
+        in_order = sorted(view.tasks, key=began)
+        assert all(ended(first) <= began(second) for first, second in pairwise(in_order))
+    compare_requests(view, expected)
+
+
+def compare_requests(view: JobView, expected: dict[str, Any]) -> None:
+    if "accepted" in expected:
+        assert sum(decision.accepted for decision in view.job.requests) == expected["accepted"]
+    reasons = [decision.reason or "" for decision in view.job.requests if not decision.accepted]
+    for reason in expected.get("rejected", []):
+        assert any(reason in given for given in reasons), reasons
+
+
+def summary(client: Client, job: str, task: Task, facts: dict[str, Any]) -> dict[str, Any]:
+    """What `facts` speak of, as it is."""
+    failure = task.failure
+    message = failure.message if failure else ""
+    wanted = facts.get("message", "")
+    everything = {
+        "status": task.status.value,
+        "cause": failure.cause.value if failure else None,
+        "exit_code": task.attempt.exit_code if task.attempt else None,
+        "attempts": len(task.attempts),
+        "log": client.log_file(job, task.id).read_text() if task.attempt and task.attempt.log else "",
+        "message": wanted if wanted in message else message,
+    }
+    return {key: everything[key] for key in facts}
+
+
+def status_of(view: JobView, task_id: str) -> str:
+    return next(task.status.value for task in view.tasks if task.id == task_id)
+
+
+def began(task: Task) -> float:
+    assert task.started_at is not None
+    return task.started_at.timestamp()
+
+
+def ended(task: Task) -> float:
+    assert task.completed_at is not None
+    return task.completed_at.timestamp()

@@ -1,0 +1,119 @@
+"""Every setting: the environment before the file, within its bounds, and named when it is wrong."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from air_executor.errors import BadInput
+from manager import settings
+from manager.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in [name for name in os.environ if name.startswith("AIR_EXECUTOR_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AIR_EXECUTOR_HOME", str(tmp_path))
+    return tmp_path
+
+
+def toml(home: Path, text: str) -> None:
+    (home / "config.toml").write_text(text)
+
+
+def test_the_defaults(home: Path) -> None:
+    found = settings.load()
+    assert (found.home, found.poll_interval, found.max_runners) == (home, 5.0, 10)
+    assert (found.cancel_grace, found.task_uid) == (10.0, 65534)
+    assert found.runner_image == "air-executor-runner:latest"
+
+
+def test_the_home_is_the_folder_here_when_nothing_says_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AIR_EXECUTOR_HOME")
+    monkeypatch.chdir(tmp_path)
+    assert settings.load().home == tmp_path / ".air-executor"
+
+
+def test_a_relative_home_is_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AIR_EXECUTOR_HOME", "here/it/is")
+    assert settings.load().home == tmp_path / "here/it/is"
+
+
+def test_the_file_is_read(home: Path) -> None:
+    toml(home, 'max_runners = 3\npull = false\nnetworks = ["db", "web"]\npoll_interval = 1')
+    found = settings.load()
+    assert (found.max_runners, found.pull, found.networks, found.poll_interval) == (3, False, ("db", "web"), 1)
+
+
+def test_the_environment_wins(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    toml(home, "max_runners = 3\nmax_tasks = 7")
+    monkeypatch.setenv("AIR_EXECUTOR_MAX_RUNNERS", "4")
+    monkeypatch.setenv("AIR_EXECUTOR_NETWORKS", '["db"]')
+    found = settings.load()
+    assert (found.max_runners, found.max_tasks, found.networks) == (4, 7, ("db",))
+
+
+@pytest.mark.parametrize(
+    ("name", "bad", "good"),
+    [
+        ("poll_interval", ["0", "0.9", "61", "fast", "nan", "inf"], ["1", "60"]),
+        ("max_runners", ["0", "-1", "1001", "1.5"], ["1", "1000"]),
+        ("max_tasks", ["0"], ["1"]),
+        ("task_uid", ["0", "-1", "root"], ["1"]),
+        ("cancel_grace", ["-1", "3601", "nan"], ["0", "0.5", "3600"]),
+        ("memory_mb", ["5", "lots"], ["6"]),
+        ("cpus", ["0", "-2"], ["0.01", "4"]),
+        ("pids", ["0"], ["1"]),
+        ("tmp_mb", ["0"], ["1"]),
+        ("log_mb", ["0", "1025"], ["1", "1024"]),
+        ("incomplete_after", ["0"], ["1"]),
+        ("settle", ["-1"], ["0"]),
+        ("engine_timeout", ["0"], ["1"]),
+        ("pull", ["perhaps"], ["true", "false", "0"]),
+        ("networks", ["db", "{}", '"db"'], ['["db"]', "[]"]),
+    ],
+)
+def test_a_value_out_of_bounds_is_refused_with_the_setting_and_both_places_named(
+    home: Path, monkeypatch: pytest.MonkeyPatch, name: str, bad: list[str], good: list[str]
+) -> None:
+    for value in good:
+        monkeypatch.setenv(f"AIR_EXECUTOR_{name.upper()}", value)
+        settings.load()
+    for value in bad:
+        monkeypatch.setenv(f"AIR_EXECUTOR_{name.upper()}", value)
+        with pytest.raises(BadInput) as caught:
+            settings.load()
+        assert name in str(caught.value), value
+        assert f"AIR_EXECUTOR_{name.upper()}" in str(caught.value)
+
+
+def test_a_value_of_the_file_that_is_out_of_bounds_is_refused(home: Path) -> None:
+    toml(home, "max_runners = 0")
+    with pytest.raises(BadInput, match=r"max_runners: .*not 0; set it in .*config\.toml"):
+        settings.load()
+
+
+def test_a_setting_that_does_not_exist_is_refused_so_that_a_misspelt_one_is_noticed(home: Path) -> None:
+    toml(home, "max_runner = 5")
+    with pytest.raises(BadInput, match="max_runner: "):
+        settings.load()
+
+
+def test_a_file_that_is_not_toml_is_refused_with_its_place(home: Path) -> None:
+    toml(home, "max_runners: 5")
+    with pytest.raises(BadInput, match=r"config\.toml: is not TOML: .*line 1"):
+        settings.load()
+
+
+def test_variables_that_tasks_get_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIR_EXECUTOR_JOB", "job")
+    settings.load()
+
+
+def test_every_setting_is_explained() -> None:
+    unexplained = [name for name, field in Settings.model_fields.items() if not field.description]
+    assert unexplained == []

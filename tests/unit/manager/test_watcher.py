@@ -1,0 +1,336 @@
+"""The jobs folder -> facts."""
+
+import json
+import logging
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from air_executor.client import Client
+from air_executor.store import Store
+from manager import watcher as module
+from manager.facts import CancelRequested, Fact, JobFound, JobRefused, JobVanished, TaskRequested, Tick
+from manager.watcher import Watcher
+from tests.unit.manager.builders import settings
+from tests.waiting import until
+
+STATE = {
+    "id": "1",
+    "name": "hand",
+    "state": "waiting",
+    "created_at": "2025-10-02T07:30:15.123456Z",
+    "updated_at": "2025-10-02T07:30:15",
+}
+TASKS = [{"id": "greet", "command": "echo", "args": ["hi"]}]
+
+
+class Watched:
+    """A home folder with a watcher on it, and what it has told."""
+
+    def __init__(self, home: Path, **fields: Any) -> None:
+        self.client = Client(home)
+        self.jobs = home / "jobs"
+        self.facts: list[Fact] = []
+        # A poll comes after a minute only: whatever is noticed here is noticed by events.
+        rules = settings(home, **{"poll_interval": 60, "settle": 0.3, "incomplete_after": 1} | fields)
+        self.watcher = Watcher(Store(home), rules, self.facts.append)
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        return [fact for fact in list(self.facts) if isinstance(fact, kind)]
+
+    def first(self, kind: type[Any], seconds: float = 5) -> Any:
+        return until(lambda: self.of(kind), seconds)[0]
+
+    def folder(self, name: str = "hand") -> Path:
+        path = self.jobs / name
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def write(self, name: str, state: Any = STATE, tasks: Any = TASKS) -> Path:
+        path = self.folder(name)
+        if state is not None:
+            (path / "state.json").write_text(json.dumps(state | {"name": name}))
+        if tasks is not None:
+            (path / "tasks.json").write_text(json.dumps(tasks))
+        return path
+
+    def settled(self) -> None:
+        """Return when everything that was there has been looked at."""
+        before = len(self.of(JobFound))
+        self.client.create_job(f"marker{before}-{time.monotonic_ns()}", TASKS)
+        until(lambda: len(self.of(JobFound)) > before)
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[Watched]:
+    found = Watched(tmp_path)
+    found.watcher.start()
+    until(lambda: found.of(Tick))
+    yield found
+    found.watcher.stop()
+
+
+def test_a_new_job_is_noticed_in_a_moment_and_told_once(watched: Watched) -> None:
+    watched.client.create_job("a:b+c", TASKS)
+    began = time.monotonic()
+    fact = watched.first(JobFound)
+    assert time.monotonic() - began < 1
+    assert (fact.name, [task.id for task in fact.tasks]) == ("a:b+c", ["greet"])
+    assert fact.owner == (os.geteuid(), os.getegid())
+    watched.settled()
+    assert [found.name for found in watched.of(JobFound)].count("a:b+c") == 1
+
+
+def test_the_median_new_job_is_noticed_within_a_tenth_of_a_second(watched: Watched) -> None:
+    delays = []
+    for number in range(9):
+        before = len(watched.of(JobFound))
+        watched.client.create_job(f"job{number}", TASKS)
+        began = time.monotonic()
+        until(lambda before=before: len(watched.of(JobFound)) > before, interval=0.001)
+        delays.append(time.monotonic() - began)
+    assert sorted(delays)[4] < 0.1, delays
+
+
+def test_jobs_that_were_there_before_are_found_at_the_start(tmp_path: Path) -> None:
+    found = Watched(tmp_path)
+    found.client.create_job("early", TASKS)
+    found.watcher.start()
+    try:
+        assert found.first(JobFound).name == "early"
+    finally:
+        found.watcher.stop()
+
+
+def test_without_file_events_a_poll_finds_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class NoEvents:
+        def __init__(self, *_: Any) -> None: ...
+        def __enter__(self) -> "NoEvents":
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+        def watch(self, debounce: int, step: int, timeout: int, stop: threading.Event) -> str:
+            return "stop" if stop.wait(timeout / 1000) else "timeout"
+
+    monkeypatch.setattr(module, "RustNotify", NoEvents)
+    found = Watched(tmp_path, poll_interval=1)
+    found.watcher.start()
+    try:
+        until(lambda: found.of(Tick))
+        began = time.monotonic()
+        found.client.create_job("quiet", TASKS)
+        found.first(JobFound)
+        found.watcher.follow("quiet", "uid")
+        found.client.cancel("quiet")
+        found.first(CancelRequested)
+        assert time.monotonic() - began < 2.5
+    finally:
+        found.watcher.stop()
+
+
+def test_a_writer_who_makes_folder_then_state_then_tasks_is_waited_for(watched: Watched) -> None:
+    folder = watched.folder()
+    watched.settled()
+    (folder / "state.json").write_text(json.dumps(STATE))
+    watched.settled()
+    assert not watched.of(JobRefused)
+    (folder / "tasks.json").write_text(json.dumps(TASKS))
+    fact = until(lambda: [fact for fact in watched.of(JobFound) if fact.name == "hand"])[0]
+    assert fact.job.updated_at.isoformat() == "2025-10-02T07:30:15+00:00"
+    assert not watched.of(JobRefused)
+
+
+def test_a_writer_who_writes_a_file_bit_by_bit_is_waited_for(watched: Watched) -> None:
+    folder = watched.write("hand", tasks=None)
+    text = json.dumps(TASKS)
+    with (folder / "tasks.json").open("w") as file:
+        for begin in range(0, len(text), 12):
+            file.write(text[begin : begin + 12])
+            file.flush()
+            watched.settled()
+    until(lambda: [fact for fact in watched.of(JobFound) if fact.name == "hand"])
+    assert not watched.of(JobRefused)
+
+
+def test_a_file_that_stays_half_written_is_refused_with_its_place(watched: Watched) -> None:
+    watched.write("hand", tasks=None)
+    (watched.jobs / "hand" / "tasks.json").write_text('[{"id": "a",\n')
+    fact = watched.first(JobRefused)
+    assert fact.name == "hand"
+    assert fact.job.name == "hand"
+    assert f"{watched.jobs}/hand/tasks.json: is not JSON: line 2" in fact.message
+
+
+@pytest.mark.parametrize(
+    ("state", "tasks", "words"),
+    [
+        (STATE | {"state": "sleeping"}, TASKS, "state.json: state: "),
+        (STATE | {"created_at": "yesterday"}, TASKS, "state.json: created_at: 'yesterday' must be a time"),
+        (STATE | {"id": 7}, TASKS, "state.json: id: must be a string"),
+        (STATE, {"id": "a"}, "tasks.json: must be a list of tasks"),
+        (STATE, [{"id": 7, "command": "x"}], "tasks.json: tasks[0].id: must be a string, not the number 7"),
+        (STATE, [{"id": "a", "command": ["x"]}], "tasks.json: tasks[0].command: must be a string, not a list"),
+        (STATE | {"state": "working"}, TASKS, "this manager has never taken the job"),
+    ],
+)
+def test_a_hand_written_job_that_breaks_a_rule_is_refused_with_file_field_and_rule(
+    watched: Watched, state: Any, tasks: Any, words: str
+) -> None:
+    watched.write("hand", state, tasks)
+    assert words in watched.first(JobRefused).message
+    watched.settled()
+    assert len(watched.of(JobRefused)) == 1
+
+
+def test_a_name_that_is_not_the_folders_is_refused(watched: Watched) -> None:
+    folder = watched.folder("other")
+    (folder / "state.json").write_text(json.dumps(STATE))
+    (folder / "tasks.json").write_text(json.dumps(TASKS))
+    assert "is 'hand', but the folder is 'other'" in watched.first(JobRefused).message
+
+
+@pytest.mark.parametrize("state", ["completed", "failed"])
+def test_a_folder_whose_state_is_terminal_is_history(watched: Watched, state: str) -> None:
+    watched.write("hand", STATE | {"state": state})
+    watched.settled()
+    assert [fact.name for fact in watched.of(JobFound) if fact.name == "hand"] == []
+    assert not watched.of(JobRefused)
+
+
+@pytest.mark.parametrize("missing", ["state.json", "tasks.json"])
+def test_an_incomplete_folder_is_reported_once_and_only_when_it_stays_so(
+    watched: Watched, caplog: pytest.LogCaptureFixture, missing: str
+) -> None:
+    began = time.monotonic()
+    folder = watched.write("hand")
+    shutil.rmtree(folder)
+    folder = watched.folder()
+    other = "tasks.json" if missing == "state.json" else "state.json"
+    (folder / other).write_text(json.dumps(TASKS if other == "tasks.json" else STATE))
+    with caplog.at_level(logging.WARNING):
+        until(lambda: f"job=hand is not a job yet: {missing}" in caplog.text)
+        assert time.monotonic() - began >= 1
+        watched.settled()
+        time.sleep(1.2)  # two more looks: nothing can be waited for that must not come
+    assert caplog.text.count("is not a job yet") == 1
+    assert not watched.of(JobRefused)
+
+
+@pytest.mark.parametrize("name", [".new-0123", "a b", "-x"])
+def test_folders_that_can_not_be_jobs_are_left_alone(watched: Watched, name: str) -> None:
+    watched.write(name)
+    watched.settled()
+    assert not watched.of(JobRefused)
+
+
+def test_a_link_to_a_folder_is_no_job(watched: Watched, tmp_path: Path) -> None:
+    watched.write("hand")
+    (watched.jobs / "hand").rename(tmp_path / "elsewhere")
+    (watched.jobs / "linked").symlink_to(tmp_path / "elsewhere")
+    watched.settled()
+    assert not [fact for fact in watched.of(JobFound) if fact.name == "linked"]
+
+
+def live(watched: Watched, name: str = "live") -> None:
+    watched.client.create_job(name, TASKS)
+    until(lambda: [fact for fact in watched.of(JobFound) if fact.name == name])
+    (watched.jobs / name / "inbox" / "new").mkdir(parents=True)
+    (watched.jobs / name / "inbox" / "tmp").mkdir(parents=True)
+    watched.watcher.follow(name, "the-uid")
+    watched.settled()
+
+
+def test_a_cancel_marker_is_noticed(watched: Watched) -> None:
+    live(watched)
+    began = time.monotonic()
+    watched.client.cancel("live")
+    assert watched.first(CancelRequested).uid == "the-uid"
+    assert time.monotonic() - began < 1
+
+
+def test_a_cancel_marker_of_before_is_noticed_when_the_job_is_followed(watched: Watched) -> None:
+    watched.client.create_job("live", TASKS)
+    watched.client.cancel("live")
+    watched.first(JobFound)
+    assert not watched.of(CancelRequested)
+    watched.watcher.follow("live", "the-uid")
+    watched.first(CancelRequested)
+
+
+def test_a_request_in_the_inbox_is_noticed(watched: Watched) -> None:
+    live(watched)
+    began = time.monotonic()
+    watched.client.queue("live", {"id": "more", "command": "true"})
+    fact = watched.first(TaskRequested)
+    assert time.monotonic() - began < 1
+    assert (fact.uid, fact.spec.id) == ("the-uid", "more")
+
+
+def test_a_folder_that_goes_is_told_once(watched: Watched) -> None:
+    live(watched)
+    shutil.rmtree(watched.jobs / "live")
+    assert watched.first(JobVanished).uid == "the-uid"
+    watched.settled()
+    assert len(watched.of(JobVanished)) == 1
+
+
+def test_a_folder_that_goes_after_its_job_has_ended_is_nothing(watched: Watched) -> None:
+    live(watched)
+    watched.watcher.unfollow("live")
+    shutil.rmtree(watched.jobs / "live")
+    watched.settled()
+    assert not watched.of(JobVanished)
+
+
+def test_a_name_can_be_used_again_after_its_folder_is_gone(watched: Watched) -> None:
+    live(watched)
+    watched.watcher.unfollow("live")
+    shutil.rmtree(watched.jobs / "live")
+    watched.settled()
+    watched.client.create_job("live", TASKS)
+    until(lambda: len([fact for fact in watched.of(JobFound) if fact.name == "live"]) == 2)
+
+
+def test_an_ended_job_is_not_looked_into_any_more(watched: Watched) -> None:
+    live(watched)
+    watched.watcher.unfollow("live")
+    watched.settled()
+    (watched.jobs / "live" / "cancel").touch()
+    watched.settled()
+    assert not watched.of(CancelRequested)
+
+
+def test_the_managers_own_writing_wakes_nobody(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    live(watched)
+    looks: list[float] = []
+    real: Callable[[], None] = watched.watcher._look
+    monkeypatch.setattr(watched.watcher, "_look", lambda: (looks.append(time.monotonic()), real())[1])
+    from air_executor.store import write_durably
+
+    for number in range(20):
+        write_durably(watched.jobs / "live" / "state.json", json.dumps(STATE | {"name": "live", "n": number}))
+    watched.settled()
+    assert len(looks) <= 6, "a look for the marker job, and few others"
+
+
+def test_a_trouble_with_the_folder_is_logged_and_tried_again(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = watched.watcher._look
+    troubles = [OSError(5, "Input/output error")]
+
+    def look() -> None:
+        if troubles:
+            raise troubles.pop()
+        real()
+
+    monkeypatch.setattr(watched.watcher, "_look", look)
+    watched.client.create_job("after", TASKS)
+    watched.first(JobFound)
+    assert "trying again" in caplog.text

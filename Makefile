@@ -35,7 +35,7 @@ check: ## lint, types, layers and unit tests; needs no engine
 	.venv/bin/lint-imports
 	.venv/bin/pytest -q tests/unit
 
-bench: up ## side-by-side measurements
+bench: setup ## side-by-side measurements
 	.venv/bin/python -m bench $(ARGS)
 
 engine-stop: ## stop the Docker Engine, if make setup started it

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.docker_cli import IMAGE, sweep
+from bench.docker_cli import IMAGE, LABEL, sweep
 from bench.figures import Row, Sample
 from bench.own_airflow import RunTimes, own_airflow
 from bench.own_manager import REPOSITORY, own_manager
@@ -17,23 +17,22 @@ FILES = (
     Path(__file__).with_name("dag_files") / "docker_operators.py",
     Path(__file__).with_name("dag_files") / "empty_tasks.py",
 )
-LABEL = "air-executor-bench"
 
 
 def measure() -> Iterator[Row]:
     """Each once to warm up; then in turn, so that all meet the same weather."""
-    nonce = secrets.token_hex(8)
+    label = f"{LABEL}={secrets.token_hex(8)}"
     with own_manager() as client:
         home = str(client.store.home)
         try:
-            with own_airflow(FILES, AIR_EXECUTOR_HOME=home, BENCH_LABEL=nonce, BENCH_IMAGE=IMAGE) as airflow:
+            with own_airflow(FILES, AIR_EXECUTOR_HOME=home, BENCH_LABEL=label, BENCH_IMAGE=IMAGE) as airflow:
                 airflow.wait_until_ready(DAGS)
                 for dag in DAGS:
                     airflow.run_to_end(dag)
                 rounds = [{dag: airflow.run_to_end(dag) for dag in DAGS} for _ in range(ROUNDS)]
         finally:
-            sweep(f"{LABEL}={nonce}")
-    yield from _rows(rounds)
+            sweep(label)
+        yield from _rows(rounds)
 
 
 def _rows(rounds: list[dict[str, RunTimes]]) -> Iterator[Row]:

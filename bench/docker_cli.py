@@ -5,6 +5,8 @@ import subprocess
 from bench.failed import BenchFailed
 
 IMAGE = "air-executor-runner:latest"
+LABEL = "air-executor-bench"
+"""On every container that a rival starts, with a value of the measurement's own."""
 
 
 def docker(*arguments: str) -> str:

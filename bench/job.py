@@ -22,6 +22,6 @@ def measure() -> Iterator[Row]:
     with own_manager() as client:
         cold = Sample((seconds_for(client, "cold", TASKS),))
         again = Sample(tuple(seconds_for(client, f"again-{number}", TASKS) for number in range(ROUNDS)))
-    asleep = Sample((SLEEP,))
-    yield Row("demo job, right after the manager's start", cold, "its sleep", asleep, GOAL, "overhead")
-    yield Row("demo job, once more", again, "its sleep", asleep, GOAL, "overhead")
+        asleep = Sample((SLEEP,))
+        yield Row("demo job, right after the manager's start", cold, "its sleep", asleep, GOAL, "overhead")
+        yield Row("demo job, once more", again, "its sleep", asleep, GOAL, "overhead")

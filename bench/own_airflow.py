@@ -128,7 +128,7 @@ def own_airflow(dag_files: Sequence[Path], **environment: str) -> Iterator[OwnAi
 
 
 def _settings(folder: Path, dags: Path, passwords: Path, port: int) -> dict[str, str]:
-    """The scheduler's are those of the stack (compose/airflow.yaml), on which the demo runs."""
+    """The scheduler sleeps as briefly as in the stack (compose/airflow.yaml), for all DAGs alike."""
     return {
         "AIRFLOW_HOME": str(folder),
         "AIRFLOW__API__BASE_URL": f"http://{ADDRESS}:{port}",

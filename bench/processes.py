@@ -45,16 +45,18 @@ class Processes:
     def __exit__(
         self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        for process in self._running.values():
-            process.terminate()
-        deadline = time.monotonic() + GRACE
-        for process in self._running.values():
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(max(0.0, deadline - time.monotonic()))
-        for process in self._running.values():
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        try:
+            for process in self._running.values():
+                process.terminate()
+            deadline = time.monotonic() + GRACE
+            for process in self._running.values():
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(max(0.0, deadline - time.monotonic()))
+        finally:  # a second Ctrl-C does not wait, but leaves nothing either
+            for process in self._running.values():
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
 
     def start(self, name: str, command: Sequence[str]) -> None:
         """Start it in the background; its output goes to `<name>.out`."""

@@ -8,7 +8,7 @@ from airflow.sdk import DAG
 
 COMMON: dict[str, Any] = {
     "image": os.environ["BENCH_IMAGE"],
-    "labels": {"air-executor-bench": os.environ["BENCH_LABEL"]},
+    "labels": dict([os.environ["BENCH_LABEL"].split("=")]),
     "mount_tmp_dir": False,
     "auto_remove": "success",
 }

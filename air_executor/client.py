@@ -57,7 +57,9 @@ class Client:
         self.store.create(job, records)
         return JobView(job=job, tasks=records)
 
-    def submit(self, name: str, tasks: Sequence[TaskLike], request: Request) -> JobView:
+    def submit(
+        self, name: str, tasks: Sequence[TaskLike], request: Request, *, max_parallel: int | None = None
+    ) -> JobView:
         """The job for one Airflow task instance: found again where there is one, else created.
 
         Asked again by a retry, a live or completed job is returned, and a failed one is followed by a
@@ -73,7 +75,7 @@ class Client:
                 latest = self._view(candidate)
             except JobNotFound:
                 try:
-                    return self.create_job(candidate, tasks, request=request)
+                    return self.create_job(candidate, tasks, max_parallel=max_parallel, request=request)
                 except JobExists as taken:
                     latest = self._rival(candidate, taken)
             if latest.job.request is None or not latest.job.request.same_instance(request):

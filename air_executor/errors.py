@@ -20,7 +20,7 @@ class BadInput(AirExecutorError):
 
     def at(self, where: str | Path) -> "BadInput":
         """The same complaint, with the file it was found in."""
-        return BadInput(self.rule, field=self.field, where=where)
+        return type(self)(self.rule, field=self.field, where=where)
 
 
 class JobNotFound(AirExecutorError):

@@ -3,11 +3,17 @@
 import fcntl
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from air_executor.daemon import LOCK
+
+
+TRIES = 10
+PAUSE = 0.03
+"""Seconds between two tries."""
 
 
 class AlreadyManaged(Exception):
@@ -22,13 +28,22 @@ def hold(home: Path) -> Iterator[None]:
     """
     handle = os.open(home / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(handle):
             holder = os.read(handle, 200).decode(errors="replace").strip() or "another manager"
-            raise AlreadyManaged(f"{home} is already managed by {holder}; stop that one first") from None
+            raise AlreadyManaged(f"{home} is already managed by {holder}; stop that one first")
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
         yield
     finally:
         os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    """Whoever only asks whether a manager runs holds the lock for a moment as well: try again."""
+    for _ in range(TRIES):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            time.sleep(PAUSE)
+    return False

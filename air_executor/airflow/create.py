@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
 
-from air_executor import BadInput, Client, JobView, Request, RequestConflict, TaskSpec, names
+from air_executor import BadInput, Client, Request, RequestConflict, TaskSpec, names
 
 
 class CreateJobOperator(BaseOperator):
@@ -53,24 +53,13 @@ class CreateJobOperator(BaseOperator):
         name = self.name or names.for_airflow_task(
             request.dag_id, request.run_id, request.task_id, request.map_index
         )
-        client = _SubmittingClient(self.home, self.max_parallel)
+        client = Client(self.home)
         try:
-            view = client.submit(name, self.tasks, request)
+            view = client.submit(name, self.tasks, request, max_parallel=self.max_parallel)
         except (BadInput, RequestConflict) as error:  # the same at the next try
             raise AirflowFailException(str(error)) from error
         self.log.info("Job %s in %s: %s, %d tasks", view.name, client.store.jobs, view.state, len(view.tasks))
         return view.name
-
-
-class _SubmittingClient(Client):
-    """A client whose `submit` makes jobs with `max_parallel`, which Client.submit does not take."""
-
-    def __init__(self, home: str | None, max_parallel: int | None) -> None:
-        super().__init__(home)
-        self._max_parallel = max_parallel
-
-    def create_job(self, *args: Any, **kwargs: Any) -> JobView:
-        return super().create_job(*args, **{"max_parallel": self._max_parallel, **kwargs})
 
 
 def request_of(context: Context, retries: int) -> Request:

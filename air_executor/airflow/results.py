@@ -18,7 +18,8 @@ class JobResultsOperator(BaseOperator):
     - `job`: the job's name (templated), such as the output of the JobSensor before it.
     - `home`: the folder that the manager watches; by default AIR_EXECUTOR_HOME, else `./.air-executor`.
 
-    The failure names the first task that failed, the cause, and the end of its log.
+    The failure names the first task that failed, the cause, and the end of its log: in the task's log, one
+    record for each line, and as the exception, for callbacks and alerts.
     """
 
     template_fields: Sequence[str] = ("job", "home")
@@ -39,7 +40,10 @@ class JobResultsOperator(BaseOperator):
         for line in results_block(view).splitlines():
             self.log.info("%s", line)
         if view.state == "failed":
-            raise AirflowFailException(failure_summary(view, _tail(client, view)))
+            summary = failure_summary(view, _tail(client, view))
+            for line in summary.splitlines():
+                self.log.error("%s", line)
+            raise AirflowFailException(summary)
 
 
 def _tail(client: Client, view: JobView) -> str:

@@ -74,7 +74,10 @@ class JobSensor(BaseSensorOperator):
             reporter.check_readable()
             view = client.wait(self.job, self.timeout, on_change=reporter, every=LOOK)
         except WaitTimeout as error:
-            raise AirflowSensorTimeout(f"{error}\n{self._end_after_timeout(client)}") from error
+            advice = f"{error}\n{self._end_after_timeout(client)}"
+            for line in advice.splitlines():
+                self.log.error("%s", line)
+            raise AirflowSensorTimeout(advice) from error
         except JobNotFound as error:
             raise AirflowFailException(f"{error}; it was removed, or never created in this folder") from error
         except BadInput as error:

@@ -41,23 +41,23 @@ def job(view: JobView) -> RenderableType:
 
 
 def age(moment: datetime | None, now: datetime) -> str:
-    """How long ago `moment` is: `5 s`, `3 min`, `2 h 05 min`, `4 d`; never negative."""
+    """How long ago `moment` is: `5s`, `3m`, `2h`, `4d`; never negative."""
     if moment is None:
         return ""
     seconds = max(0, int((now - moment).total_seconds()))
     if seconds < 60:
-        return f"{seconds} s"
+        return f"{seconds}s"
     if seconds < 3600:
-        return f"{seconds // 60} min"
+        return f"{seconds // 60}m"
     if seconds < 86400:
-        return f"{seconds // 3600} h {seconds % 3600 // 60:02} min"
-    return f"{seconds // 86400} d"
+        return f"{seconds // 3600}h"
+    return f"{seconds // 86400}d"
 
 
 def _manager(info: ManagerInfo, now: datetime) -> Iterator[RenderableType]:
     if not info.running:
         seen = f" (last seen {age(info.status.updated_at, now)} ago)" if info.status else ""
-        yield _title("Manager", f"❌ not running{seen}: start it with `make up` or `python run_manager.py`")
+        yield _title("Manager", f"❌ not running{seen}: start it with `make up`")
     elif info.status is None:
         yield _title("Manager", "✅ running")
     else:
@@ -117,7 +117,8 @@ def _title(name: str, text: str) -> Text:
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    # So narrow that a job of the demo DAG takes one line of 80 columns.
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     for column in columns:
         # Names are for copying: long ones go on in the next line rather than being cut.
         table.add_column(column, overflow="fold")

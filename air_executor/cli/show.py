@@ -7,7 +7,7 @@ import sys
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -18,6 +18,9 @@ from air_executor.errors import BadInput
 from air_executor.models import JobView, format_time, utc_now
 from air_executor.store import job_text, task_text
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 WIDE = 160
 """Columns where there is no terminal: room for a line of names that nobody has to see wrapped."""
 
@@ -26,15 +29,17 @@ def overview(client: Client) -> None:
     """Print both systems, on one screen where there is one."""
     from air_executor.cli import render
 
+    console = _console()
     jobs, containers = _room(shutil.get_terminal_size(fallback=(WIDE, 50)).lines)
-    _print(render.overview(gather(client, jobs), containers, utc_now()))
+    console.print(render.overview(gather(client, jobs), containers, utc_now()))
 
 
 def job(client: Client, name: str) -> None:
     """Print one job in detail."""
     from air_executor.cli import render
 
-    _print(render.job(client.status(name)))
+    # Long commands are left to the terminal to wrap, so that they can be copied and searched.
+    _console().print(render.job(client.status(name)), soft_wrap=True)
 
 
 def overview_json(client: Client) -> None:
@@ -71,12 +76,12 @@ def _job_entry(found: JobView | BadInput) -> dict[str, Any]:
     return {**json.loads(job_text(found.job)), "tasks": counts}
 
 
-def _print(renderable: Any) -> None:
+def _console() -> "Console":
     from rich.console import Console
 
     # Rich takes COLUMNS (which `watch` sets) or the terminal's width, but 80 where there is neither.
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDE
-    Console(width=width, markup=False, highlight=False, emoji=False).print(renderable)
+    return Console(width=width, markup=False, highlight=False, emoji=False)
 
 
 def _print_json(value: Any) -> None:

@@ -54,8 +54,10 @@ def test_it_reports_every_poke_interval_while_nothing_changes(manager, after):
     after(1.1, manager.complete_job)
     waiting = sensor(timeout=20, poke_interval=0.2)
     log = logging_to(waiting)
+    started = time.monotonic()
     run(waiting)
-    assert 4 <= log.lines.count("   Tasks: 0/3 completed") <= 7
+    most = 2 + (time.monotonic() - started) / 0.2
+    assert 3 <= log.lines.count("   Tasks: 0/3 completed") <= most
 
 
 def test_it_does_not_repeat_itself_when_only_the_files_change(manager, after):
@@ -75,7 +77,7 @@ def test_it_ends_as_soon_as_the_job_does_whatever_the_interval(manager, after):
     after(0.5, manager.complete_job)
     started = time.monotonic()
     run(sensor(timeout=60, poke_interval=30))
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15
 
 
 def test_it_succeeds_when_the_job_failed_so_that_the_results_can_be_shown(manager):
@@ -144,7 +146,7 @@ def test_a_job_that_vanishes_ends_the_wait_at_once(manager, home, after):
     started = time.monotonic()
     with pytest.raises(AirflowFailException, match="there is no job 'hello'"):
         run(sensor(timeout=60))
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15
 
 
 def test_a_job_whose_files_are_unreadable_from_the_start_ends_the_wait(manager, home, monkeypatch):

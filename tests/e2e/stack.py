@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from testcontainers.compose import DockerCompose
@@ -86,20 +87,29 @@ class Stack(DockerCompose):
 
     def clear(self, dag: str, run_id: str, task: str) -> None:
         """Clear the task and what comes after it, as the button in the UI does."""
-        token = httpx.post(
-            f"{self.address}/auth/token", json={"username": USER, "password": self.password}
-        ).json()["access_token"]
-        answer = httpx.post(
-            f"{self.address}/api/v2/dags/{dag}/clearTaskInstances",
+        body = {
+            "dry_run": False,
+            "dag_run_id": run_id,
+            "task_ids": [task],
+            "include_downstream": True,
+            "only_failed": False,
+            "reset_dag_runs": True,
+        }
+        self._call("POST", f"/dags/{dag}/clearTaskInstances", body)
+
+    def mark_failed(self, dag: str, run_id: str, task: str) -> None:
+        """Mark the task failed, as the button in the UI does; a running one is killed for it."""
+        path = f"/dags/{dag}/dagRuns/{quote(run_id, safe='')}/taskInstances/{task}"
+        self._call("PATCH", path, {"new_state": "failed"})
+
+    def _call(self, method: str, path: str, body: dict[str, Any]) -> None:
+        login = {"username": USER, "password": self.password}
+        token = httpx.post(f"{self.address}/auth/token", json=login, timeout=30).json()["access_token"]
+        answer = httpx.request(
+            method,
+            f"{self.address}/api/v2{path}",
             headers={"Authorization": f"Bearer {token}"},
-            json={
-                "dry_run": False,
-                "dag_run_id": run_id,
-                "task_ids": [task],
-                "include_downstream": True,
-                "only_failed": False,
-                "reset_dag_runs": True,
-            },
+            json=body,
             timeout=30,
         )
         assert answer.is_success, answer.text

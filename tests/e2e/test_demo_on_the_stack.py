@@ -140,6 +140,18 @@ def test_clearing_while_the_job_is_live_cancels_it_so_that_there_are_never_two(s
     stack.finish("e2e_slow", run_id)
 
 
+def test_marking_the_wait_failed_cancels_the_job(stack):
+    run_id = stack.api.trigger("e2e_slow")
+    job = wait_for_job(stack, "e2e_slow", run_id, number=1)
+    wait_until_it_waits(stack, run_id)
+    stack.mark_failed("e2e_slow", run_id, "wait")
+    # Airflow kills the task at its next heartbeat, some 5 s later.
+    assert stack.client.wait(job, timeout=45).job.failure.cause == "cancelled"
+    assert stack.finish("e2e_slow", run_id).state == "failed"
+    log = stack.api.log("e2e_slow", run_id, "wait")
+    assert "This task was killed: cancelling job" in log
+
+
 def test_a_failed_job_is_shown_and_fails_the_results_task_without_a_retry(stack):
     run_id = stack.api.trigger("e2e_failing")
     assert stack.finish("e2e_failing", run_id).state == "failed"
@@ -173,3 +185,14 @@ def wait_for_job(stack: Stack, dag: str, run_id: str, number: int) -> str:
             pass
         time.sleep(0.1)
     raise AssertionError(f"no task of job {name} ran within 60 s")
+
+
+def wait_until_it_waits(stack: Stack, run_id: str) -> None:
+    """Until the wait task has logged its first progress: its process is there to be killed."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        states = {task.task_id: task.state for task in stack.api.task_instances("e2e_slow", run_id)}
+        if states["wait"] == "running" and "📊 Job" in stack.api.log("e2e_slow", run_id, "wait"):
+            return
+        time.sleep(0.2)
+    raise AssertionError("the wait task did not run within 60 s")

@@ -187,8 +187,8 @@ def test_a_job_of_the_demo_takes_one_line_of_80_columns(run: Run, client: Client
     assert f"{name} completed 2/2 completed" in run("status", env={"COLUMNS": "80"}).stdout
 
 
-def test_names_are_never_taken_for_markup(run: Run, home: Path) -> None:
-    hand_written(home, "odd", '{"id": "1", "name": "odd", "state": "[bold]x[/bold]"}', "[]")
+def test_names_are_never_taken_for_markup(run: Run, airflow: Any) -> None:
+    airflow(runs=[DagRun("[bold]x[/bold]", "success", NOON, after(9))])
     assert "[bold]x[/bold]" in run("status").stdout
 
 

@@ -1,0 +1,54 @@
+"""Managers to be treated badly, on the real engine."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.engine_proxy import EngineProxy
+from tests.real_manager import RealManager, docker, need_engine, real_manager
+
+MAX_TASKS = 60
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[RealManager]:
+    """One manager for the tests of a module that leave it alive; its limits are small."""
+    with real_manager(max_tasks=MAX_TASKS, log_mb=1) as manager:
+        yield manager
+
+
+@pytest.fixture
+def served(shared: RealManager, on_failure: Callable[..., None]) -> RealManager:
+    """The shared manager, which tells what it knows when the test fails."""
+    on_failure("the manager and its containers", shared.evidence)
+    return shared
+
+
+@pytest.fixture
+def proxy(tmp_path: Path) -> Iterator[EngineProxy]:
+    """A door to the engine that is open."""
+    need_engine()
+    made = EngineProxy(tmp_path)
+    made.open()
+    yield made
+    made.flow()
+    made.close()
+
+
+@pytest.fixture
+def behind(
+    tmp_path: Path, proxy: EngineProxy, monkeypatch: pytest.MonkeyPatch, on_failure: Callable[..., None]
+) -> Iterator[RealManager]:
+    """A manager, not yet started, that reaches the engine through the door only."""
+    home = tmp_path / "home"
+    home.mkdir()
+    with monkeypatch.context() as patch:
+        patch.setenv("DOCKER_HOST", proxy.address)
+        manager = RealManager(home, engine_timeout=2)
+    on_failure("the manager and its containers", manager.evidence)
+    yield manager
+    manager.kill()
+    left = manager.containers() if (home / "home-id").exists() else []
+    if left:
+        docker("rm", "--force", *left)

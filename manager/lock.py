@@ -10,7 +10,6 @@ from pathlib import Path
 
 from air_executor.daemon import LOCK
 
-
 TRIES = 10
 PAUSE = 0.03
 """Seconds between two tries."""

@@ -88,7 +88,7 @@ class Supervisor:
         """Requests whose files may go once this batch is in the journal."""
         self._suspects: dict[str, float] = {}
         """Containers that serve nobody and jobs without their network, since when (monotonic)."""
-        self._engine_answers = False
+        self._engine_answers: bool | None = None
         self._stopping = False
 
     # --- From outside ------------------------------------------------------------------------------------

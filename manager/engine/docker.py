@@ -90,7 +90,9 @@ class DockerEngine:
 
     def follow(self, container: str, sink: Callable[[bytes], None]) -> None:
         with _translated():
-            for chunk in self._patient_api().logs(container, stream=True, follow=True):
+            output = self._patient_api().logs(container, stream=True, follow=True)
+            # Iterated itself, docker-py's stream takes a broken connection for the end of the output.
+            for chunk in output._stream:
                 sink(chunk)
 
     def wait(self, container: str) -> None:

@@ -4,13 +4,23 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from air_executor.models import Cause
 from manager.container_spec import DIGEST, HOME_ID, Home, Network
-from manager.engine.base import ContainerGone, EngineError, ImageMissing, NameTaken, Observation, Status
+from manager.engine.base import (
+    ContainerGone,
+    EngineError,
+    EngineUnavailable,
+    ImageMissing,
+    NameTaken,
+    Observation,
+    Status,
+)
+from manager.engine.docker import DockerEngine
 from tests.contract.bench import (
     EXIT_3,
     EXIT_126,
@@ -26,6 +36,7 @@ from tests.contract.bench import (
     Bench,
     sh,
 )
+from tests.engine_proxy import EngineProxy
 
 SKEW = timedelta(seconds=0.5)
 """Docker stamps a container's creation a little after it was asked for."""
@@ -487,10 +498,27 @@ def test_the_images_own_health_check_and_entry_point_play_no_part(docker_bench: 
     assert inspected["Config"]["Entrypoint"] == ["sh"]
 
 
-def test_an_engine_that_is_not_there_is_unavailable(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    from manager.engine.base import EngineUnavailable
-    from manager.engine.docker import DockerEngine
+def test_output_that_breaks_off_is_not_taken_for_its_end(
+    docker_bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = EngineProxy(tmp_path)
+    proxy.open()
+    made = docker_bench.run(FOREVER)
+    monkeypatch.setenv("DOCKER_HOST", proxy.address)
+    behind = DockerEngine(5, pull=False)
+    heard: list[bytes] = []
 
+    def hear(chunk: bytes) -> None:
+        heard.append(chunk)
+        proxy.cut()
+
+    with pytest.raises(EngineUnavailable):
+        behind.follow(made.id, hear)
+    assert heard == [b"begun\n"]
+    proxy.close()
+
+
+def test_an_engine_that_is_not_there_is_unavailable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
     engine = DockerEngine(2, pull=False)
     for call in (engine.describe, lambda: engine.observe("x"), lambda: engine.containers(Home("x", "/").id)):

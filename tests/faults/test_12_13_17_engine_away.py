@@ -37,9 +37,8 @@ def test_13_while_the_engine_hangs_files_are_served_and_afterwards_work_goes_on(
     proxy.hang()
     behind.client.create_job("meanwhile", TRUE)
     until(lambda: behind.client.status("meanwhile").state == "working")
-    behind.client.create_job("unwanted", TRUE)
-    behind.client.cancel("unwanted")
-    assert behind.client.wait("unwanted", timeout=10).state == "failed"
+    behind.client.queue("hung", TRUE[0])
+    until(lambda: [decision.accepted for decision in behind.client.status("hung").job.requests] == [True])
     until(lambda: "does not answer" in behind.output(), 20)
     proxy.flow()
     assert behind.client.wait("hung", timeout=40).state == "completed"

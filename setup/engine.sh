@@ -27,8 +27,8 @@ complain_about_engine() {
     problem=$(docker version 2>&1 >/dev/null || true)
     case $problem in
     *'permission denied'*)
-        die "You ($(id -un)) may not use Docker's socket." \
-            "Let an administrator run: usermod -aG docker $(id -un)" 'then log in again (or run: newgrp docker) and repeat the command.'
+        die "You ($(id -un 2>/dev/null || id -u)) may not use Docker's socket." \
+            "Let an administrator run: usermod -aG docker $(id -un 2>/dev/null || id -u)" 'then log in again (or run: newgrp docker) and repeat the command.'
         ;;
     esac
     die 'The Docker Engine does not answer:' "$problem" \

@@ -13,7 +13,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -86,32 +85,30 @@ def become(arguments: list[str]) -> NoReturn:
     os._exit(code if isinstance(code, int) else 0 if code is None else 1)
 
 
-def ended() -> tuple[str, int] | None:
-    """One of the parts that have ended, with its exit code."""
-    for pid in list(running):
-        if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-            # Whatever it has left behind goes before its id can be given to another.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(pid, signal.SIGKILL)
-            _, status = os.waitpid(pid, 0)
-            return running.pop(pid), os.waitstatus_to_exitcode(status)
-    return None
+def next_end() -> tuple[str, int]:
+    """Wait until a part ends: which one, and its exit code."""
+    ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+    assert ended is not None
+    # Whatever it has left behind goes before its id can be given to another.
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(ended.si_pid, signal.SIGKILL)
+    _, status = os.waitpid(ended.si_pid, 0)
+    return running.pop(ended.si_pid), os.waitstatus_to_exitcode(status)
 
 
-def first_end() -> tuple[str, int]:
-    while (end := ended()) is None:
-        time.sleep(0.1)
-    return end
+def kill_all(*_: object) -> None:
+    for pid in running:
+        os.kill(pid, signal.SIGKILL)
 
 
 def stop_all() -> None:
-    for number, patience in ((signal.SIGTERM, GRACE), (signal.SIGKILL, 1.5)):
-        for pid in running:
-            os.kill(pid, number)
-        deadline = time.monotonic() + patience
-        while running and time.monotonic() < deadline:
-            if not ended():
-                time.sleep(0.02)
+    """Ask all parts to end, and insist when the time is up."""
+    for pid in running:
+        os.kill(pid, signal.SIGTERM)
+    signal.signal(signal.SIGALRM, kill_all)
+    signal.setitimer(signal.ITIMER_REAL, GRACE)
+    while running:
+        next_end()
 
 
 def prepare() -> None:
@@ -133,11 +130,15 @@ def get_ready() -> None:
     """Let the first task after a start be ours; the health check waits for it, within bounds."""
     try:
         warm_up.run()
+        warm_up.remove_traces(seconds=10)
         tell("warmed up")
-    except Exception as problem:
+        READY.touch()
+    except (OSError, KeyError) as problem:
         # Being slow once is no reason to be unhealthy.
         tell(f"the warm-up was given up: {problem}")
-    READY.touch()
+        READY.touch()
+        with contextlib.suppress(OSError):
+            warm_up.remove_traces(seconds=900)
 
 
 def main() -> int:
@@ -145,14 +146,14 @@ def main() -> int:
     try:
         prepare()
         start(MIGRATE)
-        _, code = first_end()
+        _, code = next_end()
         if code:
             tell("the database could not be prepared; see above")
             return 1
         for part in PARTS:
             start(part)
         threading.Thread(target=get_ready, daemon=True).start()
-        name, code = first_end()
+        name, code = next_end()
         tell(f"{name} ended with {code}; ending with it, to be started again")
         return 1
     except Stop:

@@ -9,12 +9,14 @@ import os
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 API = "http://127.0.0.1:8080"
-LIMIT = 90.0
 DAG = "air_executor_warm_up"
+RUNS = f"/api/v2/dags/{DAG}/dagRuns"
 FILE = Path(os.environ["AIRFLOW_HOME"], "warm-up", "warm_up.py")
 PASSWORDS = Path(os.environ["AIR_EXECUTOR_HOME"], "airflow", "simple_auth_manager_passwords.json")
 
@@ -54,40 +56,53 @@ class Api:
 
     def log_in(self) -> None:
         password = json.loads(PASSWORDS.read_text())["admin"]
-        self.token = self.ask("POST", "/auth/token", {"username": "admin", "password": password})[
-            "access_token"
-        ]
+        answer = self.ask("POST", "/auth/token", {"username": "admin", "password": password})
+        self.token = answer["access_token"]
 
 
-def until(what: str, end: float, attempt: Any) -> Any:
-    """Try again and again until it neither fails nor returns None."""
+def until(what: str, seconds: float, attempt: Callable[[Api], Any]) -> Any:
+    """Try again and again until it neither fails nor returns None. Raises TimeoutError."""
+    end = time.monotonic() + seconds
+    api = Api()
     last: object = "no answer"
     while time.monotonic() < end:
         try:
-            result = attempt()
+            if not api.token:
+                api.log_in()
+            result = attempt(api)
             if result is not None:
                 return result
-        except (OSError, urllib.error.URLError, KeyError) as problem:
+        except (OSError, KeyError) as problem:
             last = problem
         time.sleep(0.2)
-    raise TimeoutError(f"{what}: {last}")
+    raise TimeoutError(f"{what} took too long: {last}")
 
 
 def run() -> None:
-    end = time.monotonic() + LIMIT
-    api = Api()
+    """Run the DAG once, and wait for its end."""
     FILE.parent.mkdir(exist_ok=True)
     FILE.write_text(SOURCE)
     try:
-        until("logging in", end, lambda: api.log_in() or True)
-        runs = f"/api/v2/dags/{DAG}/dagRuns"
-        made = until("starting the run", end, lambda: api.ask("POST", runs, {"logical_date": None}))
+        made = until("starting it", 60, lambda api: api.ask("POST", RUNS, {"logical_date": None}))
 
-        def ended() -> str | None:
-            state = api.ask("GET", f"{runs}/{made['dag_run_id']}")["state"]
+        def end(api: Api) -> str | None:
+            state = api.ask("GET", f"{RUNS}/{made['dag_run_id']}")["state"]
             return state if state in ("success", "failed") else None
 
-        until("waiting for the run", end, ended)
+        until("running it", 30, end)
     finally:
-        FILE.unlink(missing_ok=True)
-    until("removing the traces", end, lambda: api.ask("DELETE", f"/api/v2/dags/{DAG}") or True)
+        FILE.unlink()
+
+
+def remove_traces(seconds: float) -> None:
+    """Take the DAG and its runs out of the database; Airflow refuses while one of its tasks runs."""
+
+    def remove(api: Api) -> bool:
+        try:
+            api.ask("DELETE", f"/api/v2/dags/{DAG}")
+        except urllib.error.HTTPError as refusal:
+            if refusal.code != HTTPStatus.NOT_FOUND:
+                raise
+        return True
+
+    until("removing its traces", seconds, remove)

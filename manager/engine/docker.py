@@ -92,7 +92,7 @@ class DockerEngine:
         with _translated():
             output = self._patient_api().logs(container, stream=True, follow=True)
             # Iterated itself, docker-py's stream takes a broken connection for the end of the output.
-            for chunk in output._stream:
+            for chunk in output._stream:  # type: ignore[attr-defined]
                 sink(chunk)
 
     def wait(self, container: str) -> None:

@@ -274,19 +274,24 @@ def create_exclusively(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644), "wb")
 
 
-def write_durably(path: Path, text: str) -> None:
-    """Replace `path` by `text`, so that a reader finds the old or the new, also after a power cut."""
+def write_durably(path: Path, text: str) -> os.stat_result:
+    """Replace `path` by `text`, so that a reader finds the old or the new, also after a power cut.
+
+    Returns what the new file's status was before anybody else could see it.
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     try:
         with create_exclusively(temporary) as file:
             file.write(text.encode())
             file.flush()
             os.fsync(file.fileno())
+            status = os.fstat(file.fileno())
         temporary.rename(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+    return status
 
 
 def sync_folder(path: Path) -> None:

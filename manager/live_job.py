@@ -61,6 +61,8 @@ class LiveJob:
         """Tasks whose latest attempt may still have a container."""
         self.overdue: set[AttemptKey] = set()
         """Attempts that were told to stop and did not in time."""
+        self.vanished = False
+        """Whether its folder is gone: what stands there now, if anything, is another job's."""
         self.changed_tasks: dict[str, None] = {}
         self.changed_requests: list[Decision] = []
         self.job_changed = False
@@ -213,6 +215,7 @@ class LiveJob:
             self.ready[task.id] = at
 
     def _cancel(self, fact: CancelRequested | JobVanished) -> None:
+        self.vanished = self.vanished or isinstance(fact, JobVanished)
         if not self._open:
             return
         why = "its folder was deleted" if isinstance(fact, JobVanished) else "somebody asked for it"

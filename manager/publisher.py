@@ -5,6 +5,7 @@ with what the write cost, so a job of 10,000 tasks costs time in proportion to i
 """
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -58,6 +59,13 @@ class Publisher:
         with self._changed:
             self._wanted[views.uid] = views
             self._changed.notify()
+
+    def forget(self, uid: str) -> None:
+        """The job's folder is gone, and with it what there was to write."""
+        with self._changed:
+            self._wanted.pop(uid, None)
+            self._current.pop(uid, None)
+            self._not_before.pop(uid, None)
 
     def restore(self) -> None:
         """Look whether somebody has changed a view of a live job, and have it written again if so."""
@@ -128,8 +136,7 @@ class Publisher:
                 file,
                 aside.name,
             )
-        write_durably(file, text)
-        self._stamps[file] = _stamp(file)
+        self._stamps[file] = _stamp_of(write_durably(file, text))
 
     def _altered(self, file: Path) -> bool:
         """Whether the file is not the one that was written last, or gone."""
@@ -171,4 +178,8 @@ def _stamp(file: Path) -> Stamp:
         status = file.stat()
     except OSError:
         return None
+    return _stamp_of(status)
+
+
+def _stamp_of(status: os.stat_result) -> tuple[int, int, int]:
     return status.st_ino, status.st_mtime_ns, status.st_size

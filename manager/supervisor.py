@@ -240,6 +240,9 @@ class Supervisor:
 
         Where something was, even if it was refused, there may be more: it is read in goes.
         """
+        if job.vanished:
+            self._apply(JobEnded(job.uid, at))
+            return
         folder = self._folder(job)
         known = len(job.requests)
         intake.close(folder)
@@ -256,25 +259,23 @@ class Supervisor:
                 continue
             if not self._recorded(job):
                 continue
-            texts = self._texts[job.uid]
-            for task_id in job.changed_tasks:
-                texts[task_id] = task_text(job.tasks[task_id])
+            if not job.vanished:
+                self._publish(job)
             job.changed_tasks.clear()
             job.changed_requests.clear()
             job.job_changed = False
-            self._publisher.publish(
-                Views(
-                    job.uid,
-                    self._folder(job),
-                    job_text(job.view().job),
-                    tuple(texts[task_id] for task_id in job.tasks),
-                    last=job.job.state.ended,
-                )
-            )
         for job, request in self._handled:
             if job.uid not in self._unwritten:
                 intake.forget(self._folder(job), [request])
         self._handled.clear()
+
+    def _publish(self, job: LiveJob) -> None:
+        texts = self._texts[job.uid]
+        for task_id in job.changed_tasks:
+            texts[task_id] = task_text(job.tasks[task_id])
+        tasks = tuple(texts[task_id] for task_id in job.tasks)
+        state = job_text(job.view().job)
+        self._publisher.publish(Views(job.uid, self._folder(job), state, tasks, job.job.state.ended))
 
     def _recorded(self, job: LiveJob) -> bool:
         """Whether the journal took it. Where the disk is full, the job stands still until it is not."""
@@ -303,10 +304,13 @@ class Supervisor:
                 continue
             del self._jobs[job.uid]
             self._ending[job.uid] = job
-            self._watcher.unfollow(job.name)
+            self._watcher.unfollow(job.name, job.uid)
             self._planner.forget(job.uid)
             if any(task.attempts for task in job.tasks.values()):
                 self._dispatcher.sweep(container_spec.network_name(self._home.id, job.name, job.uid))
+            if job.vanished:
+                self._publisher.forget(job.uid)
+                self._published(job.uid)
 
     def _published(self, uid: str) -> None:
         job = self._ending.pop(uid, None)

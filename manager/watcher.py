@@ -73,10 +73,11 @@ class Watcher:
             self._known.add(name)
         self._rewatch.set()
 
-    def unfollow(self, name: str) -> None:
+    def unfollow(self, name: str, uid: str) -> None:
         """The job has ended."""
         with self._lock:
-            self._live.pop(name, None)
+            if self._live.get(name) == uid:
+                del self._live[name]
         self._rewatch.set()
 
     # --- The thread --------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+from contextlib import suppress
 from typing import Any
 
 import docker
@@ -35,16 +36,18 @@ def fresh_home_id() -> str:
 
 def containers(docker_client: Any, home_id: str) -> list[Any]:
     """Every container of this home, ended ones too."""
-    return list(docker_client.containers.list(all=True, filters={"label": f"{HOME_ID}={home_id}"}, ignore_removed=True))
+    return list(
+        docker_client.containers.list(
+            all=True, filters={"label": f"{HOME_ID}={home_id}"}, ignore_removed=True
+        )
+    )
 
 
 def sweep(docker_client: Any, home_id: str) -> None:
     """Remove them all."""
     for container in containers(docker_client, home_id):
-        try:
+        with suppress(NotFound):
             container.remove(force=True, v=True)
-        except NotFound:
-            pass
 
 
 def testimony(docker_client: Any, home_id: str) -> str:
@@ -53,5 +56,7 @@ def testimony(docker_client: Any, home_id: str) -> str:
     for container in containers(docker_client, home_id):
         inspected = docker_client.api.inspect_container(container.id)
         few = {name: inspected[name] for name in ("Name", "Image", "State", "Path", "Args", "Mounts")}
-        parts.append(f"--- {container.name}\n{container.logs().decode(errors='replace')}\n{json.dumps(few, indent=1)}")
+        parts.append(
+            f"--- {container.name}\n{container.logs().decode(errors='replace')}\n{json.dumps(few, indent=1)}"
+        )
     return "\n".join(parts) or "there is no container of this home"

@@ -29,7 +29,11 @@ SAY = sh("echo one; echo two >&2; echo three")
 FLOOD = sh("seq 1 50000")
 SLOWLY = sh("echo begun; sleep 0.5; echo ended")
 FOREVER = sh("echo begun; exec sleep 3600")
-IGNORES_TERM = ("python3", "-uc", "import signal, time\nsignal.signal(15, signal.SIG_IGN)\nprint('begun')\ntime.sleep(3600)")
+IGNORES_TERM = (
+    "python3",
+    "-uc",
+    "import signal, time\nsignal.signal(15, signal.SIG_IGN)\nprint('begun')\ntime.sleep(3600)",
+)
 HOG = ("python3", "-c", "x = []\nwhile True: x.append(b'x' * (1 << 20))")
 MISSING = ("no-such-command", "x")
 NOT_EXECUTABLE = ("./data",)

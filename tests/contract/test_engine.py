@@ -371,7 +371,10 @@ def said(bench: Bench, script: str, **change: Any) -> str:
 
 
 def test_two_tasks_of_a_job_see_each_other_on_localhost(docker_bench: Bench) -> None:
-    server = "import http.server as h\nh.HTTPServer(('127.0.0.1', 8000), h.SimpleHTTPRequestHandler).serve_forever()"
+    server = (
+        "import http.server as h\n"
+        "h.HTTPServer(('127.0.0.1', 8000), h.SimpleHTTPRequestHandler).serve_forever()"
+    )
     docker_bench.joined(("python3", "-c", server))
     fetch = (
         "import time, urllib.request as u\n"
@@ -401,7 +404,9 @@ def test_without_a_network_there_is_only_localhost(docker_bench: Bench) -> None:
 
 def test_a_task_has_no_powers(docker_bench: Bench) -> None:
     status = dict(
-        line.split(":\t", 1) for line in said(docker_bench, "cat /proc/self/status").splitlines() if ":\t" in line
+        line.split(":\t", 1)
+        for line in said(docker_bench, "cat /proc/self/status").splitlines()
+        if ":\t" in line
     )
     for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
         assert int(status[name], 16) == 0, name
@@ -423,7 +428,10 @@ def test_the_root_file_system_can_not_be_written(docker_bench: Bench) -> None:
 
 
 def test_tmp_can_be_written_and_is_bounded(docker_bench: Bench) -> None:
-    script = "echo $HOME; echo ok > /tmp/x && cat /tmp/x; dd if=/dev/zero of=/tmp/big bs=1M count=10 2>&1 | grep -o 'No space'; du -m /tmp/big | cut -f1"
+    script = (
+        "echo $HOME; echo ok > /tmp/x && cat /tmp/x; "
+        "dd if=/dev/zero of=/tmp/big bs=1M count=10 2>&1 | grep -o 'No space'; du -m /tmp/big | cut -f1"
+    )
     assert said(docker_bench, script).splitlines() == ["/tmp", "ok", "No space", "4"]
 
 
@@ -485,13 +493,25 @@ def test_a_path_with_a_colon_and_a_plus_is_mounted_as_it_stands(docker_bench: Be
 
 def test_arguments_and_environment_arrive_as_they_stand(docker_bench: Bench) -> None:
     odd = ("$HOME `x` \"q\" 'p'", "ä\u2028\n*", "")
-    command = ("python3", "-c", "import os, sys; print(sys.argv[1:], os.environ['ODD'], os.environ['AIR_EXECUTOR_TASK'])", *odd)
+    command = (
+        "python3",
+        "-c",
+        "import os, sys; print(sys.argv[1:], os.environ['ODD'], os.environ['AIR_EXECUTOR_TASK'])",
+        *odd,
+    )
     spec = docker_bench.spec(command)
-    made = docker_bench.engine.start(docker_bench.engine.create(replace(spec, env=spec.env | {"ODD": "a=b c"}), None).id)
-    assert docker_bench.output(made.id).decode().strip() == f"{list(odd)} a=b c {spec.labels['air-executor.task']}"
+    made = docker_bench.engine.start(
+        docker_bench.engine.create(replace(spec, env=spec.env | {"ODD": "a=b c"}), None).id
+    )
+    assert (
+        docker_bench.output(made.id).decode().strip()
+        == f"{list(odd)} a=b c {spec.labels['air-executor.task']}"
+    )
 
 
-def test_the_images_own_health_check_and_entry_point_play_no_part(docker_bench: Bench, docker_client: Any) -> None:
+def test_the_images_own_health_check_and_entry_point_play_no_part(
+    docker_bench: Bench, docker_client: Any
+) -> None:
     made = docker_bench.run(FOREVER)
     inspected = docker_client.api.inspect_container(made.id)
     assert "Health" not in inspected["State"]

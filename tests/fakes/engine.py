@@ -95,7 +95,9 @@ class _Container:
 class FakeEngine:
     """See the module's text. Safe to use from several threads."""
 
-    def __init__(self, programs: Mapping[Command, Program] | None = None, images: set[str] | None = None) -> None:
+    def __init__(
+        self, programs: Mapping[Command, Program] | None = None, images: set[str] | None = None
+    ) -> None:
         self.programs: dict[Command, Program] = {
             ("true",): Program(),
             ("false",): Program(exit_code=1),
@@ -143,7 +145,9 @@ class FakeEngine:
         with self._changed:
             for box in self._containers.values():
                 labels = box.spec.labels
-                if labels.get(container_spec.TASK) == task and labels.get(container_spec.ATTEMPT) == str(attempt):
+                if labels.get(container_spec.TASK) == task and labels.get(container_spec.ATTEMPT) == str(
+                    attempt
+                ):
                     return self._observation(box)
         return None
 
@@ -360,7 +364,11 @@ class FakeEngine:
         box.status, box.started_at = Status.RUNNING, utc_now()
         labels = box.spec.labels
         if box.role == "task":
-            key = (labels[container_spec.JOB], labels[container_spec.TASK], int(labels[container_spec.ATTEMPT]))
+            key = (
+                labels[container_spec.JOB],
+                labels[container_spec.TASK],
+                int(labels[container_spec.ATTEMPT]),
+            )
             self.executions.append(key)
         program = box.program
         if program.unusable:
@@ -423,4 +431,3 @@ class FakeEngine:
             oom_killed=box.oom_killed,
             unusable_command=box.unusable,
         )
-

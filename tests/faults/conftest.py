@@ -1,12 +1,14 @@
 """Managers to be treated badly, on the real engine."""
 
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.engine_proxy import EngineProxy
-from tests.real_manager import RealManager, docker, need_engine, real_manager
+from tests.real_manager import RealManager, need_engine, real_manager
+from tests.waiting import until
 
 MAX_TASKS = 60
 
@@ -49,6 +51,13 @@ def behind(
     on_failure("the manager and its containers", manager.evidence)
     yield manager
     manager.kill()
-    left = manager.containers() if (home / "home-id").exists() else []
+    if (home / "home-id").exists():
+        until(lambda: not swept(manager), 30)
+
+
+def swept(manager: RealManager) -> list[str]:
+    """What was there; somebody else may be removing it already."""
+    left = manager.containers()
     if left:
-        docker("rm", "--force", *left)
+        subprocess.run(["docker", "rm", "--force", *left], capture_output=True, check=False)
+    return left

@@ -65,7 +65,8 @@ def test_17_connections_that_break_while_many_end_together_lose_none(
     behind.start()
     script = "while [ ! -e go ]; do sleep 0.05; done; echo done"
     tasks = [
-        {"id": f"t{number}", "command": "sh", "args": ["-c", script], "network": "none"} for number in range(10)
+        {"id": f"t{number}", "command": "sh", "args": ["-c", script], "network": "none"}
+        for number in range(10)
     ]
     behind.client.create_job("together", tasks)
     until(lambda: {task.status for task in behind.client.status("together").tasks} == {"running"}, 60)

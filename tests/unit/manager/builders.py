@@ -35,7 +35,9 @@ def task(task_id: str = "a", *dependencies: str, **fields: Any) -> Task:
     return Task(id=task_id, dependencies=dependencies, created_at=T0, job_name="job", **fields)
 
 
-def live_job(*tasks: Task, uid: str = UID, max_tasks: int = 1000, name: str = "job", **fields: Any) -> LiveJob:
+def live_job(
+    *tasks: Task, uid: str = UID, max_tasks: int = 1000, name: str = "job", **fields: Any
+) -> LiveJob:
     """A job that the manager has just taken."""
     record = Job(id="1", name=name, uid=uid, created_at=T0, updated_at=T0, **fields)
     job = LiveJob(record, tasks or (task(),), OWNER, max_tasks=max_tasks)

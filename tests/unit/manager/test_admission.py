@@ -5,7 +5,18 @@ from typing import Any
 import pytest
 
 from air_executor.errors import BadInput
-from air_executor.models import Attempt, Cause, Container, Decision, Failure, Job, JobState, Phase, Task, TaskStatus
+from air_executor.models import (
+    Attempt,
+    Cause,
+    Container,
+    Decision,
+    Failure,
+    Job,
+    JobState,
+    Phase,
+    Task,
+    TaskStatus,
+)
 from manager import admission
 from manager.facts import JobFound, JobRefused
 from tests.unit.manager.builders import OWNER, T0, UID, at, settings, task
@@ -53,7 +64,9 @@ def test_a_job_that_breaks_a_rule_is_refused_with_place_and_rule(tasks: list[Tas
 
 
 def test_a_job_with_too_many_tasks_is_refused_with_the_settings_name() -> None:
-    assert "the job has 3 tasks, the limit is max_tasks = 2" in refusal(task("a"), task("b"), task("c"), max_tasks=2)
+    assert "the job has 3 tasks, the limit is max_tasks = 2" in refusal(
+        task("a"), task("b"), task("c"), max_tasks=2
+    )
 
 
 def test_a_network_that_the_operator_allows_may_be_asked_for() -> None:

@@ -76,7 +76,7 @@ def plans(draw: st.DrawFn, calm: bool = False) -> Plan:
 
 
 RULES = settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 
 

@@ -1,4 +1,4 @@
-"""Requests from tasks: read whatever is well-formed, refuse the rest with its reason, and never block or follow."""
+"""Requests from tasks: what is well-formed is read, the rest refused with its reason; nothing blocks."""
 
 import json
 import os
@@ -187,7 +187,9 @@ def test_a_folder_is_refused_and_goes_when_it_is_empty(job: Path) -> None:
     assert drained(job) == []
 
 
-@pytest.mark.parametrize("name", [b"..hidden", b"a b", b"\xff\xfe", "\u0430.json".encode(), b"n" * 255, b"a\nb"])
+@pytest.mark.parametrize(
+    "name", [b"..hidden", b"a b", b"\xff\xfe", "\u0430.json".encode(), b"n" * 255, b"a\nb"]
+)
 def test_a_file_whose_name_breaks_the_rule_is_refused_and_gone(job: Path, name: bytes) -> None:
     file = put(job, name, GOOD)
     fact = only(job)

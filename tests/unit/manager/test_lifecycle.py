@@ -155,7 +155,12 @@ def test_a_deadline_stops_a_task_that_runs_and_only_that() -> None:
         (None, {"exit_code": 139}, "signal", "SIGSEGV"),
         (None, {"exit_code": 137, "oom_killed": True}, "oom", "resources.memory_mb"),
         (None, {"exit_code": 1, "oom_killed": True}, "oom", "more memory than its limit"),
-        (None, {"exit_code": 127, "unusable_command": "there is no command 'x'"}, "command", "no command 'x'"),
+        (
+            None,
+            {"exit_code": 127, "unusable_command": "there is no command 'x'"},
+            "command",
+            "no command 'x'",
+        ),
         (Cause.TIMEOUT, {"exit_code": 143}, "timeout", "longer than its timeout of 2.5 s"),
         (Cause.TIMEOUT, {"exit_code": 0}, "timeout", "longer than its timeout of 2.5 s"),
         (Cause.CANCELLED, {"exit_code": 137}, "cancelled", "was stopped: cancelled"),

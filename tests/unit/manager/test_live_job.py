@@ -17,7 +17,19 @@ from manager.facts import (
     TaskRequested,
 )
 from manager.live_job import MAX_REFUSALS, LiveJob
-from tests.unit.manager.builders import UID, at, claimed, created, exited, key, live_job, removed, run, started, task
+from tests.unit.manager.builders import (
+    UID,
+    at,
+    claimed,
+    created,
+    exited,
+    key,
+    live_job,
+    removed,
+    run,
+    started,
+    task,
+)
 
 
 def statuses(job: LiveJob) -> dict[str, str]:

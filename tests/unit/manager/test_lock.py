@@ -11,7 +11,13 @@ import pytest
 from air_executor.daemon import running
 from manager.lock import AlreadyManaged, hold
 
-HOLDER = "import sys, time, pathlib\nfrom manager.lock import hold\nwith hold(pathlib.Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)\n"
+HOLDER = (
+    "import sys, time, pathlib\n"
+    "from manager.lock import hold\n"
+    "with hold(pathlib.Path(sys.argv[1])):\n"
+    "    print('held', flush=True)\n"
+    "    time.sleep(60)\n"
+)
 
 
 def holder(home: Path) -> "subprocess.Popen[str]":
@@ -25,9 +31,9 @@ def test_a_second_manager_is_refused_at_once_and_told_by_whom(tmp_path: Path) ->
     process = holder(tmp_path)
     try:
         assert running(tmp_path)
-        with pytest.raises(AlreadyManaged, match=rf"{tmp_path} is already managed by process {process.pid} on "):
-            with hold(tmp_path):
-                pass
+        complaint = rf"{tmp_path} is already managed by process {process.pid} on "
+        with pytest.raises(AlreadyManaged, match=complaint), hold(tmp_path):
+            pass
     finally:
         process.kill()
         process.wait()

@@ -4,7 +4,18 @@ from air_executor.models import Cause
 from manager import planner
 from manager.facts import CancelRequested, Create, Drop, GracePassed, Remove, Signal, Start, Watch
 from manager.live_job import LiveJob
-from tests.unit.manager.builders import UID, at, claimed, created, exited, key, live_job, removed, started, task
+from tests.unit.manager.builders import (
+    UID,
+    at,
+    claimed,
+    created,
+    exited,
+    key,
+    live_job,
+    removed,
+    started,
+    task,
+)
 from tests.unit.manager.builders import settings as make
 
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -48,7 +49,9 @@ def state(folder: Path) -> Any:
         return None
 
 
-def test_views_are_written_and_the_last_one_is_told(publisher: Publisher, folder: Path, facts: list[Fact]) -> None:
+def test_views_are_written_and_the_last_one_is_told(
+    publisher: Publisher, folder: Path, facts: list[Fact]
+) -> None:
     publisher.publish(views(folder, 1))
     until(lambda: state(folder) == 1)
     assert facts == []
@@ -101,10 +104,10 @@ def test_a_job_that_changes_faster_than_it_can_be_written_is_written_less_often(
     writes: list[Path] = []
     real = module.write_durably
 
-    def slow(path: Path, text: str) -> None:
+    def slow(path: Path, text: str) -> os.stat_result:
         writes.append(path)
         time.sleep(0.01)
-        real(path, text)
+        return real(path, text)
 
     monkeypatch.setattr(module, "write_durably", slow)
     began = time.monotonic()
@@ -136,7 +139,9 @@ def test_the_state_alone_is_written_when_the_tasks_did_not_change(publisher: Pub
     assert (folder / "tasks.json").stat().st_ino == before
 
 
-def test_tasks_that_could_not_be_read_are_left_alone(publisher: Publisher, folder: Path, facts: list[Fact]) -> None:
+def test_tasks_that_could_not_be_read_are_left_alone(
+    publisher: Publisher, folder: Path, facts: list[Fact]
+) -> None:
     (folder / "tasks.json").write_text("{ not JSON")
     publisher.publish(Views("uid", folder, '{"n": 1}', None, last=True))
     until(lambda: facts)
@@ -191,9 +196,10 @@ def test_a_look_for_edits_in_the_middle_of_a_write_brings_nothing_old_back(
 ) -> None:
     real = module.write_durably
 
-    def looked_at(path: Path, text: str) -> None:
-        real(path, text)
+    def looked_at(path: Path, text: str) -> os.stat_result:
+        status = real(path, text)
         publisher.restore()  # the file is new, and not yet known to be the publisher's own
+        return status
 
     monkeypatch.setattr(module, "write_durably", looked_at)
     for number in range(5):
@@ -216,10 +222,10 @@ def test_a_write_that_fails_is_tried_again(
     troubles = [OSError(28, "No space left on device")] * 3
     real = module.write_durably
 
-    def failing(path: Path, text: str) -> None:
+    def failing(path: Path, text: str) -> os.stat_result:
         if troubles:
             raise troubles.pop()
-        real(path, text)
+        return real(path, text)
 
     monkeypatch.setattr(module, "write_durably", failing)
     publisher.publish(views(folder, 1, last=True))
@@ -237,11 +243,11 @@ def test_later_views_win_over_those_that_could_not_be_written(
     tried = threading.Event()
     real = module.write_durably
 
-    def failing(path: Path, text: str) -> None:
+    def failing(path: Path, text: str) -> os.stat_result:
         if full.is_set():
             tried.set()
             raise OSError(28, "No space left on device")
-        real(path, text)
+        return real(path, text)
 
     monkeypatch.setattr(module, "write_durably", failing)
     publisher.publish(views(folder, 1))
@@ -252,7 +258,9 @@ def test_later_views_win_over_those_that_could_not_be_written(
     assert state(folder) == 2
 
 
-def test_a_folder_that_is_gone_is_not_made_again(publisher: Publisher, folder: Path, facts: list[Fact]) -> None:
+def test_a_folder_that_is_gone_is_not_made_again(
+    publisher: Publisher, folder: Path, facts: list[Fact]
+) -> None:
     folder.rmdir()
     publisher.publish(views(folder, 1, last=True))
     until(lambda: facts == [JobPublished("uid")])
@@ -271,7 +279,7 @@ def test_what_is_wanted_is_written_before_the_publisher_stops(folder: Path) -> N
 def test_a_disk_that_stays_full_does_not_keep_the_manager_from_stopping(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def failing(path: Path, text: str) -> None:
+    def failing(path: Path, text: str) -> os.stat_result:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(module, "write_durably", failing)
@@ -281,3 +289,23 @@ def test_a_disk_that_stays_full_does_not_keep_the_manager_from_stopping(
     began = time.monotonic()
     publisher.stop(timeout=30)
     assert time.monotonic() - began < 5
+
+
+def test_an_edit_right_after_a_write_is_noticed_as_one(
+    publisher: Publisher, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the publisher could even look at what it wrote."""
+    real = module.write_durably
+
+    def edited_at_once(path: Path, text: str) -> os.stat_result:
+        status = real(path, text)
+        if path.name == "state.json" and not list(folder.glob("*.edited-*")):
+            path.write_text("an edit")
+        return status
+
+    monkeypatch.setattr(module, "write_durably", edited_at_once)
+    publisher.publish(views(folder, 1))
+    until(lambda: publisher._current)
+    publisher.restore()
+    until(lambda: list(folder.glob("state.json.edited-*")))
+    until(lambda: state(folder) == 1)

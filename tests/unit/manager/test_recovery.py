@@ -8,7 +8,20 @@ from manager import container_spec
 from manager.facts import Listed
 from manager.live_job import LiveJob
 from manager.recovery import orphans, without_network
-from tests.unit.manager.builders import HOME, OWNER, UID, claimed, created, exited, key, live_job, removed, settings, started, task
+from tests.unit.manager.builders import (
+    HOME,
+    OWNER,
+    UID,
+    claimed,
+    created,
+    exited,
+    key,
+    live_job,
+    removed,
+    settings,
+    started,
+    task,
+)
 
 OTHER = "f" * 32
 
@@ -46,8 +59,17 @@ def test_containers_of_live_attempts_and_networks_of_live_jobs_serve() -> None:
         Listed("x", {"air-executor.role": "unheard-of", "air-executor.job-uid": UID}, False),
         Listed("x", container_spec.network_container("job", OTHER, HOME, settings()).labels, False),
     ],
-    ids=["other job", "later attempt", "later incarnation", "never claimed", "no such task", "no labels", "few labels",
-         "unknown role", "network of another job"],
+    ids=[
+        "other job",
+        "later attempt",
+        "later incarnation",
+        "never claimed",
+        "no such task",
+        "no labels",
+        "few labels",
+        "unknown role",
+        "network of another job",
+    ],
 )
 def test_what_serves_no_live_attempt_and_no_live_job_is_an_orphan(container: Listed) -> None:
     assert orphans([container], {UID: running()}) == {"x"}

@@ -46,7 +46,12 @@ def test_a_relative_home_is_made_absolute(tmp_path: Path, monkeypatch: pytest.Mo
 def test_the_file_is_read(home: Path) -> None:
     toml(home, 'max_runners = 3\npull = false\nnetworks = ["db", "web"]\npoll_interval = 1')
     found = settings.load()
-    assert (found.max_runners, found.pull, found.networks, found.poll_interval) == (3, False, ("db", "web"), 1)
+    assert (found.max_runners, found.pull, found.networks, found.poll_interval) == (
+        3,
+        False,
+        ("db", "web"),
+        1,
+    )
 
 
 def test_the_environment_wins(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

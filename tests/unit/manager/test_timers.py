@@ -35,7 +35,12 @@ def test_facts_come_in_the_order_of_their_times_and_none_too_early(clock: Clock)
     timers = Timers(facts.append, clock)
     for name, seconds in (("c", 3), ("a", 1), ("b", 2), ("a2", 1)):
         timers.add(seconds, lambda at, name=name: grace(name, at))
-    for now, expected in ((100.9, []), (101, ["a", "a2"]), (102.5, ["a", "a2", "b"]), (900, ["a", "a2", "b", "c"])):
+    for now, expected in (
+        (100.9, []),
+        (101, ["a", "a2"]),
+        (102.5, ["a", "a2", "b"]),
+        (900, ["a", "a2", "b", "c"]),
+    ):
         clock.now = now
         timers.run_due()
         timers.run_due()

@@ -175,7 +175,11 @@ def test_a_file_that_stays_half_written_is_refused_with_its_place(watched: Watch
         (STATE | {"id": 7}, TASKS, "state.json: id: must be a string"),
         (STATE, {"id": "a"}, "tasks.json: must be a list of tasks"),
         (STATE, [{"id": 7, "command": "x"}], "tasks.json: tasks[0].id: must be a string, not the number 7"),
-        (STATE, [{"id": "a", "command": ["x"]}], "tasks.json: tasks[0].command: must be a string, not a list"),
+        (
+            STATE,
+            [{"id": "a", "command": ["x"]}],
+            "tasks.json: tasks[0].command: must be a string, not a list",
+        ),
         (STATE | {"state": "working"}, TASKS, "this manager has never taken the job"),
     ],
 )
@@ -282,7 +286,7 @@ def test_a_folder_that_goes_is_told_once(watched: Watched) -> None:
 
 def test_a_folder_that_goes_after_its_job_has_ended_is_nothing(watched: Watched) -> None:
     live(watched)
-    watched.watcher.unfollow("live")
+    watched.watcher.unfollow("live", "the-uid")
     shutil.rmtree(watched.jobs / "live")
     watched.settled()
     assert not watched.of(JobVanished)
@@ -290,7 +294,7 @@ def test_a_folder_that_goes_after_its_job_has_ended_is_nothing(watched: Watched)
 
 def test_a_name_can_be_used_again_after_its_folder_is_gone(watched: Watched) -> None:
     live(watched)
-    watched.watcher.unfollow("live")
+    watched.watcher.unfollow("live", "the-uid")
     shutil.rmtree(watched.jobs / "live")
     watched.settled()
     watched.client.create_job("live", TASKS)
@@ -299,7 +303,7 @@ def test_a_name_can_be_used_again_after_its_folder_is_gone(watched: Watched) -> 
 
 def test_an_ended_job_is_not_looked_into_any_more(watched: Watched) -> None:
     live(watched)
-    watched.watcher.unfollow("live")
+    watched.watcher.unfollow("live", "the-uid")
     watched.settled()
     (watched.jobs / "live" / "cancel").touch()
     watched.settled()

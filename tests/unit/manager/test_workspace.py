@@ -44,7 +44,14 @@ def test_what_a_container_mounts_is_made(job: Path) -> None:
 def test_work_and_inbox_are_the_tasks_and_nothing_else_is(job: Path) -> None:
     workspace.prepare(job, NOBODY)
     owners = {str(path.relative_to(job)): path.stat().st_uid for path in [job, *job.rglob("*")]}
-    assert owners == {".": 0, "logs": 0, "work": 65534, "inbox": 65534, "inbox/new": 65534, "inbox/tmp": 65534}
+    assert owners == {
+        ".": 0,
+        "logs": 0,
+        "work": 65534,
+        "inbox": 65534,
+        "inbox/new": 65534,
+        "inbox/tmp": 65534,
+    }
 
 
 @ROOT
@@ -109,7 +116,9 @@ def test_output_goes_to_the_log(job: Path, logs: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 100])
-def test_a_manager_that_comes_back_goes_on_where_the_last_one_stopped(job: Path, logs: Path, size: int) -> None:
+def test_a_manager_that_comes_back_goes_on_where_the_last_one_stopped(
+    job: Path, logs: Path, size: int
+) -> None:
     output = bytes(range(97, 123)) * 3
     for stop in (10, 41):
         log = LogFile(job, "a", 1000)

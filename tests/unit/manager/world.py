@@ -1,9 +1,9 @@
 """A world without files, clocks or engine, in which the pure core is let loose.
 
-It does what the supervisor, the workers and an engine do, one small step at a time, and lets the caller choose
-which step comes next: so facts come in any order that can happen, and some that can hardly happen: twice,
-late, out of order, and after the manager was killed and started again. Every rule that must hold is checked
-at every step.
+It does what the supervisor, the workers and an engine do, one small step at a time, and lets the caller
+choose which step comes next: so facts come in any order that can happen, and in some that can hardly happen:
+twice, late, out of order, and after the manager was killed and started again. Every rule that must hold is
+checked at every step.
 """
 
 import json
@@ -304,7 +304,9 @@ class World:
         assert claim.key not in self.claims, f"{claim.key} is claimed twice"
         assert job.failure is None, f"{claim.key} is claimed in a job that has failed"
         assert task.attempt is None or task.attempt.phase == "removed", "two attempts of one task at a time"
-        assert claim.key.number == len(task.attempts) + 1 <= task.retries + 1, "more attempts than retries allow"
+        assert claim.key.number == len(task.attempts) + 1 <= task.retries + 1, (
+            "more attempts than retries allow"
+        )
         for dependency in task.dependencies:
             assert job.tasks[dependency].status is TaskStatus.COMPLETED, f"{claim.key} before {dependency}"
 
@@ -326,14 +328,18 @@ class World:
             assert limit is None or running <= limit
             if job.job.state.ended:
                 assert all(task.status.ended for task in job.tasks.values())
-                assert not any(key.uid == job.uid for key in self.boxes), "containers are left of an ended job"
+                assert not any(key.uid == job.uid for key in self.boxes), (
+                    "containers are left of an ended job"
+                )
 
     def check_end(self) -> None:
         """After `settle`: every job has ended, and as it must."""
         assert not self.boxes
         assert all(count == 1 for count in self.runs.values())
         for job in self.jobs:
-            assert job.job.state.ended, f"{job.uid} never ends: {[(t.id, t.status) for t in job.tasks.values()]}"
+            assert job.job.state.ended, (
+                f"{job.uid} never ends: {[(t.id, t.status) for t in job.tasks.values()]}"
+            )
             for task in job.tasks.values():
                 self._check_task(job, task)
             completed = all(task.status is TaskStatus.COMPLETED for task in job.tasks.values())

@@ -92,9 +92,10 @@ def test_networks(network: Network, mode: str, disabled: bool) -> None:
     assert (found["HostConfig"]["NetworkMode"], found["NetworkDisabled"]) == (mode, disabled)
 
 
-def test_the_engines_copy_of_the_output_is_bounded_and_larger_than_ours() -> None:
+def test_all_output_that_is_kept_fits_into_the_first_file_of_the_engines_own_copy() -> None:
     config = body()["HostConfig"]["LogConfig"]["Config"]
-    assert int(config["max-size"]) * (int(config["max-file"]) - 1) >= 2 * SPEC.log_bytes
+    assert int(config["max-size"]) == 4 * SPEC.log_bytes
+    assert int(config["max-file"]) == 2, "bounded"
 
 
 def inspected(**state: Any) -> dict[str, Any]:
@@ -117,7 +118,12 @@ def inspected(**state: Any) -> dict[str, Any]:
 
 def test_an_inspection_becomes_an_observation() -> None:
     found = observation(inspected())
-    assert (found.id, found.name, found.labels, found.image_id) == ("f" * 64, "airx-job-a-1", {"k": "v"}, "sha256:abc")
+    assert (found.id, found.name, found.labels, found.image_id) == (
+        "f" * 64,
+        "airx-job-a-1",
+        {"k": "v"},
+        "sha256:abc",
+    )
     assert (found.status, found.exit_code, found.oom_killed) == (Status.EXITED, 3, False)
     assert found.created_at == datetime(2025, 10, 2, 7, 30, 15, 123456, UTC)
     assert found.started_at == datetime(2025, 10, 2, 7, 30, 16, 500000, UTC)

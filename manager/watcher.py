@@ -95,11 +95,11 @@ class Watcher:
 
     def _watch(self) -> None:
         """Look whenever something happens, until the set of folders to watch changes or a poll is due."""
-        paths = [str(path) for path in self._watched()]
-        with RustNotify(paths, False, False, 0, False, True) as events:
+        paths = set(self._watched())
+        with RustNotify([str(path) for path in paths], False, False, 0, False, True) as events:
             # Only now: what happens from here on is noticed, and what happened before is seen.
             self._look()
-            while not self._rewatch.is_set():
+            while not self._rewatch.is_set() and paths.issuperset(self._watched()):
                 left = self._due - time.monotonic()
                 if left <= 0:
                     self._due = time.monotonic() + self._settings.poll_interval

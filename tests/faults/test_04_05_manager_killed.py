@@ -22,6 +22,7 @@ def begin(manager: RealManager, name: str, seconds: float) -> JobView:
     manager.client.create_job(name, [{"id": "counted", "command": "sh", "args": ["-c", command]}])
     log = manager.client.log_file(name, "counted")
     until(lambda: log.exists() and "early" in log.read_text(), 20)
+    until(lambda: manager.client.status(name).tasks[0].status == "running", 20)
     return manager.client.status(name)
 
 

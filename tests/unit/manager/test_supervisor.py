@@ -370,8 +370,10 @@ def test_an_engine_that_is_not_there_is_waited_for(start: Start, engine: FakeEng
 
 def test_an_engine_that_goes_away_for_a_while_costs_no_task(start: Start, engine: FakeEngine) -> None:
     manager = start()
-    manager.client.create_job("job", [a_task("a", command="long"), a_task("b", "a")])
+    engine.programs[("talks",)] = Program(seconds=None, output=b"said before\n")
+    manager.client.create_job("job", [a_task("a", command="talks"), a_task("b", "a")])
     manager.until_status("a", "running")
+    until(lambda: (manager.home / "jobs/job/logs/a.log").exists() and manager.log("a") == "said before\n")
     container = engine.find("a")
     assert container is not None
     engine.go_down()
@@ -381,7 +383,7 @@ def test_an_engine_that_goes_away_for_a_while_costs_no_task(start: Start, engine
     view = manager.client.wait("job", 20)
     assert view.state == "completed"
     assert engine.executions == [("job", "a", 1), ("job", "b", 1)]
-    assert manager.log("a") == "said while nobody listened\n"
+    assert manager.log("a") == "said before\nsaid while nobody listened\n"
 
 
 @pytest.mark.parametrize(

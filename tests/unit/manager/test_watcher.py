@@ -276,6 +276,21 @@ def test_a_request_in_the_inbox_is_noticed(watched: Watched) -> None:
     assert (fact.uid, fact.spec.id) == ("the-uid", "more")
 
 
+def test_a_request_in_an_inbox_that_was_made_later_is_noticed_as_soon(watched: Watched) -> None:
+    """The inbox is made with the first container, some time after the job was taken."""
+    watched.client.create_job("live", TASKS)
+    watched.first(JobFound)
+    watched.watcher.follow("live", "the-uid")
+    watched.settled()
+    for name in ("tmp", "new"):
+        (watched.jobs / "live" / "inbox" / name).mkdir(parents=True)
+    watched.settled()
+    began = time.monotonic()
+    watched.client.queue("live", {"id": "more", "command": "true"})
+    watched.first(TaskRequested)
+    assert time.monotonic() - began < 1
+
+
 def test_a_folder_that_goes_is_told_once(watched: Watched) -> None:
     live(watched)
     shutil.rmtree(watched.jobs / "live")

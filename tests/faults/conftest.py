@@ -1,6 +1,7 @@
 """Managers to be treated badly, on the real engine."""
 
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -34,8 +35,8 @@ def proxy(tmp_path: Path) -> Iterator[EngineProxy]:
     made = EngineProxy(tmp_path)
     made.open()
     yield made
+    made.close()  # first, so that what it holds back never reaches the engine
     made.flow()
-    made.close()
 
 
 @pytest.fixture
@@ -51,7 +52,10 @@ def behind(
     on_failure("the manager and its containers", manager.evidence)
     yield manager
     manager.kill()
+    proxy.close()
     if (home / "home-id").exists():
+        until(lambda: not swept(manager), 30)
+        time.sleep(0.5)  # the engine may have been at a create when its manager was killed
         until(lambda: not swept(manager), 30)
 
 

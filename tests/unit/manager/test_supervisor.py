@@ -236,6 +236,30 @@ def test_a_folder_that_is_deleted_takes_its_containers_along(start: Start, engin
     assert manager.run(a_task("a"), name="job").state == "completed", "the name may be used again"
 
 
+def test_a_name_may_be_used_again_while_what_was_deleted_is_still_being_stopped(
+    start: Start, engine: FakeEngine
+) -> None:
+    manager = start(cancel_grace=1)
+    manager.client.create_job("job", [a_task("a", command="stubborn")])
+    manager.until_status("a", "running")
+    old = engine.find("a")
+    assert old is not None
+    (manager.home / "jobs" / "job").rename(manager.home / "deleted")
+    until(lambda: ("signal", old.id) in engine.calls)
+    manager.client.create_job("job", [a_task("b", command="long")])
+    manager.until_status("b", "running")
+    manager.client.queue("job", a_task("c", command="echo mine"))
+    manager.until_status("c", "completed")
+    until(lambda: old.name not in engine.names)
+    assert manager.task("b").status == "running", "the end of the old one is nothing to the new one"
+    manager.client.cancel("job")
+    view = manager.client.wait("job", 10)
+    assert statuses(view) == {"b": "failed", "c": "completed"}
+    folder = manager.home / "jobs" / "job"
+    assert not list(folder.glob("*.edited-*"))
+    assert sorted(file.name for file in (folder / "logs").iterdir()) == ["b.log", "c.log"]
+
+
 def request(task_id: str, *dependencies: str, command: str = "true") -> str:
     return json.dumps(a_task(task_id, *dependencies, command=command))
 

@@ -260,7 +260,7 @@ class World:
         if running and self.choose(3):
             self._tell(DeadlinePassed(running[self.choose(len(running))], self.now()))
         elif self.choose(4) == 3:
-            if not job.settled and not job.job.state.ended:
+            if not all(task.status.ended for task in job.tasks.values()):  # what is recorded wins
                 self.cancelled.add(job.uid)
             self._apply(CancelRequested(job.uid, self.now()))
 

@@ -18,7 +18,7 @@ from air_executor.logs import tail
 from air_executor.models import Job, JobView, Request, Task, TaskSpec, utc_now
 from air_executor.store import JobFolder, Store
 
-LOOK_INTERVAL = 0.05
+LOOK_INTERVAL = 0.02
 """Seconds between two looks at a job's files: two `stat` calls, some 20 µs."""
 
 TaskLike = TaskSpec | Mapping[str, Any]

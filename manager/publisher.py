@@ -46,6 +46,8 @@ class Publisher:
         self._stamps: dict[Path, Stamp] = {}
         self._not_before: dict[str, float] = {}
         self._changed = threading.Condition()
+        self._gone: set[str] = set()
+        """Jobs whose folder is gone; what stands in its place is not theirs."""
         self._look = False
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
@@ -63,9 +65,12 @@ class Publisher:
     def forget(self, uid: str) -> None:
         """The job's folder is gone, and with it what there was to write."""
         with self._changed:
-            self._wanted.pop(uid, None)
+            self._gone.add(uid)
+            views = self._wanted.pop(uid, None) or self._current.pop(uid, None)
             self._current.pop(uid, None)
             self._not_before.pop(uid, None)
+            for file in _files(views.folder) if views else ():
+                self._stamps.pop(file, None)
 
     def restore(self) -> None:
         """Look whether somebody has changed a view of a live job, and have it written again if so."""
@@ -129,7 +134,7 @@ class Publisher:
     def _replace(self, file: Path, text: str) -> None:
         if self._foreign(file):
             aside = file.with_name(f"{file.name}.edited-{time.time_ns()}")
-            file.rename(aside)
+            os.link(file, aside, follow_symlinks=False)  # a reader finds a view at any moment
             log.warning(
                 "%s was changed by somebody else; that is now %s, and the manager's own is back. "
                 "To change a job use its inbox, or `air-executor queue` and `cancel`",
@@ -149,7 +154,7 @@ class Publisher:
 
     def _written(self, views: Views, seconds: float) -> None:
         with self._changed:
-            if views.last:
+            if views.last or views.uid in self._gone:
                 self._current.pop(views.uid, None)
                 self._not_before.pop(views.uid, None)
                 for file in _files(views.folder):

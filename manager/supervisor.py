@@ -27,6 +27,7 @@ from manager.facts import (
     JobFound,
     JobPublished,
     JobRefused,
+    JobVanished,
     NetworkLost,
     RequestRefused,
     TaskRequested,
@@ -167,6 +168,8 @@ class Supervisor:
         job.apply(fact)
         if isinstance(fact, TaskRequested | RequestRefused):
             self._handled.append((job, fact.request))
+        if isinstance(fact, JobVanished):
+            self._publisher.forget(job.uid)
         if before != (job.job, job.failure, len(job.changed_requests), len(job.changed_tasks)):
             events.report(job, fact)
 
@@ -309,7 +312,6 @@ class Supervisor:
             if any(task.attempts for task in job.tasks.values()):
                 self._dispatcher.sweep(container_spec.network_name(self._home.id, job.name, job.uid))
             if job.vanished:
-                self._publisher.forget(job.uid)
                 self._published(job.uid)
 
     def _published(self, uid: str) -> None:

@@ -48,6 +48,8 @@ class Watcher:
         self._live: dict[str, str] = {}
         self._known: set[str] = set()
         """Folders that have been told of, or have ended."""
+        self._leaving: set[str] = set()
+        """Names whose folder went while their job was live: free again when the job has ended."""
         self._unready: dict[str, _Unready] = {}
         self._lock = threading.Lock()
         self._due = 0.0
@@ -78,6 +80,9 @@ class Watcher:
         with self._lock:
             if self._live.get(name) == uid:
                 del self._live[name]
+            if name in self._leaving:
+                self._leaving.discard(name)
+                self._known.discard(name)
         self._rewatch.set()
 
     # --- The thread --------------------------------------------------------------------------------------
@@ -131,7 +136,7 @@ class Watcher:
             if folder.name not in self._known:
                 self._look_at_new(folder)
         with self._lock:
-            gone = [name for name in self._known if name not in present]
+            gone = [name for name in self._known - self._leaving if name not in present]
         for name in gone:
             self._forget(name)
         for name in [name for name in self._unready if name not in present]:
@@ -143,8 +148,11 @@ class Watcher:
 
     def _forget(self, name: str) -> None:
         with self._lock:
-            self._known.discard(name)
             uid = self._live.pop(name, None)
+            if uid is None:
+                self._known.discard(name)
+            else:
+                self._leaving.add(name)
         if uid is not None:
             self._emit(JobVanished(uid, utc_now()))
 

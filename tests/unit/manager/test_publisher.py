@@ -310,4 +310,43 @@ def test_an_edit_right_after_a_write_is_noticed_as_one(
     until(lambda: publisher._current)
     publisher.restore()
     until(lambda: list(folder.glob("state.json.edited-*")))
-    until(lambda: state(folder) == 1)
+    until(lambda: (folder / "state.json").read_text() != "an edit")
+    assert state(folder) == 1
+
+
+def test_a_reader_finds_a_view_at_any_moment_even_while_an_edit_is_set_aside(
+    publisher: Publisher, folder: Path
+) -> None:
+    publisher.publish(views(folder, 1))
+    until(lambda: publisher._current)
+    ended, missing = threading.Event(), []
+
+    def read() -> None:
+        while not ended.is_set():
+            if not (folder / "state.json").exists():
+                missing.append(time.monotonic())
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for number in range(5):
+        (folder / "mine").write_text("an edit")
+        (folder / "mine").rename(folder / "state.json")
+        publisher.restore()
+        until(lambda number=number: len(list(folder.glob("state.json.edited-*"))) == number + 1)
+        until(lambda: (folder / "state.json").read_text() != "an edit")
+    ended.set()
+    reader.join()
+    assert missing == []
+
+
+def test_nothing_is_written_any_more_for_a_job_whose_folder_is_gone(
+    publisher: Publisher, folder: Path
+) -> None:
+    publisher.publish(views(folder, 1))
+    until(lambda: publisher._current)
+    publisher.forget("uid")
+    (folder / "state.json").write_text('{"n": "of another job"}')
+    publisher.restore()
+    publisher.publish(Views("other", folder.parent, "{}", None, last=False))
+    until((folder.parent / "state.json").exists)
+    assert state(folder) == "of another job"

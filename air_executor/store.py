@@ -9,13 +9,14 @@ import errno
 import json
 import os
 import secrets
+import stat
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from air_executor import names
-from air_executor.documents import parse_json, validate
+from air_executor.documents import MAX_BYTES, parse_json, validate
 from air_executor.errors import BadInput, JobEnded, JobExists, JobNotFound
 from air_executor.models import Job, JobView, Task, TaskSpec
 
@@ -55,7 +56,7 @@ class JobFolder:
         Raises FileNotFoundError when it is not there (yet), BadInput when it breaks a rule.
         """
         try:
-            job = validate(Job, parse_json(self.state_file.read_bytes()))
+            job = validate(Job, parse_json(_content(self.state_file)))
             if job.name != self.name:
                 raise BadInput(
                     f"is {job.name!r}, but the folder is {self.name!r}; they must agree", field="name"
@@ -70,7 +71,7 @@ class JobFolder:
         Raises FileNotFoundError when it is not there (yet), BadInput when it breaks a rule.
         """
         try:
-            value = parse_json(self.tasks_file.read_bytes())
+            value = parse_json(_content(self.tasks_file))
             if not isinstance(value, list):
                 raise BadInput('must be a list of tasks, such as [{"id": "greet", "command": "echo"}]')
             return tuple(validate(Task, entry, f"tasks[{index}]") for index, entry in enumerate(value))
@@ -144,6 +145,18 @@ class JobFolder:
     def request_cancel(self) -> None:
         """Ask the manager to stop this job. Asking twice is asking once."""
         self.cancel_marker.touch()
+
+
+def _content(file: Path) -> bytes:
+    """What stands in the file. Nothing else is read: a pipe would block, and who knows how large it is."""
+    handle = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as opened:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise BadInput("is not a regular file")
+        if status.st_size > MAX_BYTES:
+            raise BadInput(f"is larger than {MAX_BYTES} bytes")
+        return opened.read(MAX_BYTES + 1)
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from manager.container_spec import Home
 from manager.engine.docker import DockerEngine
 from manager.facts import Fact
 from manager.heartbeat import Heartbeat
-from manager.journal import Journal, JournalDamaged
+from manager.journal import Journal
 from manager.lock import AlreadyManaged, hold
 from manager.monitor import EngineMonitor
 from manager.publisher import Publisher
@@ -41,7 +41,7 @@ def main() -> int:
         settings.home.mkdir(parents=True, exist_ok=True)
         with hold(settings.home), _logging(settings.home):
             run(settings)
-    except (AirExecutorError, AlreadyManaged, JournalDamaged) as error:
+    except (AirExecutorError, AlreadyManaged) as error:
         print(f"air-executor manager: {error}", file=sys.stderr)
         return 1
     except OSError as error:

@@ -8,6 +8,7 @@ A job that has ended moves to `journal/ended/`.
 """
 
 import json
+import logging
 import os
 import zlib
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from air_executor.models import Decision, Job, Task
 from air_executor.store import sync_folder
 from manager.facts import Owner
 from manager.live_job import LiveJob
+
+log = logging.getLogger(__name__)
 
 SUFFIX = ".journal"
 
@@ -79,9 +82,14 @@ class Journal:
         path.rename(self._ended / path.name)
 
     def remembered(self) -> Iterator[Remembered]:
-        """Every job that had not ended. Raises JournalDamaged."""
+        """Every job that had not ended. A damaged journal is set aside and named; the other jobs go on."""
         for path in sorted(self._folder.glob(f"*{SUFFIX}")):
-            job = _replay(path)
+            try:
+                job = _replay(path)
+            except JournalDamaged as error:
+                aside = path.rename(path.with_name(f"{path.name}.damaged"))
+                log.error("%s; it is now %s, and its job is not taken up again", error, aside.name)
+                continue
             if job is None:
                 path.unlink()  # the crash came before the job was taken
             else:

@@ -9,6 +9,7 @@ import queue
 import time
 import uuid
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from manager import admission, container_spec, events, intake, planner
 from manager.container_spec import Home
 from manager.dispatcher import OUTCOMES, Dispatcher
 from manager.facts import (
+    CancelRequested,
     ContainersListed,
     EngineChanged,
     Fact,
@@ -217,7 +219,7 @@ class Supervisor:
         log.error("job=%s refused: %s", fact.name, fact.message)
         job, tasks = admission.refused(fact)
         folder = self._store.folder(fact.name)
-        if fact.job is None and folder.state_file.exists():
+        if fact.job is None:
             _set_aside(folder.state_file, fact.at)
         texts = tuple(task_text(task) for task in tasks) or None
         uid = f"refused {fact.name}"
@@ -227,6 +229,8 @@ class Supervisor:
         self._jobs[job.uid] = job
         self._texts[job.uid] = {}
         self._watcher.follow(job.name, job.uid)
+        if self._store.folder(job.name).cancel_marker.exists():  # before anything of it is claimed
+            self._apply(CancelRequested(job.uid, utc_now()))
 
     # --- Decisions ---------------------------------------------------------------------------------------
 
@@ -322,4 +326,6 @@ class Supervisor:
 
 
 def _set_aside(file: Path, at: datetime) -> None:
-    file.rename(file.with_name(f"{file.name}.refused-{at:%Y%m%dT%H%M%S}"))
+    """Nothing that somebody wrote is lost, where this process may write at all."""
+    with suppress(OSError):
+        file.rename(file.with_name(f"{file.name}.refused-{at:%Y%m%dT%H%M%S}"))

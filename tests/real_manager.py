@@ -93,7 +93,15 @@ class RealManager:
         """For a test that has failed: what the manager said, and what the engine has of ours."""
         parts = [f"--- output of the manager\n{self.output()}"]
         for name in self.containers():
-            parts += [f"--- {name}\n{docker('inspect', name)}", docker("logs", name)]
+            for word in ("logs", "inspect"):  # it may be going just now
+                told = subprocess.run(
+                    ["docker", word, name],
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    check=False,
+                )
+                parts.append(f"--- {word} {name}\n{told.stdout}")
         return "\n".join(parts)
 
 

@@ -3,14 +3,15 @@
 import json
 import queue
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from air_executor.client import Client
 from air_executor.models import JobView, Task
 from air_executor.store import Store
 from manager.container_spec import Home
-from manager.engine.base import Engine
+from manager.engine.base import Engine, EngineUnavailable
 from manager.facts import Fact
 from manager.journal import Journal
 from manager.monitor import EngineMonitor
@@ -22,6 +23,33 @@ from manager.workers import Workers
 from tests.waiting import until
 
 HOME_ID = "00fa4e00fa4e0000"
+
+
+class Leash:
+    """The engine as one manager sees it: when that has ended, its threads hear and do nothing any more."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.cut = False
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*arguments: Any) -> Any:
+            self._check()
+            return getattr(self._engine, name)(*arguments)
+
+        return call
+
+    def follow(self, container: str, sink: Callable[[bytes], None]) -> None:
+        def checked(chunk: bytes) -> None:
+            self._check()
+            sink(chunk)
+
+        self._check()
+        self._engine.follow(container, checked)
+
+    def _check(self) -> None:
+        if self.cut:
+            raise EngineUnavailable("this manager has ended")
 
 
 class InProcess:
@@ -37,6 +65,8 @@ class InProcess:
         self.journal = Journal(home / "journal")
         self.publisher = Publisher(facts.put)
         self.watcher = Watcher(store, self.settings, facts.put)
+        self.leash = Leash(engine)
+        engine = cast(Engine, self.leash)
         self.workers = Workers(engine, own.id, facts.put)
         self.monitor = EngineMonitor(engine, own, self.settings, facts.put)
         self.facts = facts
@@ -70,6 +100,7 @@ class InProcess:
         if not self._thread.is_alive():
             return
         self.supervisor.stop()
+        self.leash.cut = True
         self._thread.join(10)
         assert not self._thread.is_alive(), "the supervisor does not stop"
         self.watcher.stop()

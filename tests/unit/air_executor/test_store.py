@@ -255,7 +255,7 @@ def test_a_file_that_may_not_be_read_is_a_complaint_of_that_job(
     def refuse(path: Path) -> bytes:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr("air_executor.store._content", refuse)
     complaint = store.existing("old").look()
     assert str(complaint) == f"{folder / 'state.json'}: can't be read: Permission denied"
 

@@ -8,7 +8,7 @@ import pytest
 
 from air_executor.models import TaskSpec
 from manager.facts import CancelRequested, JobEnded, RequestRefused, TaskRequested
-from manager.journal import Journal, JournalDamaged, Remembered
+from manager.journal import Journal, Remembered
 from manager.live_job import LiveJob
 from tests.unit.manager.builders import (
     OWNER,
@@ -144,7 +144,9 @@ def test_other_rests_that_a_crash_may_leave_are_cut_off(folder: Path, rest: byte
     assert the_file(folder).read_bytes() == whole
 
 
-def test_a_damaged_line_in_the_middle_is_told_with_its_place(folder: Path) -> None:
+def test_a_journal_that_is_damaged_in_the_middle_is_set_aside_and_told_with_the_place(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     job = live_job(task("a"))
     journal = Journal(folder)
     write_down(journal, job)
@@ -156,9 +158,10 @@ def test_a_damaged_line_in_the_middle_is_told_with_its_place(folder: Path) -> No
     data = bytearray(the_file(folder).read_bytes())
     data[first + 30] ^= 1
     the_file(folder).write_bytes(data)
-    with pytest.raises(JournalDamaged, match=rf"\.journal: the line at byte {first} "):
-        replay(folder)
-    assert the_file(folder).read_bytes() == data, "a damaged journal is left as it is"
+    assert replay(folder) == []
+    assert f"the line at byte {first} is not what was written" in caplog.text
+    (aside,) = folder.glob("*.damaged")
+    assert aside.read_bytes() == data, "a damaged journal is kept as it is"
 
 
 def test_a_line_whose_checksum_fits_other_bytes_is_not_believed(folder: Path) -> None:

@@ -73,9 +73,6 @@ def _check_user(value: str) -> str:
     return value
 
 
-Whole = Annotated[int, Field(strict=True)]
-
-
 class JobState(StrEnum):
     """The four states of a job."""
 

@@ -41,15 +41,6 @@ Outcome = (
     | ContainerRemoved
     | LaunchFailed
 )
-OUTCOMES = (
-    ContainerCreated,
-    ContainerStarted,
-    ContainerDropped,
-    ContainerExited,
-    ContainerLost,
-    ContainerRemoved,
-    LaunchFailed,
-)
 
 
 class Dispatcher:

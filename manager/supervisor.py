@@ -18,7 +18,7 @@ from air_executor.models import utc_now
 from air_executor.store import Store, job_text, task_text
 from manager import admission, container_spec, events, intake, planner
 from manager.container_spec import Home
-from manager.dispatcher import OUTCOMES, Dispatcher
+from manager.dispatcher import Dispatcher, Outcome
 from manager.facts import (
     CancelRequested,
     ContainersListed,
@@ -162,7 +162,7 @@ class Supervisor:
         job = self._jobs.get(uid)
         if job is None:
             return
-        if isinstance(fact, OUTCOMES):
+        if isinstance(fact, Outcome):
             self._dispatcher.done(fact)
         if isinstance(fact, TaskRequested):
             fact = self._admitted(fact)

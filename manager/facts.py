@@ -82,6 +82,22 @@ class CancelRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class RetryRequested:
+    """Somebody asks that what failed and what was skipped in an ended job runs again."""
+
+    name: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ResetRequested:
+    """Somebody asks that an ended job starts over, without the records it has."""
+
+    name: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class TaskRequested:
     """A well-formed request for a further task was in the inbox."""
 
@@ -267,7 +283,17 @@ JobFact = (
     | RequestRefused
     | JobEnded
 )
-Fact = JobFact | JobFound | JobRefused | EngineChanged | JobPublished | ContainersListed | Tick
+Fact = (
+    JobFact
+    | JobFound
+    | JobRefused
+    | RetryRequested
+    | ResetRequested
+    | EngineChanged
+    | JobPublished
+    | ContainersListed
+    | Tick
+)
 
 
 # --- Actions --------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import logging
 import os
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -85,7 +86,9 @@ class Journal:
         """Every job that had not ended. A damaged journal is set aside and named; the other jobs go on."""
         for path in sorted(self._folder.glob(f"*{SUFFIX}")):
             try:
-                job = _replay(path)
+                job, good = _replay(path)
+                if good < path.stat().st_size:
+                    os.truncate(path, good)
             except JournalDamaged as error:
                 aside = path.rename(path.with_name(f"{path.name}.damaged"))
                 log.error("%s; it is now %s, and its job is not taken up again", error, aside.name)
@@ -111,6 +114,15 @@ class Journal:
         return self._folder / f"{name}~{uid[:12]}{SUFFIX}"
 
 
+def peek(folder: Path) -> Iterator[Remembered]:
+    """Every job in the journal `folder` that had not ended; read only, and a damaged one is left out."""
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        with suppress(JournalDamaged, FileNotFoundError):
+            job, _ = _replay(path)
+            if job is not None:
+                yield job
+
+
 def _append(file: BinaryIO, data: bytes) -> None:
     before = os.fstat(file.fileno()).st_size
     try:
@@ -131,12 +143,15 @@ def _line(entries: list[str]) -> bytes:
     return b"%d %08x %s\n" % (len(text), zlib.crc32(text), text)
 
 
-def _replay(path: Path) -> Remembered | None:
+def _replay(path: Path) -> tuple[Remembered | None, int]:
+    """What the journal tells, and how many of its bytes are whole lines. Raises JournalDamaged."""
     job: Job | None = None
     owner = Owner(0, 0)
     tasks: dict[str, Task] = {}
     requests: dict[str, Decision] = {}
-    for kind, value in _entries(path):
+    data = path.read_bytes()
+    good = _whole(path, data)
+    for kind, value in _entries(data[:good]):
         match kind:
             case "job":
                 job = Job.model_validate(value)
@@ -149,25 +164,27 @@ def _replay(path: Path) -> Remembered | None:
                 decision = Decision.model_validate(value)
                 requests[decision.request] = decision
     if job is None:
-        return None
+        return None, good
     job = job.model_copy(update={"requests": tuple(requests.values())})
-    return Remembered(job, tuple(tasks.values()), owner)
+    return Remembered(job, tuple(tasks.values()), owner), good
 
 
-def _entries(path: Path) -> Iterator[tuple[str, Any]]:
+def _whole(path: Path, data: bytes) -> int:
+    """How many bytes of `data` are whole lines. Raises JournalDamaged where more than its last is not."""
     good = 0
-    data = path.read_bytes()
     for line in data.splitlines(keepends=True):
-        text = _checked(line)
-        if text is None:
+        if _checked(line) is None:
             break
         good += len(line)
-        for entry in json.loads(text):
+    if b"\n" in data[good:].rstrip(b"\n"):
+        raise JournalDamaged(f"{path}: the line at byte {good} is not what was written")
+    return good
+
+
+def _entries(lines: bytes) -> Iterator[tuple[str, Any]]:
+    for line in lines.splitlines(keepends=True):
+        for entry in json.loads(_checked(line) or b"[]"):
             yield next(iter(entry.items()))
-    if good < len(data):
-        if b"\n" in data[good:].rstrip(b"\n"):
-            raise JournalDamaged(f"{path}: the line at byte {good} is not what was written")
-        os.truncate(path, good)
 
 
 def _checked(line: bytes) -> bytes | None:

@@ -32,6 +32,8 @@ from manager.facts import (
     JobVanished,
     NetworkLost,
     RequestRefused,
+    ResetRequested,
+    RetryRequested,
     TaskRequested,
     Tick,
 )
@@ -154,6 +156,8 @@ class Supervisor:
                 self._refuse(fact)
             case JobPublished():
                 self._published(fact.uid)
+            case RetryRequested() | ResetRequested():
+                pass
             case _:
                 self._apply(fact)
 

@@ -12,10 +12,19 @@ from typing import Any
 
 from air_executor import daemon, names
 from air_executor.documents import validate
-from air_executor.errors import BadInput, JobEnded, JobExists, JobNotFound, RequestConflict, WaitTimeout
+from air_executor.errors import (
+    BadInput,
+    JobEnded,
+    JobExists,
+    JobNotEnded,
+    JobNotFound,
+    NothingToRetry,
+    RequestConflict,
+    WaitTimeout,
+)
 from air_executor.graph import check_graph
 from air_executor.logs import tail
-from air_executor.models import Job, JobView, Request, Task, TaskSpec, utc_now
+from air_executor.models import Cause, Job, JobState, JobView, Request, Task, TaskSpec, utc_now
 from air_executor.store import JobFolder, Store
 
 LOOK_INTERVAL = 0.02
@@ -122,6 +131,7 @@ class Client:
     ) -> JobView:
         """Wait until the job has ended, and return it, whether it completed or failed.
 
+        An ended job that was asked to run again (`retry`, `reset`) is waited for until it has done so.
         `on_change` is called at once with the first view, whenever something changes, and every `every`
         seconds. Raises JobNotFound, or WaitTimeout after `timeout` seconds, with what to look at.
         """
@@ -131,6 +141,7 @@ class Client:
         view: JobView | None = None
         next_report = 0.0
         while True:
+            again = folder.awaits_manager  # asked before the files: when it is no more, they tell what came
             stamp = folder.stamp()
             changed = stamp != seen
             if changed:
@@ -139,7 +150,7 @@ class Client:
             if view is not None and on_change and (changed or (every and now >= next_report)):
                 on_change(view)
                 next_report = now + (every or 0)
-            if view is not None and view.state.ended:
+            if view is not None and view.state.ended and not again:
                 return view
             if deadline is not None and now >= deadline:
                 progress = f"{view.state}, {view.progress}" if view else "its files can't be read yet"
@@ -176,6 +187,32 @@ class Client:
         if state.ended:
             raise JobEnded(job, state)
         folder.request_cancel()
+
+    def ended(self, job: str) -> JobView:
+        """The job, which is over. Raises JobNotFound; JobNotEnded while it is not."""
+        view = self._view(job)
+        if not view.state.ended:
+            raise JobNotEnded(job, view.state)
+        return view
+
+    def retry(self, job: str) -> None:
+        """Ask that what failed and what was skipped in an ended job runs again, as new attempts.
+
+        What has completed stays as it is, and so do the records of earlier attempts. Returns at once; `wait`
+        tells when it is over.
+        Raises JobNotFound, JobNotEnded; NothingToRetry when no further attempt can change how the job ended.
+        """
+        _check_retry(self.ended(job))
+        self.store.ask_again(self.store.folder(job).retry_marker)
+
+    def reset(self, job: str) -> None:
+        """Ask that an ended job starts over: its records, logs and `work/` are deleted.
+
+        A job that was refused for its files is looked at anew. Returns at once; `wait` tells when it is over.
+        Raises JobNotFound, JobNotEnded.
+        """
+        self.ended(job)
+        self.store.ask_again(self.store.folder(job).reset_marker)
 
     def queue(self, job: str, task: TaskLike) -> str:
         """Ask for one more task in a job that has not ended; returns the task's id.
@@ -257,6 +294,27 @@ def _serves(latest: JobView, request: Request) -> bool:
     if asked is None or asked.generation != request.generation or asked.digest != request.digest:
         return False
     return latest.state != "failed"
+
+
+def _check_retry(view: JobView) -> None:
+    name = view.name
+    if view.state is JobState.COMPLETED:
+        raise NothingToRetry(
+            name, f"it completed, so nothing of it failed; `air-executor reset {name}` starts it over"
+        )
+    if view.job.failure is not None and _refused(view):
+        raise NothingToRetry(
+            name,
+            f"its files were refused ({view.job.failure.message}); correct them, and "
+            f"`air-executor reset {name}` has the manager look at them again",
+        )
+
+
+def _refused(view: JobView) -> bool:
+    """Whether the manager never took the job. A bad input that only a task has met may be put right."""
+    bad = Cause.BAD_INPUT
+    met = any(task.failure and task.failure.cause is bad for task in view.tasks if task.attempts)
+    return view.job.failure is not None and view.job.failure.cause is bad and not met
 
 
 def _not_yours(job: Job, jobs: Path) -> str:

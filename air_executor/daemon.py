@@ -29,6 +29,8 @@ class ManagerStatus(BaseModel):
     max_runners: int
     engine: str
     """`Docker 26.1.5`, or why the engine can't be used."""
+    problem: str | None = None
+    """Why work stands still, where it does: a full disk, for example."""
 
 
 def running(home: Path) -> bool:
@@ -69,5 +71,7 @@ def diagnosis(home: Path) -> str:
         advice = "The manager is running"
         if status:
             advice += f" ({status.runners} of {status.max_runners} runners in use, engine: {status.engine})"
+        if status and status.problem:
+            advice += f"; {status.problem}"
         advice += "; it may be busy with other jobs, or the engine may be slow: see `./status.sh`."
     return advice + (f"\nThe end of {log}:\n{end}" if end else f"\n{log} is not there yet, or can't be read.")

@@ -49,6 +49,23 @@ class JobEnded(AirExecutorError):
         super().__init__(f"job {name!r} has ended ({state}) and takes no further requests; create a new job")
 
 
+class JobNotEnded(AirExecutorError):
+    """What was asked for is for jobs that have ended."""
+
+    def __init__(self, name: str, state: str) -> None:
+        super().__init__(
+            f"job {name!r} has not ended ({state}): `air-executor wait {name}` tells when it has, "
+            f"`air-executor cancel {name}` stops it"
+        )
+
+
+class NothingToRetry(AirExecutorError):
+    """The job has ended in a way that no further attempt at its tasks can change."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"job {name!r} can't be retried: {reason}")
+
+
 class RequestConflict(AirExecutorError):
     """The same job name was asked for by somebody else, or the same task id with another body."""
 

@@ -157,6 +157,52 @@ class Resources(Spec):
     """Processes and threads."""
 
 
+RETRIABLE = (Cause.EXIT, Cause.SIGNAL, Cause.OOM, Cause.TIMEOUT, Cause.LOST, Cause.ENGINE, Cause.IMAGE)
+"""Causes that another attempt may cure."""
+
+
+def _check_causes(value: tuple[Cause, ...]) -> tuple[Cause, ...]:
+    for cause in value:
+        if cause not in RETRIABLE:
+            raise ValueError(f"{cause.value!r} is cured by no further attempt; use {', '.join(RETRIABLE)}")
+    return value
+
+
+class RetryPolicy(Spec):
+    """When a failed task gets a further attempt. A bare number stands for `{"max": number}`."""
+
+    max: int = Field(1, ge=0, le=100, strict=True)
+    """How many further attempts, whatever their causes."""
+    on: Annotated[tuple[Cause, ...], AfterValidator(_check_causes)] = RETRIABLE
+    """The causes that get one."""
+    backoff: float = Field(0, ge=0, le=86_400, strict=True, allow_inf_nan=False)
+    """Seconds before the first further attempt; twice as many before each one after it, an hour at most."""
+    memory_factor: float = Field(1, ge=1, le=64, strict=True, allow_inf_nan=False)
+    """How much more memory an attempt gets for each one before it that ended with cause `oom`."""
+    memory_max_mb: int | None = Field(None, ge=6, le=1 << 20, strict=True)
+    """How far that may go; the operator's setting `retry_memory_mb` bounds it as well."""
+
+
+DEFAULT_RETRIES = RetryPolicy(max=1, on=(Cause.LOST, Cause.ENGINE))
+"""Where a task says nothing: once for what was no fault of its own."""
+
+
+def _read_retries(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return {"max": value}
+    if value is None or isinstance(value, dict | RetryPolicy):
+        return value
+    raise ValueError('must be a number of further attempts, or an object such as {"max": 3, "on": ["oom"]}')
+
+
+def _short_retries(value: RetryPolicy | None) -> Any:
+    """As people write it: a number where nothing else is said."""
+    if value is None:
+        return None
+    said = value.model_dump(mode="json", exclude_defaults=True, exclude={"max"})
+    return {"max": value.max} | said if said else value.max
+
+
 class TaskFields(BaseModel):
     """What a task is, apart from what became of it."""
 
@@ -168,9 +214,11 @@ class TaskFields(BaseModel):
     env: dict[Text, Text] = {}
     workdir: Text | None = None
     timeout: float | None = Field(None, gt=0, allow_inf_nan=False, strict=True)
-    """Seconds from the start of the command."""
-    retries: int = Field(0, ge=0, le=100, strict=True)
-    """How many further attempts a failure gets."""
+    """Seconds from the start of the command; the manager's setting `timeout` where it is not set."""
+    retries: Annotated[
+        RetryPolicy | None, BeforeValidator(_read_retries), PlainSerializer(_short_retries)
+    ] = None
+    """How many further attempts a failure gets, or a policy; DEFAULT_RETRIES where it is not set."""
     resources: Resources = Resources()
     network: Text | None = None
     """`job` (shared by the tasks of a job, the default), `private`, `none`, or what the operator allows."""
@@ -237,11 +285,23 @@ class Failure(Record):
     exit_code: int | None = None
 
 
+class Instant(Record):
+    """A moment by the machine's clock that counts from its start, which nobody can set."""
+
+    boot: str
+    """Which start of the machine it counts from."""
+    seconds: float
+
+
 class Attempt(Record):
     """One try at a task: one container, used once."""
 
     number: int
     incarnation: int = 1
+    timeout: float | None = None
+    """Seconds that its command may run."""
+    memory_mb: int | None = None
+    """Its memory limit in MiB."""
     phase: Phase
     start: Literal["warm", "ahead", "cold"] = "cold"
     container: Container
@@ -252,6 +312,9 @@ class Attempt(Record):
     failure: Failure | None = None
     log: str | None = None
     timings: Timings = Timings()
+    claimed: Instant | None = None
+    began: Instant | None = None
+    """When the manager saw that it had started, to count its timeout across a restart of the manager."""
 
     @property
     def live(self) -> bool:
@@ -275,6 +338,15 @@ class Task(Record, TaskFields):
     error: str | None = None
     failure: Failure | None = None
     attempts: tuple[Attempt, ...] = ()
+    earlier: int = 0
+    """Attempts before the last `retry` of the job: they do not count against `retries`."""
+    request: str | None = None
+    """The request in the inbox that brought it, where it was not there from the beginning."""
+
+    @property
+    def policy(self) -> RetryPolicy:
+        """When it gets a further attempt."""
+        return DEFAULT_RETRIES if self.retries is None else self.retries
 
     @property
     def attempt(self) -> Attempt | None:

@@ -13,15 +13,18 @@ import stat
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from air_executor import names
 from air_executor.documents import MAX_BYTES, parse_json, validate
 from air_executor.errors import BadInput, JobEnded, JobExists, JobNotFound
-from air_executor.models import Job, JobView, Task, TaskSpec
+from air_executor.failpoints import Failpoint, reach
+from air_executor.models import Job, JobState, JobView, Task, TaskSpec
 
 HOME_VARIABLE = "AIR_EXECUTOR_HOME"
 DEFAULT_HOME = ".air-executor"
+WAKE = ".wake-"
+"""What the name of a file begins with that has the manager look at the ended job named in the rest of it."""
 INBOX_PATIENCE = 5.0
 """Seconds that an inbox may be away while the manager decides whether its job has ended."""
 
@@ -45,6 +48,8 @@ class JobFolder:
         self.inbox_new = path / "inbox" / "new"
         self.inbox_tmp = path / "inbox" / "tmp"
         self.cancel_marker = path / "cancel"
+        self.retry_marker = path / "retry"
+        self.reset_marker = path / "reset"
 
     def log_file(self, task: str) -> Path:
         """Standard output and error of the task's last attempt."""
@@ -146,6 +151,20 @@ class JobFolder:
         """Ask the manager to stop this job. Asking twice is asking once."""
         self.cancel_marker.touch()
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether this is a job that no manager has taken yet."""
+        try:
+            job = self.read_job()
+        except (OSError, BadInput):
+            return False
+        return job.uid is None and job.state is JobState.WAITING
+
+    @property
+    def awaits_manager(self) -> bool:
+        """Whether the ended job was asked to run again, and no manager has taken that up yet."""
+        return os.path.lexists(self.retry_marker) or os.path.lexists(self.reset_marker)
+
 
 def _content(file: Path) -> bytes:
     """What stands in the file. Nothing else is read: a pipe would block, and who knows how large it is."""
@@ -189,7 +208,7 @@ def _put(inbox: Path, name: str, body: bytes) -> None:
 def _stamp(file: Path) -> tuple[int, int, int]:
     try:
         status = file.stat()
-    except FileNotFoundError:
+    except OSError:
         return 0, 0, 0
     return status.st_ino, status.st_mtime_ns, status.st_size
 
@@ -211,6 +230,19 @@ class Store:
         if not folder.state_file.is_file():
             raise JobNotFound(name, self.jobs)
         return folder
+
+    def wake_file(self, name: str) -> Path:
+        """The file that has the manager look at the ended job `name` at once, and that it takes away."""
+        return self.jobs / f"{WAKE}{name}"
+
+    def ask_again(self, marker: Path) -> None:
+        """Put `marker` into an ended job's folder; the manager is told to look at it.
+
+        It would find the marker without that as well, only later: so nothing depends on being able to tell.
+        """
+        marker.touch()
+        with contextlib.suppress(OSError):
+            self.wake_file(marker.parent.name).touch()
 
     def folders(self) -> Iterator[JobFolder]:
         """Every folder that may be a job."""
@@ -270,10 +302,15 @@ OLD_FIELDS = (
 """Fields that older readers expect to find, in this order, even when there is nothing in them."""
 
 
+PRIVATE = {"claimed", "began"}
+"""What an attempt's record has for the manager alone."""
+
+
 def task_text(task: Task) -> str:
     """A task as one entry of `tasks.json`."""
     old = task.model_dump(mode="json", include=set(OLD_FIELDS))
-    new = task.model_dump(mode="json", exclude=set(OLD_FIELDS), exclude_none=True, exclude_defaults=True)
+    hidden: Any = dict.fromkeys(OLD_FIELDS, True) | {"attempts": {"__all__": PRIVATE}}
+    new = task.model_dump(mode="json", exclude=hidden, exclude_none=True, exclude_defaults=True)
     return json.dumps({field: old[field] for field in OLD_FIELDS} | new, indent=2, ensure_ascii=False)
 
 
@@ -297,14 +334,29 @@ def write_durably(path: Path, text: str) -> os.stat_result:
         with create_exclusively(temporary) as file:
             file.write(text.encode())
             file.flush()
+            reach(Failpoint.VIEW_UNSYNCED)
             os.fsync(file.fileno())
             status = os.fstat(file.fileno())
+        reach(Failpoint.VIEW_UNNAMED)
         temporary.rename(path)
+        reach(Failpoint.VIEW_RENAMED)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
     return status
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace `path` by `text`, so that a reader finds the old or the new; a power cut may lose both."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    try:
+        with create_exclusively(temporary) as file:
+            file.write(text.encode())
+        temporary.rename(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def sync_folder(path: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from rich.console import Console
 
 from air_executor import AirExecutorError
-from bench import chain, dags, job, machine
+from bench import chain, dags, job, journal, machine, scale
 from bench.failed import BenchFailed
 from bench.figures import Row, markdown_table, rich_table
 
@@ -17,6 +17,8 @@ MEASURES: dict[str, Callable[[], Iterator[Row]]] = {
     "job": job.measure,
     "chain": chain.measure,
     "dags": dags.measure,
+    "journal": journal.measure,
+    "scale": scale.measure,
 }
 
 

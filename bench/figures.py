@@ -1,4 +1,4 @@
-"""Figures and the tables they are shown in. All times are seconds of wall clock."""
+"""Figures and the tables they are shown in. Times are wall clock, in seconds where no unit is given."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,19 +12,20 @@ HEADINGS = ("what", "ours", "rival", "ratio", "goal")
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The same thing timed several times, in seconds."""
+    """The same thing measured several times."""
 
-    seconds: tuple[float, ...]
+    values: tuple[float, ...]
+    unit: str = "s"
 
     @property
     def median(self) -> float:
-        """Seconds."""
-        return median(self.seconds)
+        """In the sample's unit."""
+        return median(self.values)
 
     def __str__(self) -> str:
-        text = f"{self.median:.2f} s"
-        if len(self.seconds) > 1:
-            text += f" ({min(self.seconds):.2f}–{max(self.seconds):.2f})"
+        text = f"{self.median:.2f} {self.unit}"
+        if len(self.values) > 1:
+            text += f" ({min(self.values):.2f}–{max(self.values):.2f})"
         return text
 
 
@@ -75,6 +76,6 @@ def rich_table(rows: Sequence[Row]) -> Table:
 
 
 def markdown_table(rows: Sequence[Row]) -> str:
-    """For a note; the times are medians, with the least and the most."""
+    """For a note; the figures are medians, with the least and the most."""
     lines = [HEADINGS, ("---", *["---:"] * (len(HEADINGS) - 1)), *(row.cells for row in rows)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -9,11 +9,11 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from air_executor.errors import AirExecutorError
-from air_executor.store import Store
+from air_executor.store import Store, write_durably
 from manager.container_spec import Home
 from manager.engine.docker import DockerEngine
 from manager.facts import Fact
@@ -77,6 +77,7 @@ def run(settings: Settings) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: supervisor.stop())
     log.info("manager started for %s, %d runners", settings.home, settings.max_runners)
+    journal.forget_all_but({folder.name for folder in store.folders()})
     supervisor.restore(journal.remembered())
     for part in (publisher, workers, monitor, watcher):
         part.start()
@@ -93,13 +94,27 @@ def run(settings: Settings) -> None:
 
 
 def home_id(home: Path) -> str:
-    """The identity of a home folder, made once: its path differs inside and outside of containers."""
-    file = home / "home-id"
-    try:
-        return file.read_text().strip()
-    except FileNotFoundError:
-        file.write_text(f"{secrets.token_hex(8)}\n")
-        return file.read_text().strip()
+    """The identity of a home folder, made once: its path differs inside and outside of containers.
+
+    A folder that is a copy of another one, home-id included, gets an identity of its own: the containers of
+    the other one are not its to touch. Which folder an identity was made for, its inode tells.
+    """
+    identity, made_for = home / "home-id", home / "home-inode"
+    inode = str(home.stat().st_ino)
+    known = _words(identity)
+    if known is None or (_words(made_for) or inode) != inode:
+        if known is not None:
+            log.warning("%s is a copy of another home folder: it gets an identity of its own", home)
+        known = secrets.token_hex(8)
+        write_durably(identity, f"{known}\n")
+    write_durably(made_for, f"{inode}\n")
+    return known
+
+
+def _words(file: Path) -> str | None:
+    with suppress(FileNotFoundError):
+        return file.read_text().strip() or None
+    return None
 
 
 @contextmanager
@@ -107,6 +122,7 @@ def _logging(home: Path) -> Iterator[None]:
     """Log to `manager.log`, rotated, and to standard output; times are UTC."""
     formatter = logging.Formatter(FORMAT, "%Y-%m-%dT%H:%M:%S")
     formatter.converter = time.gmtime
+    logging.raiseExceptions = False  # a log that can't be written is no reason for a traceback
     file = logging.handlers.RotatingFileHandler(
         home / "manager.log", maxBytes=LOG_BYTES, backupCount=LOG_FILES - 1
     )

@@ -35,7 +35,7 @@ _NOT_IN_A_CONTAINER_NAME = re.compile(r"[^A-Za-z0-9_.-]")
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Which folder the containers belong to: the id tells, the path is for people."""
+    """Which folder the containers belong to: by its id, and by its path, since folders are copied."""
 
     id: str
     path: str
@@ -131,6 +131,7 @@ def task_container(
     """The container of one attempt. `folder` is the job's folder as the manager sees it."""
     user = task_user(task, owner, settings)
     limits = task.resources
+    memory_mb = task.attempts[-1].memory_mb if task.attempts else None
     return ContainerSpec(
         name=container_name(home.id, job, key),
         labels=_labels(job, key, home),
@@ -148,7 +149,7 @@ def task_container(
         user=f"{user.uid}:{user.gid}",
         mounts=(Mount(f"{folder}/work", WORK), Mount(f"{folder}/inbox", INBOX)),
         network=network_of(task, home, job, key.uid),
-        memory_bytes=(limits.memory_mb or settings.memory_mb) * MIB,
+        memory_bytes=(memory_mb or limits.memory_mb or settings.memory_mb) * MIB,
         cpus=limits.cpus or settings.cpus,
         pids=limits.pids or settings.pids,
         tmp_bytes=settings.tmp_mb * MIB,

@@ -4,7 +4,19 @@ from collections.abc import Mapping
 
 from air_executor.models import utc_now
 from air_executor.store import Store
-from manager import container_spec, planner
+from manager import container_spec, lifecycle, planner
+from manager.actions import (
+    Create,
+    Drop,
+    Remove,
+    Rest,
+    Signal,
+    Start,
+    TakeStock,
+    TaskAction,
+    Watch,
+)
+from manager.clocks import instant
 from manager.container_spec import Home
 from manager.facts import (
     AttemptKey,
@@ -14,26 +26,23 @@ from manager.facts import (
     ContainerLost,
     ContainerRemoved,
     ContainerStarted,
-    Create,
     DeadlinePassed,
-    Drop,
     GracePassed,
     LaunchFailed,
-    Remove,
-    Signal,
-    Start,
-    TaskAction,
-    Watch,
+    RestPassed,
+    StockTaken,
 )
 from manager.live_job import LiveJob
 from manager.settings import Settings
 from manager.timers import Timers
 from manager.workers import Act, Workers
 
-EXCLUSIVE = (Create, Start, Drop, Remove)
+EXCLUSIVE = (TakeStock, Create, Start, Drop, Remove)
 """Acts of which an attempt has one under way at most."""
 Outcome = (
-    ContainerCreated
+    StockTaken
+    | RestPassed
+    | ContainerCreated
     | ContainerStarted
     | ContainerDropped
     | ContainerExited
@@ -72,8 +81,13 @@ class Dispatcher:
     def done(self, outcome: Outcome) -> None:
         """An act has had its outcome; another may follow."""
         self._busy.discard(outcome.key)
-        if isinstance(outcome, ContainerRemoved):
+        if isinstance(outcome, ContainerRemoved | RestPassed):
             self._issued.pop(outcome.key, None)
+            self._workers.forget(outcome.key)
+
+    def look_again(self, job: LiveJob, key: AttemptKey) -> None:
+        """The attempt's container has ended, and nobody has noticed."""
+        self._workers.watch(self._detail(job, key))
 
     def sweep(self, container: str) -> None:
         """Remove a container that serves no attempt and no job any more."""
@@ -81,6 +95,10 @@ class Dispatcher:
 
     def _do(self, act: Act, action: TaskAction) -> None:
         match action:
+            case TakeStock():
+                self._workers.take_stock(act)
+            case Rest():
+                self._rest(action)
             case Create():
                 self._workers.create(act)
             case Start():
@@ -97,12 +115,17 @@ class Dispatcher:
                     self._timers.add(self._settings.cancel_grace, lambda at: GracePassed(act.key, at))
 
     def _watch(self, act: Act) -> None:
-        self._workers.watch(act, act.spec.log_bytes)
-        began = act.task.started_at
-        if act.task.timeout is not None and began is not None:
-            # From here on by the monotonic clock: a clock that jumps ends no task early.
-            ran = max(0.0, (utc_now() - began).total_seconds())
-            self._timers.add(act.task.timeout - ran, lambda at: DeadlinePassed(act.key, at))
+        self._workers.watch(act)
+        # From here on by the monotonic clock: a clock that jumps ends no task early.
+        left = (act.attempt.timeout or self._settings.timeout) - lifecycle.ran(
+            act.attempt, instant(), utc_now()
+        )
+        self._timers.add(left, lambda at: DeadlinePassed(act.key, at))
+
+    def _rest(self, rest: Rest) -> None:
+        gone = (utc_now() - rest.since).total_seconds()
+        left = min(max(0.0, rest.seconds - gone), rest.seconds)
+        self._timers.add(left, lambda at: RestPassed(rest.key, at))
 
     def _detail(self, job: LiveJob, key: AttemptKey) -> Act:
         task = job.tasks[key.task]

@@ -1,15 +1,15 @@
-"""Facts in, actions out: the small frozen values that the manager's parts speak in.
+"""Facts: the small frozen values in which the manager's parts tell what has happened or been decided.
 
-A *fact* is something that has happened or been decided. Facts about jobs are folded into the job by
-`lifecycle` and `live_job`; a fact that comes twice, late, or about an attempt that is over, changes
-nothing. An *action* is something to be done by the engine or in a job's folder; its outcome is a fact.
+Facts about jobs are folded into the job by `lifecycle` and `live_job`; a fact that comes twice, late, or
+about an attempt that is over, changes nothing. What is to be done are `actions`; their outcomes are facts.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import NamedTuple
 
-from air_executor.models import Cause, Failure, Job, Task, TaskSpec
+from air_executor.models import Failure, Instant, Job, Task, TaskSpec
 
 
 class AttemptKey(NamedTuple):
@@ -38,6 +38,19 @@ class Outcome:
     finished_at: datetime
     unusable_command: str | None = None
     """Why the command could not be executed at all, where that is what happened."""
+    interrupted: bool = False
+    """Whether the engine, or the whole machine, went away before it ended."""
+
+
+class Found(StrEnum):
+    """What stands under an attempt's container name when a manager has come back."""
+
+    MISSING = "missing"
+    CREATED = "created"
+    RUNNING = "running"
+    EXITED = "exited"
+    FOREIGN = "foreign"
+    """A container, but not this attempt's."""
 
 
 # --- Facts about the folder -----------------------------------------------------------------------------
@@ -127,7 +140,10 @@ class TaskClaimed:
     key: AttemptKey
     container: str
     image: str
+    timeout: float
+    memory_mb: int
     at: datetime
+    instant: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +180,21 @@ class ContainerStarted:
     key: AttemptKey
     started_at: datetime
     at: datetime
+    instant: Instant | None = None
+    """When that was, where it has been seen and not been found out later."""
+
+
+@dataclass(frozen=True, slots=True)
+class StockTaken:
+    """What stands under the container's name of an attempt that a journal told of."""
+
+    key: AttemptKey
+    found: Found
+    at: datetime
+    container_id: str = ""
+    image_id: str | None = None
+    created_at: datetime | None = None
+    started_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +241,14 @@ class NetworkLost:
 @dataclass(frozen=True, slots=True)
 class DeadlinePassed:
     """The command has run for as long as the task's `timeout` allows."""
+
+    key: AttemptKey
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RestPassed:
+    """The pause between the attempt and the next is over."""
 
     key: AttemptKey
     at: datetime
@@ -275,6 +314,8 @@ TaskFact = (
 )
 JobFact = (
     TaskFact
+    | StockTaken
+    | RestPassed
     | GracePassed
     | CancelRequested
     | JobVanished
@@ -294,53 +335,3 @@ Fact = (
     | ContainersListed
     | Tick
 )
-
-
-# --- Actions --------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Create:
-    """Create the attempt's container, or adopt the one that is there."""
-
-    key: AttemptKey
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Start the created container, unless it has begun already."""
-
-    key: AttemptKey
-
-
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """Throw the created container away, unless it has begun already."""
-
-    key: AttemptKey
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """Copy the running container's output and tell when it has ended."""
-
-    key: AttemptKey
-
-
-@dataclass(frozen=True, slots=True)
-class Signal:
-    """Send SIGTERM or SIGKILL to the running container."""
-
-    key: AttemptKey
-    signal: str
-    cause: Cause
-
-
-@dataclass(frozen=True, slots=True)
-class Remove:
-    """Remove the container; its outcome is on disk."""
-
-    key: AttemptKey
-
-
-TaskAction = Create | Start | Drop | Watch | Signal | Remove

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from air_executor.daemon import STATUS, ManagerStatus
 from air_executor.models import utc_now
-from air_executor.store import write_durably
+from air_executor.store import write_whole
 
 log = logging.getLogger(__name__)
 
@@ -27,14 +27,16 @@ class Heartbeat:
         self._engine = engine
         self._started_at = utc_now()
         self._runners = 0
-        self._written: tuple[int, str] | None = None
+        self._problem: str | None = None
+        self._written: tuple[int, str | None, str] | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
         self._thread.start()
 
-    def update(self, runners: int) -> None:
-        """How many runners are in use now."""
+    def update(self, runners: int, problem: str | None) -> None:
+        """How many runners are in use now, and why work stands still, if it does."""
         self._runners = runners
+        self._problem = problem
 
     def stop(self) -> None:
         """Write no more."""
@@ -44,14 +46,14 @@ class Heartbeat:
     def _run(self) -> None:
         idle = LONGEST
         while not self._stopping.is_set():
-            now = (self._runners, self._engine())
+            now = (self._runners, self._problem, self._engine())
             if now != self._written or idle >= LONGEST:
                 self._write(*now)
                 self._written, idle = now, 0.0
             self._stopping.wait(SHORTEST)
             idle += SHORTEST
 
-    def _write(self, runners: int, engine: str) -> None:
+    def _write(self, runners: int, problem: str | None, engine: str) -> None:
         status = ManagerStatus(
             pid=os.getpid(),
             host=socket.gethostname(),
@@ -60,8 +62,9 @@ class Heartbeat:
             runners=runners,
             max_runners=self._max_runners,
             engine=engine,
+            problem=problem,
         )
         try:
-            write_durably(self._file, status.model_dump_json(indent=2) + "\n")
+            write_whole(self._file, status.model_dump_json(indent=2) + "\n")
         except OSError as error:
             log.error("%s can't be written: %s", self._file, error)

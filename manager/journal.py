@@ -4,19 +4,22 @@ One file for each job in `journal/`. A line is `<length> <crc32> <json>`, one ba
 half of a decision is ever read. The JSON is a list of objects with one key: `job`, `owner`, `task` or
 `request`, each the whole of the thing after a change, so that the last one wins. Lines are synced before the
 acts that they permit. A torn last line is what a crash leaves: it is cut off.
-A job that has ended moves to `journal/ended/`.
+The journal of a job that has ended is compacted into one line below `journal/ended/`: its folder is complete
+without it, and it only serves to put damaged views right.
 """
 
+import glob
 import json
 import logging
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from air_executor.failpoints import Failpoint, reach
 from air_executor.models import Decision, Job, Task
 from air_executor.store import sync_folder
 from manager.facts import Owner
@@ -49,6 +52,8 @@ class Journal:
         self._ended.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)  # commands and environments are nobody else's business
         self._open: dict[str, BinaryIO] = {}
+        self.damaged: dict[str, str] = {}
+        """Names of jobs whose journal was damaged, and what that is called now."""
 
     def record(self, job: LiveJob) -> None:
         """Write down and sync what has changed in `job` since the last time.
@@ -59,28 +64,49 @@ class Journal:
         fresh = job.uid not in self._open
         file = self._file(job)
         if fresh and file.tell() == 0:
-            entries.append(_entry("owner", json.dumps(list(job.owner))))
+            entries.append(_owner_entry(job))
             job.job_changed = True
         if job.job_changed:
-            entries.append(_entry("job", job.job.model_dump_json(by_alias=True, exclude_none=True)))
-        for task_id in job.changed_tasks:
-            task = job.tasks[task_id]
-            entries.append(_entry("task", task.model_dump_json(exclude_none=True, exclude_defaults=True)))
-        entries += [
-            _entry("request", decision.model_dump_json(exclude_none=True))
-            for decision in job.changed_requests
-        ]
+            entries.append(_job_entry(job))
+        entries += [_task_entry(job.tasks[task_id]) for task_id in job.changed_tasks]
+        entries += [_request_entry(decision) for decision in job.changed_requests]
         if entries:
             _append(file, _line(entries))
         if fresh:
             sync_folder(self._folder)
+        _reach(job)
 
     def end(self, job: LiveJob) -> None:
-        """The job has ended, its views are published and its containers gone."""
+        """The job has ended, its views are published and its containers gone: keep its last line only."""
         self._file(job).close()
         del self._open[job.uid]
         path = self._path(job.name, job.uid)
-        path.rename(self._ended / path.name)
+        for earlier in self._ended_files(job.name):
+            earlier.unlink(missing_ok=True)
+        entries = [_owner_entry(job), _job_entry(job), *map(_task_entry, job.tasks.values())]
+        line = _line([*entries, *map(_request_entry, job.requests.values())])
+        # Not synced: whoever finds it damaged still has the job's folder.
+        temporary = self._ended / f".{path.name}"
+        temporary.write_bytes(line)
+        temporary.rename(self._ended / path.name)
+        reach(Failpoint.JOURNAL_COMPACTED)
+        path.unlink()
+
+    def ended(self, name: str) -> Remembered | None:
+        """What is remembered of the last job of that name that has ended."""
+        for path in self._ended_files(name):
+            with suppress(JournalDamaged, OSError):
+                return _replay(path)[0]
+        return None
+
+    def forget_all_but(self, names: Container[str]) -> None:
+        """Forget the ended jobs whose folder is gone: who removes it, removes the job."""
+        for path in self._ended.glob(f"*{SUFFIX}"):
+            if _job_of(path) not in names:
+                path.unlink(missing_ok=True)
+
+    def _ended_files(self, name: str) -> Iterator[Path]:
+        return self._ended.glob(f"{glob.escape(name)}~{'[0-9a-f]' * 12}{SUFFIX}")
 
     def remembered(self) -> Iterator[Remembered]:
         """Every job that had not ended. A damaged journal is set aside and named; the other jobs go on."""
@@ -91,6 +117,7 @@ class Journal:
                     os.truncate(path, good)
             except JournalDamaged as error:
                 aside = path.rename(path.with_name(f"{path.name}.damaged"))
+                self.damaged[_job_of(path)] = aside.name
                 log.error("%s; it is now %s, and its job is not taken up again", error, aside.name)
                 continue
             if job is None:
@@ -126,12 +153,31 @@ def peek(folder: Path) -> Iterator[Remembered]:
 def _append(file: BinaryIO, data: bytes) -> None:
     before = os.fstat(file.fileno()).st_size
     try:
-        while data:
-            data = data[file.write(data) :]
+        for part in (data[: len(data) // 2], data[len(data) // 2 :]):
+            while part:
+                part = part[file.write(part) :]
+            reach(Failpoint.JOURNAL_HALF_LINE)
+        reach(Failpoint.JOURNAL_UNSYNCED)
         os.fsync(file.fileno())
     except OSError:
         os.ftruncate(file.fileno(), before)  # else the next line would follow half a line
         raise
+
+
+def _owner_entry(job: LiveJob) -> str:
+    return _entry("owner", json.dumps(list(job.owner)))
+
+
+def _job_entry(job: LiveJob) -> str:
+    return _entry("job", job.job.model_dump_json(by_alias=True, exclude_none=True))
+
+
+def _task_entry(task: Task) -> str:
+    return _entry("task", task.model_dump_json(exclude_none=True, exclude_defaults=True))
+
+
+def _request_entry(decision: Decision) -> str:
+    return _entry("request", decision.model_dump_json(exclude_none=True))
 
 
 def _entry(kind: str, body: str) -> str:
@@ -167,6 +213,23 @@ def _replay(path: Path) -> tuple[Remembered | None, int]:
         return None, good
     job = job.model_copy(update={"requests": tuple(requests.values())})
     return Remembered(job, tuple(tasks.values()), owner), good
+
+
+def _job_of(path: Path) -> str:
+    """The name of the job that a journal is about: `<job>~<uid>.journal`."""
+    return path.name.removesuffix(SUFFIX).rpartition("~")[0]
+
+
+def _reach(job: LiveJob) -> None:
+    """Where a test may end this process: right after something of the job was written down."""
+    for task_id in job.changed_tasks:
+        attempt = job.tasks[task_id].attempt
+        if attempt is not None:
+            reach(Failpoint(f"journaled-{attempt.phase.value}"))
+    if job.changed_requests:
+        reach(Failpoint.REQUEST_JOURNALED)
+    if job.job.state.ended:
+        reach(Failpoint.JOURNALED_JOB_ENDED)
 
 
 def _whole(path: Path, data: bytes) -> int:

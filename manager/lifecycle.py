@@ -8,7 +8,17 @@ import signal
 from datetime import datetime
 from typing import Any
 
-from air_executor.models import Attempt, Cause, Container, Failure, Phase, Task, TaskStatus, Timings
+from air_executor.models import (
+    Attempt,
+    Cause,
+    Container,
+    Failure,
+    Instant,
+    Phase,
+    Task,
+    TaskStatus,
+    Timings,
+)
 from manager.facts import (
     ContainerCreated,
     ContainerDropped,
@@ -23,10 +33,11 @@ from manager.facts import (
     TaskFact,
 )
 
-RETRIED = frozenset(
-    {Cause.EXIT, Cause.SIGNAL, Cause.OOM, Cause.TIMEOUT, Cause.LOST, Cause.ENGINE, Cause.IMAGE}
-)
-"""Causes that another attempt may cure."""
+LONGEST_REST = 3600.0
+"""Seconds between two attempts at most, however often they were doubled."""
+UNKNOWN_END = 255
+"""The exit code by which the engine says that it does not know how a container ended. Source: Moby,
+`daemon/monitor.go`; seen in tests/faults/test_10_11_13_engine_restarted.py."""
 
 
 def step(task: Task, fact: TaskFact, ready_at: datetime | None = None) -> Task:
@@ -98,9 +109,50 @@ def may_retry(task: Task) -> bool:
     return (
         task.status is TaskStatus.FAILED
         and task.failure is not None
-        and task.failure.cause in RETRIED
-        and len(task.attempts) <= task.retries
+        and task.failure.cause in task.policy.on
+        and len(task.attempts) - task.earlier <= task.policy.max
     )
+
+
+def rest(task: Task) -> float:
+    """Seconds between the task's last attempt and the next."""
+    tries = len(task.attempts) - task.earlier
+    if tries < 1 or task.attempts[-1].undecided:
+        return 0.0
+    return min(task.policy.backoff * 2.0 ** (tries - 1), max(LONGEST_REST, task.policy.backoff))
+
+
+def memory_mb(task: Task, default: int, ceiling: int) -> int:
+    """The memory limit of the task's next attempt, in MiB: `default`, or more where there was too little."""
+    asked = task.resources.memory_mb or default
+    short = sum(
+        attempt.failure is not None and attempt.failure.cause is Cause.OOM
+        for attempt in task.attempts[task.earlier :]
+    )
+    grown = asked * task.policy.memory_factor**short
+    return max(asked, int(min(grown, task.policy.memory_max_mb or ceiling, ceiling)))
+
+
+def ran(attempt: Attempt, now: Instant, clock: datetime) -> float:
+    """Seconds that the attempt's command has run, so that no clock that is set ends it early.
+
+    By the clock that nobody can set, where its start was seen. Else from the engine's time of its start by
+    the wall `clock`, but no longer than ago it was claimed.
+    """
+    if attempt.began is not None and attempt.began.boot == now.boot:
+        return now.seconds - attempt.began.seconds
+    began = attempt.timings.started_at
+    elapsed = max(0.0, (clock - began).total_seconds()) if began else 0.0
+    if attempt.claimed is not None and attempt.claimed.boot == now.boot:
+        elapsed = min(elapsed, now.seconds - attempt.claimed.seconds)
+    return elapsed
+
+
+def start_over(task: Task) -> Task:
+    """The task of a job that is tried again: what has failed, or never ran, is pending."""
+    if task.status is TaskStatus.COMPLETED:
+        return task
+    return again(task).model_copy(update={"earlier": len(task.attempts)})
 
 
 def again(task: Task) -> Task:
@@ -123,6 +175,9 @@ def _claim(task: Task, fact: TaskClaimed, ready_at: datetime | None) -> Task:
         number=fact.key.number,
         incarnation=fact.key.incarnation,
         phase=Phase.CLAIMED,
+        timeout=fact.timeout,
+        memory_mb=fact.memory_mb,
+        claimed=fact.instant,
         container=Container(name=fact.container, image=fact.image),
         timings=Timings(ready_at=ready_at),
     )
@@ -150,7 +205,8 @@ def _started(task: Task, attempt: Attempt, fact: ContainerStarted) -> Task:
     timings = attempt.timings.model_copy(
         update={"container_started_at": fact.started_at, "started_at": fact.started_at}
     )
-    running = _with(task, attempt, phase=Phase.RUNNING, timings=timings, log=f"logs/{task.id}.log")
+    log = f"logs/{task.id}.log"
+    running = _with(task, attempt, phase=Phase.RUNNING, timings=timings, log=log, began=fact.instant)
     return running.model_copy(update={"status": TaskStatus.RUNNING, "started_at": fact.started_at})
 
 
@@ -180,7 +236,8 @@ def failure_of(task: Task, stopping: Cause | None, outcome: Outcome) -> Failure 
     """Why an attempt failed, or None when it did not: facts decide, never text."""
     code = outcome.exit_code
     if stopping is Cause.TIMEOUT:
-        message = f"task {task.id!r} was stopped: it ran longer than its timeout of {task.timeout:g} s"
+        limit = task.timeout if task.attempt is None else task.attempt.timeout
+        message = f"task {task.id!r} was stopped: it ran longer than its timeout of {limit or 0:g} s"
         return Failure(cause=stopping, message=message, exit_code=code)
     if stopping is Cause.ENGINE:
         message = f"task {task.id!r} was stopped: the container that held its job's network had ended"
@@ -197,6 +254,9 @@ def failure_of(task: Task, stopping: Cause | None, outcome: Outcome) -> Failure 
         )
         return Failure(cause=Cause.OOM, message=message, exit_code=code)
     name = _signal_name(code)
+    if outcome.interrupted and (name or code == UNKNOWN_END):
+        message = f"task {task.id!r} was ended because the container engine, or its machine, went down"
+        return Failure(cause=Cause.ENGINE, message=message, exit_code=code)
     if name:
         message = f"task {task.id!r} was ended by {name} (exit code {code})"
         return Failure(cause=Cause.SIGNAL, message=message, exit_code=code)

@@ -32,6 +32,8 @@ from manager.facts import (
     NetworkLost,
     Owner,
     RequestRefused,
+    RestPassed,
+    StockTaken,
     TaskClaimed,
     TaskFact,
     TaskRequested,
@@ -59,6 +61,10 @@ class LiveJob:
         """Tasks that could run now, in the order in which they became so, and since when."""
         self.live: dict[str, None] = {}
         """Tasks whose latest attempt may still have a container."""
+        self.resting: dict[str, float] = {}
+        """Tasks that could run but for the pause after their last attempt, and its length in seconds."""
+        self.unsure: set[AttemptKey] = set()
+        """Attempts that went on while no manager ran; what became of them has to be found out first."""
         self.overdue: set[AttemptKey] = set()
         """Attempts that were told to stop and did not in time."""
         self.vanished = False
@@ -124,10 +130,20 @@ class LiveJob:
                     self._replace(lifecycle.stop(task, Cause.ENGINE), fact.at)
             case GracePassed():
                 self.overdue.add(fact.key)
+            case StockTaken():
+                self.unsure.discard(fact.key)
+            case RestPassed():
+                self._rested(fact)
             case JobEnded():
                 self._end(fact)
             case _:
                 self._step(fact)
+
+    def recall(self) -> None:
+        """The job comes from a journal: what it tells of attempts may be old news."""
+        for task_id in self.live:
+            if self._undecided(task_id):
+                self.unsure.add(self.attempt_key(self.tasks[task_id]))
 
     def take(self, at: datetime) -> None:
         """The manager takes the job: it is working from now on."""
@@ -187,17 +203,32 @@ class LiveJob:
             self.ready.pop(after.id, None)
             if after.status is TaskStatus.COMPLETED:
                 self._release(after.id, at)
+            self.resting.pop(after.id, None)
         elif self._startable(after):
-            self.ready.setdefault(after.id, at)
+            self._make_ready(after, at)
         else:
             self.ready.pop(after.id, None)
+            self.resting.pop(after.id, None)
         self._touch(at)
+
+    def _make_ready(self, task: Task, at: datetime) -> None:
+        if task.id in self.ready or task.id in self.resting:
+            return
+        seconds = lifecycle.rest(task)
+        if seconds:
+            self.resting[task.id] = seconds
+        else:
+            self.ready[task.id] = at
+
+    def _rested(self, fact: RestPassed) -> None:
+        if self.resting.pop(fact.key.task, None) is not None:
+            self.ready[fact.key.task] = fact.at
 
     def _release(self, completed: str, at: datetime) -> None:
         for dependant in self._dependants.get(completed, ()):
             self._waiting[dependant] -= 1
             if self._startable(self.tasks[dependant]):
-                self.ready[dependant] = at
+                self._make_ready(self.tasks[dependant], at)
 
     def _index(self, task: Task, at: datetime) -> None:
         """Enter a task into the graph; those it depends on need not be entered yet."""
@@ -212,7 +243,14 @@ class LiveJob:
         if attempt is not None and attempt.live:
             self.live[task.id] = None
         if self._startable(task):
-            self.ready[task.id] = at
+            self._make_ready(task, max([at, *self._ends_before(task)]))
+
+    def _ends_before(self, task: Task) -> Iterator[datetime]:
+        """When what it waited for was over; of an attempt before it: when that was recorded."""
+        attempts = [self.tasks[dependency].attempt for dependency in task.dependencies]
+        for attempt in (*attempts, task.attempt):
+            if attempt is not None and attempt.timings.recorded_at is not None:
+                yield attempt.timings.recorded_at
 
     def _cancel(self, fact: CancelRequested | JobVanished) -> None:
         self.vanished = self.vanished or isinstance(fact, JobVanished)
@@ -239,7 +277,7 @@ class LiveJob:
         except BadInput as error:
             self._decide(fact.request, fact.spec.id, str(error), fact.at)
             return
-        task = Task.of(fact.spec, self.name, fact.at)
+        task = Task.of(fact.spec, self.name, fact.at).model_copy(update={"request": fact.request})
         self.tasks[task.id] = task
         self.changed_tasks[task.id] = None
         self._index(task, fact.at)

@@ -4,9 +4,24 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from air_executor.models import Phase, Task
+from air_executor.models import Instant, Phase, Task
+from manager import lifecycle
+from manager.actions import (
+    Create,
+    Drop,
+    Remove,
+    Rest,
+    Signal,
+    Start,
+    TakeStock,
+    TaskAction,
+    Watch,
+)
 from manager.container_spec import container_name, image_of
-from manager.facts import AttemptKey, Create, Drop, Remove, Signal, Start, TaskAction, TaskClaimed, Watch
+from manager.facts import (
+    AttemptKey,
+    TaskClaimed,
+)
 from manager.live_job import LiveJob
 from manager.settings import Settings
 
@@ -20,7 +35,9 @@ class Planner:
     _turn: int = 0
     _served: dict[str, int] = field(default_factory=dict)
 
-    def claims(self, jobs: Sequence[LiveJob], at: datetime) -> Iterator[TaskClaimed]:
+    def claims(
+        self, jobs: Sequence[LiveJob], at: datetime, instant: Instant | None = None
+    ) -> Iterator[TaskClaimed]:
         """The tasks that get a runner now; each is to be applied before the next is asked for.
 
         A job that has no runner at all comes first, whoever has waited longest for one; what is left goes
@@ -34,7 +51,7 @@ class Planner:
             job = min(waiting, key=self._priority)
             self._turn += 1
             self._served[job.uid] = self._turn
-            yield self._claim(job, at)
+            yield self._claim(job, at, instant)
             free -= 1
 
     def forget(self, uid: str) -> None:
@@ -45,11 +62,20 @@ class Planner:
         busy = job.busy > 0
         return busy, 0 if busy else self._served.get(job.uid, 0), job.job.created_at, job.name
 
-    def _claim(self, job: LiveJob, at: datetime) -> TaskClaimed:
+    def _claim(self, job: LiveJob, at: datetime, instant: Instant | None) -> TaskClaimed:
         task_id = next(iter(job.ready))
         key = job.next_key(task_id)
         name = container_name(self.home_id, job.name, key)
-        return TaskClaimed(key, name, image_of(job.tasks[task_id], self.settings), at)
+        task, settings = job.tasks[task_id], self.settings
+        return TaskClaimed(
+            key,
+            name,
+            image=image_of(task, settings),
+            timeout=task.timeout or settings.timeout,
+            memory_mb=lifecycle.memory_mb(task, settings.memory_mb, settings.retry_memory_mb),
+            at=at,
+            instant=instant,
+        )
 
 
 def _full(job: LiveJob) -> bool:
@@ -61,7 +87,15 @@ def actions(jobs: Iterable[LiveJob]) -> Iterator[TaskAction]:
     for job in jobs:
         for task_id in job.live:
             task = job.tasks[task_id]
-            yield from _acts(task, job.attempt_key(task), job.overdue)
+            key = job.attempt_key(task)
+            if key in job.unsure:
+                yield TakeStock(key)
+            else:
+                yield from _acts(task, key, job.overdue)
+        for task_id, seconds in job.resting.items():
+            task = job.tasks[task_id]
+            since = task.attempts[-1].timings.recorded_at or task.created_at
+            yield Rest(job.attempt_key(task), seconds, since)
 
 
 def _acts(task: Task, key: AttemptKey, overdue: set[AttemptKey]) -> Iterator[TaskAction]:

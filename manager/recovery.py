@@ -1,16 +1,95 @@
-"""PURE. At start and at every poll: what the engine has, against what the journals say.
+"""PURE. What the engine has, against what the journals say.
 
-Attempts that were under way need nothing of their own here: the planner asks for the acts that their phase
-calls for, each act finds out how far things have come, and none of them runs a task again. What is left are
-containers that serve nobody.
+At start, the table: for each attempt that was under way when the manager before this one ended, what follows
+from its phase and from what stands under its container's name now. No verdict runs a command again: a
+container that has exited is never started, and one whose command may have begun is never replaced.
+
+At every poll: the containers that serve nobody, jobs whose network is gone, ends that nobody has noticed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
 
-from air_executor.models import Phase
+from air_executor.models import Attempt, Cause, Failure, Phase
 from manager.container_spec import JOB_UID, ROLE, key_of
-from manager.facts import Listed
+from manager.facts import (
+    AttemptKey,
+    ContainerCreated,
+    ContainerLost,
+    ContainerStarted,
+    Found,
+    LaunchFailed,
+    Listed,
+    StockTaken,
+    TaskFact,
+)
 from manager.live_job import LiveJob
+
+
+class Verdict(StrEnum):
+    """What to do with an attempt that was under way."""
+
+    CREATE = "create"  # it provably never began
+    START = "start"  # it is as its journal says
+    ADOPT = "adopt"  # created, but the id was not recorded
+    REATTACH = "re-attach"  # it runs: go on copying its output, and wait for its end
+    RECORD = "record"  # it has ended: copy its output, and record its outcome
+    LOST = "lost"  # it may have begun, and nobody knows how it ended
+    REFUSE = "refuse"  # the name belongs to somebody else's container, which is not touched
+
+
+TABLE: Mapping[tuple[Phase, Found], Verdict] = {
+    (Phase.CLAIMED, Found.MISSING): Verdict.CREATE,
+    (Phase.CLAIMED, Found.CREATED): Verdict.ADOPT,
+    (Phase.CLAIMED, Found.RUNNING): Verdict.REATTACH,
+    (Phase.CLAIMED, Found.EXITED): Verdict.RECORD,
+    (Phase.CLAIMED, Found.FOREIGN): Verdict.REFUSE,
+    (Phase.CREATED, Found.MISSING): Verdict.LOST,
+    (Phase.CREATED, Found.CREATED): Verdict.START,
+    (Phase.CREATED, Found.RUNNING): Verdict.REATTACH,
+    (Phase.CREATED, Found.EXITED): Verdict.RECORD,
+    (Phase.CREATED, Found.FOREIGN): Verdict.LOST,
+    (Phase.RUNNING, Found.MISSING): Verdict.LOST,
+    (Phase.RUNNING, Found.CREATED): Verdict.LOST,  # no engine says so; whatever it is, it is not what ran
+    (Phase.RUNNING, Found.RUNNING): Verdict.REATTACH,
+    (Phase.RUNNING, Found.EXITED): Verdict.RECORD,
+    (Phase.RUNNING, Found.FOREIGN): Verdict.LOST,
+}
+"""By phase of the attempt and what was found. Attempts that are recorded need no verdict: their containers
+are removed."""
+
+
+def conclusions(attempt: Attempt, stock: StockTaken) -> Iterator[TaskFact]:
+    """The facts that follow from having taken stock of `attempt`."""
+    if not attempt.undecided:
+        return
+    match verdict(attempt, stock):
+        case Verdict.ADOPT:
+            yield _created(stock)
+        case Verdict.REATTACH | Verdict.RECORD:
+            # Its end is found by looking after it, as for any other: so its output is copied first.
+            yield _created(stock)
+            yield ContainerStarted(stock.key, stock.started_at or stock.at, stock.at)
+        case Verdict.LOST:
+            message = f"the container {attempt.container.name} was gone when the manager came back"
+            yield ContainerLost(stock.key, message, stock.at)
+        case Verdict.REFUSE:
+            message = (
+                f"the container name {attempt.container.name} is taken by a container that is not this "
+                f"task's; look at it with `docker inspect {attempt.container.name}`"
+            )
+            yield LaunchFailed(stock.key, Failure(cause=Cause.ENGINE, message=message), stock.at)
+
+
+def verdict(attempt: Attempt, stock: StockTaken) -> Verdict:
+    """The table's word for an undecided attempt."""
+    return TABLE[attempt.phase, stock.found]
+
+
+def _created(stock: StockTaken) -> ContainerCreated:
+    return ContainerCreated(
+        stock.key, stock.container_id, stock.image_id, stock.created_at or stock.at, stock.at
+    )
 
 
 def orphans(listed: Iterable[Listed], jobs: Mapping[str, LiveJob]) -> set[str]:
@@ -43,3 +122,15 @@ def _serves(labels: dict[str, str], jobs: Mapping[str, LiveJob]) -> bool:
             )
         case _:  # a probe that its manager did not live to remove, among others
             return False
+
+
+def unnoticed(listed: Iterable[Listed], jobs: Mapping[str, LiveJob]) -> set[AttemptKey]:
+    """The attempts that run by their jobs' records, and have ended, or are gone, by the engine's list."""
+    running = {each.container for each in listed if not each.ended}
+    return {
+        job.attempt_key(task)
+        for job in jobs.values()
+        for task_id in job.live
+        if (task := job.tasks[task_id]).attempts[-1].phase is Phase.RUNNING
+        and task.attempts[-1].container.id not in running
+    }

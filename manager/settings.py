@@ -70,6 +70,26 @@ class Settings(BaseSettings):
     cancel_grace: float = Field(
         10.0, ge=0, le=3600, description="Seconds between SIGTERM and SIGKILL when a task is to stop."
     )
+    timeout: float = Field(
+        1800.0, gt=0, description="Seconds that a task's command may run, unless the task sets timeout."
+    )
+    retry_memory_mb: int = Field(
+        8192,
+        ge=6,
+        description="MiB up to which a task's retries.memory_factor may raise its memory.",
+    )
+    min_free_mb: int = Field(
+        64,
+        ge=0,
+        description="Free space in the home folder, in MiB, below which no further container is launched; "
+        "what runs goes on.",
+    )
+    sweep_after: float = Field(
+        30.0,
+        ge=0,
+        description="Seconds for which a container of this home must have served nobody before it is "
+        "removed.",
+    )
     memory_mb: int = Field(
         512, ge=6, description="Memory of a task in MiB, unless it sets resources.memory_mb."
     )

@@ -7,19 +7,22 @@ for each job, and only then hands out the actions that these decisions permit.
 import logging
 import queue
 import time
-import uuid
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from air_executor.errors import BadInput
+from air_executor.failpoints import Failpoint, reach
 from air_executor.models import utc_now
-from air_executor.store import Store, job_text, task_text
-from manager import admission, container_spec, events, intake, planner
+from air_executor.store import Store
+from manager import admission, container_spec, disk, events, intake, planner, recovery
+from manager.clocks import instant
 from manager.container_spec import Home
 from manager.dispatcher import Dispatcher, Outcome
 from manager.facts import (
+    AttemptKey,
     CancelRequested,
     ContainersListed,
     EngineChanged,
@@ -34,13 +37,14 @@ from manager.facts import (
     RequestRefused,
     ResetRequested,
     RetryRequested,
+    StockTaken,
     TaskRequested,
     Tick,
 )
 from manager.journal import Journal, Remembered
 from manager.live_job import LiveJob
-from manager.publisher import Publisher, Views
-from manager.recovery import orphans, without_network
+from manager.publisher import Changes, Publisher
+from manager.reception import Reception
 from manager.settings import Settings
 from manager.timers import Timers
 from manager.watcher import Watcher
@@ -49,6 +53,8 @@ from manager.workers import Workers
 log = logging.getLogger(__name__)
 
 BATCH = 1000
+LOOK_AGAIN = 0.2
+"""Seconds until a job that is about to end is looked at again."""
 CERTAIN_AFTER = 0.9
 """Seconds that something must look wrong, at two looks at least, before it is acted on."""
 
@@ -67,10 +73,11 @@ class Supervisor:
         watcher: Watcher,
         workers: Workers,
         facts: "queue.SimpleQueue[Fact]",
-        on_change: Callable[[int], None],
+        on_change: Callable[[int, str | None], None],
         on_tick: Callable[[], None],
     ) -> None:
-        """`on_change` is told how many runners are in use; `on_tick` is called at every poll."""
+        """`on_change` is told how many runners are in use, and why work stands still, if it does; `on_tick`
+        is called at every poll."""
         self._store = store
         self._settings = settings
         self._home = home
@@ -81,19 +88,21 @@ class Supervisor:
         self._on_change = on_change
         self._on_tick = on_tick
         self._planner = planner.Planner(home.id, settings)
+        self._reception = Reception(store, settings, journal, publisher)
         self._timers = Timers(facts.put)
         self._dispatcher = Dispatcher(store, settings, home, workers, self._timers)
         self._jobs: dict[str, LiveJob] = {}
         self._ending: dict[str, LiveJob] = {}
         """Ended in the journal; their last views are still being written."""
-        self._texts: dict[str, dict[str, str]] = {}
         self._unwritten: set[str] = set()
         """Jobs with changes that the journal has not taken: nothing is done for them."""
-        self._handled: list[tuple[LiveJob, str]] = []
-        """Requests whose files may go once this batch is in the journal."""
-        self._suspects: dict[str, float] = {}
-        """Containers that serve nobody and jobs without their network, since when (monotonic)."""
+        self._once_recorded: list[tuple[LiveJob, Callable[[], None]]] = []
+        """What is to be done as soon as the journal has the job as it is now."""
+        self._suspects: dict[str | AttemptKey, float] = {}
+        """Containers that serve nobody, jobs without their network, attempts that have ended unnoticed: since
+        when (monotonic)."""
         self._engine_answers: bool | None = None
+        self._shortage: str | None = None
         self._stopping = False
 
     # --- From outside ------------------------------------------------------------------------------------
@@ -104,7 +113,11 @@ class Supervisor:
             job = LiveJob(record.job, record.tasks, record.owner, max_tasks=self._settings.max_tasks)
             log.info("job=%s taken up again: %s", job.name, job.view().progress)
             job.changed_tasks.update(dict.fromkeys(job.tasks))
+            job.changed_requests.extend(job.requests.values())
+            job.recall()
             self._adopt(job)
+            if self._store.folder(job.name).is_fresh:
+                self._watcher.replaced(job.name)
 
     def run(self) -> None:
         """Work until `stop`."""
@@ -117,7 +130,7 @@ class Supervisor:
             self._write_down()
             self._hand_out()
             self._finish()
-            self._on_change(self.runners)
+            self._on_change(self.runners, self._problem)
 
     def stop(self) -> None:
         """End after the batch at hand; containers go on. Safe to call from a signal handler."""
@@ -128,6 +141,13 @@ class Supervisor:
     def runners(self) -> int:
         """How many containers hold a runner."""
         return sum(job.busy for job in self._jobs.values())
+
+    @property
+    def _problem(self) -> str | None:
+        """Why work stands still, where it does."""
+        if self._unwritten:
+            return f"{len(self._unwritten)} jobs stand still: their journals can't be written"
+        return self._shortage
 
     # --- Facts -------------------------------------------------------------------------------------------
 
@@ -153,11 +173,11 @@ class Supervisor:
             case JobFound():
                 self._found(fact)
             case JobRefused():
-                self._refuse(fact)
+                self._reception.refuse(fact)
             case JobPublished():
                 self._published(fact.uid)
             case RetryRequested() | ResetRequested():
-                pass
+                self._reopen(fact)
             case _:
                 self._apply(fact)
 
@@ -169,11 +189,15 @@ class Supervisor:
         if isinstance(fact, Outcome):
             self._dispatcher.done(fact)
         if isinstance(fact, TaskRequested):
+            reach(Failpoint.REQUEST_READ)
             fact = self._admitted(fact)
+        if isinstance(fact, StockTaken):
+            self._conclude(job, fact)
         before = job.job, job.failure, len(job.changed_requests), len(job.changed_tasks)
         job.apply(fact)
         if isinstance(fact, TaskRequested | RequestRefused):
-            self._handled.append((job, fact.request))
+            forget = partial(intake.forget, self._folder(job), [fact.request])
+            self._once_recorded.append((job, forget))
         if isinstance(fact, JobVanished):
             self._publisher.forget(job.uid)
         if before != (job.job, job.failure, len(job.changed_requests), len(job.changed_tasks)):
@@ -195,43 +219,74 @@ class Supervisor:
                 self._on_tick()
         self._engine_answers = fact.answers
 
+    def _conclude(self, job: LiveJob, stock: StockTaken) -> None:
+        """Take up an attempt that went on while no manager ran."""
+        attempt = job.tasks[stock.key.task].attempts[-1]
+        if stock.key not in job.unsure or not attempt.undecided:
+            return
+        log.info(
+            "job=%s task=%s container=%s is %s; it was %s by the journal: %s",
+            job.name,
+            stock.key.task,
+            attempt.container.name,
+            stock.found,
+            attempt.phase,
+            recovery.verdict(attempt, stock),
+        )
+        for fact in recovery.conclusions(attempt, stock):
+            self._apply(fact)
+
     def _listed(self, fact: ContainersListed) -> None:
         """Act on what stays so for a while: at one look it may just have been about to change."""
         now = time.monotonic()
-        serve_nobody = orphans(fact.containers, self._jobs)
-        networkless = without_network(fact.containers, self._jobs)
-        self._suspects = {each: self._suspects.get(each, now) for each in serve_nobody | networkless}
-        certain = {each for each, since in self._suspects.items() if now - since >= CERTAIN_AFTER}
-        for container in serve_nobody & certain:
-            log.warning("container=%s serves no task any more; removing it", container)
-            self._dispatcher.sweep(container)
-        for uid in networkless & certain:
-            self._apply(NetworkLost(uid, utc_now()))
+        serve_nobody = recovery.orphans(fact.containers, self._jobs)
+        networkless = recovery.without_network(fact.containers, self._jobs)
+        unnoticed = recovery.unnoticed(fact.containers, self._jobs)
+        suspects = serve_nobody | networkless | unnoticed
+        self._suspects = {each: self._suspects.get(each, now) for each in suspects}
+        age = {each: now - since for each, since in self._suspects.items()}
+        for container in serve_nobody:
+            if age[container] >= max(CERTAIN_AFTER, self._settings.sweep_after):
+                log.warning("container=%s serves no task any more; removing it", container)
+                self._dispatcher.sweep(container)
+        for uid in networkless:
+            if age[uid] >= CERTAIN_AFTER:
+                self._apply(NetworkLost(uid, utc_now()))
+        for key in unnoticed:
+            if age[key] >= CERTAIN_AFTER:
+                log.warning("job=%s task=%s has ended unnoticed", self._jobs[key.uid].name, key.task)
+                self._dispatcher.look_again(self._jobs[key.uid], key)
+                del self._suspects[key]  # and again, should that not help
+
+    # --- Folders -----------------------------------------------------------------------------------------
 
     def _found(self, fact: JobFound) -> None:
-        uid = uuid.uuid4().hex
-        try:
-            job = admission.take(fact, uid, self._settings)
-        except BadInput as error:
-            where = error.at(self._store.folder(fact.name).tasks_file)
-            self._refuse(JobRefused(fact.name, fact.job, fact.tasks, str(where), fact.at))
-            return
-        log.info("job=%s taken: %d tasks", job.name, len(job.tasks))
-        self._adopt(job)
+        reach(Failpoint.JOB_FOUND)
+        job = self._reception.take(fact)
+        if job is not None:
+            self._adopt(job)
 
-    def _refuse(self, fact: JobRefused) -> None:
-        log.error("job=%s refused: %s", fact.name, fact.message)
-        job, tasks = admission.refused(fact)
-        folder = self._store.folder(fact.name)
-        if fact.job is None:
-            _set_aside(folder.state_file, fact.at)
-        texts = tuple(task_text(task) for task in tasks) or None
-        uid = f"refused {fact.name}"
-        self._publisher.publish(Views(uid, folder.path, job_text(job), texts, last=True))
+    def _reopen(self, fact: RetryRequested | ResetRequested) -> None:
+        """Have an ended job run again. The marker goes when that is written down, or refused."""
+        if any(job.name == fact.name for job in self._ending.values()):
+            self._timers.add(LOOK_AGAIN, lambda at: replace(fact, at=at))
+            return
+        reach(Failpoint.RETRY_READ)
+        remove = partial(self._reception.remove_marker, fact)
+        job = None
+        if any(job.name == fact.name for job in self._jobs.values()):
+            log.warning("job=%s has not ended: what was asked of it is ignored", fact.name)
+        else:
+            job = self._reception.take_again(fact)
+        if job is None:
+            remove()
+            return
+        self._adopt(job)
+        self._once_recorded.append((job, partial(reach, Failpoint.RETRY_JOURNALED)))
+        self._once_recorded.append((job, remove))
 
     def _adopt(self, job: LiveJob) -> None:
         self._jobs[job.uid] = job
-        self._texts[job.uid] = {}
         self._watcher.follow(job.name, job.uid)
         if self._store.folder(job.name).cancel_marker.exists():  # before anything of it is claimed
             self._apply(CancelRequested(job.uid, utc_now()))
@@ -240,11 +295,22 @@ class Supervisor:
 
     def _decide(self) -> None:
         now = utc_now()
-        if self._engine_answers and not self._stopping:
-            for claim in self._planner.claims(list(self._jobs.values()), now):
+        self._look_at_disk()
+        if self._engine_answers and not self._shortage and not self._stopping:
+            for claim in self._planner.claims(list(self._jobs.values()), now, instant()):
                 self._apply(claim)
         for job in [job for job in self._jobs.values() if job.settled and not job.job.state.ended]:
             self._end(job, now)
+
+    def _look_at_disk(self) -> None:
+        before, self._shortage = (
+            self._shortage,
+            disk.shortage(self._settings.home, self._settings.min_free_mb),
+        )
+        if self._shortage and not before:
+            log.error("no further task is started: %s", self._shortage)
+        elif before and not self._shortage:
+            log.info("there is room again; tasks are started")
 
     def _end(self, job: LiveJob, at: datetime) -> None:
         """End the job, unless something is still in its inbox, which is closed for that.
@@ -257,6 +323,7 @@ class Supervisor:
         folder = self._folder(job)
         known = len(job.requests)
         intake.close(folder)
+        reach(Failpoint.INBOX_CLOSED)
         for fact in intake.drain(folder, job.uid, at, intake.CLOSED):
             self._apply(fact)
         if job.settled and (job.failure is not None or len(job.requests) == known):
@@ -275,25 +342,23 @@ class Supervisor:
             job.changed_tasks.clear()
             job.changed_requests.clear()
             job.job_changed = False
-        for job, request in self._handled:
+        for job, act in self._once_recorded:
             if job.uid not in self._unwritten:
-                intake.forget(self._folder(job), [request])
-        self._handled.clear()
+                act()
+        self._once_recorded = [entry for entry in self._once_recorded if entry[0].uid in self._unwritten]
 
     def _publish(self, job: LiveJob) -> None:
-        texts = self._texts[job.uid]
-        for task_id in job.changed_tasks:
-            texts[task_id] = task_text(job.tasks[task_id])
-        tasks = tuple(texts[task_id] for task_id in job.tasks)
-        state = job_text(job.view().job)
-        self._publisher.publish(Views(job.uid, self._folder(job), state, tasks, job.job.state.ended))
+        tasks = [job.tasks[task_id] for task_id in job.changed_tasks]
+        decisions = tuple(job.changed_requests)
+        self._publisher.publish(Changes(job.uid, self._folder(job), job.job, tasks, decisions))
 
     def _recorded(self, job: LiveJob) -> bool:
         """Whether the journal took it. Where the disk is full, the job stands still until it is not."""
         try:
             self._journal.record(job)
         except OSError as error:
-            log.error("job=%s stands still: its journal can't be written: %s", job.name, error)
+            if job.uid not in self._unwritten:
+                log.error("job=%s stands still: its journal can't be written: %s", job.name, error)
             self._unwritten.add(job.uid)
             return False
         self._unwritten.discard(job.uid)
@@ -325,11 +390,5 @@ class Supervisor:
     def _published(self, uid: str) -> None:
         job = self._ending.pop(uid, None)
         if job is not None:
+            reach(Failpoint.VIEWS_COMPLETE)
             self._journal.end(job)
-            self._texts.pop(uid, None)
-
-
-def _set_aside(file: Path, at: datetime) -> None:
-    """Nothing that somebody wrote is lost, where this process may write at all."""
-    with suppress(OSError):
-        file.rename(file.with_name(f"{file.name}.refused-{at:%Y%m%dT%H%M%S}"))

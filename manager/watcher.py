@@ -1,21 +1,25 @@
 """The jobs folder -> facts: woken by file events, with polling as the safety net."""
 
 import logging
+import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from watchfiles import Change
 from watchfiles._rust_notify import RustNotify
 
+from air_executor import names
 from air_executor.documents import Unfinished
 from air_executor.errors import BadInput
 from air_executor.models import Job, JobState, Task, utc_now
-from air_executor.store import JobFolder, Store
+from air_executor.store import WAKE, JobFolder, Store
 from manager import intake
 from manager.facts import CancelRequested, Fact, JobFound, JobRefused, JobVanished, Tick
+from manager.markers import Markers
 from manager.settings import Settings
 from manager.workspace import owner_of
 
@@ -29,6 +33,12 @@ VIEWS = ("state.json", "tasks.json")
 HALF_WRITTEN_LOOK = 0.5
 """Seconds between two looks at a folder that somebody is still writing."""
 
+RETRY_PAUSE = 0.05
+"""Seconds after which what has just gone is looked for again: where it is the jobs folder, it stays away."""
+
+Changes = set[tuple[int, str]] | str
+"""What RustNotify tells: the changes, or why there are none."""
+
 
 @dataclass
 class _Unready:
@@ -36,6 +46,40 @@ class _Unready:
 
     since: float = field(default_factory=time.monotonic)
     reported: bool = False
+    stamp: object = None
+    """Inodes, times and sizes of its files when they were last seen to change."""
+    changed: float = 0.0
+    """When that was, by the monotonic clock: the files' own times go wrong when somebody sets the clock."""
+
+    def quiet_for(self, stamp: object) -> float:
+        """Seconds since the files were last seen to change; `stamp` is how they are now."""
+        if stamp != self.stamp:
+            self.stamp, self.changed = stamp, time.monotonic()
+        return time.monotonic() - self.changed
+
+
+@dataclass
+class _Place:
+    """A folder that has been told of, or that has ended: told from another one that takes its name later."""
+
+    inode: int | None = None
+    """None until it was seen."""
+    removed: bool = False
+    """Whether it went, although a folder of that name may be there again, and with the same inode."""
+
+    def holds(self, inode: int) -> bool:
+        """Whether the folder of that inode may be this one."""
+        return not self.removed and self.inode in (inode, None)
+
+
+@dataclass
+class _Listing:
+    """What is in the jobs folder at one moment."""
+
+    folders: dict[str, int] = field(default_factory=dict)
+    """Folders that may be jobs, with their inodes."""
+    woken: list[str] = field(default_factory=list)
+    """Ended jobs that somebody asks to be looked at."""
 
 
 class Watcher:
@@ -45,8 +89,9 @@ class Watcher:
         self._store = store
         self._settings = settings
         self._emit = emit
+        self._markers = Markers(store, emit)
         self._live: dict[str, str] = {}
-        self._known: set[str] = set()
+        self._known: dict[str, _Place] = {}
         """Folders that have been told of, or have ended."""
         self._leaving: set[str] = set()
         """Names whose folder went while their job was live: free again when the job has ended."""
@@ -72,8 +117,13 @@ class Watcher:
         """The job is live: tell of its cancel marker, its inbox, and when its folder goes."""
         with self._lock:
             self._live[name] = uid
-            self._known.add(name)
+            self._known.setdefault(name, _Place())
         self._rewatch.set()
+
+    def replaced(self, name: str) -> None:
+        """The folder of that name is not the followed job's; it comes after it."""
+        with self._lock:
+            self._known[name] = _Place(removed=True)
 
     def unfollow(self, name: str, uid: str) -> None:
         """The job has ended."""
@@ -82,7 +132,7 @@ class Watcher:
                 del self._live[name]
             if name in self._leaving:
                 self._leaving.discard(name)
-                self._known.discard(name)
+                self._known.pop(name, None)
         self._rewatch.set()
 
     # --- The thread --------------------------------------------------------------------------------------
@@ -93,7 +143,7 @@ class Watcher:
             try:
                 self._watch()
             except FileNotFoundError:  # a folder went away between listing and watching it
-                continue
+                time.sleep(RETRY_PAUSE)
             except Exception:
                 log.exception("looking at %s failed; trying again", self._store.jobs)
                 time.sleep(1)
@@ -101,19 +151,38 @@ class Watcher:
     def _watch(self) -> None:
         """Look whenever something happens, until the set of folders to watch changes or a poll is due."""
         paths = set(self._watched())
+        with self._lock:
+            known = dict(self._known)
         with RustNotify([str(path) for path in paths], False, False, 0, False, True) as events:
             # Only now: what happens from here on is noticed, and what happened before is seen.
             self._look()
+            self._poll_if_due()
             while not self._rewatch.is_set() and paths.issuperset(self._watched()):
                 left = self._due - time.monotonic()
                 if left <= 0:
-                    self._due = time.monotonic() + self._settings.poll_interval
-                    self._emit(Tick())
                     return
                 pause = min(left, HALF_WRITTEN_LOOK) if self._unready else left
                 changes = events.watch(EVENT_DEBOUNCE, EVENT_STEP, int(pause * 1000) + 1, self._rewatch)
+                self._note_removals(changes, known)
                 if self._unready or changes == "timeout" or _worth_a_look(changes):
                     self._look()
+
+    def _poll_if_due(self) -> None:
+        """After a look: what is put right at a tick must not be put into a folder that is another by now."""
+        if time.monotonic() < self._due:
+            return
+        self._due = time.monotonic() + self._settings.poll_interval
+        with self._lock:
+            ended = self._known.keys() - self._live.keys() - self._leaving
+        self._markers.poll(ended)
+        self._emit(Tick())
+
+    def _note_removals(self, changes: Changes, known: Mapping[str, _Place]) -> None:
+        """`known` are the folders that were known before events were listened to: no event is older."""
+        removed = changes if isinstance(changes, set) else ()
+        for path in (Path(path) for kind, path in removed if kind == Change.deleted):
+            if path.parent == self._store.jobs and path.name in known:
+                known[path.name].removed = True
 
     def _watched(self) -> Iterator[Path]:
         yield self._store.jobs
@@ -130,27 +199,63 @@ class Watcher:
     # --- Looking -----------------------------------------------------------------------------------------
 
     def _look(self) -> None:
-        present: set[str] = set()
-        for folder in self._store.folders():
-            present.add(folder.name)
-            if folder.name not in self._known:
-                self._look_at_new(folder)
-        with self._lock:
-            gone = [name for name in self._known - self._leaving if name not in present]
-        for name in gone:
-            self._forget(name)
-        for name in [name for name in self._unready if name not in present]:
-            del self._unready[name]
+        listing = self._list()
+        self._forget_what_went(listing.folders)
+        for name, inode in listing.folders.items():
+            if name not in self._known:
+                self._look_at_new(self._store.folder(name), inode)
         with self._lock:
             live = list(self._live.items())
         for name, uid in live:
             self._look_at_live(self._store.folder(name), uid)
+        self._markers.wake(listing.woken)
+
+    def _list(self) -> _Listing:
+        listing = _Listing()
+        with suppress(FileNotFoundError), os.scandir(self._store.jobs) as entries:
+            for entry in entries:
+                if names.is_name(entry.name):
+                    if entry.is_dir(follow_symlinks=False):
+                        listing.folders[entry.name] = entry.inode()
+                elif entry.name.startswith(WAKE) and names.is_name(entry.name.removeprefix(WAKE)):
+                    listing.woken.append(entry.name.removeprefix(WAKE))
+        return listing
+
+    def _forget_what_went(self, present: Mapping[str, int]) -> None:
+        """Forget the folders that are gone, and those in whose place another one stands."""
+        with self._lock:
+            known = {name: place for name, place in self._known.items() if name not in self._leaving}
+        for name, place in known.items():
+            if name not in present or not self._is_same(name, place, present[name]):
+                self._forget(name)
+        for name in self._unready.keys() - present.keys():
+            del self._unready[name]
+
+    def _is_same(self, name: str, place: _Place, inode: int) -> bool:
+        """Whether the folder is the one that was there before.
+
+        Some file systems give new inodes to what they have not touched for a while: a live job's folder is
+        lost only when its record is not in it.
+        """
+        if not place.holds(inode):
+            with self._lock:
+                uid = self._live.get(name)
+            if uid is None or not self._has_record(name, uid):
+                return False
+        place.inode, place.removed = inode, False
+        return True
+
+    def _has_record(self, name: str, uid: str) -> bool:
+        try:
+            return self._store.folder(name).read_job().uid == uid
+        except (OSError, BadInput):
+            return False
 
     def _forget(self, name: str) -> None:
         with self._lock:
             uid = self._live.pop(name, None)
             if uid is None:
-                self._known.discard(name)
+                self._known.pop(name, None)
             else:
                 self._leaving.add(name)
         if uid is not None:
@@ -162,7 +267,7 @@ class Watcher:
         for fact in intake.drain(folder.path, uid, utc_now()):
             self._emit(fact)
 
-    def _look_at_new(self, folder: JobFolder) -> None:
+    def _look_at_new(self, folder: JobFolder, inode: int) -> None:
         unready = self._unready.setdefault(folder.name, _Unready())
         job: Job | None = None
         tasks: tuple[Task, ...] = ()
@@ -175,7 +280,7 @@ class Watcher:
             self._report_incomplete(folder, unready, error)
             return
         except BadInput as error:
-            if isinstance(error, Unfinished) and self._being_written(folder):
+            if isinstance(error, Unfinished) and unready.quiet_for(folder.stamp()) < self._settings.settle:
                 return
             self._emit(JobRefused(folder.name, job, tasks, str(error), utc_now()))
         except OSError as error:
@@ -183,7 +288,7 @@ class Watcher:
             return
         del self._unready[folder.name]
         with self._lock:
-            self._known.add(folder.name)
+            self._known[folder.name] = _Place(inode)
 
     def _found(self, folder: JobFolder, job: Job, tasks: tuple[Task, ...]) -> Fact:
         if job.state is JobState.WORKING:
@@ -193,13 +298,6 @@ class Watcher:
             )
             return JobRefused(folder.name, job, tasks, message, utc_now())
         return JobFound(folder.name, job, tasks, owner_of(folder.path), utc_now())
-
-    def _being_written(self, folder: JobFolder) -> bool:
-        newest = 0.0
-        for file in (folder.state_file, folder.tasks_file):
-            with suppress(OSError):
-                newest = max(newest, file.stat().st_mtime)
-        return abs(time.time() - newest) < self._settings.settle
 
     def _report_incomplete(self, folder: JobFolder, unready: _Unready, error: OSError) -> None:
         if unready.reported or time.monotonic() - unready.since < self._settings.incomplete_after:
@@ -214,7 +312,7 @@ class Watcher:
         )
 
 
-def _worth_a_look(changes: set[tuple[int, str]] | str) -> bool:
+def _worth_a_look(changes: Changes) -> bool:
     """Not when all that changed are the views that the manager writes itself."""
     return isinstance(changes, set) and any(
         not Path(path).name.lstrip(".").startswith(VIEWS) for _, path in changes

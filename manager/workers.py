@@ -9,13 +9,16 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
 from air_executor.errors import BadInput
-from air_executor.models import Cause, Failure, Task, utc_now
+from air_executor.failpoints import Failpoint, reach
+from air_executor.models import Attempt, Cause, Failure, Task, utc_now
 from manager import intake, workspace
-from manager.container_spec import ContainerSpec
+from manager.clocks import instant
+from manager.container_spec import HOME_ID, ContainerSpec, key_of
 from manager.engine.base import ContainerGone, Engine, EngineError, EngineUnavailable, Observation, Status
 from manager.facts import (
     AttemptKey,
@@ -27,9 +30,11 @@ from manager.facts import (
     ContainerStarted,
     EngineChanged,
     Fact,
+    Found,
     LaunchFailed,
     Outcome,
     Owner,
+    StockTaken,
 )
 
 log = logging.getLogger(__name__)
@@ -39,6 +44,8 @@ FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0
 """Seconds between two tries at an engine that does not answer."""
 NETWORK_TRIES = 3
+GOING_DOWN = timedelta(seconds=15)
+"""How long before it stops to answer an engine that goes down may have ended containers."""
 
 Result = TypeVar("Result")
 
@@ -55,9 +62,14 @@ class Act:
     network: ContainerSpec | None
 
     @property
+    def attempt(self) -> Attempt:
+        """The record of the attempt that the act is for."""
+        return self.task.attempts[-1]
+
+    @property
     def container(self) -> str:
         """Its id where it is known, else its name."""
-        return self.task.attempts[-1].container.id or self.spec.name
+        return self.attempt.container.id or self.spec.name
 
 
 class Workers:
@@ -69,6 +81,7 @@ class Workers:
         self._emit = emit
         self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._stopping = threading.Event()
+        self._watching: dict[AttemptKey, workspace.LogFile] = {}
 
     def start(self) -> None:
         """Begin to work. The threads are daemons: a call that hangs does not keep the manager from ending."""
@@ -78,6 +91,10 @@ class Workers:
     def stop(self) -> None:
         """Begin nothing new; what runs in containers goes on without us."""
         self._stopping.set()
+
+    def take_stock(self, act: Act) -> None:
+        """StockTaken."""
+        self._submit(self._take_stock, act)
 
     def create(self, act: Act) -> None:
         """ContainerCreated or LaunchFailed."""
@@ -103,12 +120,24 @@ class Workers:
         """No fact."""
         self._submit(self._again, lambda: self._engine.remove(container, self._home_id))
 
-    def watch(self, act: Act, log_limit: int) -> None:
-        """ContainerExited or ContainerLost, after all output is in the log and the inbox was read."""
+    def watch(self, act: Act) -> None:
+        """ContainerExited or ContainerLost, after all output is in the log and the inbox was read.
+
+        Called again for the same attempt, the one who watches takes the place of the one before.
+        """
+        output = workspace.LogFile(act.folder, act.task.id, act.spec.log_bytes)
+        before = self._watching.pop(act.key, None)
+        if before is not None:
+            before.give_up()
+        self._watching[act.key] = output
         name = f"watch {act.spec.name}"
         threading.Thread(
-            target=self._guarded, args=(self._watch, act, log_limit), name=name, daemon=True
+            target=self._guarded, args=(self._watch, act, output), name=name, daemon=True
         ).start()
+
+    def forget(self, key: AttemptKey) -> None:
+        """The attempt is over."""
+        self._watching.pop(key, None)
 
     # --- In the threads ----------------------------------------------------------------------------------
 
@@ -127,6 +156,24 @@ class Workers:
         except Exception:
             log.exception("an act on the engine failed in a way that nobody expected: this is a bug")
 
+    def _take_stock(self, act: Act) -> None:
+        try:
+            found = self._again(lambda: self._engine.observe(act.spec.name))
+        except ContainerGone:
+            self._emit(StockTaken(act.key, Found.MISSING, utc_now()))
+            return
+        stock = StockTaken(
+            act.key,
+            _found(act, found, self._home_id),
+            utc_now(),
+            container_id=found.id,
+            image_id=found.image_id,
+            created_at=found.created_at,
+            started_at=found.started_at,
+        )
+        reach(Failpoint.STOCK_TAKEN)
+        self._emit(stock)
+
     def _create(self, act: Act) -> None:
         earlier = len(act.task.attempts) - 1
         try:
@@ -138,6 +185,7 @@ class Workers:
         except EngineError as error:
             self._failed(act, error.cause, str(error))
         else:
+            reach(Failpoint.CREATED_UNRECORDED)
             self._emit(ContainerCreated(act.key, made.id, made.image_id, made.created_at, utc_now()))
 
     def _create_or_retry(self, act: Act) -> Observation:
@@ -157,7 +205,8 @@ class Workers:
         except EngineError as error:
             self._failed(act, error.cause, str(error))
         else:
-            self._emit(ContainerStarted(act.key, found.started_at or utc_now(), utc_now()))
+            reach(Failpoint.STARTED_UNRECORDED)
+            self._emit(ContainerStarted(act.key, found.started_at or utc_now(), utc_now(), instant()))
 
     def _drop(self, act: Act) -> None:
         try:
@@ -177,6 +226,7 @@ class Workers:
             return
         except EngineError as error:
             log.error("job=%s task=%s can't be stopped: %s", act.folder.name, act.task.id, error)
+        reach(Failpoint.SIGNAL_SENT)
 
     def _remove(self, act: Act) -> None:
         try:
@@ -184,12 +234,13 @@ class Workers:
         except EngineError as error:
             # The outcome is safe; the sweep will try to remove it again.
             log.error("container=%s can't be removed: %s", act.spec.name, error)
+        reach(Failpoint.REMOVED_UNRECORDED)
         self._emit(ContainerRemoved(act.key, utc_now()))
 
-    def _watch(self, act: Act, log_limit: int) -> None:
-        output = workspace.LogFile(act.folder, act.task.id, log_limit)
+    def _watch(self, act: Act, output: workspace.LogFile) -> None:
+        absence = _Absence()
         try:
-            found = self._again(lambda: self._follow(act, output))
+            found = self._again(lambda: self._follow(act, output, absence), absence.noticed)
         except ContainerGone:
             self._lost(act)
             return
@@ -199,9 +250,14 @@ class Workers:
             log.error("job=%s task=%s the log is cut short: %s", act.folder.name, act.task.id, output.problem)
         for fact in intake.drain(act.folder, act.key.uid, utc_now()):
             self._emit(fact)
-        self._emit(ContainerExited(act.key, _outcome(found), utc_now()))
+        reach(Failpoint.EXIT_UNRECORDED)
+        rebooted = act.attempt.claimed is not None and act.attempt.claimed.boot != instant().boot
+        outcome = _outcome(found, interrupted=rebooted or absence.preceded(found))
+        self._emit(ContainerExited(act.key, outcome, utc_now()))
 
-    def _follow(self, act: Act, output: workspace.LogFile) -> Observation:
+    def _follow(self, act: Act, output: workspace.LogFile, absence: "_Absence") -> Observation:
+        if absence.began and self._engine.observe(act.container).status is Status.RUNNING:
+            absence.survived()
         output.restart()
         try:
             self._engine.follow(act.container, output.write)
@@ -213,19 +269,27 @@ class Workers:
         found = self._engine.observe(act.container)
         if found.status is not Status.EXITED:
             raise EngineUnavailable("the engine says that it has ended, and that it runs")
+        while output.lacks_space:  # what is not in the log yet, the engine has still
+            self._pause(LONGEST_PAUSE)
+            output.restart()
+            self._engine.follow(act.container, output.write)
         return found
 
-    def _again(self, call: Callable[[], Result]) -> Result:
-        """What `call` returns, as soon as the engine answers."""
+    def _again(self, call: Callable[[], Result], noticed: Callable[[], None] = lambda: None) -> Result:
+        """What `call` returns, as soon as the engine answers; each time that it does not is `noticed`."""
         pause = FIRST_PAUSE
         while True:
             try:
                 return call()
             except EngineUnavailable as error:
+                noticed()
                 self._emit(EngineChanged(False, str(error)))
-            if self._stopping.wait(pause):
-                raise _Stopped
+            self._pause(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _pause(self, seconds: float) -> None:
+        if self._stopping.wait(seconds):
+            raise _Stopped
 
     def _failed(self, act: Act, cause: Cause, message: str) -> None:
         failure = Failure(cause=cause, message=f"task {act.task.id!r} could not be started: {message}")
@@ -240,7 +304,35 @@ class _Stopped(Exception):
     """The manager is going down; the next one takes up where this one left off."""
 
 
-def _outcome(found: Observation) -> Outcome:
+class _Absence:
+    """Whether the engine went away while a container was watched, and the container with it."""
+
+    def __init__(self) -> None:
+        self.began: datetime | None = None
+
+    def noticed(self) -> None:
+        """The engine does not answer."""
+        self.began = self.began or utc_now()
+
+    def survived(self) -> None:
+        """The engine answers again, and the container runs."""
+        self.began = None
+
+    def preceded(self, found: Observation) -> bool:
+        """Whether the engine was going away when the container ended, as far as can be told."""
+        if self.began is None or found.finished_at is None:
+            return False
+        return found.finished_at >= self.began - GOING_DOWN
+
+
+def _found(act: Act, found: Observation, home_id: str) -> Found:
+    ours = found.labels.get(HOME_ID) == home_id and key_of(found.labels) == act.key
+    if not ours or act.attempt.container.id not in (None, found.id):
+        return Found.FOREIGN
+    return Found(found.status.value)
+
+
+def _outcome(found: Observation, *, interrupted: bool) -> Outcome:
     finished = found.finished_at or utc_now()
     return Outcome(
         exit_code=found.exit_code if found.exit_code is not None else -1,
@@ -248,4 +340,5 @@ def _outcome(found: Observation) -> Outcome:
         started_at=found.started_at or finished,
         finished_at=finished,
         unusable_command=found.unusable_command,
+        interrupted=interrupted,
     )

@@ -4,16 +4,20 @@ The job's folder belongs to whoever submitted the job, `work/` and `inbox/` to t
 trusted. Everything below the job's folder is opened through folder handles, and no link is followed.
 """
 
+import errno
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from air_executor.errors import BadInput
+from air_executor.failpoints import Failpoint, reach
 from manager.facts import Owner
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+FULL = (errno.ENOSPC, errno.EDQUOT)
 CUT = b"\n[air-executor: the output was cut here, at %d bytes; the limit is the setting log_mb]\n"
 
 
@@ -70,6 +74,20 @@ def _give(folder: int, name: str, user: Owner) -> None:
         os.close(handle)
 
 
+def clear(job: Path) -> None:
+    """Delete what the job's tasks have written. Links are deleted and not followed. Raises OSError."""
+    with opened(job) as folder:
+        for name in ("logs", "work", "inbox"):
+            try:
+                is_folder = stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+            except FileNotFoundError:
+                continue
+            if is_folder:
+                shutil.rmtree(name, dir_fd=folder)
+            else:
+                os.unlink(name, dir_fd=folder)
+
+
 def owner_of(job: Path) -> Owner:
     """Whose folder it is. Raises OSError when it is gone or a link."""
     status = job.lstat()
@@ -91,28 +109,50 @@ class LogFile:
         self._limit = limit
         self._written = 0
         self._position = 0
+        self._given_up = False
+        self._job = job
+        self._name = f"{task}.log"
+        self._open()
+
+    def _open(self) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_APPEND
         try:
-            with opened(job, "logs") as logs:
-                self._handle = os.open(f"{task}.log", flags, 0o644, dir_fd=logs)
+            with opened(self._job, "logs") as logs:
+                self._handle = os.open(self._name, flags, 0o644, dir_fd=logs)
             self._written = os.fstat(self._handle).st_size
         except OSError as error:
             self.problem = error
 
+    @property
+    def lacks_space(self) -> bool:
+        """Whether output is missing only because the disk is full: it can be had again later."""
+        return self.problem is not None and self.problem.errno in FULL
+
     def restart(self) -> None:
         """The output comes from its beginning again."""
         self._position = 0
+        if self.lacks_space:
+            self.problem = None
+            if self._handle is None:
+                self._open()
+
+    def give_up(self) -> None:
+        """Somebody else writes from now on."""
+        self._given_up = True
 
     def write(self, chunk: bytes) -> None:
-        """Add output. Where the disk is full the rest is missing, and `problem` says so; the task goes on."""
+        """Add output. Where that fails, the rest is missing and `problem` says why; the task goes on."""
         begin = self._position
         self._position += len(chunk)
         fresh = chunk[max(0, self._written - begin) :]
         if not fresh or self._handle is None or self._written > self._limit:
             return
+        if self._given_up or self.problem is not None:
+            return
         room = self._limit - self._written
         try:
             self._put(fresh[:room])
+            reach(Failpoint.OUTPUT_COPIED)
             if len(fresh) > room:
                 self._put(CUT % self._limit)
         except OSError as error:

@@ -38,7 +38,7 @@ class RealManager:
         self.home = home
         self.client = Client(home)
         self._process: subprocess.Popen[bytes] | None = None
-        rules = {"poll_interval": 1, "cancel_grace": 1, "settle": 0.5} | settings
+        rules = {"poll_interval": 1, "cancel_grace": 1, "settle": 0.5, "sweep_after": 1} | settings
         self._environment = os.environ | {"AIR_EXECUTOR_HOME": str(home)}
         self._environment |= {f"AIR_EXECUTOR_{name.upper()}": str(value) for name, value in rules.items()}
 

@@ -36,6 +36,9 @@ class JobSensor(BaseSensorOperator):
       job goes on, and clearing this task goes on waiting for it. `cancel` stops the job.
     - `home`: the folder that the manager watches; by default AIR_EXECUTOR_HOME, else `./.air-executor`.
 
+    When its process or its worker dies instead (SIGKILL, the machine), the job goes on whatever is said
+    here, and the next try finds it again: give this task `retries` for that.
+
     Fails at once when there is no such job, when its folder vanishes, or when its files stay unreadable.
     It holds a worker slot while it waits (`mode="poke"`), so that nothing is lost to polling.
     """

@@ -132,6 +132,28 @@ def cancel(ctx: typer.Context, job: JobName) -> None:
 
 
 @app.command()
+def retry(ctx: typer.Context, job: JobName) -> None:
+    """Run what failed and what was skipped of a failed job again, as new attempts; records are kept."""
+    from air_executor.cli import jobs
+
+    jobs.retry(ctx.obj, job)
+
+
+@app.command()
+def reset(
+    ctx: typer.Context,
+    job: JobName,
+    yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")] = False,
+) -> None:
+    """Start an ended job over: its records, logs and work/ are deleted."""
+    from air_executor.cli import jobs
+
+    if not yes:
+        jobs.confirm_reset(ctx.obj, job)
+    jobs.reset(ctx.obj, job)
+
+
+@app.command()
 def queue(
     ctx: typer.Context,
     job: JobName,
@@ -164,3 +186,21 @@ def config(ctx: typer.Context) -> None:
     from air_executor.cli import manager_command
 
     typer.echo(manager_command.configuration(ctx.obj.store.home))
+
+
+@app.command()
+def doctor(
+    ctx: typer.Context,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Remove nothing; tell which containers would go.")
+    ] = False,
+) -> None:
+    """Look at home folder, manager, engine and jobs; say what to do where something is wrong.
+
+    Containers that serve nobody are removed where no manager runs that would do so.
+    Exit code 0: nothing is bad; 1: something is.
+    """
+    from air_executor.cli import doctor, manager_command
+
+    visit = manager_command.rehearse if dry_run else manager_command.treat
+    raise typer.Exit(doctor.report(visit(ctx.obj.store.home)))

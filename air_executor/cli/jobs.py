@@ -1,4 +1,4 @@
-"""Create, wait for, cancel and extend jobs."""
+"""Create, wait for, cancel, repeat and extend jobs."""
 
 import secrets
 import sys
@@ -28,8 +28,13 @@ def create(client: Client, file: str) -> None:
     except BadInput as error:
         raise error.at(where) from None
     typer.echo(name)
+    _note_that_it_waits(client, name)
+
+
+def _note_that_it_waits(client: Client, job: str) -> None:
+    """Say so where there is nobody who would run the job."""
     if not daemon.running(client.store.home):
-        complain(f"{name} waits: no manager is running for {client.store.home}; start one with `make up`")
+        complain(f"{job} waits: no manager is running for {client.store.home}; start one with `make up`")
 
 
 def _read(file: str) -> Any:
@@ -68,6 +73,30 @@ def cancel(client: Client, job: str) -> None:
     """Ask for the job to be stopped."""
     client.cancel(job)
     typer.echo(f"asked for {job} to be cancelled; `air-executor wait {job}` tells when it is over")
+
+
+def retry(client: Client, job: str) -> None:
+    """Ask that what failed and what was skipped runs again."""
+    client.retry(job)
+    typer.echo(f"asked for {job} to be tried again; `air-executor wait {job}` tells when it is over")
+    _note_that_it_waits(client, job)
+
+
+def confirm_reset(client: Client, job: str) -> None:
+    """Ask whether an ended job's past may go; ends the command where it may not."""
+    view = client.ended(job)
+    typer.confirm(
+        f"{job} ({view.state.value}, {view.progress}) starts over: its records, logs and work/ are deleted. "
+        "Go on?",
+        abort=True,
+    )
+
+
+def reset(client: Client, job: str) -> None:
+    """Ask that the job starts over."""
+    client.reset(job)
+    typer.echo(f"asked for {job} to start over; `air-executor wait {job}` tells when it is over")
+    _note_that_it_waits(client, job)
 
 
 def queue(

@@ -1,6 +1,6 @@
-"""The commands `manager` and `config`.
+"""The commands `manager` and `config`, and what `doctor` finds.
 
-This is the one place below `air_executor` that imports `manager`, and only when one of the two runs.
+This is the one place below `air_executor` that imports `manager`, and only when one of them runs.
 """
 
 import os
@@ -18,6 +18,7 @@ from air_executor.errors import AirExecutorError
 from air_executor.store import HOME_VARIABLE
 
 if TYPE_CHECKING:
+    from manager.doctor import Finding
     from manager.settings import Settings
 
 PARTS = {"manager", "docker", "pydantic_settings", "watchfiles"}
@@ -68,6 +69,22 @@ def run(home: Path) -> int:
     with _installed():
         from manager.app import main
     return main()
+
+
+def treat(home: Path) -> "Iterator[Finding]":
+    """Look at `home`, and remove what serves nobody. Raises ManagerMissing."""
+    os.environ[HOME_VARIABLE] = str(home)
+    with _installed():
+        from manager import doctor
+    return doctor.treat()
+
+
+def rehearse(home: Path) -> "Iterator[Finding]":
+    """Look at `home`, and tell what `treat` would remove. Raises ManagerMissing."""
+    os.environ[HOME_VARIABLE] = str(home)
+    with _installed():
+        from manager import doctor
+    return doctor.rehearse()
 
 
 def describe() -> list[Setting]:

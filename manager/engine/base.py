@@ -92,6 +92,9 @@ class Engine(Protocol):
     def describe(self) -> str:
         """Name and version, such as `Docker 26.1.5`. Raises EngineUnavailable."""
 
+    def has_image(self, image: str) -> bool:
+        """Whether the image is here; nothing is fetched. Raises EngineError."""
+
     def create(self, spec: ContainerSpec, network: ContainerSpec | None) -> Observation:
         """Create the container, or adopt it. `network` holds the network that it joins, and is made at need.
 

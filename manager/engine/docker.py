@@ -60,6 +60,10 @@ class DockerEngine:
         with _translated():
             return f"Docker {self._api().version(api_version=False)['Version']}"
 
+    def has_image(self, image: str) -> bool:
+        with _translated():
+            return self._has_image(image)
+
     def create(self, spec: ContainerSpec, network: ContainerSpec | None) -> Observation:
         network_id = None if network is None else self._network_container(network)
         deadline = time.monotonic() + self._timeout

@@ -48,6 +48,11 @@ def test_an_engine_says_what_it_is(bench: Bench) -> None:
     assert version[0].isdigit()
 
 
+def test_an_image_is_here_or_not_and_nothing_is_fetched(bench: Bench) -> None:
+    assert bench.engine.has_image(bench.settings.runner_image)
+    assert not bench.engine.has_image("registry.invalid/no/such:image")
+
+
 # --- Create ----------------------------------------------------------------------------------------------
 
 

@@ -35,6 +35,9 @@ class Stack(DockerCompose):
     port: int = 0
     dags: Path = REPOSITORY / "dags"
     services: list[str] | None = field(default_factory=lambda: ["airflow", "manager"])
+    compose_file_name: list[str] = field(
+        default_factory=lambda: ["compose.yaml", str(Path(__file__).with_name("impatient.yaml"))]
+    )
 
     @property
     def settings(self) -> dict[str, str]:
@@ -46,6 +49,8 @@ class Stack(DockerCompose):
             "AIR_EXECUTOR_UID": "",
             "AIRFLOW_ADDRESS": "127.0.0.1",
             "AIRFLOW_PORT": str(self.port),
+            # Waits hold a worker each, and the tests let many of them wait at once.
+            "AIRFLOW_PARALLELISM": "16",
         }
 
     @cached_property
@@ -102,7 +107,29 @@ class Stack(DockerCompose):
         path = f"/dags/{dag}/dagRuns/{quote(run_id, safe='')}/taskInstances/{task}"
         self._call("PATCH", path, {"new_state": "failed"})
 
-    def _call(self, method: str, path: str, body: dict[str, Any]) -> None:
+    def instance(self, dag: str, run_id: str, task: str) -> dict[str, Any]:
+        """The task instance, with all that Airflow tells of it."""
+        path = f"/dags/{dag}/dagRuns/{quote(run_id, safe='')}/taskInstances/{task}"
+        answer: dict[str, Any] = self._call("GET", path)
+        return answer
+
+    def in_airflow(self, script: str) -> str:
+        """What the shell script says in Airflow's container, as root."""
+        return docker("exec", self.get_container("airflow").ID, "sh", "-c", script)
+
+    def started_at(self, service: str) -> str:
+        return self._inspect(service, "{{.State.StartedAt}}")
+
+    def health(self, service: str) -> str:
+        return self._inspect(service, "{{.State.Health.Status}}")
+
+    def _inspect(self, service: str, template: str) -> str:
+        label = f"label=com.docker.compose.project={self.project}"
+        name = f"label=com.docker.compose.service={service}"
+        container = docker("ps", "-a", "--quiet", "--filter", label, "--filter", name).strip()
+        return docker("inspect", "--format", template, container).strip()
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         login = {"username": USER, "password": self.password}
         token = httpx.post(f"{self.address}/auth/token", json=login, timeout=30).json()["access_token"]
         answer = httpx.request(
@@ -113,12 +140,18 @@ class Stack(DockerCompose):
             timeout=30,
         )
         assert answer.is_success, answer.text
+        return answer.json()
 
     def take_down(self) -> None:
         """`make down`."""
         subprocess.run(
             [str(REPOSITORY / "setup" / "down.sh")], env=os.environ | self.settings, check=True, timeout=120
         )
+
+    def containers_of(self, job: str) -> list[str]:
+        """The containers that the engine has of this job, ended ones too."""
+        label = f"label=air-executor.job={job}"
+        return docker("ps", "-a", "--format", "{{.Names}}", "--filter", label).split()
 
     def leftovers(self) -> list[str]:
         """What the engine still has of this stack, or of the tasks that its manager ran."""

@@ -2,14 +2,11 @@
 
 import json
 import re
-import time
 from datetime import datetime
 from itertools import pairwise
 
 import pytest
 from stack import CREATE, DEMO, RESULTS, WAIT, Stack, docker, last_attempt
-
-from air_executor import JobNotFound, TaskStatus, names
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -129,29 +126,6 @@ def test_clearing_the_create_task_makes_a_fresh_job_and_keeps_the_first_record(s
     assert f"Job Name: airflow-{run_id}.2" in stack.api.log(DEMO, run_id, RESULTS, try_number=2)
 
 
-def test_clearing_while_the_job_is_live_cancels_it_so_that_there_are_never_two(stack):
-    run_id = stack.api.trigger("e2e_slow")
-    first = wait_for_job(stack, "e2e_slow", run_id, number=1)
-    stack.clear("e2e_slow", run_id, "create")
-    second = wait_for_job(stack, "e2e_slow", run_id, number=2)
-    assert stack.client.wait(first, timeout=30).job.failure.cause == "cancelled"
-    stack.client.cancel(second)
-    assert stack.client.wait(second, timeout=30).job.failure.cause == "cancelled"
-    stack.finish("e2e_slow", run_id)
-
-
-def test_marking_the_wait_failed_cancels_the_job(stack):
-    run_id = stack.api.trigger("e2e_slow")
-    job = wait_for_job(stack, "e2e_slow", run_id, number=1)
-    wait_until_it_waits(stack, run_id)
-    stack.mark_failed("e2e_slow", run_id, "wait")
-    # Airflow kills the task at its next heartbeat, some 5 s later.
-    assert stack.client.wait(job, timeout=45).job.failure.cause == "cancelled"
-    assert stack.finish("e2e_slow", run_id).state == "failed"
-    log = stack.api.log("e2e_slow", run_id, "wait")
-    assert "This task was killed: cancelling job" in log
-
-
 def test_a_failed_job_is_shown_and_fails_the_results_task_without_a_retry(stack):
     run_id = stack.api.trigger("e2e_failing")
     assert stack.finish("e2e_failing", run_id).state == "failed"
@@ -171,28 +145,3 @@ def test_a_failed_job_is_shown_and_fails_the_results_task_without_a_retry(stack)
         "it was the disk",
     ):
         assert part in log
-
-
-def wait_for_job(stack: Stack, dag: str, run_id: str, number: int) -> str:
-    """The name of the run's `number`th job, once one of its tasks runs."""
-    name = names.successor(names.for_airflow_task(dag, run_id, "create"), number)
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            if any(task.status is TaskStatus.RUNNING for task in stack.job(name).tasks):
-                return name
-        except JobNotFound:
-            pass
-        time.sleep(0.1)
-    raise AssertionError(f"no task of job {name} ran within 60 s")
-
-
-def wait_until_it_waits(stack: Stack, run_id: str) -> None:
-    """Until the wait task has logged its first progress: its process is there to be killed."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        states = {task.task_id: task.state for task in stack.api.task_instances("e2e_slow", run_id)}
-        if states["wait"] == "running" and "📊 Job" in stack.api.log("e2e_slow", run_id, "wait"):
-            return
-        time.sleep(0.2)
-    raise AssertionError("the wait task did not run within 60 s")

@@ -182,6 +182,10 @@ class FakeEngine:
         with self._call("describe", ""):
             return "Fake 1.0"
 
+    def has_image(self, image: str) -> bool:
+        with self._call("has_image", image):
+            return image in self.images
+
     def create(self, spec: ContainerSpec, network: ContainerSpec | None) -> Observation:
         with self._call("create", spec.name):
             self._check_create(spec, network)

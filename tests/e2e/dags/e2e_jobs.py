@@ -1,4 +1,4 @@
-"""DAGs that only the tests run: a job that fails, and one that is too slow for whoever waits."""
+"""A DAG that only the tests run: its job fails."""
 
 from airflow.sdk import DAG
 
@@ -8,13 +8,8 @@ FAILING = [
     {"id": "count", "command": "sh", "args": ["-c", "echo one; echo it was the disk >&2; exit 3"]},
     {"id": "after", "command": "true", "dependencies": ["count"]},
 ]
-SLOW = [{"id": "sleep", "command": "sleep", "args": ["120"]}]
 
 with DAG("e2e_failing", schedule=None, is_paused_upon_creation=False):
     failing = CreateJobOperator(task_id="create", tasks=FAILING, retries=2)
     failing_wait = JobSensor(task_id="wait", job=failing.output, timeout=60)
     JobResultsOperator(task_id="results", job=failing_wait.output, retries=2)
-
-with DAG("e2e_slow", schedule=None, is_paused_upon_creation=False):
-    slow = CreateJobOperator(task_id="create", tasks=SLOW)
-    JobSensor(task_id="wait", job=slow.output, timeout=100)

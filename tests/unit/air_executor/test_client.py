@@ -9,11 +9,14 @@ import pytest
 from air_executor import (
     BadInput,
     Client,
+    Failure,
     JobEnded,
     JobExists,
+    JobNotEnded,
     JobNotFound,
     JobState,
     JobView,
+    NothingToRetry,
     Request,
     RequestConflict,
     TaskSpec,
@@ -21,7 +24,16 @@ from air_executor import (
     WaitTimeout,
 )
 from air_executor.client import read_document
-from tests.unit.air_executor.builders import DEMO, after, complete, fail, hand_written, publish, write_log
+from tests.unit.air_executor.builders import (
+    DEMO,
+    after,
+    an_attempt,
+    complete,
+    fail,
+    hand_written,
+    publish,
+    write_log,
+)
 
 ASKED = Request(dag_id="dag", run_id="run", task_id="make")
 
@@ -337,7 +349,7 @@ def test_results_are_there_when_the_job_has_ended_and_not_before(client: Client,
     assert client.results("demo").progress == "2/2 completed"
 
 
-# --- cancel, queue, logs
+# --- cancel, retry, reset, queue, logs
 
 
 def test_cancelling_leaves_a_marker_and_touches_nothing_else(client: Client) -> None:
@@ -353,6 +365,86 @@ def test_an_ended_job_can_not_be_cancelled(client: Client, home: Path) -> None:
     with pytest.raises(JobEnded):
         client.cancel("demo")
     assert markers(client) == []
+
+
+@pytest.mark.parametrize("ask", ["retry", "reset"])
+def test_what_is_asked_of_a_failed_job_is_a_marker_and_a_file_that_wakes_the_manager(
+    client: Client, home: Path, ask: str
+) -> None:
+    client.create_job("demo", DEMO)
+    ended = fail(home, "demo")
+    for _ in range(2):
+        getattr(client, ask)("demo")
+    assert (home / "jobs" / "demo" / ask).is_file()
+    assert (home / "jobs" / ".wake-demo").read_bytes() == b""
+    assert client.status("demo") == ended
+    assert [folder.name for folder in client.store.folders()] == ["demo"]
+
+
+@pytest.mark.parametrize("ask", ["retry", "reset"])
+def test_only_a_job_that_has_ended_runs_again(client: Client, home: Path, ask: str) -> None:
+    with pytest.raises(JobNotFound):
+        getattr(client, ask)("demo")
+    client.create_job("demo", DEMO)
+    with pytest.raises(JobNotEnded, match=r"has not ended \(waiting\).*`air-executor cancel demo`"):
+        getattr(client, ask)("demo")
+    assert sorted(path.name for path in (home / "jobs").rglob("*")) == ["demo", "state.json", "tasks.json"]
+
+
+def test_a_completed_job_has_nothing_to_retry_but_may_start_over(client: Client, home: Path) -> None:
+    client.create_job("demo", DEMO)
+    complete(home, "demo")
+    with pytest.raises(NothingToRetry, match=r"it completed.*`air-executor reset demo` starts it over"):
+        client.retry("demo")
+    client.reset("demo")
+    assert client.store.existing("demo").reset_marker.exists()
+
+
+def test_a_job_that_was_refused_for_its_files_is_looked_at_again_by_a_reset(
+    client: Client, home: Path
+) -> None:
+    client.create_job("demo", DEMO)
+    failure = Failure(cause="bad_input", message="tasks.json: tasks[0].network: is not allowed here")
+    publish(home, "demo", state=JobState.FAILED, failure=failure)
+    with pytest.raises(NothingToRetry, match=r"network: is not allowed here.*reset demo` has the manager"):
+        client.retry("demo")
+    client.reset("demo")
+    assert client.store.existing("demo").reset_marker.exists()
+
+
+def test_a_bad_input_that_only_a_task_has_met_may_have_been_put_right(client: Client, home: Path) -> None:
+    client.create_job("demo", DEMO)
+    failure = Failure(cause="bad_input", message="work is not a folder")
+    first, second = client.status("demo").tasks
+    met = first.model_copy(update={"failure": failure, "attempts": (an_attempt(),)})
+    publish(home, "demo", [met, second], state=JobState.FAILED, failure=failure)
+    client.retry("demo")
+    assert client.store.existing("demo").retry_marker.exists()
+
+
+def test_nothing_depends_on_being_able_to_wake_the_manager(client: Client, home: Path) -> None:
+    client.create_job("demo", DEMO)
+    fail(home, "demo")
+    (home / "jobs" / ".wake-demo").symlink_to(home / "no" / "such")
+    client.retry("demo")
+    assert client.store.existing("demo").retry_marker.exists()
+
+
+def test_an_ended_job_that_is_to_run_again_is_waited_for(client: Client, home: Path) -> None:
+    client.create_job("demo", DEMO)
+    fail(home, "demo")
+    client.retry("demo")
+    with pytest.raises(WaitTimeout):
+        client.wait("demo", 0.1)
+
+    def run_again() -> None:
+        publish(home, "demo", state=JobState.WORKING)
+        client.store.existing("demo").retry_marker.unlink()
+        complete(home, "demo")
+
+    ending = later(0.1, run_again)
+    assert client.wait("demo", 10).state is JobState.COMPLETED
+    ending.join()
 
 
 def test_a_queued_task_is_in_the_inbox_and_its_id_returned(client: Client) -> None:

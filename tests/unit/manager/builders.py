@@ -54,7 +54,7 @@ def key(task_id: str = "a", number: int = 1, uid: str = UID, incarnation: int = 
 
 
 def claimed(of: AttemptKey, seconds: float = 1) -> TaskClaimed:
-    return TaskClaimed(of, f"airx-{of.task}-{of.number}", "image", at(seconds))
+    return TaskClaimed(of, f"airx-{of.task}-{of.number}", "image", 60.0, 512, at(seconds))
 
 
 def created(of: AttemptKey, seconds: float = 2) -> ContainerCreated:

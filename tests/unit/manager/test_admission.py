@@ -97,9 +97,9 @@ def test_a_refused_job_is_failed_and_says_why() -> None:
 def test_tasks_of_a_refused_job_that_had_ended_stay_as_they_are() -> None:
     done = task("a", status=TaskStatus.COMPLETED)
     _, tasks = admission.refused(JobRefused("job", found().job, (done,), "it is wrong", at(5)))
-    assert tasks == [done]
+    assert tasks == (done,)
 
 
 def test_a_folder_whose_state_can_not_be_read_is_refused_under_its_own_name() -> None:
     job, tasks = admission.refused(JobRefused("broken", None, (), "is not JSON", at(5)))
-    assert (job.name, job.state, tasks) == ("broken", JobState.FAILED, [])
+    assert (job.name, job.state, tasks) == ("broken", JobState.FAILED, ())

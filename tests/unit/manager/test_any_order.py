@@ -50,7 +50,7 @@ def graphs(draw: st.DrawFn) -> tuple[Task, ...]:
     for number in range(size):
         before = [f"t{other}" for other in range(number)]
         dependencies = draw(st.lists(st.sampled_from(before), unique=True, max_size=3)) if before else []
-        retries = draw(st.sampled_from([0, 0, 0, 1, 2]))
+        retries = draw(st.sampled_from([0, None, 1, 2, {"max": 2, "on": ["exit", "lost"], "backoff": 5}]))
         tasks.append(task(f"t{number}", *dependencies, retries=retries, timeout=60))
     return tuple(draw(st.permutations(tasks)))
 

@@ -35,7 +35,7 @@ def test_it_tells_of_itself_at_once(heartbeat: Heartbeat, tmp_path: Path) -> Non
 
 def test_a_change_is_told_soon(heartbeat: Heartbeat, tmp_path: Path, engine: list[str]) -> None:
     until(lambda: read_status(tmp_path))
-    heartbeat.update(3)
+    heartbeat.update(3, None)
     until(lambda: (status := read_status(tmp_path)) is not None and status.runners == 3, 2)
     engine[0] = "the container engine does not answer"
     until(lambda: (status := read_status(tmp_path)) is not None and "does not answer" in status.engine, 2)
@@ -55,7 +55,7 @@ def test_a_full_disk_is_logged_and_does_not_end_it(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "write_durably", full)
+        patch.setattr(module, "write_whole", full)
         until(lambda: "No space left" in caplog.text)
-    heartbeat.update(5)
-    until(lambda: (status := read_status(tmp_path)) is not None and status.runners == 5)
+    heartbeat.update(5, "the disk is full")
+    until(lambda: (status := read_status(tmp_path)) is not None and status.problem == "the disk is full")

@@ -4,7 +4,17 @@ from typing import Any
 
 import pytest
 
-from air_executor.models import Cause, Failure, Task, TaskStatus
+from air_executor.models import (
+    Attempt,
+    Cause,
+    Container,
+    Failure,
+    Instant,
+    Phase,
+    Task,
+    TaskStatus,
+    Timings,
+)
 from manager import lifecycle
 from manager.facts import (
     ContainerDropped,
@@ -219,3 +229,111 @@ def test_the_record_of_an_earlier_attempt_stays_and_its_log_is_where_it_was_put(
 def test_a_task_whose_attempt_is_open_can_not_be_claimed_again() -> None:
     running = after(claimed(A), created(A))
     assert lifecycle.step(running, claimed(key("a", 2))) is running
+
+
+@pytest.mark.parametrize(
+    ("outcome", "cause"),
+    [
+        ({"exit_code": 255}, "engine"),
+        ({"exit_code": 137}, "engine"),
+        ({"exit_code": 143}, "engine"),
+        ({"exit_code": 3}, "exit"),
+        ({"exit_code": 0}, None),
+        ({"exit_code": 137, "oom_killed": True}, "oom"),
+    ],
+)
+def test_an_end_that_came_with_the_engines_own_is_told_from_what_the_command_did(
+    outcome: dict[str, Any], cause: str | None
+) -> None:
+    full = {"oom_killed": False, "started_at": at(3), "finished_at": at(4), "interrupted": True} | outcome
+    failure = lifecycle.failure_of(task("a"), None, Outcome(**full))
+    assert (failure and failure.cause) == cause
+
+
+def failed(cause: Cause, *, of: Task) -> Task:
+    """The task after one more attempt that has failed."""
+    attempt = Attempt(
+        number=len(of.attempts) + 1,
+        phase=Phase.REMOVED,
+        container=Container(name="c", image="i"),
+        failure=Failure(cause=cause, message="it did"),
+        timings=Timings(recorded_at=at(10)),
+    )
+    update = {"status": TaskStatus.FAILED, "failure": attempt.failure, "attempts": (*of.attempts, attempt)}
+    return of.model_copy(update=update)
+
+
+@pytest.mark.parametrize("cause", ["lost", "engine"])
+def test_what_was_no_fault_of_the_task_gets_one_further_attempt_by_default(cause: str) -> None:
+    once = failed(Cause(cause), of=task("a"))
+    assert lifecycle.may_retry(once)
+    assert not lifecycle.may_retry(failed(Cause(cause), of=once))
+
+
+@pytest.mark.parametrize("cause", ["exit", "signal", "oom", "timeout", "image"])
+def test_nothing_else_gets_one_by_default(cause: str) -> None:
+    assert not lifecycle.may_retry(failed(Cause(cause), of=task("a")))
+
+
+def test_a_policy_names_the_causes_that_get_a_further_attempt() -> None:
+    of = task("a", retries={"max": 2, "on": ["oom"]})
+    assert lifecycle.may_retry(failed(Cause.OOM, of=of))
+    assert not lifecycle.may_retry(failed(Cause.LOST, of=of))
+
+
+@pytest.mark.parametrize("cause", ["cancelled", "command", "bad_input"])
+def test_some_causes_are_cured_by_no_attempt(cause: str) -> None:
+    assert not lifecycle.may_retry(failed(Cause(cause), of=task("a", retries=9)))
+
+
+def test_the_pause_before_each_attempt_is_twice_the_one_before_and_an_hour_at_most() -> None:
+    of = task("a", retries={"max": 50, "backoff": 10})
+    pauses = []
+    for _ in range(12):
+        of = failed(Cause.EXIT, of=of)
+        pauses.append(lifecycle.rest(of))
+    assert pauses[:4] == [10, 20, 40, 80]
+    assert pauses[-1] == 3600
+
+
+def test_memory_grows_with_each_attempt_that_had_too_little_up_to_the_ceiling() -> None:
+    of = task("a", retries={"max": 5, "memory_factor": 2}, resources={"memory_mb": 100})
+    grown = []
+    for _ in range(4):
+        of = failed(Cause.OOM, of=of)
+        grown.append(lifecycle.memory_mb(of, 512, 500))
+    assert grown == [200, 400, 500, 500]
+    assert lifecycle.memory_mb(failed(Cause.EXIT, of=task("a", retries=1)), 512, 8192) == 512
+
+
+def test_the_policy_may_set_a_ceiling_of_its_own() -> None:
+    of = failed(Cause.OOM, of=task("a", retries={"memory_factor": 10, "memory_max_mb": 700}))
+    assert lifecycle.memory_mb(of, 512, 8192) == 700
+
+
+def test_attempts_before_a_retry_of_the_job_count_neither_for_retries_nor_for_the_pause() -> None:
+    of = failed(Cause.OOM, of=task("a", retries={"max": 1, "backoff": 5, "memory_factor": 2}))
+    of = lifecycle.start_over(failed(Cause.OOM, of=of))
+    assert (of.status, len(of.attempts), lifecycle.rest(of)) == (TaskStatus.PENDING, 2, 0)
+    assert lifecycle.memory_mb(of, 512, 8192) == 512
+    assert lifecycle.may_retry(failed(Cause.OOM, of=of))
+
+
+HOUR = 3600.0
+
+
+@pytest.mark.parametrize("jump", [-24 * HOUR, 0, 24 * HOUR])
+def test_how_long_a_command_ran_does_not_depend_on_a_clock_that_is_set(jump: float) -> None:
+    attempt = Attempt(
+        number=1,
+        phase=Phase.RUNNING,
+        container=Container(name="c", image="i"),
+        timings=Timings(started_at=at(0)),
+        claimed=Instant(boot="this", seconds=98),
+        began=Instant(boot="this", seconds=100),
+    )
+    now = Instant(boot="this", seconds=107)
+    assert lifecycle.ran(attempt, now, at(7 + jump)) == 7
+    unseen = attempt.model_copy(update={"began": None})
+    expected = {-24 * HOUR: 0, 0: 7, 24 * HOUR: 9}  # never longer than since the claim
+    assert lifecycle.ran(unseen, now, at(7 + jump)) == expected[jump]

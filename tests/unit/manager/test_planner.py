@@ -2,7 +2,18 @@
 
 from air_executor.models import Cause
 from manager import planner
-from manager.facts import CancelRequested, Create, Drop, GracePassed, Remove, Signal, Start, Watch
+from manager.actions import (
+    Create,
+    Drop,
+    Remove,
+    Signal,
+    Start,
+    Watch,
+)
+from manager.facts import (
+    CancelRequested,
+    GracePassed,
+)
 from manager.live_job import LiveJob
 from tests.unit.manager.builders import (
     UID,

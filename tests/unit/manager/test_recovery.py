@@ -4,14 +4,17 @@ from typing import Any
 
 import pytest
 
-from manager import container_spec
-from manager.facts import Listed
+from air_executor.models import Phase
+from manager import container_spec, planner, recovery
+from manager.actions import Create, Remove, Start, TakeStock, Watch
+from manager.facts import Found, Listed, StockTaken
 from manager.live_job import LiveJob
 from manager.recovery import orphans, without_network
 from tests.unit.manager.builders import (
     HOME,
     OWNER,
     UID,
+    at,
     claimed,
     created,
     exited,
@@ -114,3 +117,66 @@ def test_tasks_with_a_network_of_their_own_do_not_need_the_jobs() -> None:
     for fact in (claimed(key("a")), created(key("a")), started(key("a"))):
         job.apply(fact)
     assert without_network([], {UID: job}) == set()
+
+
+@pytest.mark.parametrize("phase", [Phase.CLAIMED, Phase.CREATED, Phase.RUNNING])
+@pytest.mark.parametrize("found", list(Found))
+def test_the_table_has_a_verdict_for_whatever_a_manager_may_find(phase: Phase, found: Found) -> None:
+    assert (phase, found) in recovery.TABLE
+
+
+FRESH = {
+    Phase.CLAIMED: [claimed],
+    Phase.CREATED: [claimed, created],
+    Phase.RUNNING: [claimed, created, started],
+}
+
+
+@pytest.mark.parametrize(
+    ("phase", "found", "wanted"),
+    [
+        (Phase.CLAIMED, Found.MISSING, Create),
+        (Phase.CLAIMED, Found.CREATED, Start),
+        (Phase.CLAIMED, Found.RUNNING, Watch),
+        (Phase.CLAIMED, Found.EXITED, Watch),
+        (Phase.CREATED, Found.CREATED, Start),
+        (Phase.CREATED, Found.RUNNING, Watch),
+        (Phase.CREATED, Found.EXITED, Watch),
+        (Phase.RUNNING, Found.RUNNING, Watch),
+        (Phase.RUNNING, Found.EXITED, Watch),
+        (Phase.CLAIMED, Found.FOREIGN, "engine"),
+        (Phase.CREATED, Found.MISSING, "lost"),
+        (Phase.CREATED, Found.FOREIGN, "lost"),
+        (Phase.RUNNING, Found.MISSING, "lost"),
+        (Phase.RUNNING, Found.CREATED, "lost"),
+        (Phase.RUNNING, Found.FOREIGN, "lost"),
+    ],
+)
+def test_after_a_restart_each_attempt_is_looked_for_and_goes_on_as_it_must(
+    phase: Phase, found: Found, wanted: Any
+) -> None:
+    job = live_job(task("a", retries=0))
+    for fact in FRESH[phase]:
+        job.apply(fact(key("a")))
+    job.recall()
+    assert list(planner.actions([job])) == [TakeStock(key("a"))]
+    stock = StockTaken(key("a"), found, at(9), "id-a-1", "sha256:image", at(2), at(3))
+    for conclusion in recovery.conclusions(job.tasks["a"].attempts[-1], stock):
+        job.apply(conclusion)
+    job.apply(stock)
+    (action,) = planner.actions([job])
+    if isinstance(wanted, str):
+        failure = job.tasks["a"].failure
+        assert failure is not None and failure.cause == wanted
+        assert action == Remove(key("a"))
+    else:
+        assert action == wanted(key("a"))
+
+
+def test_ends_that_nobody_has_noticed_are_found_in_the_engines_list() -> None:
+    job = running()
+    name = job.tasks["a"].attempts[-1].container.id
+    assert name is not None
+    assert recovery.unnoticed([listed(name, key("a"))], {UID: job}) == set()
+    assert recovery.unnoticed([listed(name, key("a"), ended=True)], {UID: job}) == {key("a")}
+    assert recovery.unnoticed([], {UID: job}) == {key("a")}

@@ -449,7 +449,7 @@ def test_a_container_that_is_taken_away_is_lost_and_no_exit_code_invented(
 ) -> None:
     """FAULTS 16, on the fake."""
     manager = start()
-    manager.client.create_job("job", [a_task("a", command="long")])
+    manager.client.create_job("job", [a_task("a", command="long", retries=0)])
     manager.until_status("a", "running")
     container = engine.find("a")
     assert container is not None
@@ -479,7 +479,7 @@ def test_a_name_that_is_taken_by_somebody_else_is_refused_and_left_alone(
         return real(asked, network)
 
     engine.create = create  # type: ignore[method-assign]
-    view = manager.run(a_task("a"))
+    view = manager.run(a_task("a", retries=0))
     assert view.job.failure is not None
     assert view.job.failure.cause == "engine"
     assert "is taken" in view.job.failure.message
@@ -515,7 +515,7 @@ def test_a_network_that_ends_ends_what_runs_in_it_with_the_engine_as_cause(
 ) -> None:
     manager = start()
     manager.client.create_job(
-        "job", [a_task("a", command="long"), a_task("b", command="long", network="none")]
+        "job", [a_task("a", command="long", retries=0), a_task("b", command="long", network="none")]
     )
     for name in "ab":
         manager.until_status(name, "running")

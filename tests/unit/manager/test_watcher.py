@@ -15,7 +15,17 @@ import pytest
 from air_executor.client import Client
 from air_executor.store import Store
 from manager import watcher as module
-from manager.facts import CancelRequested, Fact, JobFound, JobRefused, JobVanished, TaskRequested, Tick
+from manager.facts import (
+    CancelRequested,
+    Fact,
+    JobFound,
+    JobRefused,
+    JobVanished,
+    ResetRequested,
+    RetryRequested,
+    TaskRequested,
+    Tick,
+)
 from manager.watcher import Watcher
 from tests.unit.manager.builders import settings
 from tests.waiting import until
@@ -167,6 +177,22 @@ def test_a_file_that_stays_half_written_is_refused_with_its_place(watched: Watch
     assert f"{watched.jobs}/hand/tasks.json: is not JSON: line 2" in fact.message
 
 
+@pytest.mark.parametrize("days", [-1, 1], ids=["set back", "set ahead"])
+def test_a_clock_that_is_set_makes_no_half_written_file_complete_nor_unfinished_for_ever(
+    watched: Watched, days: int
+) -> None:
+    """The times of files are the clock's, so a clock that was set makes them as wrong."""
+    watched.write("hand", tasks=None)
+    file = watched.jobs / "hand" / "tasks.json"
+    moment = time.time() - days * 86_400
+    for text in ("[", '[{"id": "greet", '):
+        file.write_text(text)
+        os.utime(file, (moment, moment))
+        watched.settled()
+        assert not watched.of(JobRefused), "half a file was taken for a whole one"
+    watched.first(JobRefused)
+
+
 @pytest.mark.parametrize(
     ("state", "tasks", "words"),
     [
@@ -297,6 +323,152 @@ def test_a_folder_that_goes_is_told_once(watched: Watched) -> None:
     assert watched.first(JobVanished).uid == "the-uid"
     watched.settled()
     assert len(watched.of(JobVanished)) == 1
+
+
+def replaced_in_between(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, replace: Callable[[], None]
+) -> None:
+    """Let `replace` happen while nobody looks."""
+    with monkeypatch.context() as patched:
+        patched.setattr(watched.watcher, "_look", lambda: None)
+        replace()
+    watched.settled()
+
+
+def founds(watched: Watched, name: str = "live") -> list[JobFound]:
+    return [fact for fact in watched.of(JobFound) if fact.name == name]
+
+
+def test_a_folder_that_was_replaced_in_between_is_another_job_once_the_old_one_has_ended(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live(watched)
+    other = Client(watched.jobs.parent / "other")
+    made = other.create_job("live", [{"id": "new", "command": "true"}])
+
+    def replace() -> None:
+        (watched.jobs / "live").rename(watched.jobs.parent / "away")
+        (other.store.jobs / "live").rename(watched.jobs / "live")
+
+    replaced_in_between(watched, monkeypatch, replace)
+    assert [fact.uid for fact in watched.of(JobVanished)] == ["the-uid"]
+    assert len(founds(watched)) == 1, "two jobs of one name"
+    watched.watcher.unfollow("live", "the-uid")
+    until(lambda: len(founds(watched)) == 2)
+    assert founds(watched)[-1].job == made.job
+
+
+def test_a_folder_that_was_removed_and_made_again_in_between_is_noticed(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many file systems give the new folder the inode that the old one had."""
+    live(watched)
+
+    def replace() -> None:
+        shutil.rmtree(watched.jobs / "live")
+        watched.client.create_job("live", TASKS)
+
+    replaced_in_between(watched, monkeypatch, replace)
+    assert [fact.uid for fact in watched.of(JobVanished)] == ["the-uid"]
+    watched.watcher.unfollow("live", "the-uid")
+    until(lambda: len(founds(watched)) == 2)
+
+
+def test_another_job_with_the_same_inode_is_noticed_by_the_event_of_the_removal(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live(watched)
+    away = watched.jobs.parent / "away"
+
+    def replace() -> None:
+        (watched.jobs / "live").rename(away)
+        away.rename(watched.jobs / "live")
+
+    replaced_in_between(watched, monkeypatch, replace)
+    assert [fact.uid for fact in watched.of(JobVanished)] == ["the-uid"]
+
+
+def test_a_file_system_that_gives_inodes_anew_takes_no_job_away(watched: Watched) -> None:
+    live(watched)
+    (watched.jobs / "live" / "state.json").write_text(json.dumps(STATE | {"name": "live", "uid": "the-uid"}))
+    watched.watcher._known["live"].inode = 1
+    watched.settled()
+    assert not watched.of(JobVanished)
+    assert watched.watcher._known["live"].inode == (watched.jobs / "live").stat().st_ino
+
+
+def test_a_name_can_be_used_again_although_its_folder_is_gone_for_no_more_than_a_moment(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live(watched)
+    watched.watcher.unfollow("live", "the-uid")
+    watched.settled()
+
+    def replace() -> None:
+        shutil.rmtree(watched.jobs / "live")
+        watched.client.create_job("live", TASKS)
+
+    replaced_in_between(watched, monkeypatch, replace)
+    until(lambda: len(founds(watched)) == 2)
+    watched.settled()
+    assert len(founds(watched)) == 2
+    assert not watched.of(JobVanished)
+
+
+def test_a_file_in_a_job_that_has_another_jobs_name_may_be_removed(watched: Watched) -> None:
+    live(watched)
+    live(watched, "busy")
+    (watched.jobs / "busy" / "inbox" / "new" / "live").touch()
+    (watched.jobs / "busy" / "inbox" / "new" / "live").unlink()
+    watched.settled()
+    assert not watched.of(JobVanished)
+
+
+@pytest.mark.parametrize(("ask", "kind"), [("retry", RetryRequested), ("reset", ResetRequested)])
+def test_what_is_asked_of_an_ended_job_is_noticed_in_a_moment_and_told_once(
+    watched: Watched, ask: str, kind: type[Any]
+) -> None:
+    watched.write("over", STATE | {"state": "failed"})
+    watched.settled()
+    began = time.monotonic()
+    getattr(watched.client, ask)("over")
+    assert watched.first(kind).name == "over"
+    assert time.monotonic() - began < 1
+    until(lambda: not watched.client.store.wake_file("over").exists())
+    watched.settled()
+    assert len(watched.of(kind)) == 1
+
+
+def test_what_was_asked_while_no_manager_ran_is_told_at_the_start(tmp_path: Path) -> None:
+    found = Watched(tmp_path)
+    found.write("over", STATE | {"state": "failed"})
+    found.client.retry("over")
+    found.watcher.start()
+    try:
+        assert found.first(RetryRequested).name == "over"
+    finally:
+        found.watcher.stop()
+
+
+def test_a_marker_made_by_hand_is_found_by_a_poll(tmp_path: Path) -> None:
+    found = Watched(tmp_path, poll_interval=1)
+    found.write("over", STATE | {"state": "failed"})
+    found.watcher.start()
+    try:
+        until(lambda: found.of(Tick))
+        (found.jobs / "over" / "retry").touch()
+        assert found.first(RetryRequested).name == "over"
+    finally:
+        found.watcher.stop()
+
+
+def test_a_jobs_folder_that_is_gone_takes_its_jobs_with_it_and_may_come_back(watched: Watched) -> None:
+    live(watched)
+    shutil.rmtree(watched.jobs)
+    assert watched.first(JobVanished).uid == "the-uid"
+    watched.watcher.unfollow("live", "the-uid")
+    watched.client.create_job("live", TASKS)
+    until(lambda: len(founds(watched)) == 2)
 
 
 def test_a_folder_that_goes_after_its_job_has_ended_is_nothing(watched: Watched) -> None:

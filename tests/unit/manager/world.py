@@ -12,7 +12,18 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from air_executor.models import Cause, Decision, Failure, Job, JobState, Task, TaskSpec, TaskStatus
-from manager import planner
+from manager import planner, recovery
+from manager.actions import (
+    Create,
+    Drop,
+    Remove,
+    Rest,
+    Signal,
+    Start,
+    TakeStock,
+    TaskAction,
+    Watch,
+)
 from manager.facts import (
     AttemptKey,
     CancelRequested,
@@ -22,26 +33,22 @@ from manager.facts import (
     ContainerLost,
     ContainerRemoved,
     ContainerStarted,
-    Create,
     DeadlinePassed,
-    Drop,
+    Found,
     GracePassed,
     JobEnded,
     JobFact,
     LaunchFailed,
     Outcome,
-    Remove,
-    Signal,
-    Start,
-    TaskAction,
+    RestPassed,
+    StockTaken,
     TaskClaimed,
     TaskRequested,
-    Watch,
 )
 from manager.live_job import LiveJob
 from tests.unit.manager.builders import OWNER, T0, settings
 
-EXCLUSIVE = (Create, Start, Drop, Remove)
+EXCLUSIVE = (TakeStock, Create, Start, Drop, Remove)
 
 
 @dataclass
@@ -140,7 +147,13 @@ class World:
             self.busy.discard(fact.key)
         for job in self.jobs:
             if job.uid == uid:
-                job.apply(fact)
+                self._fold(job, fact)
+
+    def _fold(self, job: LiveJob, fact: JobFact) -> None:
+        if isinstance(fact, StockTaken) and fact.key in job.unsure:
+            for conclusion in recovery.conclusions(job.tasks[fact.key.task].attempts[-1], fact):
+                job.apply(conclusion)
+        job.apply(fact)
 
     def _repeat(self) -> None:
         if self.old_mail:
@@ -148,11 +161,21 @@ class World:
             fact = self.old_mail[self.choose(len(self.old_mail))]
             for job in self.jobs:
                 if job.uid == (fact.key.uid if hasattr(fact, "key") else fact.uid):
-                    job.apply(fact)
+                    self._fold(job, fact)
             assert self._snapshot() == before, f"{fact} came twice and changed something"
 
     def _snapshot(self) -> list[object]:
-        return [(job.job, dict(job.tasks), dict(job.requests), list(job.ready)) for job in self.jobs]
+        return [
+            (
+                job.job,
+                dict(job.tasks),
+                dict(job.requests),
+                list(job.ready),
+                dict(job.resting),
+                set(job.unsure),
+            )
+            for job in self.jobs
+        ]
 
     def decide(self) -> None:
         """What the supervisor does after each batch of facts."""
@@ -185,6 +208,12 @@ class World:
         key, box = action.key, self.boxes.get(action.key)
         fate = self.fate(key)
         match action:
+            case TakeStock():
+                began = box.began if box is not None else None
+                found = Found.MISSING if box is None else Found(box.state)
+                self._tell(StockTaken(key, found, self.now(), f"id-{key.task}", "x", self.now(), began))
+            case Rest():
+                self._tell(RestPassed(key, self.now()))
             case Create():
                 if fate.launch == "create" and box is None:
                     self._tell(LaunchFailed(key, Failure(cause=Cause.ENGINE, message="no"), self.now()))
@@ -290,10 +319,12 @@ class World:
         again = []
         for job in self.jobs:
             copy = replayed(job)
+            copy.recall()
             _check_same(job, copy)
             again.append(copy)
         self.jobs[:] = again
         self.acts, self.mail, self.issued, self.busy = [], [], set(), set()
+        self.old_mail = [fact for fact in self.old_mail if not isinstance(fact, StockTaken)]
         self.planner = planner.Planner("home", settings(max_runners=self.max_runners))
 
     # --- What must be true -------------------------------------------------------------------------------
@@ -304,7 +335,7 @@ class World:
         assert claim.key not in self.claims, f"{claim.key} is claimed twice"
         assert job.failure is None, f"{claim.key} is claimed in a job that has failed"
         assert task.attempt is None or task.attempt.phase == "removed", "two attempts of one task at a time"
-        assert claim.key.number == len(task.attempts) + 1 <= task.retries + 1, (
+        assert claim.key.number == len(task.attempts) + 1 <= task.policy.max + 1, (
             "more attempts than retries allow"
         )
         for dependency in task.dependencies:
@@ -352,7 +383,7 @@ class World:
 
     def _check_task(self, job: LiveJob, task: Task) -> None:
         assert task.status.ended
-        assert len(task.attempts) <= task.retries + 1
+        assert len(task.attempts) <= task.policy.max + 1
         assert [attempt.number for attempt in task.attempts] == list(range(1, len(task.attempts) + 1))
         for attempt in task.attempts:
             assert attempt.phase == "removed"
@@ -390,6 +421,6 @@ def _check_same(job: LiveJob, copy: LiveJob) -> None:
     assert copy.failure == job.failure
     assert copy.job.state == job.job.state
     assert set(copy.live) == set(job.live)
-    assert set(copy.ready) == set(job.ready)
+    assert {*copy.ready, *copy.resting} == {*job.ready, *job.resting}
     assert copy.settled == job.settled
     assert copy.busy == job.busy

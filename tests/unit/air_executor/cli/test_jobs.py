@@ -197,6 +197,67 @@ def test_cancel_of_an_ended_job_fails(run: Run, client: Client, home: Path) -> N
     assert "has ended (completed)" in result.stderr
 
 
+# --- retry and reset
+
+
+def test_retry_asks_says_how_to_wait_and_that_no_manager_runs(run: Run, client: Client, home: Path) -> None:
+    client.create_job("demo", DEMO)
+    fail(home, "demo")
+    result = run("retry", "demo")
+    assert result.exit_code == 0
+    assert "`air-executor wait demo`" in result.stdout
+    assert f"demo waits: no manager is running for {home}" in result.stderr
+    assert client.store.existing("demo").retry_marker.exists()
+
+
+def test_retry_of_a_completed_job_fails_and_names_reset(run: Run, client: Client, home: Path) -> None:
+    client.create_job("demo", DEMO)
+    complete(home, "demo")
+    result = run("retry", "demo")
+    assert result.exit_code == 1
+    assert "`air-executor reset demo` starts it over" in result.stderr
+    assert not client.store.existing("demo").retry_marker.exists()
+
+
+@pytest.mark.parametrize("command", [["retry"], ["reset"], ["reset", "--yes"]])
+def test_neither_retry_nor_reset_is_for_a_job_that_has_not_ended(
+    run: Run, client: Client, command: list[str]
+) -> None:
+    client.create_job("demo", DEMO)
+    result = run(*command, "demo", input="y\n")
+    assert result.exit_code == 1
+    assert "has not ended (waiting)" in result.stderr
+    assert "Go on?" not in result.stdout, "asked for nothing"
+    assert run(*command, "gone").exit_code == 1
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\n", ""])
+def test_reset_asks_and_changes_nothing_without_a_yes(
+    run: Run, client: Client, home: Path, answer: str
+) -> None:
+    client.create_job("demo", DEMO)
+    fail(home, "demo")
+    result = run("reset", "demo", input=answer)
+    assert result.exit_code == 1
+    assert (
+        "demo (failed, 0/2 completed) starts over: its records, logs and work/ are deleted" in result.stdout
+    )
+    assert not client.store.existing("demo").reset_marker.exists()
+
+
+@pytest.mark.parametrize(("options", "answer"), [([], "y\n"), (["--yes"], None), (["-y"], None)])
+def test_reset_goes_on_when_it_may(
+    run: Run, client: Client, home: Path, options: list[str], answer: str | None
+) -> None:
+    client.create_job("demo", DEMO)
+    complete(home, "demo")
+    result = run("reset", *options, "demo", input=answer)
+    assert result.exit_code == 0
+    assert ("Go on?" in result.stdout) is (answer is not None)
+    assert "`air-executor wait demo`" in result.stdout
+    assert client.store.existing("demo").reset_marker.exists()
+
+
 def queued(client: Client) -> dict[str, Any]:
     (file,) = client.store.existing("demo").inbox_new.iterdir()
     request: dict[str, Any] = json.loads(file.read_text())

@@ -50,9 +50,9 @@ def test_config_refuses_a_bad_value_with_its_name(run: Run, monkeypatch: pytest.
     assert "AIR_EXECUTOR_MAX_RUNNERS" in result.stderr
 
 
-@pytest.mark.parametrize("command", ["manager", "config"])
+@pytest.mark.parametrize("command", ["manager", "config", "doctor"])
 @pytest.mark.usefixtures("without_manager")
-def test_without_the_manager_installed_both_commands_say_how_to_install_it(run: Run, command: str) -> None:
+def test_without_the_manager_installed_its_commands_say_how_to_install_it(run: Run, command: str) -> None:
     result = run(command)
     assert result.exit_code == 1
     assert "pip install 'air-executor[manager]'" in result.stderr

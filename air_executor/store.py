@@ -23,6 +23,8 @@ from air_executor.models import Job, JobState, JobView, Task, TaskSpec
 
 HOME_VARIABLE = "AIR_EXECUTOR_HOME"
 DEFAULT_HOME = ".air-executor"
+RETRY, RESET = "retry", "reset"
+"""The files by which an ended job is asked to run again."""
 WAKE = ".wake-"
 """What the name of a file begins with that has the manager look at the ended job named in the rest of it."""
 INBOX_PATIENCE = 5.0
@@ -48,8 +50,8 @@ class JobFolder:
         self.inbox_new = path / "inbox" / "new"
         self.inbox_tmp = path / "inbox" / "tmp"
         self.cancel_marker = path / "cancel"
-        self.retry_marker = path / "retry"
-        self.reset_marker = path / "reset"
+        self.retry_marker = path / RETRY
+        self.reset_marker = path / RESET
 
     def log_file(self, task: str) -> Path:
         """Standard output and error of the task's last attempt."""

@@ -102,12 +102,14 @@ def home_id(home: Path) -> str:
     identity, made_for = home / "home-id", home / "home-inode"
     inode = str(home.stat().st_ino)
     known = _words(identity)
-    if known is None or (_words(made_for) or inode) != inode:
+    folder = _words(made_for)
+    if known is None or folder not in (None, inode):
         if known is not None:
             log.warning("%s is a copy of another home folder: it gets an identity of its own", home)
         known = secrets.token_hex(8)
         write_durably(identity, f"{known}\n")
-    write_durably(made_for, f"{inode}\n")
+    if folder != inode:
+        write_durably(made_for, f"{inode}\n")
     return known
 
 

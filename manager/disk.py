@@ -1,10 +1,30 @@
 """Whether the home folder's file system has room for what a further task will write."""
 
+import logging
 import os
 from pathlib import Path
 
+log = logging.getLogger(__name__)
+
 MIB = 1 << 20
 MIN_FREE_INODES = 100
+
+
+class Disk:
+    """The home folder's file system; `shortage` says what was short at the last look, if anything was."""
+
+    def __init__(self, home: Path, min_free_mb: int) -> None:
+        self._home = home
+        self._min_free_mb = min_free_mb
+        self.shortage: str | None = None
+
+    def look(self) -> None:
+        """Look how much is free; costs microseconds."""
+        before, self.shortage = self.shortage, shortage(self._home, self._min_free_mb)
+        if self.shortage and not before:
+            log.error("no further task is started: %s", self.shortage)
+        elif before and not self.shortage:
+            log.info("%s has room again; tasks are started", self._home)
 
 
 def shortage(folder: Path, min_free_mb: int) -> str | None:

@@ -85,12 +85,17 @@ class Journal:
             earlier.unlink(missing_ok=True)
         entries = [_owner_entry(job), _job_entry(job), *map(_task_entry, job.tasks.values())]
         line = _line([*entries, *map(_request_entry, job.requests.values())])
-        # Not synced: whoever finds it damaged still has the job's folder.
-        temporary = self._ended / f".{path.name}"
-        temporary.write_bytes(line)
-        temporary.rename(self._ended / path.name)
-        reach(Failpoint.JOURNAL_COMPACTED)
-        path.unlink()
+        try:
+            # Not synced: whoever finds it damaged still has the job's folder.
+            temporary = self._ended / f".{path.name}"
+            temporary.write_bytes(line)
+            temporary.rename(self._ended / path.name)
+            reach(Failpoint.JOURNAL_COMPACTED)
+            path.unlink()
+        except OSError as error:  # a full disk; as it stands it takes no more room than it has
+            log.error("%s can't be compacted: %s", path, error)
+            with suppress(OSError):
+                path.rename(self._ended / path.name)
 
     def ended(self, name: str) -> Remembered | None:
         """What is remembered of the last job of that name that has ended."""

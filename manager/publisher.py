@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,11 +23,11 @@ log = logging.getLogger(__name__)
 PAUSE_FACTOR = 4
 """How many times longer than it was written a job rests: a slow disk, and the other jobs, need their turn."""
 SMALL = 128_000
-"""Bytes of views, those of some 100 tasks, that may be written as often as that allows."""
+"""Bytes of views, those of some 100 tasks, that are written as often as that allows: within milliseconds."""
 RATE = 500_000
-"""Bytes beyond SMALL that one second of rest allows. A job whose tasks are short (ten a second) so costs some
-60 KB a task from 500 tasks on, and 100 KB with 50. The price is that 5,000 tasks, 5.5 MB, are seen up to 11 s
-late while they change all the time; after a rest as long, or when the job fails or ends, at once."""
+"""Bytes in a second for views that are larger. Where ten tasks end in a second that is 50 KB for each, about
+what each costs in a job of 50. The price: 5,000 tasks, 5.5 MB, that change all the time are seen up to 11 s
+late. After a rest as long as that, and when the job fails or ends, they are seen at once."""
 RETRY_PAUSE = 1.0
 """Seconds until a write that failed (a full disk) is tried again."""
 
@@ -42,6 +43,8 @@ class Changes:
     tasks: Iterable[Task] = ()
     """In the order of tasks.json, which is left alone as long as there are none."""
     decisions: Iterable[Decision] = ()
+    answered: Iterable[Path] = ()
+    """Markers in the folder that ask for what these views show: they go as soon as it can be seen."""
 
 
 Stamp = tuple[int, int, int] | None
@@ -156,8 +159,10 @@ class _Views:
         self._job = changes.job
         self._decisions: dict[str, Decision] = {}
         self._changed: dict[str, Task] = {}
+        self._answered: list[Path] = []
         self._urgent = True
         self._taken = self._job
+        self._going: list[Path] = []
         self._unrendered: dict[str, Task] = {}
         self._entries: dict[str, str] = {}
         """The tasks as tasks.json says them, or will."""
@@ -183,6 +188,7 @@ class _Views:
         before, self._job = self._job, changes.job
         self._changed.update((task.id, task) for task in changes.tasks)
         self._decisions.update((decision.request, decision) for decision in changes.decisions)
+        self._answered += changes.answered
         self._urgent |= (before.state, before.failure) != (self._job.state, self._job.failure)
 
     def take(self) -> None:
@@ -190,6 +196,8 @@ class _Views:
         self._taken = self._job.model_copy(update={"requests": tuple(self._decisions.values())})
         self._unrendered |= self._changed
         self._changed.clear()
+        self._going += self._answered
+        self._answered.clear()
         self._urgent = False
         self.last = self._taken.state.ended
 
@@ -205,6 +213,8 @@ class _Views:
             size += self._tasks.replace(tasks_text(iter(self._entries.values())))
             self._stale = False
         size += self._state.replace(job_text(self._taken))
+        while self._going:
+            _remove(self._going.pop())
         self._rest(size, began)
 
     def postpone(self, error: Exception) -> None:
@@ -219,7 +229,8 @@ class _Views:
 
     def _rest(self, size: int, began: float) -> None:
         now = time.monotonic()
-        self._not_before = now + max(PAUSE_FACTOR * (now - began), (size - SMALL) / RATE)
+        pause = PAUSE_FACTOR * (now - began)
+        self._not_before = now + (pause if size <= SMALL else max(pause, size / RATE))
         if self._trouble is not None:
             log.info("%s can be written again", self.folder)
         self._trouble = None
@@ -254,6 +265,11 @@ class _View:
             self._path,
             aside.name,
         )
+
+
+def _remove(marker: Path) -> None:
+    with suppress(OSError):
+        marker.unlink()
 
 
 def _stamp(file: Path) -> Stamp:

@@ -70,10 +70,14 @@ class Reception:
             log.error("job=%s can't be run again: %s", fact.name, error)
             return None
 
-    def remove_marker(self, fact: RetryRequested | ResetRequested) -> None:
-        """What was asked for is written down, or refused."""
+    def marker(self, fact: RetryRequested | ResetRequested) -> Path:
+        """The file that asked for it."""
         folder = self._store.folder(fact.name)
-        _remove(folder.retry_marker if isinstance(fact, RetryRequested) else folder.reset_marker)
+        return folder.retry_marker if isinstance(fact, RetryRequested) else folder.reset_marker
+
+    def decline(self, fact: RetryRequested | ResetRequested) -> None:
+        """It can't be done; who asked may ask again."""
+        _remove(self.marker(fact))
 
     def _go_on(self, folder: JobFolder, view: JobView, at: datetime) -> LiveJob:
         owner = workspace.owner_of(folder.path)

@@ -17,9 +17,10 @@ from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
 from air_executor.models import utc_now
 from air_executor.store import Store
-from manager import admission, container_spec, disk, events, intake, planner, recovery
+from manager import admission, container_spec, events, intake, planner, recovery
 from manager.clocks import instant
 from manager.container_spec import Home
+from manager.disk import Disk
 from manager.dispatcher import Dispatcher, Outcome
 from manager.facts import (
     AttemptKey,
@@ -89,6 +90,7 @@ class Supervisor:
         self._on_tick = on_tick
         self._planner = planner.Planner(home.id, settings)
         self._reception = Reception(store, settings, journal, publisher)
+        self._disk = Disk(settings.home, settings.min_free_mb)
         self._timers = Timers(facts.put)
         self._dispatcher = Dispatcher(store, settings, home, workers, self._timers)
         self._jobs: dict[str, LiveJob] = {}
@@ -98,11 +100,12 @@ class Supervisor:
         """Jobs with changes that the journal has not taken: nothing is done for them."""
         self._once_recorded: list[tuple[LiveJob, Callable[[], None]]] = []
         """What is to be done as soon as the journal has the job as it is now."""
+        self._answered: dict[str, tuple[Path, ...]] = {}
+        """Markers that asked for a job to run again: they go when its views show that it does."""
         self._suspects: dict[str | AttemptKey, float] = {}
         """Containers that serve nobody, jobs without their network, attempts that have ended unnoticed: since
         when (monotonic)."""
         self._engine_answers: bool | None = None
-        self._shortage: str | None = None
         self._stopping = False
 
     # --- From outside ------------------------------------------------------------------------------------
@@ -116,7 +119,10 @@ class Supervisor:
             job.changed_requests.extend(job.requests.values())
             job.recall()
             self._adopt(job)
-            if self._store.folder(job.name).is_fresh:
+            folder = self._store.folder(job.name)
+            if not job.job.state.ended:
+                self._answered[job.uid] = (folder.retry_marker, folder.reset_marker)
+            if folder.is_fresh:
                 self._watcher.replaced(job.name)
 
     def run(self) -> None:
@@ -147,7 +153,11 @@ class Supervisor:
         """Why work stands still, where it does."""
         if self._unwritten:
             return f"{len(self._unwritten)} jobs stand still: their journals can't be written"
-        return self._shortage
+        if self._disk.shortage:
+            return f"no further task is started: {self._disk.shortage}"
+        if self._engine_answers is False:
+            return "jobs wait until the container engine answers"
+        return None
 
     # --- Facts -------------------------------------------------------------------------------------------
 
@@ -272,18 +282,16 @@ class Supervisor:
             self._timers.add(LOOK_AGAIN, lambda at: replace(fact, at=at))
             return
         reach(Failpoint.RETRY_READ)
-        remove = partial(self._reception.remove_marker, fact)
         job = None
         if any(job.name == fact.name for job in self._jobs.values()):
             log.warning("job=%s has not ended: what was asked of it is ignored", fact.name)
         else:
             job = self._reception.take_again(fact)
         if job is None:
-            remove()
+            self._reception.decline(fact)
             return
         self._adopt(job)
-        self._once_recorded.append((job, partial(reach, Failpoint.RETRY_JOURNALED)))
-        self._once_recorded.append((job, remove))
+        self._answered[job.uid] = (self._reception.marker(fact),)
 
     def _adopt(self, job: LiveJob) -> None:
         self._jobs[job.uid] = job
@@ -295,22 +303,12 @@ class Supervisor:
 
     def _decide(self) -> None:
         now = utc_now()
-        self._look_at_disk()
-        if self._engine_answers and not self._shortage and not self._stopping:
+        self._disk.look()
+        if self._engine_answers and not self._disk.shortage and not self._stopping:
             for claim in self._planner.claims(list(self._jobs.values()), now, instant()):
                 self._apply(claim)
         for job in [job for job in self._jobs.values() if job.settled and not job.job.state.ended]:
             self._end(job, now)
-
-    def _look_at_disk(self) -> None:
-        before, self._shortage = (
-            self._shortage,
-            disk.shortage(self._settings.home, self._settings.min_free_mb),
-        )
-        if self._shortage and not before:
-            log.error("no further task is started: %s", self._shortage)
-        elif before and not self._shortage:
-            log.info("there is room again; tasks are started")
 
     def _end(self, job: LiveJob, at: datetime) -> None:
         """End the job, unless something is still in its inbox, which is closed for that.
@@ -350,7 +348,10 @@ class Supervisor:
     def _publish(self, job: LiveJob) -> None:
         tasks = [job.tasks[task_id] for task_id in job.changed_tasks]
         decisions = tuple(job.changed_requests)
-        self._publisher.publish(Changes(job.uid, self._folder(job), job.job, tasks, decisions))
+        answered = self._answered.pop(job.uid, ())
+        if answered:
+            reach(Failpoint.RETRY_JOURNALED)
+        self._publisher.publish(Changes(job.uid, self._folder(job), job.job, tasks, decisions, answered))
 
     def _recorded(self, job: LiveJob) -> bool:
         """Whether the journal took it. Where the disk is full, the job stands still until it is not."""

@@ -37,6 +37,8 @@ class RealManager:
     def __init__(self, home: Path, **settings: object) -> None:
         self.home = home
         self.client = Client(home)
+        self.command = [sys.executable, "run_manager.py"]
+        self.printed = home / "output"
         self._process: subprocess.Popen[bytes] | None = None
         rules = {"poll_interval": 1, "cancel_grace": 1, "settle": 0.5, "sweep_after": 1} | settings
         self._environment = os.environ | {"AIR_EXECUTOR_HOME": str(home)}
@@ -44,22 +46,26 @@ class RealManager:
 
     def start(self) -> None:
         """Start it, and wait until it is at work with an engine that answers."""
-        before = daemon.read_status(self.home)
-        with (self.home / "output").open("ab") as output:
+        self.launch()
+        until(self._answers, 30)
+
+    def launch(self, **environment: str) -> None:
+        """Start it, with further variables in its environment, and wait for nothing."""
+        with self.printed.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "run_manager.py"],
+                self.command,
                 cwd=ROOT,
-                env=self._environment,
+                env=self._environment | environment,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
             )
-        until(lambda: self._answers(before), 30)
 
-    def _answers(self, before: daemon.ManagerStatus | None) -> bool:
+    def _answers(self) -> bool:
         assert self._process is not None and self._process.poll() is None, self.output()
         status = daemon.read_status(self.home)
-        fresh = status is not None and (before is None or status.started_at > before.started_at)
+        # By its process and not by its time: its clock may be another one.
+        fresh = status is not None and status.pid == self._process.pid
         return fresh and status is not None and status.engine.startswith("Docker ")
 
     def kill(self) -> None:
@@ -70,6 +76,16 @@ class RealManager:
         """As an operator ends it; its exit code."""
         return self._end(signal.SIGTERM)
 
+    def wait_for_its_end(self, seconds: float) -> int:
+        """The exit code of a manager that ends by itself."""
+        process, self._process = self._process, None
+        assert process is not None, "no manager was started"
+        try:
+            return process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self._process = process
+            raise AssertionError(f"the manager has not ended within {seconds:g} s") from None
+
     def _end(self, number: int) -> int:
         process, self._process = self._process, None
         if process is None:
@@ -79,7 +95,7 @@ class RealManager:
 
     def output(self) -> str:
         """What it has printed."""
-        return (self.home / "output").read_text(errors="replace")
+        return self.printed.read_text(errors="replace")
 
     def containers(self, *options: str) -> list[str]:
         """Names of the containers of this home, ended ones too."""
@@ -106,19 +122,26 @@ class RealManager:
 
 
 @contextmanager
-def real_manager(**settings: object) -> Iterator[RealManager]:
-    """A running manager; at the end nothing of it is left."""
+def idle_manager(place: Path | None = None, **settings: object) -> Iterator[RealManager]:
+    """A manager that is not started yet, with its home in the folder `place`; at the end nothing is left."""
     need_engine()
-    home = Path(tempfile.mkdtemp(prefix="air-executor-test-"))
+    home = Path(tempfile.mkdtemp(prefix="air-executor-test-", dir=place))
     manager = RealManager(home, **settings)
     try:
-        manager.start()
         yield manager
-        manager.stop()
-        until(lambda: not manager.containers("--filter", "label=air-executor.role=task"), 20)
     finally:
         manager.kill()
         left = manager.containers() if (home / "home-id").exists() else []
         if left:
             docker("rm", "--force", *left)
         shutil.rmtree(home)
+
+
+@contextmanager
+def real_manager(**settings: object) -> Iterator[RealManager]:
+    """A running manager; at the end nothing of it is left."""
+    with idle_manager(**settings) as manager:
+        manager.start()
+        yield manager
+        manager.stop()
+        until(lambda: not manager.containers("--filter", "label=air-executor.role=task"), 20)

@@ -64,7 +64,10 @@ def _manager(info: ManagerInfo, now: datetime) -> Iterator[RenderableType]:
         status = info.status
         since = f"{_clock(status.started_at)} ({age(status.started_at, now)})"
         runners = f"{status.runners} of {status.max_runners} runners in use"
-        yield _title("Manager", f"✅ running since {since}, {runners}, {one_line(status.engine)}")
+        icon = "⚠️" if status.problem else "✅"
+        yield _title("Manager", f"{icon} running since {since}, {runners}, {one_line(status.engine)}")
+        if status.problem:
+            yield Text(f"          {one_line(status.problem)}", style="yellow")
     yield Text(f"          {info.home}")
 
 

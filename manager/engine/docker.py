@@ -15,6 +15,7 @@ import urllib3
 from docker.errors import APIError, DockerException, NotFound
 from docker.utils import kwargs_from_env
 
+from air_executor.failpoints import Failpoint, reach
 from manager.container_spec import DIGEST, HOME_ID, ContainerSpec
 from manager.engine.base import (
     CommandUnusable,
@@ -39,6 +40,8 @@ BEING_REMOVED = ("removing", "dead")
 """Whoever removes a running container kills it first: its exit code is theirs, not the command's."""
 A_TASKS_LIFE = 7 * 24 * 3600.0
 """Seconds that a call may take which lasts as long as a container runs; after that it is made again."""
+A_PULL = 1800.0
+"""Seconds that fetching an image may take: the engine tells how it goes on at its end only."""
 
 
 class DockerEngine:
@@ -48,8 +51,7 @@ class DockerEngine:
         """Nothing is asked of the engine yet. `timeout`: seconds that a call may take."""
         self._timeout = timeout
         self._pull = pull
-        self._client: docker.APIClient | None = None
-        self._patient: docker.APIClient | None = None
+        self._clients: dict[float, docker.APIClient] = {}
         self._paths: PathTable | None = None
         self._setup = threading.Lock()
         self._network_locks: dict[str, threading.Lock] = {}
@@ -94,14 +96,14 @@ class DockerEngine:
 
     def follow(self, container: str, sink: Callable[[bytes], None]) -> None:
         with _translated():
-            output = self._patient_api().logs(container, stream=True, follow=True)
+            output = self._api(A_TASKS_LIFE).logs(container, stream=True, follow=True)
             # Iterated itself, docker-py's stream takes a broken connection for the end of the output.
             for chunk in output._stream:  # type: ignore[attr-defined]
                 sink(chunk)
 
     def wait(self, container: str) -> None:
         with _translated():
-            self._patient_api().wait(container)
+            self._api(A_TASKS_LIFE).wait(container)
 
     def observe(self, container: str) -> Observation:
         with _translated():
@@ -201,7 +203,7 @@ class DockerEngine:
                 f"there is no image {image!r} here, and pulling is switched off; `docker pull` it"
             )
         try:
-            self._patient_api().pull(image)
+            self._api(A_PULL).pull(image)
         except APIError as error:
             raise ImageMissing(
                 f"there is no image {image!r} here, and it can't be pulled: {_sentence(error)}"
@@ -220,22 +222,18 @@ class DockerEngine:
             if found.status is Status.EXITED:
                 self.remove(found.id, spec.labels[HOME_ID])
                 found = self.create(spec, None)
+            reach(Failpoint.NETWORK_CREATED)
             return self.start(found.id).id
 
     # --- Connections -------------------------------------------------------------------------------------
 
-    def _api(self) -> docker.APIClient:
+    def _api(self, patience: float | None = None) -> docker.APIClient:
+        """The client for calls during which the engine may be silent for `patience` seconds."""
+        seconds = self._timeout if patience is None else patience
         with self._setup:
-            if self._client is None:
-                self._client = _connect(self._timeout)
-            return self._client
-
-    def _patient_api(self) -> docker.APIClient:
-        """For calls that last as long as a container runs."""
-        with self._setup:
-            if self._patient is None:
-                self._patient = _connect(A_TASKS_LIFE)
-            return self._patient
+            if seconds not in self._clients:
+                self._clients[seconds] = _connect(seconds)
+            return self._clients[seconds]
 
     def _path_table(self) -> PathTable:
         if self._paths is None:

@@ -1,5 +1,6 @@
 """What becomes of a job when the Airflow tasks around it are killed, cleared, timed out, or die."""
 
+import contextlib
 import re
 import time
 from collections.abc import Callable
@@ -10,8 +11,9 @@ import pytest
 from stack import Stack
 
 from air_executor import JobNotFound, JobView, TaskStatus, names
+from air_executor.airflow_api import AirflowUnavailable
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 @dataclass
@@ -86,9 +88,13 @@ class Case:
         self.until(is_so, f"try {try_number} of task {task} is {state}")
 
     def until(self, what: Callable[[], object], sentence: str) -> None:
-        deadline = time.monotonic() + 90
-        while not what():
-            assert time.monotonic() < deadline, f"{self.dag}: not within 90 s: {sentence}"
+        deadline = time.monotonic() + 120
+        while True:
+            # With so much going on at once the API server may be too busy to answer in time.
+            with contextlib.suppress(AirflowUnavailable):
+                if what():
+                    return
+            assert time.monotonic() < deadline, f"{self.dag}: not within 120 s: {sentence}"
             time.sleep(0.2)
 
 

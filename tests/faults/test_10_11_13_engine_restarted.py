@@ -31,6 +31,15 @@ echo late
 """Its first attempt outlives any fault; the ones after it end at once."""
 
 
+SLOW_RUNTIME = """\
+#!/bin/sh
+runc "$@" || exit
+case " $* " in *" start "*) [ ! -e "$0.hurry" ] && touch "$0.hurry" && sleep 5 ;; esac
+exit 0
+"""
+"""For the time after a command has begun and before its engine hears of it: once, and not for the probe."""
+
+
 @pytest.fixture(scope="module")
 def room() -> Iterator[OwnEngine]:
     """An engine that has the image; loading it takes longest."""
@@ -144,6 +153,24 @@ def test_11_a_task_killed_with_its_engine_while_no_manager_ran_is_no_success_eit
     engine.start()
     manager.start()
     check_retried(manager, "unseen")
+
+
+def test_11_a_task_that_began_is_not_begun_again_though_its_engine_died_before_it_noted_that(
+    engine: OwnEngine, manager: RealManager, tmp_path: Path
+) -> None:
+    """The engine says `created` afterwards of a container whose command has run."""
+    runtime = tmp_path / "slow-runc"
+    runtime.write_text(SLOW_RUNTIME)
+    runtime.chmod(0o755)
+    engine.start(f"--add-runtime=slow={runtime}", "--default-runtime=slow")
+    manager.start()
+    task = {"id": "counted", "command": "sh", "args": ["-c", ONCE_SLOW], "network": "none"}
+    manager.client.create_job("unnoted", [task])
+    executions = manager.client.store.folder("unnoted").work / "executions"
+    until(executions.exists, 30, interval=0.001)
+    engine.kill_all()
+    engine.start()
+    check_retried(manager, "unnoted")
 
 
 def test_12_jobs_wait_for_an_engine_that_comes_after_the_manager(

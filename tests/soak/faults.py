@@ -35,7 +35,7 @@ def faults(seed: int) -> Iterator[Fault]:
     dice = Random(f"faults {seed}")
     while True:
         yield Fault(
-            kind=dice.choice(list(KINDS)),
+            kind=dice.choices(list(KINDS), list(WEIGHTS.values()))[0],
             after=round(dice.uniform(0.5, 5), 2),
             seconds=round(dice.uniform(0, 4), 2),
             victim=dice.random(),
@@ -111,3 +111,10 @@ KINDS: dict[str, Callable[[Field, Fault], None]] = {
     "engine, shims and tasks killed": _all_killed,
     "engine frozen": _engine_frozen,
 }
+
+WEIGHTS: dict[str, int] = dict.fromkeys(KINDS, 1) | {
+    "manager killed": 3,
+    "container killed": 2,
+    "container removed": 2,
+}
+"""How often each comes. Those that take along all that runs are rare: else little ever ends well."""

@@ -78,7 +78,7 @@ def jobs(seed: int) -> Iterator[JobPlan]:
 
 
 def _task(dice: Random, task_id: str, earlier: list[str]) -> TaskPlan:
-    failures = dice.choice([0] * 8 + [1, 99])
+    failures = dice.choice([0] * 14 + [1, 1, 99])
     queued = TaskPlan(f"{task_id}-more", _seconds(dice)) if dice.random() < 0.15 else None
     return TaskPlan(
         id=task_id,
@@ -86,7 +86,7 @@ def _task(dice: Random, task_id: str, earlier: list[str]) -> TaskPlan:
         dependencies=tuple(sorted(dice.sample(earlier, min(len(earlier), dice.randint(0, 2))))),
         failures=failures,
         code=dice.randint(1, 100) if failures else 0,
-        retries=dice.choice([None, None, 1, 2, 3]),
+        retries=dice.choice([None, 1, 2, 3]),
         network=dice.choice([None, None, "none", "private"]),
         queues=queued,
     )

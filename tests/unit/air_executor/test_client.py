@@ -438,13 +438,26 @@ def test_an_ended_job_that_is_to_run_again_is_waited_for(client: Client, home: P
         client.wait("demo", 0.1)
 
     def run_again() -> None:
-        publish(home, "demo", state=JobState.WORKING)
         client.store.existing("demo").retry_marker.unlink()
+        time.sleep(0.2)  # a manager shows what it has taken up a little later
+        publish(home, "demo", state=JobState.WORKING)
         complete(home, "demo")
 
     ending = later(0.1, run_again)
     assert client.wait("demo", 10).state is JobState.COMPLETED
     ending.join()
+
+
+def test_a_refused_request_to_run_again_is_not_waited_for_any_longer(
+    client: Client, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("air_executor.client.TAKEN_UP", 0.1)
+    client.create_job("demo", DEMO)
+    fail(home, "demo")
+    client.retry("demo")
+    refusing = later(0.1, client.store.existing("demo").retry_marker.unlink)
+    assert client.wait("demo", 10).state is JobState.FAILED
+    refusing.join()
 
 
 def test_a_queued_task_is_in_the_inbox_and_its_id_returned(client: Client) -> None:

@@ -294,7 +294,7 @@ class Watcher:
         if job.state is JobState.WORKING:
             message = (
                 f'{folder.state_file}: state: says "working", but this manager has never taken the job, so '
-                'what ran of it is not known; to run it from the beginning, copy it with the state "waiting"'
+                f"what ran of it is not known; `air-executor reset {folder.name}` runs it from the beginning"
             )
             return JobRefused(folder.name, job, tasks, message, utc_now())
         return JobFound(folder.name, job, tasks, owner_of(folder.path), utc_now())

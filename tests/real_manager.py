@@ -122,7 +122,7 @@ class RealManager:
 
 
 @contextmanager
-def idle_manager(place: Path | None = None, **settings: object) -> Iterator[RealManager]:
+def idle_manager(*, place: Path | None = None, **settings: object) -> Iterator[RealManager]:
     """A manager that is not started yet, with its home in the folder `place`; at the end nothing is left."""
     need_engine()
     home = Path(tempfile.mkdtemp(prefix="air-executor-test-", dir=place))
@@ -140,7 +140,7 @@ def idle_manager(place: Path | None = None, **settings: object) -> Iterator[Real
 @contextmanager
 def real_manager(**settings: object) -> Iterator[RealManager]:
     """A running manager; at the end nothing of it is left."""
-    with idle_manager(**settings) as manager:
+    with idle_manager(place=None, **settings) as manager:
         manager.start()
         yield manager
         manager.stop()

@@ -30,9 +30,6 @@ from air_executor.store import JobFolder, Store
 LOOK_INTERVAL = 0.02
 """Seconds between two looks at a job's files: two `stat` calls, some 20 µs."""
 
-TAKEN_UP = 2.0
-"""Seconds that a manager, which has taken a request to run again, has to show it; else it has refused it."""
-
 TaskLike = TaskSpec | Mapping[str, Any]
 
 
@@ -139,13 +136,14 @@ class Client:
         seconds. Raises JobNotFound, or WaitTimeout after `timeout` seconds, with what to look at.
         """
         folder = self.store.existing(job)
-        again = _Again(folder)
         deadline = None if timeout is None else time.monotonic() + timeout
         seen: object = None
         view: JobView | None = None
         next_report = 0.0
         while True:
-            goes_on = again.expected()  # asked before the files: when it is no more, they tell what came
+            goes_on = (
+                folder.awaits_manager
+            )  # asked before the files: when it no longer does, they tell what came
             stamp = folder.stamp()
             changed = stamp != seen
             if changed:
@@ -154,7 +152,7 @@ class Client:
             if view is not None and on_change and (changed or (every and now >= next_report)):
                 on_change(view)
                 next_report = now + (every or 0)
-            if view is not None and view.state.ended and not goes_on:
+            if view is not None and view.state.ended and not again:
                 return view
             if deadline is not None and now >= deadline:
                 progress = f"{view.state}, {view.progress}" if view else "its files can't be read yet"
@@ -243,22 +241,6 @@ class Client:
             return folder.read()
         except FileNotFoundError:
             raise JobNotFound(name, self.store.jobs) from None
-
-
-class _Again:
-    """Whether an ended job is about to run again. Its marker goes a little before its files say so."""
-
-    def __init__(self, folder: JobFolder) -> None:
-        self._folder = folder
-        self._state: object = None
-        self._until = 0.0
-
-    def expected(self) -> bool:
-        """Whether `state.json` is still that of before, and something else is to come."""
-        state = self._folder.stamp()[0]
-        if self._folder.awaits_manager:
-            self._state, self._until = state, time.monotonic() + TAKEN_UP
-        return state == self._state and time.monotonic() < self._until
 
 
 def read_spec(task: TaskLike, field: str) -> TaskSpec:

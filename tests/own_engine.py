@@ -13,6 +13,7 @@ import signal
 import subprocess
 import tempfile
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -33,10 +34,11 @@ HOLD = "mount -t tmpfs none /run && ip link set lo up && echo ready && exec env 
 def need_own_engine() -> None:
     """Skips where an engine can't be started; in CI that is a failure."""
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
-    if os.geteuid() == 0 and not missing:
-        return
-    reason = f"an engine of the test's own needs root and {', '.join(missing) or 'nothing else'}"
-    pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    if os.geteuid() != 0:
+        missing.append("root's rights")
+    if missing:
+        reason = f"an engine of the test's own can't be started without {', '.join(missing)}"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
 
 
 class OwnEngine:
@@ -121,7 +123,7 @@ class OwnEngine:
         if self._daemon is not None:
             self._daemon.wait(60)
         for group in self._cgroups():
-            until(lambda group=group: _removed(group), 20, interval=0.05)  # type: ignore[misc]
+            until(partial(_removed, group), 20, interval=0.05)
         shutil.rmtree(self._folder)
 
     # --- What tests ask of it ----------------------------------------------------------------------------

@@ -15,11 +15,13 @@ from pathlib import Path
 import pytest
 
 from air_executor import JobView
+from tests.engine_proxy import EngineProxy
 from tests.own_engine import OwnEngine
 from tests.real_manager import ROOT, RealManager
 from tests.waiting import until
 
 ENGINES_FAULT = {"engine", "lost"}
+ANY_TASKS_START = rb"POST /v[0-9.]+/containers/(?!airx-probe)[0-9a-f]{64}/start"
 TRUE = [{"id": "a", "command": "true", "network": "none"}]
 
 ONCE_SLOW = """\
@@ -82,6 +84,17 @@ def manager(
     made.kill()
 
 
+@pytest.fixture
+def proxy(engine: OwnEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EngineProxy]:
+    """A door to that engine, which runs."""
+    engine.start()
+    monkeypatch.setenv("DOCKER_HOST", engine.address)
+    made = EngineProxy(tmp_path)
+    made.open()
+    yield made
+    made.close()
+
+
 def begin(manager: RealManager, name: str, script: str, **fields: object) -> JobView:
     """A job of one task, which runs and has said something."""
     task = {"id": "counted", "command": "sh", "args": ["-c", script]} | fields
@@ -94,14 +107,14 @@ def begin(manager: RealManager, name: str, script: str, **fields: object) -> Job
 
 def check_retried(manager: RealManager, name: str) -> None:
     """The engine's fault was no success and no failure of the command, and was made good by a second try."""
-    view = manager.client.wait(name, timeout=90)
+    view = manager.client.wait(name, timeout=150)
+    work = manager.client.store.folder(name).work
+    assert (work / "executions").read_text() == "begun 1\nbegun 2\n"
     assert view.state == "completed", view.failed_task
     first, second = view.tasks[0].attempts
     assert first.failure is not None and first.failure.cause in ENGINES_FAULT
     assert first.exit_code != 0
     assert second.failure is None and second.exit_code == 0
-    work = manager.client.store.folder(name).work
-    assert (work / "executions").read_text() == "begun 1\nbegun 2\n"
     assert manager.client.log_file(name, "counted").read_text() == "early\nlate\n"
     until(lambda: not manager.containers("--filter", "label=air-executor.role=task"), 30)
 
@@ -152,6 +165,26 @@ def test_11_a_task_killed_with_its_engine_while_no_manager_ran_is_no_success_eit
     engine.start()
     manager.start()
     check_retried(manager, "unseen")
+
+
+def test_11_a_task_that_died_with_its_engine_before_anybody_heard_of_its_start_is_no_failure_of_its_own(
+    engine: OwnEngine, behind: RealManager, proxy: EngineProxy
+) -> None:
+    executions = behind.client.store.folder("unheard").work / "executions"
+
+    def die() -> None:
+        until(executions.exists)
+        proxy.close()
+        engine.kill_all()
+
+    behind.start()
+    trap = proxy.after(ANY_TASKS_START, die)
+    task = {"id": "counted", "command": "sh", "args": ["-c", ONCE_SLOW], "network": "none"}
+    behind.client.create_job("unheard", [task])
+    assert trap.sprung.wait(30)
+    engine.start()
+    proxy.open()
+    check_retried(behind, "unheard")
 
 
 def test_11_a_task_that_began_is_not_begun_again_though_its_engine_died_before_it_noted_that(

@@ -6,6 +6,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,13 +48,13 @@ def run(seed: int, minutes: float) -> Course:
     began = time.monotonic()
     with _at_work() as ground:
         stop = threading.Event()
-        source = threading.Thread(target=_create_jobs, args=(ground.manager, course, stop))
-        source.start()
-        try:
-            _strike_until(began + minutes * 60, ground, course)
-        finally:
-            stop.set()
-            source.join()
+        with ThreadPoolExecutor(1) as pool:
+            source = pool.submit(_create_jobs, ground.manager, course, stop)
+            try:
+                _strike_until(began + minutes * 60, ground, course)
+            finally:
+                stop.set()
+        source.result()
         _wait_for_quiet(ground.manager, course)
         _judge(ground, course)
     course.seconds = time.monotonic() - began
@@ -80,21 +81,23 @@ def _at_work() -> Iterator[Field]:
 
 
 def _create_jobs(manager: RealManager, course: Course, stop: threading.Event) -> None:
+    """One job after the other; where as many live as may, the next one waits until one has ended."""
     dice = Random(f"pauses {course.seed}")
+    live: list[str] = []
     for plan in plans.jobs(course.seed):
-        while _live(manager, course) >= LIVE_JOBS:
-            if stop.wait(0.1):
-                return
-        if stop.wait(dice.uniform(0, 1)):
+        pause = dice.uniform(0, 1)
+        while not stop.wait(pause) and len(live := _live(manager, live)) >= LIVE_JOBS:
+            pause = 0.2
+        if stop.is_set():
             return
-        manager.client.create_job(
-            plan.name, [task.spec for task in plan.tasks], max_parallel=plan.max_parallel
-        )
+        specs = [task.spec for task in plan.tasks]
+        manager.client.create_job(plan.name, specs, max_parallel=plan.max_parallel)
         course.jobs[plan.name] = plan
+        live.append(plan.name)
 
 
-def _live(manager: RealManager, course: Course) -> int:
-    return sum(not manager.client.status(name).state.ended for name in list(course.jobs)[-4 * LIVE_JOBS :])
+def _live(manager: RealManager, jobs: list[str]) -> list[str]:
+    return [name for name in jobs if not manager.client.status(name).state.ended]
 
 
 def _strike_until(deadline: float, ground: Field, course: Course) -> None:

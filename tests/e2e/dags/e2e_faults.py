@@ -33,7 +33,7 @@ def dag(
     """create >> wait >> results, with these arguments."""
     with DAG(f"e2e_{name}", schedule=None, is_paused_upon_creation=False) as made:
         job = operator(task_id="create", tasks=TASKS, **create or {}).output
-        job = JobSensor(task_id="wait", job=job, **wait or {}).output
+        job = JobSensor(task_id="wait", job=job, **{"timeout": 900} | (wait or {})).output
         JobResultsOperator(task_id="results", job=job)
     return made
 

@@ -45,7 +45,8 @@ def publish(home: Path, job: str, tasks: Sequence[Task] | None = None, **changes
     view = JobView(
         job=view.job.model_copy(update=changes), tasks=view.tasks if tasks is None else tuple(tasks)
     )
-    write_durably(folder.tasks_file, tasks_text(task_text(task) for task in view.tasks))
+    if tasks is not None:
+        write_durably(folder.tasks_file, tasks_text(task_text(task) for task in view.tasks))
     write_durably(folder.state_file, job_text(view.job))
     return view
 

@@ -351,7 +351,7 @@ def test_a_folder_that_was_replaced_in_between_is_another_job_once_the_old_one_h
         (other.store.jobs / "live").rename(watched.jobs / "live")
 
     replaced_in_between(watched, monkeypatch, replace)
-    assert [fact.uid for fact in watched.of(JobVanished)] == ["the-uid"]
+    assert watched.first(JobVanished).uid == "the-uid"
     assert len(founds(watched)) == 1, "two jobs of one name"
     watched.watcher.unfollow("live", "the-uid")
     until(lambda: len(founds(watched)) == 2)
@@ -369,7 +369,7 @@ def test_a_folder_that_was_removed_and_made_again_in_between_is_noticed(
         watched.client.create_job("live", TASKS)
 
     replaced_in_between(watched, monkeypatch, replace)
-    assert [fact.uid for fact in watched.of(JobVanished)] == ["the-uid"]
+    assert watched.first(JobVanished).uid == "the-uid"
     watched.watcher.unfollow("live", "the-uid")
     until(lambda: len(founds(watched)) == 2)
 
@@ -385,7 +385,7 @@ def test_another_job_with_the_same_inode_is_noticed_by_the_event_of_the_removal(
         away.rename(watched.jobs / "live")
 
     replaced_in_between(watched, monkeypatch, replace)
-    assert [fact.uid for fact in watched.of(JobVanished)] == ["the-uid"]
+    assert watched.first(JobVanished).uid == "the-uid"
 
 
 def test_a_file_system_that_gives_inodes_anew_takes_no_job_away(watched: Watched) -> None:

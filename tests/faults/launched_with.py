@@ -1,0 +1,68 @@
+"""Start the manager with something about the machine changed: `python -m tests.faults.launched_with ...`.
+
+`clock FILE`: its wall clock is wrong by the number of seconds that FILE holds, at any moment.
+`no-file-events`: the operating system never tells that a file has changed.
+"""
+
+import sys
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+
+def shift_clock(offset: Path) -> None:
+    """Before any module of the manager is imported, so that each takes the changed one."""
+    from air_executor import models
+
+    real_time = time.time
+
+    def seconds() -> float:
+        return float(offset.read_text())
+
+    def utc_now() -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=seconds())
+
+    models.utc_now = utc_now
+    time.time = lambda: real_time() + seconds()
+
+
+class NoEvents:
+    """In the place of watchfiles' RustNotify: waits as long, and never has anything to tell."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        pass
+
+    def watch(self, _debounce: int, _step: int, timeout: int, stop: threading.Event) -> str:
+        return "stop" if stop.wait(timeout / 1000) else "timeout"
+
+
+def silence_file_events() -> None:
+    from manager import watcher
+
+    vars(watcher)["RustNotify"] = NoEvents
+
+
+def main() -> int:
+    match sys.argv[1:]:
+        case ["clock", file]:
+            shift_clock(Path(file))
+        case ["no-file-events"]:
+            silence_file_events()
+        case other:
+            raise SystemExit(f"not known: {other}")
+    from manager import app
+
+    return app.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

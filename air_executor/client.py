@@ -141,9 +141,8 @@ class Client:
         view: JobView | None = None
         next_report = 0.0
         while True:
-            goes_on = (
-                folder.awaits_manager
-            )  # asked before the files: when it no longer does, they tell what came
+            # Asked before the files are read: once it is not so any more, they tell what came.
+            again = folder.awaits_manager
             stamp = folder.stamp()
             changed = stamp != seen
             if changed:

@@ -44,14 +44,14 @@ MAX_REFUSALS = 1000
 
 
 class LiveJob:
-    """A taken job. `job` and `tasks` are its current record; `apply` is the only way to change it."""
+    """A taken job. `job`, `tasks` and `requests` are its record; `apply` is the only way to change it."""
 
     def __init__(self, job: Job, tasks: Iterable[Task], owner: Owner, *, max_tasks: int) -> None:
         if job.uid is None:
             raise ValueError("a live job has a uid")
         self.uid: str = job.uid
         self.name = job.name
-        self.job = job
+        self.job = job.model_copy(update={"requests": ()})
         self.owner = owner
         self.max_tasks = max_tasks
         self.tasks: dict[str, Task] = {task.id: task for task in tasks}

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from airflow.sdk import BaseOperator, Context
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException
 
 from air_executor import BadInput, Client, Request, RequestConflict, TaskSpec, names
 
@@ -23,8 +23,6 @@ class CreateJobOperator(BaseOperator):
     followed by a fresh job. Clearing the task always makes a fresh job, and a job of this task that is
     still live is cancelled first, so there are never two. Tasks that render differently at each try (a
     time, `try_number`) ask for something else each time, and so get a fresh job each time.
-
-    **Killed** before its job is made, it makes none. A job that it has made goes on: the next try finds it.
 
     Fails at once, without a retry, for a task list that breaks a rule, and for a name that somebody
     else's job has.
@@ -63,13 +61,6 @@ class CreateJobOperator(BaseOperator):
         self.log.info("Job %s in %s: %s, %d tasks", view.name, client.store.jobs, view.state, len(view.tasks))
         return view.name
 
-    def on_kill(self) -> None:
-        """End at once, also while waiting for the end of the job before: else one more would be made.
-
-        Airflow's signal handler calls this, so what is raised here ends `execute`.
-        """
-        raise AirflowException("the task that creates the job was killed")
-
 
 def request_of(context: Context, retries: int) -> Request:
     """Which task instance asks, and how often it was cleared.
@@ -82,8 +73,8 @@ def request_of(context: Context, retries: int) -> Request:
     and with nothing else. The instance's `id` tells nothing: it changes at each retry too.
 
     A task that is cleared *while it runs* is killed, and then the same sum is made
-    (`jobs/scheduler_job_runner.py`, `process_executor_events`; shown by tests/e2e/test_35). It counts as a
-    retry only when it has no `retries` and fails by itself in the seconds until Airflow kills it. Editing
+    (`jobs/scheduler_job_runner.py`, `process_executor_events`; shown by tests/e2e/test_35). It may count as a
+    retry when it fails by itself meanwhile: so no `on_kill` here that raises. Editing
     `retries` in the DAG file between two tries looks like a clear.
     """
     instance = context["ti"]

@@ -13,6 +13,7 @@ import docker
 import requests
 import urllib3
 from docker.errors import APIError, DockerException, NotFound
+from docker.transport import UnixHTTPAdapter
 from docker.utils import kwargs_from_env
 
 from air_executor.failpoints import Failpoint, reach
@@ -263,9 +264,21 @@ def own_container_ids() -> list[str]:
     return ids
 
 
+class _OnePool(UnixHTTPAdapter):
+    """Keeps its connections for all calls; docker-py's own has a pool for each container's URL."""
+
+    def get_connection(self, url: Any, proxies: Any = None) -> Any:
+        return super().get_connection("any", proxies)
+
+
 def _connect(timeout: float) -> docker.APIClient:
     options = kwargs_from_env()
-    return docker.APIClient(version=API_VERSION, timeout=int(timeout), max_pool_size=POOL_SIZE, **options)
+    client = docker.APIClient(version=API_VERSION, timeout=int(timeout), max_pool_size=POOL_SIZE, **options)
+    client.trust_env = False  # at each call it would look for proxies, which a socket has not
+    own = client.get_adapter(client.base_url)
+    if isinstance(own, UnixHTTPAdapter):
+        client.mount(client.base_url, _OnePool(own.socket_path, int(timeout), 1, POOL_SIZE))
+    return client
 
 
 @contextmanager

@@ -1,10 +1,7 @@
 """Which job a task instance gets: at first, at a retry, and after a clear."""
 
-import os
-import signal
-
 import pytest
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException
 from manager_double import ManagerDouble, run
 
 from air_executor import Client, JobState
@@ -88,22 +85,6 @@ def test_a_clear_cancels_the_live_job_before_it_makes_another(home, after):
     assert create(home, instance={"max_tries": 1}) == "hello.2"
     assert Client(home).store.existing("hello").cancel_marker.exists()
     assert Client(home).status("hello").state.ended
-
-
-def test_killed_while_the_job_before_still_runs_it_makes_no_other(home, after):
-    create(home)
-    ManagerDouble(home, "hello").work()
-    cleared = CreateJobOperator(task_id="create", tasks=TASKS, name="hello")
-    # What Airflow's task runner does at SIGTERM.
-    before = signal.signal(signal.SIGTERM, lambda *_: cleared.on_kill())
-    try:
-        after(0.5, lambda: os.kill(os.getpid(), signal.SIGTERM))
-        with pytest.raises(AirflowException, match="was killed"):
-            run(cleared, max_tries=1)
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    assert [view.name for view in Client(home).jobs()] == ["hello"]
-    assert Client(home).store.existing("hello").cancel_marker.exists()
 
 
 def test_another_dag_with_the_same_name_fails_without_a_retry_and_says_whose_it_is(home):

@@ -2,8 +2,11 @@
 
 `clock FILE`: its wall clock is wrong by the number of seconds that FILE holds, at any moment.
 `no-file-events`: the operating system never tells that a file has changed.
+`failing-disk FILE`: for as long as FILE is there, the disk does not take what is to be synced.
 """
 
+import errno
+import os
 import sys
 import threading
 import time
@@ -51,12 +54,26 @@ def silence_file_events() -> None:
     vars(watcher)["RustNotify"] = NoEvents
 
 
+def fail_to_sync(switch: Path) -> None:
+    """As a disk does that goes bad: writes reach the cache, and the sync tells that they got no further."""
+    real_sync = os.fsync
+
+    def sync(file: int) -> None:
+        if switch.exists():
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        real_sync(file)
+
+    vars(os)["fsync"] = sync
+
+
 def main() -> int:
     match sys.argv[1:]:
         case ["clock", file]:
             shift_clock(Path(file))
         case ["no-file-events"]:
             silence_file_events()
+        case ["failing-disk", file]:
+            fail_to_sync(Path(file))
         case other:
             raise SystemExit(f"not known: {other}")
     from manager import app

@@ -1,4 +1,4 @@
-"""Small disks of a test's own, which can be filled up and can fail without anybody else noticing."""
+"""Small disks of a test's own, which can be filled up without anybody else noticing."""
 
 import os
 import subprocess
@@ -13,10 +13,6 @@ from tests.waiting import until
 MIB = 1 << 20
 
 
-def run(*words: str | Path) -> str:
-    return subprocess.run([str(word) for word in words], capture_output=True, text=True, check=True).stdout
-
-
 def need_root() -> None:
     """Skips where nothing can be mounted; in CI that is a failure."""
     if os.geteuid():
@@ -29,46 +25,11 @@ def memory_disk(folder: Path, options: str) -> Iterator[Path]:
     """A file system in memory, mounted at `folder`."""
     need_root()
     folder.mkdir()
-    run("mount", "-t", "tmpfs", "-o", options, "tmpfs", folder)
-    with _mounted(folder):
-        yield folder
-
-
-@contextmanager
-def failing_disk(folder: Path) -> Iterator[tuple[Path, "Filler"]]:
-    """A real file system whose writes fail with an I/O error for as long as it is filled from below.
-
-    It is a loop device on a sparse file in memory: where that finds no room for a further block, the kernel
-    reports an I/O error. What exists already is not touched by it: its own tables have their blocks.
-    """
-    folder.mkdir()
-    with memory_disk(folder / "below", "size=24m") as below:
-        image = below / "image"
-        with image.open("wb") as file:
-            file.truncate(100 * MIB)
-        run("mkfs.ext2", "-q", "-b", "4096", "-N", "2000", "-E", "nodiscard", image)
-        with image.open("r+b") as file:  # what mkfs left out because it is zero
-            head = file.read(2 * MIB)
-            file.seek(0)
-            file.write(head)
-        disk = folder / "disk"
-        disk.mkdir()
-        run("mount", "-o", "loop", image, disk)
-        with _mounted(disk):
-            (disk / "ballast").write_bytes(b"x" * 2 * MIB)  # on the blocks that can be written always
-            os.sync()
-            disk.chmod(0o1777)
-            yield disk, Filler(below)
-
-
-@contextmanager
-def _mounted(folder: Path) -> Iterator[None]:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True)
     try:
-        yield
+        yield folder
     finally:
-        until(
-            lambda: subprocess.run(["umount", folder], capture_output=True, check=False).returncode == 0, 20
-        )
+        until(lambda: not subprocess.run(["umount", folder], capture_output=True, check=False).returncode, 20)
 
 
 class Filler:

@@ -6,14 +6,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from air_executor import JobView, daemon
-from tests.faults.small_disk import MIB, Filler, failing_disk, memory_disk
+from tests.faults.small_disk import MIB, Filler, memory_disk
 from tests.real_manager import ROOT, RealManager, idle_manager
 from tests.waiting import until
 
@@ -25,7 +24,7 @@ A_FEW_POLLS = 3
 """Seconds in which a manager that may start something would have done so."""
 COUNT = 'echo "$AIR_EXECUTOR_TASK $AIR_EXECUTOR_ATTEMPT" >> /work/runs\n'
 HELD = f"{COUNT}touch /work/hold; echo early; while test -e /work/hold; do sleep 0.1; done\n"
-"""Runs until the test removes a file, which can be done on a full disk as well."""
+"""Runs until the test renames a file, which can be done on a full disk as well."""
 LARGE = {"PADDING": "x" * 6000}
 """Makes every record of the task larger than what is left in the last block of a journal."""
 
@@ -36,10 +35,9 @@ def sh(task_id: str, script: str, **fields: object) -> dict[str, object]:
 
 @dataclass
 class Disk:
-    """A manager with its home on a small disk, and what fills that."""
+    """A manager with its home on a disk that may get into trouble."""
 
     manager: RealManager
-    filler: Filler
 
     def begin(self, name: str, *tasks: dict[str, object]) -> None:
         """A job whose first task runs until `release`."""
@@ -49,7 +47,8 @@ class Disk:
         until(lambda: self.view(name).tasks[0].status == "running", PATIENCE)
 
     def release(self, name: str) -> None:
-        (self.manager.client.store.folder(name).work / "hold").unlink()
+        hold = self.manager.client.store.folder(name).work / "hold"
+        hold.rename(hold.with_name("let-go"))  # removing it would make room for a file
 
     def view(self, name: str) -> JobView:
         return self.manager.client.status(name)
@@ -76,52 +75,62 @@ class Disk:
         until(lambda: not self.problem(), PATIENCE)
 
 
-@contextmanager
-def served(place: Path, filler: Filler, on_failure: Callable[..., None]) -> Iterator[Disk]:
-    """A manager at work on a disk that is there already."""
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Path]:
+    """96 MiB, with room for 400 files."""
+    with memory_disk(tmp_path / "disk", "size=96m,nr_inodes=400") as place:
+        yield place
+
+
+@pytest.fixture
+def filler(place: Path) -> Filler:
+    return Filler(place)
+
+
+@pytest.fixture
+def disk(place: Path, tmp_path: Path, on_failure: Callable[..., None]) -> Iterator[Disk]:
     with idle_manager(place=place, min_free_mb=FLOOR_MB, max_runners=2) as manager:
-        manager.printed = place.with_name("output")  # what it prints does not go to the disk that is full
+        manager.printed = tmp_path / "output"  # what it prints does not go to the disk that is full
         on_failure("the manager and its containers", manager.evidence)
         manager.start()
-        yield Disk(manager, filler)
+        yield Disk(manager)
         manager.stop()
 
 
 @pytest.fixture
-def disk(tmp_path: Path, on_failure: Callable[..., None]) -> Iterator[Disk]:
-    """96 MiB, and room for 400 files."""
-    with (
-        memory_disk(tmp_path / "disk", "size=96m,nr_inodes=400") as place,
-        served(place, Filler(place), on_failure) as disk,
-    ):
-        yield disk
+def switch(tmp_path: Path) -> Path:
+    """While there is such a file, `bad_disk` fails."""
+    return tmp_path / "fails"
 
 
 @pytest.fixture
-def bad_disk(tmp_path: Path, on_failure: Callable[..., None]) -> Iterator[Disk]:
-    """A disk that gives I/O errors while it is `filled`, although it says that it has room."""
-    with failing_disk(tmp_path / "bad") as (place, filler), served(place, filler, on_failure) as disk:
-        yield disk
+def bad_disk(switch: Path, on_failure: Callable[..., None]) -> Iterator[Disk]:
+    with idle_manager(max_runners=2) as manager:
+        manager.command = [sys.executable, "-m", "tests.faults.launched_with", "failing-disk", str(switch)]
+        on_failure("the manager and its containers", manager.evidence)
+        manager.start()
+        yield Disk(manager)
+        manager.stop()
 
 
-def below_the_floor(disk: Disk) -> None:
-    disk.filler.leave_space(FLOOR_MB * MIB // 2)
+def below_the_floor(disk: Disk, filler: Filler) -> None:
+    filler.leave_space(FLOOR_MB * MIB // 2)
     until(lambda: f"the setting min_free_mb wants {FLOOR_MB}" in disk.problem(), PATIENCE)
 
 
-def few_files(disk: Disk) -> None:
-    disk.filler.leave_files(60)
+def few_files(disk: Disk, filler: Filler) -> None:
+    filler.leave_files(60)
     until(lambda: "more files only" in disk.problem(), PATIENCE)
 
 
-def full(disk: Disk) -> None:
-    below_the_floor(disk)
-    disk.filler.leave_space(0)
+def full(disk: Disk, filler: Filler) -> None:
+    below_the_floor(disk, filler)
+    filler.leave_space(0)
 
 
-def no_files(disk: Disk) -> None:
-    few_files(disk)
-    disk.filler.leave_files(0)
+def no_files(disk: Disk, filler: Filler) -> None:
+    few_files(disk, filler)
+    filler.leave_files(0)
 
 
 def status_command(disk: Disk) -> str:
@@ -135,46 +144,57 @@ def status_command(disk: Disk) -> str:
     ).stdout
 
 
-@pytest.mark.parametrize("fill", [below_the_floor, few_files])
+@pytest.mark.parametrize(
+    ("fill", "words"), [(below_the_floor, "the setting min_free_mb wants"), (few_files, "more files only")]
+)
 def test_where_little_is_left_nothing_is_launched_and_what_runs_is_recorded(
-    disk: Disk, fill: Callable[[Disk], None]
+    disk: Disk, filler: Filler, fill: Callable[[Disk, Filler], None], words: str
 ) -> None:
     disk.begin("one", sh("a", f"{HELD}echo late"), sh("b", f"{COUNT}echo b", dependencies=["a"]))
     disk.begin("two", sh("a", HELD))
     disk.manager.client.create_job("waits", [sh("a", f"{COUNT}echo waits")])
-    fill(disk)
+    fill(disk, filler)
     assert "no further task is started" in (disk.manager.home / "manager.log").read_text()
-    assert disk.problem() in status_command(disk)
+    assert words in status_command(disk)
     disk.release("one")
     until(lambda: disk.view("one").tasks[0].status == "completed", PATIENCE)
     time.sleep(A_FEW_POLLS)
     assert disk.view("one").tasks[1].attempts == ()
     assert disk.view("waits").tasks[0].attempts == ()
     assert disk.view("two").tasks[0].status == "running"
-    disk.filler.give_back()
+    filler.give_back()
     disk.release("two")
     disk.check_ends(one={"a": "early\nlate\n", "b": "b\n"}, two={"a": "early\n"}, waits={"a": "waits\n"})
 
 
 @pytest.mark.parametrize("killed", [False, True], ids=["", "and the manager is killed meanwhile"])
 def test_on_a_full_disk_everything_stands_still_as_it_was_and_goes_on_when_there_is_room(
-    disk: Disk, killed: bool
+    disk: Disk, filler: Filler, killed: bool
 ) -> None:
     disk.begin("says", sh("a", f"{HELD}seq {LINES}"), sh("b", f"{COUNT}echo b", dependencies=["a"]))
     disk.begin("silent", sh("a", HELD, env=LARGE), sh("b", f"{COUNT}echo b", dependencies=["a"]))
     disk.manager.client.create_job("waits", [sh("a", f"{COUNT}echo waits")])
     until(lambda: disk.view("waits").state == "working", PATIENCE)
-    full(disk)
+    full(disk, filler)
     before = disk.views()
     disk.release("says")
     disk.release("silent")
     until(lambda: "job=silent stands still: its journal can't be written" in disk.manager.output(), PATIENCE)
     time.sleep(A_FEW_POLLS)
+    with pytest.raises(OSError, match="No space left on device"):
+        disk.manager.client.create_job("too-late", [sh("a", "true")])
+    assert {folder.name for folder in disk.manager.client.store.jobs.iterdir()} == {"says", "silent", "waits"}
     assert disk.views() == before
     assert "min_free_mb" in status_command(disk)
     if killed:
         disk.manager.kill()
-    disk.filler.give_back()
+        disk.manager.launch()
+        assert disk.manager.wait_for_its_end(PATIENCE) == 1
+        said = f"air-executor manager: {disk.manager.home}"
+        assert "No space left on device" in next(
+            line for line in disk.manager.output().splitlines() if line.startswith(said)
+        )
+    filler.give_back()
     if killed:
         disk.manager.start()
     everything = "early\n" + "".join(f"{number}\n" for number in range(1, LINES + 1))
@@ -185,9 +205,11 @@ def test_on_a_full_disk_everything_stands_still_as_it_was_and_goes_on_when_there
     )
 
 
-def test_a_disk_that_takes_no_more_files_shows_the_old_views_until_it_does(disk: Disk) -> None:
+def test_a_disk_that_takes_no_more_files_shows_the_old_views_until_it_does(
+    disk: Disk, filler: Filler
+) -> None:
     disk.begin("one", sh("a", f"{HELD}echo late"), sh("b", f"{COUNT}echo b", dependencies=["a"]))
-    no_files(disk)
+    no_files(disk, filler)
     before = disk.views()
     disk.release("one")
     until(
@@ -196,14 +218,15 @@ def test_a_disk_that_takes_no_more_files_shows_the_old_views_until_it_does(disk:
     time.sleep(A_FEW_POLLS)
     assert disk.views() == before
     assert "more files only" in status_command(disk)
-    disk.filler.give_back()
+    filler.give_back()
     disk.check_ends(one={"a": "early\nlate\n", "b": "b\n"})
 
 
-def test_where_writes_fail_nothing_follows_from_what_is_not_written_down(bad_disk: Disk) -> None:
+@pytest.mark.parametrize("killed", [False, True], ids=["", "and the manager is killed meanwhile"])
+def test_nothing_follows_from_what_was_not_written_down(bad_disk: Disk, switch: Path, killed: bool) -> None:
     disk = bad_disk
-    disk.begin("one", sh("a", f"{HELD}echo late", env=LARGE), sh("b", f"{COUNT}echo b", dependencies=["a"]))
-    disk.filler.leave_space(0)
+    disk.begin("one", sh("a", f"{HELD}echo late"), sh("b", f"{COUNT}echo b", dependencies=["a"]))
+    switch.touch()
     before = disk.views()
     disk.release("one")
     said = "job=one stands still: its journal can't be written: [Errno 5] Input/output error"
@@ -212,5 +235,10 @@ def test_where_writes_fail_nothing_follows_from_what_is_not_written_down(bad_dis
     time.sleep(A_FEW_POLLS)
     assert disk.views() == before
     assert "journals can't be written" in status_command(disk)
-    disk.filler.give_back()
+    assert len(disk.manager.containers("--filter", "label=air-executor.role=task")) == 1
+    if killed:
+        disk.manager.kill()
+    switch.unlink()
+    if killed:
+        disk.manager.start()
     disk.check_ends(one={"a": "early\nlate\n", "b": "b\n"})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from air_executor import Attempt, JobView, Task
+from air_executor import Attempt, JobView, Task, daemon
 from tests.real_manager import RealManager, idle_manager
 from tests.waiting import until
 
@@ -35,6 +35,11 @@ class Clocked:
         ahead = self.offset.with_name("ahead")
         ahead.write_text(str(seconds))
         ahead.rename(self.offset)
+
+    def wrong_by(self) -> float:
+        """Seconds between what the manager takes for the time and what it is."""
+        status = daemon.read_status(self.manager.home)
+        return status.updated_at.timestamp() - time.time() if status is not None else 0
 
     def begin(self) -> float:
         """Two jobs at work, one of them until its timeout; since when, by a clock that nobody sets."""
@@ -89,6 +94,7 @@ def test_a_clock_that_jumps_ends_no_task_early_or_late_and_tells_nothing_wrong(
     clocked.jump(jump)
     if between:
         manager.start()
+    until(lambda: abs(clocked.wrong_by() - jump) < 60, PATIENCE)
     overdue = manager.client.wait("overdue", timeout=PATIENCE)
     assert time.monotonic() - began < TIMEOUT + LATE
     check_timeout(overdue)

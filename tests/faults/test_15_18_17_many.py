@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from manager.container_spec import HOME_ID, container_name
+from manager.container_spec import container_name
 from manager.facts import AttemptKey
 from tests.engine_proxy import EngineProxy
 from tests.real_manager import RealManager, docker, real_manager
@@ -27,14 +27,12 @@ class Stranger:
     """The docker command that makes it."""
     status: str
     """What it is then, and must be afterwards."""
-    ours_by_label: bool = False
 
 
 STRANGERS = {
     "that never ran": Stranger(("create", RUNNER, "true"), "created"),
     "that runs": Stranger(("run", "--detach", RUNNER, "sleep", "600"), "running"),
     "that ended well": Stranger(("run", RUNNER, "true"), "exited"),
-    "with this home's label": Stranger(("run", RUNNER, "true"), "exited", ours_by_label=True),
 }
 
 
@@ -62,7 +60,7 @@ def test_15_a_foreign_container_under_the_very_name_is_refused_and_left_as_it_is
     def take_the_name() -> None:
         taken.append(name_to_be(behind))
         verb, *rest = stranger.command
-        docker(verb, "--name", taken[0], "--label", label_of(behind, stranger), *rest)
+        docker(verb, "--name", taken[0], "--label", "whose=somebody-else", *rest)
 
     trap = proxy.before(CREATE, take_the_name)
     try:
@@ -73,8 +71,7 @@ def test_15_a_foreign_container_under_the_very_name_is_refused_and_left_as_it_is
         assert first.failure is not None and first.failure.cause == "engine"
         assert taken[0] in first.failure.message, "who reads it finds the other container"
         assert first.exit_code is None and first.container.id is None
-        if not stranger.ours_by_label:  # else it serves no task of this home, and is swept
-            assert status_of(taken[0]) == stranger.status
+        assert status_of(taken[0]) == stranger.status
     finally:
         for name in taken:
             subprocess.run(["docker", "rm", "--force", name], capture_output=True, check=False)
@@ -84,15 +81,8 @@ def name_to_be(manager: RealManager) -> str:
     """The name that the manager gives the container of the job's first attempt."""
     uid = manager.client.status("conflict").job.uid
     assert uid is not None
-    return container_name(home_id(manager), "conflict", AttemptKey(uid, "task", 1, 1))
-
-
-def label_of(manager: RealManager, stranger: Stranger) -> str:
-    return f"{HOME_ID}={home_id(manager)}" if stranger.ours_by_label else "whose=somebody-else"
-
-
-def home_id(manager: RealManager) -> str:
-    return (manager.home / "home-id").read_text().strip()
+    home_id = (manager.home / "home-id").read_text().strip()
+    return container_name(home_id, "conflict", AttemptKey(uid, "task", 1, 1))
 
 
 def status_of(container: str) -> str:

@@ -47,6 +47,8 @@ class Found(StrEnum):
 
     MISSING = "missing"
     CREATED = "created"
+    FORGOTTEN = "forgotten"
+    """Created, says an engine that was restarted since: it may have forgotten that the command began."""
     RUNNING = "running"
     EXITED = "exited"
     FOREIGN = "foreign"

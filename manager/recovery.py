@@ -41,16 +41,19 @@ class Verdict(StrEnum):
 TABLE: Mapping[tuple[Phase, Found], Verdict] = {
     (Phase.CLAIMED, Found.MISSING): Verdict.CREATE,
     (Phase.CLAIMED, Found.CREATED): Verdict.ADOPT,
+    (Phase.CLAIMED, Found.FORGOTTEN): Verdict.ADOPT,  # nobody has asked for its start
     (Phase.CLAIMED, Found.RUNNING): Verdict.REATTACH,
     (Phase.CLAIMED, Found.EXITED): Verdict.RECORD,
     (Phase.CLAIMED, Found.FOREIGN): Verdict.REFUSE,
     (Phase.CREATED, Found.MISSING): Verdict.LOST,
     (Phase.CREATED, Found.CREATED): Verdict.START,
+    (Phase.CREATED, Found.FORGOTTEN): Verdict.LOST,
     (Phase.CREATED, Found.RUNNING): Verdict.REATTACH,
     (Phase.CREATED, Found.EXITED): Verdict.RECORD,
     (Phase.CREATED, Found.FOREIGN): Verdict.LOST,
     (Phase.RUNNING, Found.MISSING): Verdict.LOST,
-    (Phase.RUNNING, Found.CREATED): Verdict.LOST,  # no engine says so; whatever it is, it is not what ran
+    (Phase.RUNNING, Found.CREATED): Verdict.LOST,  # the engine has forgotten that it began
+    (Phase.RUNNING, Found.FORGOTTEN): Verdict.LOST,
     (Phase.RUNNING, Found.RUNNING): Verdict.REATTACH,
     (Phase.RUNNING, Found.EXITED): Verdict.RECORD,
     (Phase.RUNNING, Found.FOREIGN): Verdict.LOST,
@@ -71,7 +74,10 @@ def conclusions(attempt: Attempt, stock: StockTaken) -> Iterator[TaskFact]:
             yield _created(stock)
             yield ContainerStarted(stock.key, stock.started_at or stock.at, stock.at)
         case Verdict.LOST:
-            message = f"the container {attempt.container.name} was gone when the manager came back"
+            message = (
+                f"what became of the container {attempt.container.name} while no manager ran is not known: "
+                f"the engine says that it is {stock.found}"
+            )
             yield ContainerLost(stock.key, message, stock.at)
         case Verdict.REFUSE:
             message = (

@@ -9,7 +9,6 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,9 +16,18 @@ from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
 from air_executor.models import Attempt, Cause, Failure, Task, utc_now
 from manager import intake, workspace
+from manager.absences import Absences
 from manager.clocks import instant
 from manager.container_spec import HOME_ID, ContainerSpec, key_of
-from manager.engine.base import ContainerGone, Engine, EngineError, EngineUnavailable, Observation, Status
+from manager.engine.base import (
+    ContainerGone,
+    Engine,
+    EngineError,
+    EngineUnavailable,
+    Observation,
+    StartUnanswered,
+    Status,
+)
 from manager.facts import (
     AttemptKey,
     ContainerCreated,
@@ -44,8 +52,6 @@ FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0
 """Seconds between two tries at an engine that does not answer."""
 NETWORK_TRIES = 3
-GOING_DOWN = timedelta(seconds=15)
-"""How long before it stops to answer an engine that goes down may have ended containers."""
 
 Result = TypeVar("Result")
 
@@ -82,6 +88,10 @@ class Workers:
         self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._watching: dict[AttemptKey, workspace.LogFile] = {}
+        self._absences = Absences()
+        self._began = utc_now()
+        self._unanswered: set[AttemptKey] = set()
+        """Attempts whose container was asked to start by an engine that went away before it answered."""
 
     def start(self) -> None:
         """Begin to work. The threads are daemons: a call that hangs does not keep the manager from ending."""
@@ -138,6 +148,7 @@ class Workers:
     def forget(self, key: AttemptKey) -> None:
         """The attempt is over."""
         self._watching.pop(key, None)
+        self._unanswered.discard(key)
 
     # --- In the threads ----------------------------------------------------------------------------------
 
@@ -164,7 +175,7 @@ class Workers:
             return
         stock = StockTaken(
             act.key,
-            _found(act, found, self._home_id),
+            self._again(lambda: self._kind(act, found)),
             utc_now(),
             container_id=found.id,
             image_id=found.image_id,
@@ -173,6 +184,14 @@ class Workers:
         )
         reach(Failpoint.STOCK_TAKEN)
         self._emit(stock)
+
+    def _kind(self, act: Act, found: Observation) -> Found:
+        ours = found.labels.get(HOME_ID) == self._home_id and key_of(found.labels) == act.key
+        if not ours or act.attempt.container.id not in (None, found.id):
+            return Found.FOREIGN
+        if found.status is Status.CREATED and self._engine.restarted_since(found.created_at):
+            return Found.FORGOTTEN
+        return Found(found.status.value)
 
     def _create(self, act: Act) -> None:
         earlier = len(act.task.attempts) - 1
@@ -199,7 +218,7 @@ class Workers:
 
     def _start(self, act: Act) -> None:
         try:
-            found = self._again(lambda: self._engine.start(act.container))
+            found = self._again(lambda: self._begin(act))
         except ContainerGone:
             self._lost(act)
         except EngineError as error:
@@ -207,6 +226,20 @@ class Workers:
         else:
             reach(Failpoint.STARTED_UNRECORDED)
             self._emit(ContainerStarted(act.key, found.started_at or utc_now(), utc_now(), instant()))
+
+    def _begin(self, act: Act) -> Observation:
+        """Start it; but not where an engine that was restarted may have forgotten that it did."""
+        created_at = act.attempt.timings.created_at
+        if act.key in self._unanswered and created_at and self._engine.restarted_since(created_at):
+            found = self._engine.observe(act.container)
+            if found.status is Status.CREATED:
+                raise ContainerGone("the engine went down at its start")
+            return found
+        try:
+            return self._engine.start(act.container)
+        except StartUnanswered:
+            self._unanswered.add(act.key)
+            raise
 
     def _drop(self, act: Act) -> None:
         try:
@@ -238,9 +271,8 @@ class Workers:
         self._emit(ContainerRemoved(act.key, utc_now()))
 
     def _watch(self, act: Act, output: workspace.LogFile) -> None:
-        absence = _Absence()
         try:
-            found = self._again(lambda: self._follow(act, output, absence), absence.noticed)
+            found = self._again(lambda: self._follow(act, output))
         except ContainerGone:
             self._lost(act)
             return
@@ -251,13 +283,21 @@ class Workers:
         for fact in intake.drain(act.folder, act.key.uid, utc_now()):
             self._emit(fact)
         reach(Failpoint.EXIT_UNRECORDED)
-        rebooted = act.attempt.claimed is not None and act.attempt.claimed.boot != instant().boot
-        outcome = _outcome(found, interrupted=rebooted or absence.preceded(found))
-        self._emit(ContainerExited(act.key, outcome, utc_now()))
+        interrupted = self._again(lambda: self._interrupted(act, found))
+        self._emit(ContainerExited(act.key, _outcome(found, interrupted=interrupted), utc_now()))
 
-    def _follow(self, act: Act, output: workspace.LogFile, absence: "_Absence") -> Observation:
-        if absence.began and self._engine.observe(act.container).status is Status.RUNNING:
-            absence.survived()
+    def _interrupted(self, act: Act, found: Observation) -> bool:
+        """Whether the engine, or its machine, went down about when the container ended."""
+        claimed, ended = act.attempt.claimed, found.finished_at
+        if ended is None or found.exit_code == 0:
+            return False
+        if claimed is not None and claimed.boot != instant().boot:
+            return True
+        if ended < self._began:  # while no manager ran to notice
+            return self._engine.restarted_since(ended)
+        return self._absences.cover(ended)
+
+    def _follow(self, act: Act, output: workspace.LogFile) -> Observation:
         output.restart()
         try:
             self._engine.follow(act.container, output.write)
@@ -275,14 +315,16 @@ class Workers:
             self._engine.follow(act.container, output.write)
         return found
 
-    def _again(self, call: Callable[[], Result], noticed: Callable[[], None] = lambda: None) -> Result:
-        """What `call` returns, as soon as the engine answers; each time that it does not is `noticed`."""
+    def _again(self, call: Callable[[], Result]) -> Result:
+        """What `call` returns, as soon as the engine answers."""
         pause = FIRST_PAUSE
         while True:
             try:
-                return call()
+                result = call()
+                self._absences.end(utc_now())
+                return result
             except EngineUnavailable as error:
-                noticed()
+                self._absences.begin(utc_now())
                 self._emit(EngineChanged(False, str(error)))
             self._pause(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
@@ -302,34 +344,6 @@ class Workers:
 
 class _Stopped(Exception):
     """The manager is going down; the next one takes up where this one left off."""
-
-
-class _Absence:
-    """Whether the engine went away while a container was watched, and the container with it."""
-
-    def __init__(self) -> None:
-        self.began: datetime | None = None
-
-    def noticed(self) -> None:
-        """The engine does not answer."""
-        self.began = self.began or utc_now()
-
-    def survived(self) -> None:
-        """The engine answers again, and the container runs."""
-        self.began = None
-
-    def preceded(self, found: Observation) -> bool:
-        """Whether the engine was going away when the container ended, as far as can be told."""
-        if self.began is None or found.finished_at is None:
-            return False
-        return found.finished_at >= self.began - GOING_DOWN
-
-
-def _found(act: Act, found: Observation, home_id: str) -> Found:
-    ours = found.labels.get(HOME_ID) == home_id and key_of(found.labels) == act.key
-    if not ours or act.attempt.container.id not in (None, found.id):
-        return Found.FOREIGN
-    return Found(found.status.value)
 
 
 def _outcome(found: Observation, *, interrupted: bool) -> Outcome:

@@ -38,6 +38,10 @@ class EngineUnavailable(EngineError):
     """The engine does not answer, or not in time. Nothing is known of the call's effect; call again."""
 
 
+class StartUnanswered(EngineUnavailable):
+    """The engine was asked to start a container, and went away before it answered."""
+
+
 class ContainerGone(EngineError):
     """There is no such container (any more)."""
 
@@ -102,7 +106,17 @@ class Engine(Protocol):
         """
 
     def start(self, container: str) -> Observation:
-        """Start it, unless it has begun. Raises ContainerGone, CommandUnusable, EngineError."""
+        """Start it, unless it has begun.
+
+        Raises ContainerGone, CommandUnusable, StartUnanswered, EngineError.
+        """
+
+    def restarted_since(self, moment: datetime) -> bool:
+        """Whether the engine began after `moment`, or may have, as far as it tells.
+
+        If so, `created` is no proof that a container never began: an engine that is killed right after a
+        command has begun knows nothing of it later.
+        """
 
     def follow(self, container: str, sink: Callable[[bytes], None]) -> None:
         """Give its output to `sink`, from the beginning to the end of the container. Raises ContainerGone."""

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,17 @@ from manager.engine.base import (
     ImageMissing,
     NameTaken,
     Observation,
+    StartUnanswered,
     Status,
 )
-from manager.engine.translate import PathTable, container_body, listed, observation, unusable_command
+from manager.engine.translate import (
+    PathTable,
+    container_body,
+    engine_time,
+    listed,
+    observation,
+    unusable_command,
+)
 
 API_VERSION = "1.41"
 """Engine 20.10 and later: what Debian's oldest supported release ships."""
@@ -90,10 +99,26 @@ class DockerEngine:
             return found
         with _translated():
             try:
-                self._api().start(container)
+                self._ask_to_start(container)
             except APIError as error:
                 raise self._start_failure(container, error) from None
         return self.observe(container)
+
+    def _ask_to_start(self, container: str) -> None:
+        try:
+            self._api().start(container)
+        except (requests.ConnectionError, requests.Timeout) as error:
+            raise StartUnanswered(f"the container engine does not answer: {error}") from None
+
+    def restarted_since(self, moment: datetime) -> bool:
+        """The default bridge is made anew when the engine starts (seen with 26.1, not with live-restore)."""
+        with _translated():
+            try:
+                made = self._api().inspect_network("bridge")["Created"]
+            except NotFound:
+                return True
+            began = engine_time(made)
+            return began is None or began > moment
 
     def follow(self, container: str, sink: Callable[[bytes], None]) -> None:
         with _translated():

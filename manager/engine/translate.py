@@ -96,8 +96,8 @@ def _log_config(log_bytes: int) -> dict[str, Any]:
 def observation(data: dict[str, Any], unusable_command: str | None = None) -> Observation:
     """From the answer of `GET /containers/{id}/json`."""
     state = data["State"]
-    started = _time(state["StartedAt"])
-    finished = _time(state["FinishedAt"])
+    started = engine_time(state["StartedAt"])
+    finished = engine_time(state["FinishedAt"])
     status = _status(state["Status"], started)
     ended = status is Status.EXITED
     return Observation(
@@ -106,7 +106,7 @@ def observation(data: dict[str, Any], unusable_command: str | None = None) -> Ob
         labels=data["Config"]["Labels"] or {},
         status=status,
         image_id=data["Image"],
-        created_at=_time(data["Created"]) or datetime.now(UTC),
+        created_at=engine_time(data["Created"]) or datetime.now(UTC),
         started_at=started,
         finished_at=finished if ended else None,
         exit_code=state["ExitCode"] if ended else None,
@@ -138,8 +138,8 @@ def _status(word: str, started: datetime | None) -> Status:
             return Status.EXITED
 
 
-def _time(text: str) -> datetime | None:
-    """The engine writes nanoseconds; microseconds are kept."""
+def engine_time(text: str) -> datetime | None:
+    """A time as the engine writes it, in nanoseconds; microseconds are kept. None where it never was."""
     if not text or text == NEVER:
         return None
     stamp, _, zone = text.partition("Z") if text.endswith("Z") else (text[:-6], "", text[-6:])

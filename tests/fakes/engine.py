@@ -108,6 +108,7 @@ class FakeEngine:
         self.calls: list[tuple[str, str]] = []
         self.executions: list[tuple[str, str, int]] = []
         """(job, task, attempt) of every command that was begun."""
+        self.restarted_at: datetime | None = None
         self._containers: dict[str, _Container] = {}
         self._numbers = itertools.count(1)
         self._changed = threading.Condition()
@@ -214,6 +215,10 @@ class FakeEngine:
                     raise CommandUnusable(box.program.start_fails)
                 self._begin(box)
             return self._observation(box)
+
+    def restarted_since(self, moment: datetime) -> bool:
+        with self._call("restarted_since", ""):
+            return self.restarted_at is not None and self.restarted_at > moment
 
     def follow(self, container: str, sink: Callable[[bytes], None]) -> None:
         with self._call("follow", container):

@@ -56,7 +56,13 @@ class InProcess:
     """The same wiring as `manager.app.run`, without signals, lock and log files."""
 
     def __init__(self, home: Path, engine: Engine, **fields: Any) -> None:
-        rules = {"poll_interval": 1, "settle": 0.2, "cancel_grace": 0.2, "incomplete_after": 1, "sweep_after": 1} | fields
+        rules = {
+            "poll_interval": 1,
+            "settle": 0.2,
+            "cancel_grace": 0.2,
+            "incomplete_after": 1,
+            "sweep_after": 1,
+        } | fields
         self.home = home
         self.settings = Settings(home=home, **rules)
         self.client = Client(home)

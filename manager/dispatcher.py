@@ -26,6 +26,7 @@ from manager.facts import (
     ContainerLost,
     ContainerRemoved,
     ContainerStarted,
+    ContainerVoided,
     DeadlinePassed,
     GracePassed,
     LaunchFailed,
@@ -45,6 +46,7 @@ Outcome = (
     | ContainerCreated
     | ContainerStarted
     | ContainerDropped
+    | ContainerVoided
     | ContainerExited
     | ContainerLost
     | ContainerRemoved
@@ -81,7 +83,7 @@ class Dispatcher:
     def done(self, outcome: Outcome) -> None:
         """An act has had its outcome; another may follow."""
         self._busy.discard(outcome.key)
-        if isinstance(outcome, ContainerRemoved | RestPassed):
+        if isinstance(outcome, ContainerRemoved | ContainerVoided | RestPassed):
             self._issued.pop(outcome.key, None)
             self._workers.forget(outcome.key)
 

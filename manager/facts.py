@@ -224,6 +224,16 @@ class ContainerDropped:
 
 
 @dataclass(frozen=True, slots=True)
+class ContainerVoided:
+    """A created container can't be started, provably never began, and is gone: another may take its place."""
+
+    key: AttemptKey
+    successor: str
+    """The name of the attempt's next incarnation."""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerRemoved:
     key: AttemptKey
     at: datetime
@@ -311,6 +321,7 @@ TaskFact = (
     | ContainerExited
     | ContainerLost
     | ContainerDropped
+    | ContainerVoided
     | ContainerRemoved
     | DeadlinePassed
 )

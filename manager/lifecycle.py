@@ -26,6 +26,7 @@ from manager.facts import (
     ContainerLost,
     ContainerRemoved,
     ContainerStarted,
+    ContainerVoided,
     DeadlinePassed,
     LaunchFailed,
     Outcome,
@@ -61,6 +62,8 @@ def step(task: Task, fact: TaskFact, ready_at: datetime | None = None) -> Task:
             return _record(task, attempt, Failure(cause=cause, message=fact.message), fact.at)
         case ContainerDropped(), Phase.CLAIMED | Phase.CREATED:
             return _drop(task, attempt, fact)
+        case ContainerVoided(), Phase.CREATED:
+            return _reincarnate(task, attempt, fact)
         case ContainerRemoved(), Phase.RECORDED:
             return _with(task, attempt, phase=Phase.REMOVED)
         case DeadlinePassed(), Phase.RUNNING:
@@ -188,6 +191,18 @@ def _claim(task: Task, fact: TaskClaimed, ready_at: datetime | None) -> Task:
 def _log_moved(task: Task, attempt: Attempt) -> Attempt:
     """The log of an earlier attempt lies beside the latest one."""
     return attempt.model_copy(update={"log": attempt.log and f"logs/{task.id}.log.{attempt.number}"})
+
+
+def _reincarnate(task: Task, attempt: Attempt, fact: ContainerVoided) -> Task:
+    """The same attempt, in another container: it provably never began in the one before."""
+    return _with(
+        task,
+        attempt,
+        phase=Phase.CLAIMED,
+        incarnation=attempt.incarnation + 1,
+        container=Container(name=fact.successor, image=attempt.container.image),
+        timings=attempt.timings.model_copy(update={"created_at": None}),
+    )
 
 
 def _created(task: Task, attempt: Attempt, fact: ContainerCreated) -> Task:

@@ -18,12 +18,13 @@ from air_executor.models import Attempt, Cause, Failure, Task, utc_now
 from manager import intake, workspace
 from manager.absences import Absences
 from manager.clocks import instant
-from manager.container_spec import HOME_ID, ContainerSpec, key_of
+from manager.container_spec import HOME_ID, ContainerSpec, container_name, key_of
 from manager.engine.base import (
     ContainerGone,
     Engine,
     EngineError,
     EngineUnavailable,
+    NetworkEnded,
     Observation,
     StartUnanswered,
     Status,
@@ -36,6 +37,7 @@ from manager.facts import (
     ContainerLost,
     ContainerRemoved,
     ContainerStarted,
+    ContainerVoided,
     EngineChanged,
     Fact,
     Found,
@@ -52,6 +54,8 @@ FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0
 """Seconds between two tries at an engine that does not answer."""
 NETWORK_TRIES = 3
+INCARNATIONS = 5
+"""Containers that one attempt may get, where those before the last never began."""
 
 Result = TypeVar("Result")
 
@@ -221,11 +225,23 @@ class Workers:
             found = self._again(lambda: self._begin(act))
         except ContainerGone:
             self._lost(act)
+        except NetworkEnded as error:
+            self._void(act, error)
         except EngineError as error:
             self._failed(act, error.cause, str(error))
         else:
             reach(Failpoint.STARTED_UNRECORDED)
             self._emit(ContainerStarted(act.key, found.started_at or utc_now(), utc_now(), instant()))
+
+    def _void(self, act: Act, error: EngineError) -> None:
+        """It never began, so that another container may take its place; with a network that is there."""
+        if act.key.incarnation >= INCARNATIONS:
+            self._failed(act, error.cause, str(error))
+            return
+        self._again(lambda: self._engine.remove(act.container, self._home_id))
+        next_key = act.key._replace(incarnation=act.key.incarnation + 1)
+        successor = container_name(self._home_id, act.folder.name, next_key)
+        self._emit(ContainerVoided(act.key, successor, utc_now()))
 
     def _begin(self, act: Act) -> Observation:
         """Start it; but not where an engine that was restarted may have forgotten that it did."""

@@ -52,6 +52,10 @@ class NameTaken(EngineError):
     """The name belongs to a container that is not ours, or was asked for in other words."""
 
 
+class NetworkEnded(EngineError):
+    """The network that it was to join ended before its command began."""
+
+
 class ImageMissing(EngineError):
     """The image is not here and its registry does not give it."""
 
@@ -108,7 +112,7 @@ class Engine(Protocol):
     def start(self, container: str) -> Observation:
         """Start it, unless it has begun.
 
-        Raises ContainerGone, CommandUnusable, StartUnanswered, EngineError.
+        Raises ContainerGone, CommandUnusable, NetworkEnded, StartUnanswered, EngineError.
         """
 
     def restarted_since(self, moment: datetime) -> bool:

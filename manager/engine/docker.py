@@ -26,6 +26,7 @@ from manager.engine.base import (
     EngineUnavailable,
     ImageMissing,
     NameTaken,
+    NetworkEnded,
     Observation,
     StartUnanswered,
     Status,
@@ -191,7 +192,16 @@ class DockerEngine:
             reason = self._unusable_command(data)
             if reason:
                 return CommandUnusable(reason)
+        kind, _, holder = data["HostConfig"]["NetworkMode"].partition(":")
+        if kind == "container" and not self._runs(holder):
+            return NetworkEnded(_sentence(error))
         return EngineError(_sentence(error))
+
+    def _runs(self, container: str) -> bool:
+        try:
+            return bool(self._api().inspect_container(container)["State"]["Running"])
+        except NotFound:
+            return False
 
     def _unusable_command(self, data: dict[str, Any]) -> str | None:
         config = data["Config"]

@@ -122,9 +122,12 @@ class Bench:
 
     def joined(self, command: tuple[str, ...]) -> Observation:
         """Started, in the network of the job."""
+        return self.engine.start(self.prepared(command).id)
+
+    def prepared(self, command: tuple[str, ...]) -> Observation:
+        """Created, to run in the network of the job."""
         holder = self.network()
-        made = self.engine.create(self.spec(command, network=Network("job", holder.name)), holder)
-        return self.engine.start(made.id)
+        return self.engine.create(self.spec(command, network=Network("job", holder.name)), holder)
 
     def status(self, container: str) -> Status:
         return self.engine.observe(container).status

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from air_executor.models import Cause
+from air_executor.models import Cause, utc_now
 from manager.container_spec import DIGEST, HOME_ID, Home, Network
 from manager.engine.base import (
     ContainerGone,
@@ -17,6 +17,7 @@ from manager.engine.base import (
     EngineUnavailable,
     ImageMissing,
     NameTaken,
+    NetworkEnded,
     Observation,
     Status,
 )
@@ -357,6 +358,26 @@ def test_a_network_container_that_has_ended_is_replaced_and_not_started_again(be
     (second,) = networks(bench)
     assert second.id != first.id
     assert second.status is Status.RUNNING
+
+
+def test_a_container_whose_network_has_ended_before_its_start_never_begins_and_that_is_said(
+    bench: Bench,
+) -> None:
+    made = bench.prepared(("true",))
+    (holder,) = networks(bench)
+    bench.engine.signal(holder.id, "SIGKILL")
+    bench.engine.wait(holder.id)
+    with pytest.raises(NetworkEnded):
+        bench.engine.start(made.id)
+    assert bench.status(made.id) is Status.CREATED
+    bench.engine.remove(holder.id, bench.home.id)
+    with pytest.raises(NetworkEnded):
+        bench.engine.start(made.id)
+
+
+def test_an_engine_knows_whether_it_was_restarted(bench: Bench) -> None:
+    assert not bench.engine.restarted_since(utc_now())
+    assert not bench.engine.restarted_since(bench.create().created_at)
 
 
 def test_many_tasks_that_begin_at_once_share_one_network(bench: Bench) -> None:

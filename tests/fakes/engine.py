@@ -25,6 +25,7 @@ from manager.engine.base import (
     EngineUnavailable,
     ImageMissing,
     NameTaken,
+    NetworkEnded,
     Observation,
     Status,
 )
@@ -83,6 +84,8 @@ class _Container:
     exit_code: int | None = None
     oom_killed: bool = False
     unusable: str | None = None
+    joins: str | None = None
+    """The id of the container whose network it joins."""
     output: bytes = b""
     outcome_seen: bool = False
     removed: bool = False
@@ -190,8 +193,7 @@ class FakeEngine:
     def create(self, spec: ContainerSpec, network: ContainerSpec | None) -> Observation:
         with self._call("create", spec.name):
             self._check_create(spec, network)
-            if network is not None:
-                self._hold_network(network)
+            joins = None if network is None else self._hold_network(network)
             taken = next((box for box in self._containers.values() if box.spec.name == spec.name), None)
             if taken is not None:
                 if taken.spec.digest != spec.digest:
@@ -202,7 +204,7 @@ class FakeEngine:
             for mount in spec.mounts:
                 if not Path(mount.source).is_dir():
                     raise EngineError(f"bind source path does not exist: {mount.source}")
-            return self._observation(self._make(spec, self._program(spec)))
+            return self._observation(self._make(spec, self._program(spec), joins=joins))
 
     def start(self, container: str) -> Observation:
         with self._call("start", container):
@@ -211,6 +213,8 @@ class FakeEngine:
                 self._violated(f"start of {box.spec.name}, whose end was seen already")
             if box.status is Status.CREATED:
                 self._check_alone(box)
+                if not self._has_network(box):
+                    raise NetworkEnded(f"cannot join the network of {box.joins}, which is not running")
                 if box.program.start_fails:
                     raise CommandUnusable(box.program.start_fails)
                 self._begin(box)
@@ -362,12 +366,18 @@ class FakeEngine:
         self._containers[box.id] = box
         return box
 
-    def _hold_network(self, spec: ContainerSpec) -> None:
+    def _hold_network(self, spec: ContainerSpec) -> str:
         for box in list(self._containers.values()):
             if box.spec.name == spec.name and box.status is Status.EXITED:
                 self._drop(box)
         if not any(box.spec.name == spec.name for box in self._containers.values()):
             self._begin(self._make(spec, FOREVER))
+        return next(box.id for box in self._containers.values() if box.spec.name == spec.name)
+
+    def _has_network(self, box: _Container) -> bool:
+        """It joins the network of another container by that one's id: what replaces that is not meant."""
+        holder = self._containers.get(box.joins or "")
+        return box.joins is None or (holder is not None and holder.status is Status.RUNNING)
 
     def _begin(self, box: _Container) -> None:
         box.status, box.started_at = Status.RUNNING, utc_now()

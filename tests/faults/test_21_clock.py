@@ -1,5 +1,6 @@
 """FAULTS 21: somebody sets the clock a day forward or back, while a manager runs or between two of them."""
 
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from air_executor import Attempt, JobView, Task, daemon
+from air_executor.failpoints import VARIABLE, Failpoint
 from tests.real_manager import RealManager, idle_manager
 from tests.waiting import until
 
@@ -116,6 +118,20 @@ def test_the_time_that_passes_while_no_manager_runs_counts_whatever_its_clock_sa
     until(lambda: time.monotonic() > began + TIMEOUT, PATIENCE)
     clocked.manager.start()
     check_timeout(clocked.manager.client.wait("overdue", timeout=LATE))
+
+
+def test_a_start_that_no_manager_recorded_is_not_taken_for_one_of_yesterday(clocked: Clocked) -> None:
+    manager = clocked.manager
+    manager.stop()
+    manager.launch(**{VARIABLE: Failpoint.STARTED_UNRECORDED})
+    made = manager.client.create_job("overdue", [sh("a", ON, timeout=TIMEOUT)]).job.created_at
+    assert manager.wait_for_its_end(PATIENCE) == -signal.SIGKILL
+    clocked.jump(DAY)
+    manager.start()
+    (task,) = manager.client.wait("overdue", timeout=PATIENCE).tasks
+    assert task.failure is not None and task.failure.cause == "timeout"
+    finished = task.attempts[0].timings.finished_at
+    assert finished is not None and (finished - made).total_seconds() >= TIMEOUT
 
 
 def check_timeout(view: JobView) -> None:

@@ -61,7 +61,7 @@ def plans(draw: st.DrawFn, calm: bool = False) -> Plan:
     fates = st.builds(
         Fate,
         code=CODES,
-        launch=st.sampled_from(["ok", "ok", "ok", "ok", "create", "start"]),
+        launch=st.sampled_from(["ok", "ok", "ok", "ok", "create", "start", "network"]),
         vanishes=st.sampled_from([False, False, False, True]),
         obeys=st.booleans(),
     )

@@ -612,3 +612,27 @@ def test_many_short_jobs_at_once_all_end_well(start: Start, engine: FakeEngine) 
         assert manager.client.wait(f"job{number}", 30).state == "completed"
     assert len(engine.executions) == 90
     no_containers(engine)
+
+
+def test_an_attempt_that_never_began_for_want_of_its_network_gets_another_container_and_no_retry_is_spent(
+    start: Start, engine: FakeEngine
+) -> None:
+    manager = start()
+    manager.client.create_job(
+        "job", [a_task("first", command="long"), a_task("a", retries=0)], max_parallel=1
+    )
+    manager.until_status("first", "running")
+    begin = engine.start
+
+    def lose_network(container: str) -> Any:
+        if engine.find("a") is not None:
+            engine.start = begin  # type: ignore[method-assign]
+            engine.kill(next(name for name in engine.names if "-network-" in name))
+        return begin(container)
+
+    engine.start = lose_network  # type: ignore[method-assign]
+    engine.finish(engine.find("first").id, 0)  # type: ignore[union-attr]
+    view = manager.client.wait("job", 10)
+    (attempt,) = view.tasks[1].attempts
+    assert (view.state, attempt.number, attempt.incarnation) == ("completed", 1, 2)
+    assert engine.executions == [("job", "first", 1), ("job", "a", 1)]

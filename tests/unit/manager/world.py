@@ -33,6 +33,7 @@ from manager.facts import (
     ContainerLost,
     ContainerRemoved,
     ContainerStarted,
+    ContainerVoided,
     DeadlinePassed,
     Found,
     GracePassed,
@@ -66,7 +67,7 @@ class Fate:
     """What becomes of an attempt, decided beforehand."""
 
     code: int = 0
-    launch: str = "ok"  # or "create" or "start": what fails
+    launch: str = "ok"  # or what fails: "create", "start", "network" (at the first incarnation only)
     vanishes: bool = False
     obeys: bool = True
 
@@ -225,6 +226,9 @@ class World:
                     self._tell(ContainerLost(key, "gone", self.now()))
                 elif fate.launch == "start" and box.state == "created":
                     self._tell(LaunchFailed(key, Failure(cause=Cause.COMMAND, message="no"), self.now()))
+                elif fate.launch == "network" and box.state == "created" and key.incarnation == 1:
+                    del self.boxes[key]
+                    self._tell(ContainerVoided(key, f"airx-{key.task}-again", self.now()))
                 else:
                     self._begin(key, box)
                     self._tell(ContainerStarted(key, box.began, self.now()))
@@ -344,7 +348,7 @@ class World:
     def _check_start(self, key: AttemptKey) -> None:
         others = [other for other in self.boxes if other[:2] == key[:2] and other != key]
         assert not others, f"{key} starts beside {others}"
-        assert key not in self.runs, f"{key} runs twice"
+        assert not [other for other in self.runs if other[:3] == key[:3]], f"{key} runs twice"
         job = next(job for job in self.jobs if job.uid == key.uid)
         for dependency in job.tasks[key.task].dependencies:
             assert job.tasks[dependency].status is TaskStatus.COMPLETED

@@ -153,6 +153,13 @@ class JobFolder:
         """Ask the manager to stop this job. Asking twice is asking once."""
         self.cancel_marker.touch()
 
+    def discard_leftovers(self) -> None:
+        """Remove what a writer of the two files did not live to finish. For the one who writes them only."""
+        for file in (self.state_file, self.tasks_file):
+            for leftover in self.path.glob(f".{file.name}.{'[0-9a-f]' * 12}"):
+                with contextlib.suppress(OSError):
+                    leftover.unlink()
+
     @property
     def is_fresh(self) -> bool:
         """Whether this is a job that no manager has taken yet."""

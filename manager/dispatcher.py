@@ -88,8 +88,8 @@ class Dispatcher:
             self._workers.forget(outcome.key)
 
     def look_again(self, job: LiveJob, key: AttemptKey) -> None:
-        """The attempt's container has ended, and nobody has noticed."""
-        self._workers.watch(self._detail(job, key))
+        """The attempt's container has ended, and it seems that nobody has noticed."""
+        self._workers.watch_again(self._detail(job, key))
 
     def sweep(self, container: str) -> None:
         """Remove a container that serves no attempt and no job any more."""

@@ -120,6 +120,7 @@ class Supervisor:
             job.recall()
             self._adopt(job)
             folder = self._store.folder(job.name)
+            folder.discard_leftovers()
             if not job.job.state.ended:
                 self._answered[job.uid] = (folder.retry_marker, folder.reset_marker)
             if folder.is_fresh:
@@ -264,9 +265,7 @@ class Supervisor:
                 self._apply(NetworkLost(uid, utc_now()))
         for key in unnoticed:
             if age[key] >= CERTAIN_AFTER:
-                log.warning("job=%s task=%s has ended unnoticed", self._jobs[key.uid].name, key.task)
                 self._dispatcher.look_again(self._jobs[key.uid], key)
-                del self._suspects[key]  # and again, should that not help
 
     # --- Folders -----------------------------------------------------------------------------------------
 

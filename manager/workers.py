@@ -53,6 +53,8 @@ POOL = 16
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0
 """Seconds between two tries at an engine that does not answer."""
+STUCK = 2 * LONGEST_PAUSE
+"""Seconds without a sign of life from who watches a container that has ended."""
 NETWORK_TRIES = 3
 INCARNATIONS = 5
 """Containers that one attempt may get, where those before the last never began."""
@@ -135,19 +137,23 @@ class Workers:
         self._submit(self._again, lambda: self._engine.remove(container, self._home_id))
 
     def watch(self, act: Act) -> None:
-        """ContainerExited or ContainerLost, after all output is in the log and the inbox was read.
-
-        Called again for the same attempt, the one who watches takes the place of the one before.
-        """
+        """ContainerExited or ContainerLost, after all output is in the log and the inbox was read."""
         output = workspace.LogFile(act.folder, act.task.id, act.spec.log_bytes)
-        before = self._watching.pop(act.key, None)
-        if before is not None:
-            before.give_up()
         self._watching[act.key] = output
         name = f"watch {act.spec.name}"
         threading.Thread(
             target=self._guarded, args=(self._watch, act, output), name=name, daemon=True
         ).start()
+
+    def watch_again(self, act: Act) -> None:
+        """As `watch`, for a container that has ended, in place of one who watches it and is stuck."""
+        before = self._watching.get(act.key)
+        if before is not None:
+            if before.idle < STUCK:
+                return
+            before.give_up()
+        log.warning("job=%s task=%s has ended unnoticed", act.folder.name, act.task.id)
+        self.watch(act)
 
     def forget(self, key: AttemptKey) -> None:
         """The attempt is over."""
@@ -294,6 +300,8 @@ class Workers:
             return
         finally:
             output.close()
+        if output.given_up:
+            return
         if output.problem is not None:
             log.error("job=%s task=%s the log is cut short: %s", act.folder.name, act.task.id, output.problem)
         for fact in intake.drain(act.folder, act.key.uid, utc_now()):

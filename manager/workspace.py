@@ -8,6 +8,8 @@ import errno
 import os
 import shutil
 import stat
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -109,7 +111,9 @@ class LogFile:
         self._limit = limit
         self._written = 0
         self._position = 0
-        self._given_up = False
+        self.given_up = False
+        self._touched = time.monotonic()
+        self._lock = threading.Lock()
         self._job = job
         self._name = f"{task}.log"
         self._open()
@@ -131,23 +135,36 @@ class LogFile:
     def restart(self) -> None:
         """The output comes from its beginning again."""
         self._position = 0
+        self._touched = time.monotonic()
         if self.lacks_space:
             self.problem = None
             if self._handle is None:
                 self._open()
 
+    @property
+    def idle(self) -> float:
+        """Seconds without output."""
+        return time.monotonic() - self._touched
+
     def give_up(self) -> None:
-        """Somebody else writes from now on."""
-        self._given_up = True
+        """Somebody else writes from now on: whoever opens the log after this finds it as it stays."""
+        with self._lock:
+            self.given_up = True
 
     def write(self, chunk: bytes) -> None:
         """Add output. Where that fails, the rest is missing and `problem` says why; the task goes on."""
+        with self._lock:
+            if not self.given_up:
+                self._add(chunk)
+
+    def _add(self, chunk: bytes) -> None:
+        self._touched = time.monotonic()
         begin = self._position
         self._position += len(chunk)
         fresh = chunk[max(0, self._written - begin) :]
         if not fresh or self._handle is None or self._written > self._limit:
             return
-        if self._given_up or self.problem is not None:
+        if self.problem is not None:
             return
         room = self._limit - self._written
         try:

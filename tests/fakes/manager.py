@@ -77,6 +77,7 @@ class InProcess:
         self.monitor = EngineMonitor(engine, own, self.settings, facts.put)
         self.facts = facts
         self.most_runners = 0
+        self.problem: str | None = None
         self.supervisor = Supervisor(
             store=store,
             settings=self.settings,
@@ -93,6 +94,7 @@ class InProcess:
 
     def _count(self, runners: int, problem: str | None) -> None:
         self.most_runners = max(self.most_runners, runners)
+        self.problem = problem
 
     def start(self) -> "InProcess":
         self.supervisor.restore(self.journal.remembered())

@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -636,3 +638,58 @@ def test_an_attempt_that_never_began_for_want_of_its_network_gets_another_contai
     (attempt,) = view.tasks[1].attempts
     assert (view.state, attempt.number, attempt.incarnation) == ("completed", 1, 2)
     assert engine.executions == [("job", "first", 1), ("job", "a", 1)]
+
+
+def test_an_end_that_nobody_is_told_of_is_noticed_by_the_sweep_and_the_log_is_whole(
+    start: Start, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FAULTS 17: the stream of output says nothing any more, for ever."""
+    monkeypatch.setattr("manager.workers.STUCK", 0.5)
+    manager = start()
+    follow, deaf = engine.follow, threading.Event()
+
+    def say_nothing(container: str, sink: Callable[[bytes], None]) -> None:
+        engine.follow = follow  # type: ignore[method-assign]
+        sink(b"be")
+        deaf.wait(20)
+        sink(b"gun and ended\n")
+
+    engine.follow = say_nothing  # type: ignore[method-assign]
+    manager.client.create_job("job", [a_task("a", command="long")])
+    task = manager.until_status("a", "running")
+    container = task.attempts[0].container.name
+    engine.finish(container, 0, b"begun and ended\n")
+    view = manager.client.wait("job", 10)
+    deaf.set()
+    assert view.state == "completed"
+    assert manager.log("a") == "begun and ended\n"
+
+
+def test_memory_grows_and_the_pause_is_kept_as_the_policy_says(start: Start, engine: FakeEngine) -> None:
+    policy = {"max": 2, "on": ["oom"], "backoff": 0.2, "memory_factor": 2}
+    manager = start(memory_mb=100)
+    view = manager.run(a_task("a", command="hog", retries=policy))
+    attempts = view.tasks[0].attempts
+    assert [attempt.memory_mb for attempt in attempts] == [100, 200, 400]
+    assert view.tasks[0].failure is not None and view.tasks[0].failure.cause == "oom"
+    recorded = [attempt.timings.recorded_at for attempt in attempts]
+    ready = [attempt.timings.ready_at for attempt in attempts]
+    assert ready[1] - recorded[0] >= timedelta(seconds=0.2)  # type: ignore[operator]
+    assert ready[2] - recorded[1] >= timedelta(seconds=0.4)  # type: ignore[operator]
+
+
+def test_below_the_floor_of_free_space_nothing_is_started_and_that_is_said(
+    start: Start, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager = start()
+    manager.client.create_job("job", [a_task("a", command="long"), a_task("b", "a")])
+    manager.until_status("a", "running")
+    monkeypatch.setattr("manager.disk.shortage", lambda *_: "there is no room")
+    container = engine.find("a")
+    assert container is not None
+    engine.finish(container.id)
+    manager.until_status("a", "completed")
+    until(lambda: manager.problem == "no further task is started: there is no room")
+    assert manager.task("b").attempts == ()
+    monkeypatch.undo()
+    assert manager.client.wait("job", 10).state == "completed"

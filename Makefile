@@ -25,7 +25,7 @@ clean: down ## down, and remove job folders, .venv and .tools too
 
 test: setup ## all tests; those of the whole stack included
 	@setup/browser.sh
-	TESTCONTAINERS_RYUK_DISABLED=true .venv/bin/pytest $(ARGS)
+	@setup/test.sh $(ARGS)
 
 check: ## lint, types, layers and unit tests; needs no engine
 	@setup/venv.sh

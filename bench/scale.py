@@ -75,5 +75,5 @@ def _rows(count: int, large: Sequence[Cost], small: Sequence[Cost]) -> Iterator[
     yield row("wall clock of a task", "wall_ms", "ms")
     yield row("manager's CPU for a task", "cpu_ms", "ms")
     yield row("manager's writes for a task", "written_kb", "KB")
-    yield row("journal of a task", "journal_kb", "KB")
+    yield row("what the journal keeps of a task", "journal_kb", "KB")
     yield row("manager's memory afterwards", "memory_mb", "MB", goal=None)

@@ -43,6 +43,8 @@ from manager.engine.translate import (
 API_VERSION = "1.41"
 """Engine 20.10 and later: what Debian's oldest supported release ships."""
 POOL_SIZE = 128
+NETWORK_LOCKS = 64
+"""Jobs share them: two that meet wait for each other, which costs time only."""
 NOT_EXECUTED = (126, 127)
 """Exit codes by which the container's init says that it could not execute the command; tasks use them too."""
 MAX_LINKS = 8
@@ -65,7 +67,7 @@ class DockerEngine:
         self._clients: dict[float, docker.APIClient] = {}
         self._paths: PathTable | None = None
         self._setup = threading.Lock()
-        self._network_locks: dict[str, threading.Lock] = {}
+        self._network_locks = [threading.Lock() for _ in range(NETWORK_LOCKS)]
 
     # --- The contract ------------------------------------------------------------------------------------
 
@@ -86,8 +88,8 @@ class DockerEngine:
             except NameTaken:
                 # A name is taken a little before its container can be looked at.
                 with suppress(ContainerGone):
-                    labels = (found := self.observe(spec.name)).labels
-                    if labels.get(DIGEST) == spec.digest and labels.get(HOME_ID) == spec.labels[HOME_ID]:
+                    found = self.observe(spec.name)
+                    if _serves(found, spec):
                         return found
                     raise
             if time.monotonic() > deadline:
@@ -251,9 +253,11 @@ class DockerEngine:
 
     def _network_container(self, spec: ContainerSpec) -> str:
         """The id of the running container `spec`; one that has ended is replaced, never started again."""
-        with self._setup:
-            lock = self._network_locks.setdefault(spec.name, threading.Lock())
-        with lock:
+        with self._network_locks[hash(spec.name) % NETWORK_LOCKS]:
+            with suppress(ContainerGone):  # mostly it is there: one call instead of three
+                found = self.observe(spec.name)
+                if found.status is Status.RUNNING and _serves(found, spec):
+                    return found.id
             found = self.create(spec, None)
             if found.status is Status.EXITED:
                 self.remove(found.id, spec.labels[HOME_ID])
@@ -297,6 +301,12 @@ def own_container_ids() -> list[str]:
     if Path("/.dockerenv").exists():
         ids.append(socket.gethostname())
     return ids
+
+
+def _serves(found: Observation, spec: ContainerSpec) -> bool:
+    """Whether the container is what `spec` asks for, of the same home."""
+    labels = found.labels
+    return labels.get(DIGEST) == spec.digest and labels.get(HOME_ID) == spec.labels[HOME_ID]
 
 
 class _OnePool(UnixHTTPAdapter):

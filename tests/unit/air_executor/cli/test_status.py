@@ -24,7 +24,7 @@ from tests.unit.air_executor.builders import (
     publish,
 )
 from tests.unit.air_executor.cli.conftest import Run
-from tests.unit.air_executor.test_daemon import manager, speak
+from tests.unit.air_executor.test_daemon import WORDS, manager, speak
 
 
 def start(home: Path, job: str) -> None:
@@ -324,3 +324,12 @@ def test_the_json_without_anything_running(run: Run, home: Path) -> None:
 )
 def test_ages_are_short_and_never_negative(seconds: float, text: str) -> None:
     assert age(NOON, NOON + timedelta(seconds=seconds)) == text
+
+
+def test_status_says_why_work_stands_still(run: Run, home: Path) -> None:
+    home.mkdir()
+    speak(home, WORDS | {"problem": "jobs wait until the container engine answers"})
+    with manager(home):
+        lines = run("status").stdout.splitlines()
+    assert "⚠️ running since" in lines[0]
+    assert lines[1].strip() == "jobs wait until the container engine answers"

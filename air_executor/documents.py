@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from air_executor.errors import BadInput
 
+MAX_DEPTH = 100
 MAX_BYTES = 64 << 20
 """The largest document that is read: 64 MiB, room for a job of 10,000 tasks and their records."""
 
@@ -45,9 +46,21 @@ def parse_json(data: bytes) -> Any:
         raise
     except ValueError:  # Python's limit on the digits of a number
         raise BadInput("has a number with too many digits") from None
+    _check_depth(value)
     if _HALF_A_PAIR.search(text):
         _check_encodable(value)
     return value
+
+
+def _check_depth(value: Any) -> None:
+    """What can be read may still be too deep to be written again."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        below = (entry for entry in level if isinstance(entry, dict | list))
+        level = [part for entry in below for part in (entry.values() if isinstance(entry, dict) else entry)]
+        if not level:
+            return
+    raise BadInput("is nested too deeply")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -153,6 +153,11 @@ class JobFolder:
         """Ask the manager to stop this job. Asking twice is asking once."""
         self.cancel_marker.touch()
 
+    @property
+    def cancel_asked(self) -> bool:
+        """Whether somebody asks that this job is stopped; not where its folder is closed to us."""
+        return os.path.lexists(self.cancel_marker)
+
     def discard_leftovers(self) -> None:
         """Remove what a writer of the two files did not live to finish. For the one who writes them only."""
         for file in (self.state_file, self.tasks_file):

@@ -3,17 +3,18 @@
 import logging
 import logging.handlers
 import queue
-import secrets
+import resource
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from air_executor.errors import AirExecutorError
-from air_executor.store import Store, write_durably
+from air_executor.store import Store
+from manager import identity
 from manager.container_spec import Home
 from manager.engine.docker import DockerEngine
 from manager.facts import Fact
@@ -39,6 +40,7 @@ def main() -> int:
     try:
         settings = load()
         settings.home.mkdir(parents=True, exist_ok=True)
+        _allow_many_files()
         with hold(settings.home), _logging(settings.home):
             run(settings)
     except (AirExecutorError, AlreadyManaged) as error:
@@ -53,7 +55,7 @@ def main() -> int:
 def run(settings: Settings) -> None:
     """Wire the parts together, and work until a signal comes."""
     store = Store(settings.home)
-    home = Home(home_id(settings.home), str(settings.home))
+    home = Home(identity.identify(settings.home), str(settings.home))
     facts: queue.SimpleQueue[Fact] = queue.SimpleQueue()
     engine = DockerEngine(settings.engine_timeout, settings.pull)
     journal = Journal(settings.home / "journal")
@@ -93,30 +95,10 @@ def run(settings: Settings) -> None:
         log.info("manager stopped; %d containers go on", supervisor.runners)
 
 
-def home_id(home: Path) -> str:
-    """The identity of a home folder, made once: its path differs inside and outside of containers.
-
-    A folder that is a copy of another one, home-id included, gets an identity of its own: the containers of
-    the other one are not its to touch. Which folder an identity was made for, its inode tells.
-    """
-    identity, made_for = home / "home-id", home / "home-inode"
-    inode = str(home.stat().st_ino)
-    known = _words(identity)
-    folder = _words(made_for)
-    if known is None or folder not in (None, inode):
-        if known is not None:
-            log.warning("%s is a copy of another home folder: it gets an identity of its own", home)
-        known = secrets.token_hex(8)
-        write_durably(identity, f"{known}\n")
-    if folder != inode:
-        write_durably(made_for, f"{inode}\n")
-    return known
-
-
-def _words(file: Path) -> str | None:
-    with suppress(FileNotFoundError):
-        return file.read_text().strip() or None
-    return None
+def _allow_many_files() -> None:
+    """Each live job has a journal that is open, each running task a log and connections to the engine."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 @contextmanager

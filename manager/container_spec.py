@@ -135,7 +135,7 @@ def task_container(
     return ContainerSpec(
         name=container_name(home.id, job, key),
         labels=_labels(job, key, home),
-        image=image_of(task, settings),
+        image=task.attempts[-1].container.image if task.attempts else image_of(task, settings),
         command=(task.command, *task.args),
         env={"HOME": "/tmp"}
         | task.env

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from air_executor.models import utc_now
 from air_executor.store import Store
 from manager import container_spec, lifecycle, planner
+from manager.act import Act
 from manager.actions import (
     Create,
     Drop,
@@ -36,7 +37,7 @@ from manager.facts import (
 from manager.live_job import LiveJob
 from manager.settings import Settings
 from manager.timers import Timers
-from manager.workers import Act, Workers
+from manager.workers import Workers
 
 EXCLUSIVE = (TakeStock, Create, Start, Drop, Remove)
 """Acts of which an attempt has one under way at most."""
@@ -114,7 +115,8 @@ class Dispatcher:
             case Signal():
                 self._workers.signal(act, action.signal)
                 if action.signal == "SIGTERM":
-                    self._timers.add(self._settings.cancel_grace, lambda at: GracePassed(act.key, at))
+                    key = act.key
+                    self._timers.add(self._settings.cancel_grace, lambda at: GracePassed(key, at))
 
     def _watch(self, act: Act) -> None:
         self._workers.watch(act)
@@ -122,7 +124,8 @@ class Dispatcher:
         left = (act.attempt.timeout or self._settings.timeout) - lifecycle.ran(
             act.attempt, instant(), utc_now()
         )
-        self._timers.add(left, lambda at: DeadlinePassed(act.key, at))
+        key = act.key  # and no more: a timer may wait for hours
+        self._timers.add(left, lambda at: DeadlinePassed(key, at))
 
     def _rest(self, rest: Rest) -> None:
         gone = (utc_now() - rest.since).total_seconds()

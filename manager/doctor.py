@@ -26,6 +26,7 @@ from manager.container_spec import JOB, ROLE, TASK
 from manager.engine.base import Engine, EngineError, Observation, Status
 from manager.engine.docker import DockerEngine
 from manager.facts import Listed
+from manager.identity import own_id
 from manager.journal import peek
 from manager.live_job import LiveJob
 from manager.lock import AlreadyManaged, hold
@@ -250,20 +251,6 @@ class Doctor:
         limit = self._settings.max_tasks
         jobs = (LiveJob(each.job, each.tasks, each.owner, max_tasks=limit) for each in peek(journal))
         return {job.uid: job for job in jobs}
-
-
-def own_id(home: Path) -> str | None:
-    """The identity that a manager has given to `home`; none is made.
-
-    A folder that was copied has the identity of the other one until a manager gives it its own: containers
-    of that name are not this folder's.
-    """
-    with suppress(FileNotFoundError, NotADirectoryError):
-        identity = (home / "home-id").read_text().strip()
-        made_for = home / "home-inode"
-        if not made_for.exists() or made_for.read_text().strip() == str(home.stat().st_ino):
-            return identity or None
-    return None
 
 
 def _names(folder: Path) -> list[str]:

@@ -5,6 +5,7 @@ sizes and counts are bounded before anything is read.
 """
 
 import os
+import shutil
 import stat
 from contextlib import suppress
 from datetime import datetime
@@ -43,6 +44,12 @@ def forget(job: Path, requests: list[str]) -> None:
 def close(job: Path) -> None:
     """Take the inbox away, so that who drops a request later learns that the job has ended."""
     _move(job, "new", CLOSED)
+
+
+def empty_closed(job: Path) -> None:
+    """What was refused when the job ended does not come up again when it is retried."""
+    with suppress(OSError), opened(job, "inbox") as inbox:
+        shutil.rmtree(CLOSED, dir_fd=inbox)
 
 
 def reopen(job: Path) -> None:

@@ -8,12 +8,11 @@ The journal of a job that has ended is compacted into one line below `journal/en
 without it, and it only serves to put damaged views right.
 """
 
-import glob
 import json
 import logging
 import os
 import zlib
-from collections.abc import Container, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +51,7 @@ class Journal:
         self._ended.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)  # commands and environments are nobody else's business
         self._open: dict[str, BinaryIO] = {}
+        self._of_ended = {_job_of(path): path for path in self._ended.glob(f"*{SUFFIX}")}
         self.damaged: dict[str, str] = {}
         """Names of jobs whose journal was damaged, and what that is called now."""
 
@@ -78,40 +78,38 @@ class Journal:
 
     def end(self, job: LiveJob) -> None:
         """The job has ended, its views are published and its containers gone: keep its last line only."""
-        self._file(job).close()
-        del self._open[job.uid]
+        if job.uid in self._open:
+            self._open.pop(job.uid).close()
         path = self._path(job.name, job.uid)
-        for earlier in self._ended_files(job.name):
-            earlier.unlink(missing_ok=True)
         entries = [_owner_entry(job), _job_entry(job), *map(_task_entry, job.tasks.values())]
         line = _line([*entries, *map(_request_entry, job.requests.values())])
         try:
+            if job.name in self._of_ended:
+                self._of_ended[job.name].unlink(missing_ok=True)
             # Not synced: whoever finds it damaged still has the job's folder.
             temporary = self._ended / f".{path.name}"
             temporary.write_bytes(line)
             temporary.rename(self._ended / path.name)
+            self._of_ended[job.name] = self._ended / path.name
             reach(Failpoint.JOURNAL_COMPACTED)
             path.unlink()
         except OSError as error:  # a full disk; as it stands it takes no more room than it has
             log.error("%s can't be compacted: %s", path, error)
             with suppress(OSError):
-                path.rename(self._ended / path.name)
+                self._of_ended[job.name] = path.rename(self._ended / path.name)
 
     def ended(self, name: str) -> Remembered | None:
         """What is remembered of the last job of that name that has ended."""
-        for path in self._ended_files(name):
+        if name in self._of_ended:
             with suppress(JournalDamaged, OSError):
-                return _replay(path)[0]
+                return _replay(self._of_ended[name])[0]
         return None
 
-    def forget_all_but(self, names: Container[str]) -> None:
+    def forget_all_but(self, names: Iterable[str]) -> None:
         """Forget the ended jobs whose folder is gone: who removes it, removes the job."""
-        for path in self._ended.glob(f"*{SUFFIX}"):
-            if _job_of(path) not in names:
-                path.unlink(missing_ok=True)
-
-    def _ended_files(self, name: str) -> Iterator[Path]:
-        return self._ended.glob(f"{glob.escape(name)}~{'[0-9a-f]' * 12}{SUFFIX}")
+        for name in self._of_ended.keys() - set(names):
+            with suppress(OSError):
+                self._of_ended.pop(name).unlink()
 
     def remembered(self) -> Iterator[Remembered]:
         """Every job that had not ended. A damaged journal is set aside and named; the other jobs go on."""

@@ -36,6 +36,7 @@ from manager.facts import (
 
 LONGEST_REST = 3600.0
 """Seconds between two attempts at most, however often they were doubled."""
+OUR_SIGNALS = (128 + signal.SIGTERM, 128 + signal.SIGKILL)
 UNKNOWN_END = 255
 """The exit code by which the engine says that it does not know how a container ended. Source: Moby,
 `daemon/monitor.go`; seen in tests/faults/test_10_11_13_engine_restarted.py."""
@@ -244,7 +245,16 @@ def _exited(task: Task, attempt: Attempt, fact: ContainerExited) -> Task:
         log=f"logs/{task.id}.log",
     ).model_copy(update={"started_at": began})
     attempt = ended.attempts[-1]
-    return _record(ended, attempt, failure_of(task, attempt.stopping, outcome), fact.at)
+    return _record(ended, attempt, failure_of(task, _stopped_by(attempt), outcome), fact.at)
+
+
+def _stopped_by(attempt: Attempt) -> Cause | None:
+    """Why it was stopped; not by its timeout where it had ended in time by itself, and that was seen late."""
+    began, ended = attempt.timings.started_at, attempt.timings.finished_at
+    if attempt.stopping is not Cause.TIMEOUT or began is None or ended is None or attempt.timeout is None:
+        return attempt.stopping
+    in_time = (ended - began).total_seconds() < attempt.timeout
+    return None if in_time and attempt.exit_code not in OUR_SIGNALS else attempt.stopping
 
 
 def failure_of(task: Task, stopping: Cause | None, outcome: Outcome) -> Failure | None:

@@ -18,6 +18,7 @@ from air_executor.models import (
     JobView,
     Phase,
     Task,
+    TaskFields,
     TaskSpec,
     TaskStatus,
 )
@@ -40,7 +41,11 @@ from manager.facts import (
 )
 
 MAX_REFUSALS = 1000
-"""Rejected requests that are kept one by one; a task that floods its inbox must not fill the disk."""
+"""Requests that brought no task and are kept one by one: who floods an inbox must not fill the disk."""
+MAX_REASON = 500
+"""Characters that are kept of why a request was rejected: it may quote what was asked for."""
+MAX_QUEUED_BYTES = 16 << 20
+"""Of all tasks together that come by requests: the views must stay readable."""
 
 
 class LiveJob:
@@ -75,6 +80,7 @@ class LiveJob:
         self._waiting: dict[str, int] = {}
         self._dependants: dict[str, list[str]] = {}
         self._open = 0
+        self._queued_bytes = sum(_size(task) for task in self.tasks.values() if task.request is not None)
         for task in self.tasks.values():
             self._index(task, job.created_at)
 
@@ -124,7 +130,7 @@ class LiveJob:
                 self._request(fact)
             case RequestRefused():
                 if fact.request not in self.requests:
-                    self._decide(fact.request, None, fact.reason, fact.at)
+                    self._note(fact.request, None, fact.reason, fact.at)
             case NetworkLost():
                 for task in list(self.networked()):
                     self._replace(lifecycle.stop(task, Cause.ENGINE), fact.at)
@@ -270,13 +276,14 @@ class LiveJob:
         known = self.tasks.get(fact.spec.id)
         if known is not None:
             reason = None if _same_body(known, fact.spec) else "another task with this id exists"
-            self._decide(fact.request, fact.spec.id, reason, fact.at)
+            self._note(fact.request, fact.spec.id, reason, fact.at)
             return
         try:
             self._admit(fact.spec)
         except BadInput as error:
-            self._decide(fact.request, fact.spec.id, str(error), fact.at)
+            self._note(fact.request, fact.spec.id, str(error), fact.at)
             return
+        self._queued_bytes += _size(fact.spec)
         task = Task.of(fact.spec, self.name, fact.at).model_copy(update={"request": fact.request})
         self.tasks[task.id] = task
         self.changed_tasks[task.id] = None
@@ -288,11 +295,16 @@ class LiveJob:
     def _admit(self, spec: TaskSpec) -> None:
         if len(self.tasks) >= self.max_tasks:
             raise BadInput(f"the job has {len(self.tasks)} tasks, the limit is max_tasks = {self.max_tasks}")
+        if self._queued_bytes + _size(spec) > MAX_QUEUED_BYTES:
+            raise BadInput(f"the job's queued tasks are larger than {MAX_QUEUED_BYTES} bytes together")
         check_dependencies(spec, self.tasks)
 
+    def _note(self, request: str, task: str | None, reason: str | None, at: datetime) -> None:
+        """Decide on a request that brings no task: only so many are kept."""
+        if len(self.requests) < self.max_tasks + MAX_REFUSALS:
+            self._decide(request, task, reason and reason[:MAX_REASON], at)
+
     def _decide(self, request: str, task: str | None, reason: str | None, at: datetime) -> None:
-        if reason is not None and len(self.requests) >= self.max_tasks + MAX_REFUSALS:
-            return
         decision = Decision(request=request, task=task, accepted=reason is None, reason=reason, at=at)
         self.requests[request] = decision
         self.changed_requests.append(decision)
@@ -316,6 +328,10 @@ class LiveJob:
 
 def _skipped_for(failure: Failure) -> Failure:
     return Failure(cause=failure.cause, message=f"never ran: {failure.message}")
+
+
+def _size(task: TaskFields) -> int:
+    return len(task.model_dump_json(include=set(TaskFields.model_fields), exclude_defaults=True))
 
 
 def _same_body(task: Task, spec: TaskSpec) -> bool:

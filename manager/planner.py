@@ -101,10 +101,10 @@ def actions(jobs: Iterable[LiveJob]) -> Iterator[TaskAction]:
 def _acts(task: Task, key: AttemptKey, overdue: set[AttemptKey]) -> Iterator[TaskAction]:
     attempt = task.attempts[-1]
     match attempt.phase:
+        case Phase.CLAIMED | Phase.CREATED if attempt.stopping:
+            yield Drop(key)
         case Phase.CLAIMED:
             yield Create(key)
-        case Phase.CREATED if attempt.stopping:
-            yield Drop(key)
         case Phase.CREATED:
             yield Start(key)
         case Phase.RUNNING:

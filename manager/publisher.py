@@ -103,7 +103,7 @@ class Publisher:
             try:
                 views.write()
             except Exception as error:  # a job that can't be shown must not keep the others from being shown
-                if views.folder.exists():
+                if os.path.lexists(views.folder):
                     self._postpone(views, error)
                     continue
             self._written(views)

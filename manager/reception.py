@@ -9,7 +9,7 @@ from pathlib import Path
 from air_executor.errors import AirExecutorError, BadInput
 from air_executor.models import JobView, Task
 from air_executor.store import JobFolder, Store
-from manager import admission, workspace
+from manager import admission, intake, workspace
 from manager.facts import JobFound, JobRefused, ResetRequested, RetryRequested
 from manager.journal import Journal
 from manager.live_job import LiveJob
@@ -69,6 +69,9 @@ class Reception:
         except (AirExecutorError, OSError) as error:
             log.error("job=%s can't be run again: %s", fact.name, error)
             return None
+        except RecursionError:  # Python 3.11 deletes folders in folders so
+            log.error("job=%s can't be run again: its work folder is nested too deeply; delete it", fact.name)
+            return None
 
     def marker(self, fact: RetryRequested | ResetRequested) -> Path:
         """The file that asked for it."""
@@ -83,6 +86,7 @@ class Reception:
         owner = workspace.owner_of(folder.path)
         job = admission.take_again(view, owner, uuid.uuid4().hex, self._settings, at)
         _remove(folder.cancel_marker)
+        intake.empty_closed(folder.path)
         log.info("job=%s is tried again: %s", job.name, view.progress)
         return job
 

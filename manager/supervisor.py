@@ -124,6 +124,7 @@ class Supervisor:
             if not job.job.state.ended:
                 self._answered[job.uid] = (folder.retry_marker, folder.reset_marker)
             if folder.is_fresh:
+                job.vanished = True
                 self._watcher.replaced(job.name)
 
     def run(self) -> None:
@@ -195,10 +196,10 @@ class Supervisor:
     def _apply(self, fact: JobFact) -> None:
         uid = fact.uid if not hasattr(fact, "key") else fact.key.uid
         job = self._jobs.get(uid)
-        if job is None:
-            return
         if isinstance(fact, Outcome):
             self._dispatcher.done(fact)
+        if job is None or (job.vanished and isinstance(fact, TaskRequested | RequestRefused)):
+            return  # what is in an inbox in that place now, is another job's
         if isinstance(fact, TaskRequested):
             reach(Failpoint.REQUEST_READ)
             fact = self._admitted(fact)
@@ -295,7 +296,7 @@ class Supervisor:
     def _adopt(self, job: LiveJob) -> None:
         self._jobs[job.uid] = job
         self._watcher.follow(job.name, job.uid)
-        if self._store.folder(job.name).cancel_marker.exists():  # before anything of it is claimed
+        if self._store.folder(job.name).cancel_asked:  # before anything of it is claimed
             self._apply(CancelRequested(job.uid, utc_now()))
 
     # --- Decisions ---------------------------------------------------------------------------------------
@@ -304,7 +305,8 @@ class Supervisor:
         now = utc_now()
         self._disk.look()
         if self._engine_answers and not self._disk.shortage and not self._stopping:
-            for claim in self._planner.claims(list(self._jobs.values()), now, instant()):
+            written = [job for uid, job in self._jobs.items() if uid not in self._unwritten]
+            for claim in self._planner.claims(written, now, instant()):
                 self._apply(claim)
         for job in [job for job in self._jobs.values() if job.settled and not job.job.state.ended]:
             self._end(job, now)
@@ -356,7 +358,7 @@ class Supervisor:
         """Whether the journal took it. Where the disk is full, the job stands still until it is not."""
         try:
             self._journal.record(job)
-        except OSError as error:
+        except Exception as error:  # whatever it is, it must not stop the other jobs
             if job.uid not in self._unwritten:
                 log.error("job=%s stands still: its journal can't be written: %s", job.name, error)
             self._unwritten.add(job.uid)

@@ -100,6 +100,8 @@ class Watcher:
         self._due = 0.0
         """When the next poll is, by the monotonic clock."""
         self._rewatch = threading.Event()
+        self._deaf = False
+        """Whether it was said that file events can't be had."""
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
 
@@ -153,7 +155,14 @@ class Watcher:
         paths = set(self._watched())
         with self._lock:
             known = dict(self._known)
-        with RustNotify([str(path) for path in paths], False, False, 0, False, True) as events:
+        try:
+            listening = RustNotify([str(path) for path in paths], False, False, 0, False, True)
+        except FileNotFoundError:
+            raise
+        except Exception as error:  # the machine's limit of watches, among others
+            self._look_without_events(error)
+            return
+        with listening as events:
             # Only now: what happens from here on is noticed, and what happened before is seen.
             self._look()
             self._poll_if_due()
@@ -166,6 +175,15 @@ class Watcher:
                 self._note_removals(changes, known)
                 if self._unready or changes == "timeout" or _worth_a_look(changes):
                     self._look()
+
+    def _look_without_events(self, error: Exception) -> None:
+        """Polling is the safety net for this as well."""
+        if not self._deaf:
+            log.warning("no file events: %s; looking once a second", error)
+        self._deaf = True
+        self._look()
+        self._poll_if_due()
+        self._rewatch.wait(1)
 
     def _poll_if_due(self) -> None:
         """After a look: what is put right at a tick must not be put into a folder that is another by now."""
@@ -190,10 +208,9 @@ class Watcher:
             live, unready = list(self._live), list(self._unready)
         for name in live:
             folder = self._store.folder(name)
-            yield from (path for path in (folder.path, folder.inbox_new) if path.is_dir())
+            yield from filter(_watchable, (folder.path, folder.inbox_new))
         for name in unready:
-            path = self._store.jobs / name
-            if path.is_dir():
+            if _watchable(path := self._store.jobs / name):
                 yield path
 
     # --- Looking -----------------------------------------------------------------------------------------
@@ -262,7 +279,7 @@ class Watcher:
             self._emit(JobVanished(uid, utc_now()))
 
     def _look_at_live(self, folder: JobFolder, uid: str) -> None:
-        if folder.cancel_marker.exists():
+        if folder.cancel_asked:
             self._emit(CancelRequested(uid, utc_now()))
         for fact in intake.drain(folder.path, uid, utc_now()):
             self._emit(fact)
@@ -310,6 +327,11 @@ class Watcher:
             missing,
             error.strerror,
         )
+
+
+def _watchable(folder: Path) -> bool:
+    """Whether it is a folder that may be watched: a task that closes its inbox harms nobody else by that."""
+    return os.access(f"{folder}/.", os.R_OK)
 
 
 def _worth_a_look(changes: Changes) -> bool:

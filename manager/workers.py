@@ -8,17 +8,17 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import suppress
 from typing import TypeVar
 
 from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
-from air_executor.models import Attempt, Cause, Failure, Task, utc_now
+from air_executor.models import Cause, Failure, utc_now
 from manager import intake, workspace
 from manager.absences import Absences
+from manager.act import Act
 from manager.clocks import instant
-from manager.container_spec import HOME_ID, ContainerSpec, container_name, key_of
+from manager.container_spec import HOME_ID, container_name, key_of
 from manager.engine.base import (
     ContainerGone,
     Engine,
@@ -43,13 +43,12 @@ from manager.facts import (
     Found,
     LaunchFailed,
     Outcome,
-    Owner,
     StockTaken,
 )
 
 log = logging.getLogger(__name__)
 
-POOL = 16
+POOL = 32
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0
 """Seconds between two tries at an engine that does not answer."""
@@ -60,28 +59,6 @@ INCARNATIONS = 5
 """Containers that one attempt may get, where those before the last never began."""
 
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """What the workers need to know of an attempt: whose it is, where, and what is asked of the engine."""
-
-    key: AttemptKey
-    folder: Path
-    task: Task
-    user: Owner
-    spec: ContainerSpec
-    network: ContainerSpec | None
-
-    @property
-    def attempt(self) -> Attempt:
-        """The record of the attempt that the act is for."""
-        return self.task.attempts[-1]
-
-    @property
-    def container(self) -> str:
-        """Its id where it is known, else its name."""
-        return self.attempt.container.id or self.spec.name
 
 
 class Workers:
@@ -134,7 +111,7 @@ class Workers:
 
     def sweep(self, container: str) -> None:
         """No fact."""
-        self._submit(self._again, lambda: self._engine.remove(container, self._home_id))
+        self._submit(self._sweep, container)
 
     def watch(self, act: Act) -> None:
         """ContainerExited or ContainerLost, after all output is in the log and the inbox was read."""
@@ -179,13 +156,13 @@ class Workers:
 
     def _take_stock(self, act: Act) -> None:
         try:
-            found = self._again(lambda: self._engine.observe(act.spec.name))
+            found = self._surely(lambda: self._engine.observe(act.spec.name))
         except ContainerGone:
             self._emit(StockTaken(act.key, Found.MISSING, utc_now()))
             return
         stock = StockTaken(
             act.key,
-            self._again(lambda: self._kind(act, found)),
+            self._surely(lambda: self._kind(act, found)),
             utc_now(),
             container_id=found.id,
             image_id=found.image_id,
@@ -206,8 +183,7 @@ class Workers:
     def _create(self, act: Act) -> None:
         earlier = len(act.task.attempts) - 1
         try:
-            workspace.prepare(act.folder, act.user)
-            workspace.keep_earlier_log(act.folder, act.task.id, earlier)
+            self._prepare(act, earlier)
             made = self._again(lambda: self._create_or_retry(act))
         except (BadInput, OSError) as error:
             self._failed(act, Cause.BAD_INPUT, str(error))
@@ -216,6 +192,25 @@ class Workers:
         else:
             reach(Failpoint.CREATED_UNRECORDED)
             self._emit(ContainerCreated(act.key, made.id, made.image_id, made.created_at, utc_now()))
+
+    def _sweep(self, container: str) -> None:
+        try:
+            self._again(lambda: self._engine.remove(container, self._home_id))
+        except EngineError as error:  # the next poll finds it again
+            log.error("container=%s can't be removed: %s", container, error)
+
+    def _prepare(self, act: Act, earlier: int) -> None:
+        """Make the job's folders ready; where the machine is short of something, as soon as it is not."""
+        while True:
+            try:
+                workspace.prepare(act.folder, act.user)
+                workspace.keep_earlier_log(act.folder, act.task.id, earlier)
+                return
+            except OSError as error:
+                if error.errno not in workspace.SHORT_OF:
+                    raise
+                log.error("job=%s can't be prepared: %s; trying again", act.folder.name, error)
+                self._pause(LONGEST_PAUSE)
 
     def _create_or_retry(self, act: Act) -> Observation:
         """The container that holds the network may go between its check and its use."""
@@ -244,7 +239,7 @@ class Workers:
         if act.key.incarnation >= INCARNATIONS:
             self._failed(act, error.cause, str(error))
             return
-        self._again(lambda: self._engine.remove(act.container, self._home_id))
+        self._surely(lambda: self._engine.remove(act.container, self._home_id))
         next_key = act.key._replace(incarnation=act.key.incarnation + 1)
         successor = container_name(self._home_id, act.folder.name, next_key)
         self._emit(ContainerVoided(act.key, successor, utc_now()))
@@ -265,7 +260,7 @@ class Workers:
 
     def _drop(self, act: Act) -> None:
         try:
-            found = self._again(lambda: self._engine.observe(act.container))
+            found = self._surely(lambda: self._engine.observe(act.container))
         except ContainerGone:
             self._emit(ContainerDropped(act.key, utc_now()))
             return
@@ -275,22 +270,28 @@ class Workers:
             self._emit(ContainerStarted(act.key, found.started_at or utc_now(), utc_now()))
 
     def _signal(self, act: Act, signal: str) -> None:
-        try:
-            self._again(lambda: self._engine.signal(act.container, signal))
-        except ContainerGone:
-            return
-        except EngineError as error:
-            log.error("job=%s task=%s can't be stopped: %s", act.folder.name, act.task.id, error)
+        with suppress(ContainerGone):
+            self._surely(lambda: self._engine.signal(act.container, signal))
         reach(Failpoint.SIGNAL_SENT)
 
     def _remove(self, act: Act) -> None:
+        def remove() -> None:
+            self._engine.remove(act.container, self._home_id)
+
         try:
-            self._again(lambda: self._engine.remove(act.container, self._home_id))
-        except EngineError as error:
-            # The outcome is safe; the sweep will try to remove it again.
+            self._again(remove)
+        except EngineError as error:  # the outcome is safe, and the sweep will try to remove it again
             log.error("container=%s can't be removed: %s", act.spec.name, error)
+            if self._runs(act):  # but nothing may come to run beside it
+                self._surely(remove)
         reach(Failpoint.REMOVED_UNRECORDED)
         self._emit(ContainerRemoved(act.key, utc_now()))
+
+    def _runs(self, act: Act) -> bool:
+        try:
+            return self._surely(lambda: self._engine.observe(act.container)).status is Status.RUNNING
+        except ContainerGone:
+            return False
 
     def _watch(self, act: Act, output: workspace.LogFile) -> None:
         try:
@@ -352,6 +353,17 @@ class Workers:
                 self._emit(EngineChanged(False, str(error)))
             self._pause(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _surely(self, call: Callable[[], Result]) -> Result:
+        """What `call` returns, as soon as the engine does it: there is nothing else that could be done."""
+        while True:
+            try:
+                return self._again(call)
+            except ContainerGone:
+                raise
+            except EngineError as error:
+                log.error("the engine refuses: %s; trying again", error)
+                self._pause(LONGEST_PAUSE)
 
     def _pause(self, seconds: float) -> None:
         if self._stopping.wait(seconds):

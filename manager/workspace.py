@@ -20,6 +20,8 @@ from manager.facts import Owner
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 FULL = (errno.ENOSPC, errno.EDQUOT)
+SHORT_OF = (*FULL, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
+"""Errors that are no fault of the job's, and may pass."""
 CUT = b"\n[air-executor: the output was cut here, at %d bytes; the limit is the setting log_mb]\n"
 
 
@@ -40,7 +42,7 @@ def opened(path: Path, *below: str) -> Iterator[int]:
 def prepare(job: Path, user: Owner) -> None:
     """Make what a container mounts, and give it to the task's user where this process may.
 
-    Raises BadInput when something else stands in its place.
+    Raises BadInput when something else stands in its place; OSError while the machine is short of something.
     """
     try:
         with opened(job) as folder:
@@ -53,6 +55,8 @@ def prepare(job: Path, user: Owner) -> None:
                 _make(inbox, name)
                 _give(inbox, name, user)
     except OSError as error:
+        if error.errno in SHORT_OF:
+            raise
         raise BadInput(
             f"can't be prepared: {error.filename or ''} {error.strerror}; work, inbox and logs must be "
             "folders (or not there yet), and the manager must be allowed to write",
@@ -119,11 +123,15 @@ class LogFile:
         self._open()
 
     def _open(self) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_APPEND
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_APPEND
         try:
             with opened(self._job, "logs") as logs:
-                self._handle = os.open(self._name, flags, 0o644, dir_fd=logs)
-            self._written = os.fstat(self._handle).st_size
+                handle = os.open(self._name, flags, 0o644, dir_fd=logs)
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode):
+                os.close(handle)
+                raise OSError(errno.EINVAL, "is not a regular file", self._name)
+            self._handle, self._written = handle, status.st_size
         except OSError as error:
             self.problem = error
 

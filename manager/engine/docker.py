@@ -15,10 +15,10 @@ import requests
 import urllib3
 from docker.errors import APIError, DockerException, NotFound
 from docker.transport import UnixHTTPAdapter
-from docker.utils import kwargs_from_env
+from docker.utils import kwargs_from_env, version_lt
 
 from air_executor.failpoints import Failpoint, reach
-from manager.container_spec import DIGEST, HOME_ID, ContainerSpec
+from manager.container_spec import DIGEST, HOME_ID, JOB_UID, ROLE, ContainerSpec
 from manager.engine.base import (
     CommandUnusable,
     ContainerGone,
@@ -54,7 +54,7 @@ BEING_REMOVED = ("removing", "dead")
 A_TASKS_LIFE = 7 * 24 * 3600.0
 """Seconds that a call may take which lasts as long as a container runs; after that it is made again."""
 A_PULL = 1800.0
-"""Seconds that fetching an image may take: the engine tells how it goes on at its end only."""
+"""Seconds that fetching an image may take."""
 
 
 class DockerEngine:
@@ -240,14 +240,27 @@ class DockerEngine:
             raise ImageMissing(
                 f"there is no image {image!r} here, and pulling is switched off; `docker pull` it"
             )
-        try:
-            self._api(A_PULL).pull(image)
-        except APIError as error:
-            raise ImageMissing(
-                f"there is no image {image!r} here, and it can't be pulled: {_sentence(error)}"
-            ) from None
+        self._pull_within(image, A_PULL)
         if not self._has_image(image):
             raise ImageMissing(f"there is no image {image!r} here, and its registry did not give it")
+
+    def _pull_within(self, image: str, seconds: float) -> None:
+        """Fetch it. The client would wait for ever for a registry that says nothing: this does not."""
+        problems: list[Exception] = [TimeoutError(f"its registry did not give it within {seconds:g} s")]
+
+        def pull() -> None:
+            try:
+                self._api().pull(image)
+                problems.clear()
+            except Exception as error:
+                problems[:] = [error]
+
+        thread = threading.Thread(target=pull, name=f"pull {image}", daemon=True)
+        thread.start()
+        thread.join(seconds)
+        if problems:
+            why = _sentence(problems[0]) if isinstance(problems[0], APIError) else str(problems[0])
+            raise ImageMissing(f"there is no image {image!r} here, and it can't be pulled: {why}")
 
     # --- The network that a job's tasks share ------------------------------------------------------------
 
@@ -256,7 +269,7 @@ class DockerEngine:
         with self._network_locks[hash(spec.name) % NETWORK_LOCKS]:
             with suppress(ContainerGone):  # mostly it is there: one call instead of three
                 found = self.observe(spec.name)
-                if found.status is Status.RUNNING and _serves(found, spec):
+                if found.status is Status.RUNNING and _holds_network(found, spec):
                     return found.id
             found = self.create(spec, None)
             if found.status is Status.EXITED:
@@ -303,6 +316,11 @@ def own_container_ids() -> list[str]:
     return ids
 
 
+def _holds_network(found: Observation, spec: ContainerSpec) -> bool:
+    """Whether it is the job's, however it was asked for: a manager with other settings may have done so."""
+    return all(found.labels.get(label) == spec.labels[label] for label in (HOME_ID, JOB_UID, ROLE))
+
+
 def _serves(found: Observation, spec: ContainerSpec) -> bool:
     """Whether the container is what `spec` asks for, of the same home."""
     labels = found.labels
@@ -318,7 +336,11 @@ class _OnePool(UnixHTTPAdapter):
 
 def _connect(timeout: float) -> docker.APIClient:
     options = kwargs_from_env()
-    client = docker.APIClient(version=API_VERSION, timeout=int(timeout), max_pool_size=POOL_SIZE, **options)
+    fixed: dict[str, Any] = {"timeout": int(timeout), "max_pool_size": POOL_SIZE, **options}
+    client = docker.APIClient(version=API_VERSION, **fixed)
+    oldest = str(client.version(api_version=False).get("MinAPIVersion", API_VERSION))
+    if version_lt(API_VERSION, oldest):  # new engines drop what is old
+        client = docker.APIClient(version=oldest, **fixed)
     client.trust_env = False  # at each call it would look for proxies, which a socket has not
     own = client.get_adapter(client.base_url)
     if isinstance(own, UnixHTTPAdapter):

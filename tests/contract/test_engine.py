@@ -375,6 +375,16 @@ def test_a_container_whose_network_has_ended_before_its_start_never_begins_and_t
         bench.engine.start(made.id)
 
 
+def test_a_network_that_was_asked_for_in_other_words_still_serves_its_job(bench: Bench) -> None:
+    """A manager that is started again with other settings."""
+    bench.joined(FOREVER)
+    (before,) = networks(bench)
+    other = replace(bench.network(), memory_bytes=32 << 20)
+    spec = bench.spec(("true",), network=Network("job", other.name))
+    bench.engine.start(bench.engine.create(spec, other).id)
+    assert [holder.id for holder in networks(bench)] == [before.id]
+
+
 def test_an_engine_knows_whether_it_was_restarted(bench: Bench) -> None:
     assert not bench.engine.restarted_since(utc_now())
     assert not bench.engine.restarted_since(bench.create().created_at)

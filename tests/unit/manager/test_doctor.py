@@ -15,8 +15,9 @@ from air_executor.models import utc_now
 from manager import container_spec
 from manager import doctor as module
 from manager.container_spec import Home
-from manager.doctor import Doctor, Finding, Grade, own_id
+from manager.doctor import Doctor, Finding, Grade
 from manager.engine.base import EngineError, Status
+from manager.identity import own_id
 from manager.journal import Journal
 from manager.lock import hold
 from tests.fakes.engine import FakeEngine
@@ -48,7 +49,7 @@ class Patient:
     def managed(self) -> None:
         """A manager has run here, and gave the folder its identity."""
         (self.path / "home-id").write_text(f"{HOME_ID}\n")
-        (self.path / "home-inode").write_text(f"{self.path.stat().st_ino}\n")
+        (self.path / "home-inode").write_text(f"{self.path.stat().st_ino} {self.path}\n")
 
     def runs(self) -> None:
         """A job whose first task runs, in the journal and in the engine, as a manager leaves them."""
@@ -282,7 +283,7 @@ def test_where_no_manager_has_run_no_container_can_be_this_homes(patient: Patien
 def test_the_containers_of_the_home_that_this_one_was_copied_from_are_not_touched(patient: Patient) -> None:
     patient.managed()
     idle = patient.plant("b")
-    (patient.path / "home-inode").write_text("1\n")
+    (patient.path / "home-inode").write_text("1 /the/other/one\n")
     patient.doctor.remove_leftovers()
     assert idle in patient.engine.names
 

@@ -337,3 +337,23 @@ def test_how_long_a_command_ran_does_not_depend_on_a_clock_that_is_set(jump: flo
     unseen = attempt.model_copy(update={"began": None})
     expected = {-24 * HOUR: 0, 0: 7, 24 * HOUR: 9}  # never longer than since the claim
     assert lifecycle.ran(unseen, now, at(7 + jump)) == expected[jump]
+
+
+@pytest.mark.parametrize(("code", "status"), [(0, TaskStatus.COMPLETED), (3, TaskStatus.FAILED)])
+def test_a_command_that_had_ended_in_time_is_not_a_timeout_because_that_was_seen_late(
+    code: int, status: TaskStatus
+) -> None:
+    ended = after(
+        claimed(A),
+        created(A),
+        started(A, 3),
+        DeadlinePassed(A, at(100)),
+        exited(A, code, 8, finished_at=at(8)),
+    )
+    assert ended.status is status
+    assert ended.failure is None or ended.failure.cause is Cause.EXIT
+
+
+def test_a_command_that_was_stopped_is_a_timeout_whatever_the_clocks_say() -> None:
+    ended = after(claimed(A), created(A), started(A, 3), DeadlinePassed(A, at(63)), exited(A, 143, 4))
+    assert ended.failure is not None and ended.failure.cause is Cause.TIMEOUT

@@ -359,3 +359,22 @@ def test_ten_thousand_tasks_cost_time_in_proportion() -> None:
 
     seconds(10)
     assert seconds(8000) < 20 * seconds(400) + 0.5
+
+
+def test_reasons_are_cut_and_requests_that_bring_no_task_are_bounded() -> None:
+    job = live_job(task("a"), max_tasks=5)
+    job.apply(RequestRefused(UID, "long", "x" * 100_000, at(1)))
+    assert len(job.requests["long"].reason or "") == 500
+    for number in range(2000):
+        job.apply(TaskRequested(UID, f"r{number}", TaskSpec(id="a", command="true"), at(1)))
+    assert len(job.requests) == 5 + MAX_REFUSALS
+
+
+def test_tasks_that_come_by_requests_may_be_only_so_large_together() -> None:
+    job = live_job(task("a"), max_tasks=1000)
+    for number in range(100):
+        big = TaskSpec(id=f"t{number}", command="x", args=("y" * 250_000,))
+        job.apply(TaskRequested(UID, f"r{number}", big, at(1)))
+    accepted = [decision for decision in job.requests.values() if decision.accepted]
+    assert len(accepted) == 67
+    assert "larger than" in (job.requests["r99"].reason or "")

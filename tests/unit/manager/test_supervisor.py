@@ -693,3 +693,34 @@ def test_below_the_floor_of_free_space_nothing_is_started_and_that_is_said(
     assert manager.task("b").attempts == ()
     monkeypatch.undo()
     assert manager.client.wait("job", 10).state == "completed"
+
+
+@pytest.mark.parametrize("call", ["observe", "restarted_since"])
+def test_an_engine_that_refuses_to_tell_after_a_restart_is_asked_again(
+    start: Start, engine: FakeEngine, call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("manager.workers.LONGEST_PAUSE", 0.1)
+    first = start()
+    first.client.create_job("job", [a_task("a", command="long")])
+    first.until_status("a", "running")
+    first.stop()
+    engine.refuse(call, EngineError("something went wrong"))
+    container = engine.find("a")
+    assert container is not None
+    engine.finish(container.id)
+    second = start()
+    assert second.client.wait("job", 10).state == "completed"
+
+
+def test_a_job_with_other_fields_that_are_nested_without_end_is_refused_and_others_go_on(
+    start: Start,
+) -> None:
+    manager = start()
+    folder = manager.home / "jobs/deep"
+    folder.mkdir(parents=True)
+    deep = '{"id": "1", "name": "deep", "state": "waiting", "more": ' + "[" * 300 + "]" * 300 + "}"
+    (folder / "state.json").write_text(deep)
+    (folder / "tasks.json").write_text('[{"id": "a", "command": "true"}]')
+    assert manager.run(a_task("a"), name="other").state == "completed"
+    until(lambda: manager.state("deep")["state"] == "failed")
+    assert "nested too deeply" in manager.state("deep")["failure"]["message"]

@@ -196,3 +196,28 @@ def test_the_log_of_an_earlier_attempt_is_put_beside(job: Path, logs: Path) -> N
     workspace.keep_earlier_log(job, "a", 1)
     workspace.keep_earlier_log(job, "a", 1)  # again, after a crash
     assert [(file.name, file.read_bytes()) for file in logs.iterdir()] == [("a.log.1", b"first")]
+
+
+def test_a_pipe_in_the_logs_place_blocks_nobody(job: Path) -> None:
+    (job / "logs").mkdir(exist_ok=True)
+    os.mkfifo(job / "logs/a.log")
+    for flags in (None, os.O_RDONLY | os.O_NONBLOCK):
+        reader = None if flags is None else os.open(job / "logs/a.log", flags)
+        log = LogFile(job, "a", 1000)
+        log.write(b"hello")
+        log.close()
+        assert log.problem is not None
+        if reader is not None:
+            os.close(reader)
+
+
+def test_one_who_was_given_up_writes_nothing_and_the_next_goes_on_where_it_stopped(job: Path) -> None:
+    (job / "logs").mkdir(exist_ok=True)
+    first = LogFile(job, "a", 1000)
+    first.write(b"abc")
+    first.give_up()
+    second = LogFile(job, "a", 1000)
+    first.write(b"def")
+    second.restart()
+    second.write(b"abcdefghi")
+    assert (job / "logs/a.log").read_bytes() == b"abcdefghi"

@@ -308,7 +308,7 @@ class Workers:
         for fact in intake.drain(act.folder, act.key.uid, utc_now()):
             self._emit(fact)
         reach(Failpoint.EXIT_UNRECORDED)
-        interrupted = self._again(lambda: self._interrupted(act, found))
+        interrupted = self._surely(lambda: self._interrupted(act, found))
         self._emit(ContainerExited(act.key, _outcome(found, interrupted=interrupted), utc_now()))
 
     def _interrupted(self, act: Act, found: Observation) -> bool:

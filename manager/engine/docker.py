@@ -66,7 +66,7 @@ class DockerEngine:
         self._pull = pull
         self._clients: dict[float, docker.APIClient] = {}
         self._paths: PathTable | None = None
-        self._setup = threading.Lock()
+        self._spoken: str | None = None
         self._network_locks = [threading.Lock() for _ in range(NETWORK_LOCKS)]
 
     # --- The contract ------------------------------------------------------------------------------------
@@ -283,10 +283,18 @@ class DockerEngine:
     def _api(self, patience: float | None = None) -> docker.APIClient:
         """The client for calls during which the engine may be silent for `patience` seconds."""
         seconds = self._timeout if patience is None else patience
-        with self._setup:
-            if seconds not in self._clients:
-                self._clients[seconds] = _connect(seconds)
-            return self._clients[seconds]
+        client = self._clients.get(seconds)
+        if client is None:
+            client = self._clients.setdefault(seconds, _connect(seconds, self._api_version()))
+        return client
+
+    def _api_version(self) -> str:
+        """The oldest that we know how to speak and the engine still does: new engines drop what is old."""
+        if self._spoken is None:
+            asking = _connect(self._timeout, API_VERSION)
+            oldest = str(asking.version(api_version=False).get("MinAPIVersion", API_VERSION))
+            self._spoken = oldest if version_lt(API_VERSION, oldest) else API_VERSION
+        return self._spoken
 
     def _path_table(self) -> PathTable:
         if self._paths is None:
@@ -334,13 +342,10 @@ class _OnePool(UnixHTTPAdapter):
         return super().get_connection("any", proxies)
 
 
-def _connect(timeout: float) -> docker.APIClient:
+def _connect(timeout: float, version: str) -> docker.APIClient:
+    """A client; the engine is not asked for anything."""
     options = kwargs_from_env()
-    fixed: dict[str, Any] = {"timeout": int(timeout), "max_pool_size": POOL_SIZE, **options}
-    client = docker.APIClient(version=API_VERSION, **fixed)
-    oldest = str(client.version(api_version=False).get("MinAPIVersion", API_VERSION))
-    if version_lt(API_VERSION, oldest):  # new engines drop what is old
-        client = docker.APIClient(version=oldest, **fixed)
+    client = docker.APIClient(version=version, timeout=int(timeout), max_pool_size=POOL_SIZE, **options)
     client.trust_env = False  # at each call it would look for proxies, which a socket has not
     own = client.get_adapter(client.base_url)
     if isinstance(own, UnixHTTPAdapter):

@@ -278,7 +278,8 @@ class Supervisor:
 
     def _reopen(self, fact: RetryRequested | ResetRequested) -> None:
         """Have an ended job run again. The marker goes when that is written down, or refused."""
-        if any(job.name == fact.name for job in self._ending.values()):
+        ending = [*self._ending.values(), *(job for job in self._jobs.values() if job.job.state.ended)]
+        if any(job.name == fact.name for job in ending):
             self._timers.add(LOOK_AGAIN, lambda at: replace(fact, at=at))
             return
         reach(Failpoint.RETRY_READ)

@@ -23,7 +23,7 @@ def test_12_a_manager_without_an_engine_waits_says_so_and_starts_when_it_comes(
     assert behind.client.status("early").tasks[0].attempts == ()
     proxy.open()
     starting.join()
-    assert behind.client.wait("early", timeout=20).state == "completed"
+    assert behind.client.wait("early", timeout=90).state == "completed"
     assert behind.output().count("does not answer") == 1, "it says so once, and not at each try"
 
 

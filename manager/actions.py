@@ -68,3 +68,6 @@ class Remove:
 
 
 TaskAction = TakeStock | Rest | Create | Start | Drop | Watch | Signal | Remove
+
+EXCLUSIVE = (TakeStock, Create, Start, Drop, Remove)
+"""Acts of which an attempt has one under way at most."""

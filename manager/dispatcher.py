@@ -7,6 +7,7 @@ from air_executor.store import Store
 from manager import container_spec, lifecycle, planner
 from manager.act import Act
 from manager.actions import (
+    EXCLUSIVE,
     Create,
     Drop,
     Remove,
@@ -39,8 +40,6 @@ from manager.settings import Settings
 from manager.timers import Timers
 from manager.workers import Workers
 
-EXCLUSIVE = (TakeStock, Create, Start, Drop, Remove)
-"""Acts of which an attempt has one under way at most."""
 Outcome = (
     StockTaken
     | RestPassed

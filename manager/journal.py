@@ -199,8 +199,8 @@ def _replay(path: Path) -> tuple[Remembered | None, int]:
     tasks: dict[str, Task] = {}
     requests: dict[str, Decision] = {}
     data = path.read_bytes()
-    good = _whole(path, data)
-    for kind, value in _entries(data[:good]):
+    texts, good = _whole(path, data)
+    for kind, value in _entries(texts):
         match kind:
             case "job":
                 job = Job.model_validate(value)
@@ -235,21 +235,27 @@ def _reach(job: LiveJob) -> None:
         reach(Failpoint.JOURNALED_JOB_ENDED)
 
 
-def _whole(path: Path, data: bytes) -> int:
-    """How many bytes of `data` are whole lines. Raises JournalDamaged where more than its last is not."""
+def _whole(path: Path, data: bytes) -> tuple[list[bytes], int]:
+    """What the whole lines of `data` say, and how many bytes those are.
+
+    Raises JournalDamaged where more than the last line is not whole.
+    """
+    texts: list[bytes] = []
     good = 0
     for line in data.splitlines(keepends=True):
-        if _checked(line) is None:
+        text = _checked(line)
+        if text is None:
             break
+        texts.append(text)
         good += len(line)
     if b"\n" in data[good:].rstrip(b"\n"):
         raise JournalDamaged(f"{path}: the line at byte {good} is not what was written")
-    return good
+    return texts, good
 
 
-def _entries(lines: bytes) -> Iterator[tuple[str, Any]]:
-    for line in lines.splitlines(keepends=True):
-        for entry in json.loads(_checked(line) or b"[]"):
+def _entries(texts: Iterable[bytes]) -> Iterator[tuple[str, Any]]:
+    for text in texts:
+        for entry in json.loads(text):
             yield next(iter(entry.items()))
 
 

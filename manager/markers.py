@@ -79,6 +79,12 @@ class Markers:
         return True
 
 
+def remove(marker: Path) -> None:
+    """Take it away, where it is there and this process may."""
+    with suppress(OSError):
+        marker.unlink()
+
+
 def _version(file: str | Path) -> Version | None:
     """None where there is no regular file of that name; no link is followed."""
     try:

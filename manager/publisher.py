@@ -10,12 +10,12 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from air_executor.models import Decision, Job, Task
 from air_executor.store import job_text, task_text, tasks_text, write_durably
+from manager import markers
 from manager.facts import Fact, JobPublished
 
 log = logging.getLogger(__name__)
@@ -214,7 +214,7 @@ class _Views:
             self._stale = False
         size += self._state.replace(job_text(self._taken))
         while self._going:
-            _remove(self._going.pop())
+            markers.remove(self._going.pop())
         self._rest(size, began)
 
     def postpone(self, error: Exception) -> None:
@@ -265,11 +265,6 @@ class _View:
             self._path,
             aside.name,
         )
-
-
-def _remove(marker: Path) -> None:
-    with suppress(OSError):
-        marker.unlink()
 
 
 def _stamp(file: Path) -> Stamp:

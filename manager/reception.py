@@ -9,7 +9,7 @@ from pathlib import Path
 from air_executor.errors import AirExecutorError, BadInput
 from air_executor.models import JobView, Task
 from air_executor.store import JobFolder, Store
-from manager import admission, intake, workspace
+from manager import admission, intake, markers, workspace
 from manager.facts import JobFound, JobRefused, ResetRequested, RetryRequested
 from manager.journal import Journal
 from manager.live_job import LiveJob
@@ -80,12 +80,12 @@ class Reception:
 
     def decline(self, fact: RetryRequested | ResetRequested) -> None:
         """It can't be done; who asked may ask again."""
-        _remove(self.marker(fact))
+        markers.remove(self.marker(fact))
 
     def _go_on(self, folder: JobFolder, view: JobView, at: datetime) -> LiveJob:
         owner = workspace.owner_of(folder.path)
         job = admission.take_again(view, owner, uuid.uuid4().hex, self._settings, at)
-        _remove(folder.cancel_marker)
+        markers.remove(folder.cancel_marker)
         intake.empty_closed(folder.path)
         log.info("job=%s is tried again: %s", job.name, view.progress)
         return job
@@ -96,14 +96,9 @@ class Reception:
         fresh = admission.afresh(folder.name, view, workspace.owner_of(folder.path), at)
         workspace.clear(folder.path)
         for marker in (folder.cancel_marker, folder.retry_marker):
-            _remove(marker)
+            markers.remove(marker)
         log.info("job=%s starts over", folder.name)
         return self.take(fresh)
-
-
-def _remove(marker: Path) -> None:
-    with suppress(OSError):
-        marker.unlink()
 
 
 def _set_aside(file: Path, at: datetime) -> None:

@@ -143,6 +143,10 @@ class InProcess:
         return json.loads((self.home / "jobs" / job / "state.json").read_text())
 
 
+Start = Callable[..., InProcess]
+"""Starts a manager with these settings."""
+
+
 def a_task(task_id: str, *dependencies: str, command: str = "true", **fields: Any) -> dict[str, Any]:
     """A task as people write it."""
     words = command.split()

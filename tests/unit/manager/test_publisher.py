@@ -235,15 +235,9 @@ def test_a_look_for_edits_in_the_middle_of_a_write_brings_nothing_old_back(
     assert not list(folder.glob("*.edited-*"))
 
 
-def test_a_write_that_fails_is_tried_again(
-    publisher: Publisher,
-    folder: Path,
-    facts: list[Fact],
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    monkeypatch.setattr(module, "RETRY_PAUSE", 0.05)
-    troubles = [FULL] * 3
+def fail(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    """The next writes find the disk full."""
+    troubles = [FULL] * times
     real = module.write_durably
 
     def failing(path: Path, text: str) -> os.stat_result:
@@ -252,6 +246,17 @@ def test_a_write_that_fails_is_tried_again(
         return real(path, text)
 
     monkeypatch.setattr(module, "write_durably", failing)
+
+
+def test_a_write_that_fails_is_tried_again(
+    publisher: Publisher,
+    folder: Path,
+    facts: list[Fact],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(module, "RETRY_PAUSE", 0.05)
+    fail(monkeypatch, times=3)
     publisher.publish(changes(folder, 1, last=True))
     until(lambda: facts == [JobPublished("uid")])
     assert state(folder) == 1
@@ -494,15 +499,7 @@ def test_a_disk_that_stays_full_is_told_of_once_and_so_is_its_end(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(module, "RETRY_PAUSE", 0.01)
-    troubles = [FULL] * 5
-    real = module.write_durably
-
-    def failing(path: Path, text: str) -> os.stat_result:
-        if troubles:
-            raise troubles.pop()
-        return real(path, text)
-
-    monkeypatch.setattr(module, "write_durably", failing)
+    fail(monkeypatch, times=5)
     with caplog.at_level(logging.INFO):
         publisher.publish(changes(folder, 1, last=True))
         until(lambda: facts)

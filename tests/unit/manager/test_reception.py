@@ -1,18 +1,14 @@
 """Jobs that have ended run again; folders that were damaged are put right, or refused."""
 
 import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
 from air_executor.models import JobView
 from tests.fakes.engine import FOREVER, FakeEngine, Program
-from tests.fakes.manager import InProcess, a_task, statuses
+from tests.fakes.manager import InProcess, Start, a_task, statuses
 from tests.waiting import until
-
-Start = Callable[..., InProcess]
 
 
 def cheer_up(engine: FakeEngine) -> None:
@@ -25,19 +21,6 @@ def engine() -> Iterator[FakeEngine]:
     made = FakeEngine({("moody",): Program(exit_code=3, output=b"no\n"), ("long",): FOREVER})
     yield made
     made.check()
-
-
-@pytest.fixture
-def start(tmp_path: Path, engine: FakeEngine) -> Iterator[Start]:
-    managers: list[InProcess] = []
-
-    def starter(**fields: Any) -> InProcess:
-        managers.append(InProcess(tmp_path, engine, **fields).start())
-        return managers[-1]
-
-    yield starter
-    for manager in managers:
-        manager.stop()
 
 
 def failed_job(manager: InProcess) -> JobView:

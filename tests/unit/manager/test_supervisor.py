@@ -16,11 +16,9 @@ from manager.container_spec import Home
 from manager.engine.base import EngineError, Status
 from manager.facts import Owner
 from tests.fakes.engine import FakeEngine, Program
-from tests.fakes.manager import HOME_ID, InProcess, a_task, statuses
+from tests.fakes.manager import HOME_ID, InProcess, Start, a_task, statuses
 from tests.unit.manager.builders import key, settings, task
 from tests.waiting import until
-
-Start = Callable[..., InProcess]
 
 PROGRAMS = {
     ("short",): Program(seconds=0.05),
@@ -38,19 +36,6 @@ def engine() -> Iterator[FakeEngine]:
     made = FakeEngine(PROGRAMS)
     yield made
     made.check()
-
-
-@pytest.fixture
-def start(tmp_path: Path, engine: FakeEngine) -> Iterator[Start]:
-    managers: list[InProcess] = []
-
-    def starter(**fields: Any) -> InProcess:
-        managers.append(InProcess(tmp_path, engine, **fields).start())
-        return managers[-1]
-
-    yield starter
-    for manager in managers:
-        manager.stop()
 
 
 def no_containers(engine: FakeEngine) -> None:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from air_executor.models import Cause, Decision, Failure, Job, JobState, Task, TaskSpec, TaskStatus
 from manager import planner, recovery
 from manager.actions import (
+    EXCLUSIVE,
     Create,
     Drop,
     Remove,
@@ -48,8 +49,6 @@ from manager.facts import (
 )
 from manager.live_job import LiveJob
 from tests.unit.manager.builders import OWNER, T0, settings
-
-EXCLUSIVE = (TakeStock, Create, Start, Drop, Remove)
 
 
 @dataclass

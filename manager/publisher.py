@@ -252,9 +252,21 @@ class _View:
         """Write it whole, and say how many bytes that were. An edit of somebody else's is set aside."""
         if self.altered and _stamp(self._path) is not None:
             self._set_aside()
-        status = write_durably(self._path, text)
+        try:
+            status = write_durably(self._path, text)
+        except OSError:
+            self._recognise(text)
+            raise
         self._own = _stamp_of(status)
         return status.st_size
+
+    def _recognise(self, text: str) -> None:
+        """What failed may have been the last step, with the file in its place: it is nobody's edit then."""
+        try:
+            if self._path.read_bytes() == text.encode():
+                self._own = _stamp(self._path)
+        except OSError:
+            return
 
     def _set_aside(self) -> None:
         aside = self._path.with_name(f"{self._path.name}.edited-{time.time_ns()}")

@@ -40,11 +40,14 @@ class Disk:
     manager: RealManager
 
     def begin(self, name: str, *tasks: dict[str, object]) -> None:
-        """A job whose first task runs until `release`."""
+        """A job whose first task runs until `release`, with views that say so and change no more."""
         self.manager.client.create_job(name, tasks)
         log = self.manager.client.log_file(name, str(tasks[0]["id"]))
         until(lambda: log.exists() and "early" in log.read_text(), PATIENCE)
         until(lambda: self.view(name).tasks[0].status == "running", PATIENCE)
+        before = None
+        while before != (before := self.views()):
+            time.sleep(1)
 
     def release(self, name: str) -> None:
         hold = self.manager.client.store.folder(name).work / "hold"

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from air_executor import store
 from air_executor.models import Cause, Decision, Failure, Job, JobState, Task, utc_now
 from manager import publisher as module
 from manager.facts import Fact, JobPublished
@@ -318,6 +319,26 @@ def test_a_disk_that_stays_full_does_not_keep_the_manager_from_stopping(
     began = time.monotonic()
     publisher.stop(timeout=30)
     assert time.monotonic() - began < 5
+
+
+def test_a_write_whose_last_step_fails_is_nobodys_edit(
+    publisher: Publisher, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RETRY_PAUSE", 0.01)
+    publisher.publish(changes(folder, 1))
+    until(lambda: state(folder) == 1)
+    calls: list[Path] = []
+
+    def sync_folder(path: Path) -> None:
+        calls.append(path)
+        if len(calls) < 4:
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(store, "sync_folder", sync_folder)
+    publisher.publish(changes(folder, 2))
+    until(lambda: len(calls) > 4)
+    assert state(folder) == 2
+    assert not list(folder.glob("*.edited-*"))
 
 
 def test_an_edit_right_after_a_write_is_noticed_as_one(

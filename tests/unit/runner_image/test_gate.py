@@ -1,0 +1,650 @@
+"""The gate, compiled with this machine's compiler. In containers it is tested by the contract suite."""
+
+import array
+import errno
+import fcntl
+import os
+import resource
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+import termios
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from manager.facts import Owner
+from manager.gate import Began, Never, Receipt, Unusable, frame, open_gate, prepare, read_receipt
+from tests.waiting import until
+
+SOURCE = Path(__file__).parents[3] / "runner_image" / "gate" / "gate.c"
+NOBODY = 65534
+CHARACTERS = st.characters(exclude_characters="\0", exclude_categories=["Cs"])
+NEVER, NO_RECEIPT, DENIED, MISSING = 75, 74, 126, 127
+
+
+@pytest.fixture(scope="session")
+def program() -> Iterator[Path]:
+    """Where everybody can execute it: pytest's own folders are closed to other users."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("there is no C compiler here (on Debian: apt-get install gcc libc6-dev)")
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        gate = Path(folder) / "gate"
+        flags = ["-std=c11", "-static", "-Os", "-Wall", "-Wextra", "-Werror"]
+        subprocess.run([compiler, *flags, "-o", gate, SOURCE], check=True)
+        yield gate
+
+
+@dataclass
+class Room:
+    """One gate's folders, and the gate that waits there."""
+
+    program: Path
+    path: Path
+
+    def __post_init__(self) -> None:
+        self.control, self.receipts = self.path / "control", self.path / "receipts"
+        self.fifo = self.control / "payload"
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    def prepare(self) -> None:
+        prepare(self.control, self.receipts, Owner(os.geteuid(), os.getegid()))
+
+    def start(self, *before: str, patience: str = "30", **how: Any) -> "subprocess.Popen[bytes]":
+        process = subprocess.Popen(
+            [*before, self.program, self.control, self.receipts, patience],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            **how,
+        )
+        self.processes.append(process)
+        return process
+
+    def writer(self) -> int:
+        """The FIFO's other end; this waits for the gate."""
+        handle = until(self._opened)
+        os.set_blocking(handle, True)
+        return handle
+
+    def _opened(self) -> int | None:
+        try:
+            return os.open(self.fifo, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            assert error.errno == errno.ENXIO
+            return None
+
+    def send(self, content: bytes) -> None:
+        """Write it whole, and leave."""
+        handle = self.writer()
+        try:
+            while content:
+                content = content[os.write(handle, content) :]
+        except BrokenPipeError:
+            pass  # refused before its end
+        finally:
+            os.close(handle)
+
+    def ended(self, process: "subprocess.Popen[bytes]") -> tuple[int, bytes, Receipt | None]:
+        output, _ = process.communicate(timeout=20)
+        return process.returncode, output, read_receipt(self.receipts)
+
+    def run(
+        self,
+        argv: Sequence[str],
+        variables: Mapping[str, str] | None = None,
+        workdir: str = "",
+        **how: Any,
+    ) -> tuple[int, bytes, Receipt | None]:
+        process = self.start(**how)
+        self.send(frame("n1", workdir, argv, variables or {}))
+        return self.ended(process)
+
+    def refuses(self, content: bytes) -> Receipt | None:
+        """What it says to this content; nothing may be run."""
+        process = self.start()
+        self.send(content)
+        code, output, receipt = self.ended(process)
+        assert (code, output) == (NEVER, b"")
+        return receipt
+
+
+@pytest.fixture
+def room(program: Path, tmp_path: Path) -> Iterator[Room]:
+    room = Room(program, tmp_path / "room")
+    room.prepare()
+    yield room
+    for process in room.processes:
+        process.kill()
+        process.communicate()
+
+
+def script(path: Path, text: str, mode: int = 0o755) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+def payload(*strings: str) -> bytes:
+    """A frame whose length is right, whatever is in it."""
+    body = "".join(f"{string}\0" for string in strings).encode()
+    return b"AIRX1 %d\n" % len(body) + body
+
+
+class TestAnOpenedGate:
+    def test_becomes_the_command_and_gives_its_exit_code(self, room: Room) -> None:
+        code, output, receipt = room.run(["sh", "-c", 'echo "$0 $1"; exit 7', "a b", "c"])
+        assert (code, output) == (7, b"a b c\n")
+        assert isinstance(receipt, Began)
+        assert (receipt.nonce, receipt.failed) == ("n1", None)
+        assert abs(receipt.at - datetime.now(UTC)) < timedelta(seconds=20)
+
+    def test_keeps_its_process_id(self, room: Room) -> None:
+        process = room.start()
+        room.send(frame("n1", "", ["sh", "-c", "echo $$"], {}))
+        assert room.ended(process)[1] == b"%d\n" % process.pid
+
+    def test_has_given_its_receipt_before_the_command_begins(self, room: Room) -> None:
+        _, output, _ = room.run(["cat", str(room.receipts / "receipt")])
+        assert output.startswith(b"BEGAN n1 ")
+        assert output == (room.receipts / "receipt").read_bytes()
+
+    @pytest.mark.parametrize("code", [NO_RECEIPT, NEVER, DENIED, MISSING])
+    def test_leaves_codes_of_its_own_to_the_command(self, room: Room, code: int) -> None:
+        ended, _, receipt = room.run(["sh", "-c", f"exit {code}"])
+        assert ended == code
+        assert isinstance(receipt, Began) and receipt.failed is None
+
+    def test_gives_the_command_no_input(self, room: Room) -> None:
+        reader, writer = os.pipe()
+        os.write(writer, b"not for the command")
+        os.close(writer)
+        _, output, _ = room.run(["sh", "-c", "readlink /proc/self/fd/0; cat"], stdin=reader)
+        os.close(reader)
+        assert output == b"/dev/null\n"
+
+    def test_leaves_no_descriptor_open(self, room: Room, tmp_path: Path) -> None:
+        with (tmp_path / "inherited").open("w") as file:
+            _, output, _ = room.run(["sh", "-c", "ls /proc/$$/fd"], pass_fds=[file.fileno()])
+        assert output.split() == [b"0", b"1", b"2"]
+
+    def test_fills_descriptors_that_were_closed(self, room: Room) -> None:
+        def close_all() -> None:
+            os.closerange(0, 3)
+
+        waiting = room.start(preexec_fn=close_all)
+        room.send(frame("n1", "", ["sh", "-c", f"ls -l /proc/$$/fd >{room.path}/list"], {}))
+        assert room.ended(waiting)[0] == 0
+        lines = (room.path / "list").read_text().splitlines()[1:]
+        assert [line.split()[-1] for line in lines if "/dev/null" in line] == ["/dev/null"] * 3
+
+    def test_leaves_signals_as_they_were(self, room: Room) -> None:
+        _, output, _ = room.run(["cat", "/proc/self/status"])
+        lines = [line.split() for line in output.splitlines()]
+        found = {line[0]: line[1] for line in lines if line[0].startswith((b"Sig", b"ShdPnd"))}
+        del found[b"SigQ:"]
+        assert len(found) == 5 and set(found.values()) == {b"0" * 16}
+
+    def test_leaves_an_inherited_mask_alone(self, room: Room) -> None:
+        def block() -> None:
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+
+        _, output, _ = room.run(["grep", "^SigBlk", "/proc/self/status"], preexec_fn=block)
+        assert int(output.split()[1], 16) == 1 << (signal.SIGUSR1 - 1)
+
+    def test_leaves_no_timer_behind(self, room: Room) -> None:
+        code, output, _ = room.run(["sh", "-c", "sleep 2.2; echo still here"], patience="2")
+        assert (code, output) == (0, b"still here\n")
+
+    def test_goes_to_the_working_directory(self, room: Room, tmp_path: Path) -> None:
+        assert room.run(["pwd"], workdir=str(tmp_path))[1] == f"{tmp_path}\n".encode()
+
+    def test_stays_where_it_is_without_one(self, room: Room, tmp_path: Path) -> None:
+        assert room.run(["pwd"], cwd=tmp_path)[1] == f"{tmp_path}\n".encode()
+
+    def test_puts_the_variables_over_those_of_the_container(self, room: Room) -> None:
+        own = {"PATH": os.environ["PATH"], "KEPT": "1", "CHANGED": "old", "CHANGE": "other", "ODD": "a=b"}
+        _, output, _ = room.run(["env", "-0"], {"CHANGED": "new\nline", "ADDED": "", "KEP": "x"}, env=own)
+        found = sorted(output.decode().split("\0")[:-1])
+        changed = {"CHANGED": "new\nline", "ADDED": "", "KEP": "x"}
+        assert found == sorted(f"{name}={value}" for name, value in (own | changed).items())
+
+    def test_takes_a_frame_byte_by_byte(self, room: Room) -> None:
+        process = room.start()
+        writer = room.writer()
+        for byte in frame("n1", "", ["echo", "slow"], {"A": "b"}):
+            os.write(writer, bytes([byte]))
+            time.sleep(0.001)
+        assert room.ended(process)[1] == b"slow\n"  # it does not wait for the writer to leave
+        os.close(writer)
+
+    def test_takes_a_frame_of_a_mebibyte(self, room: Room) -> None:
+        words = ["x" * 65536] * 16
+        process = room.start()
+        content = frame("n1", "", ["sh", "-c", 'printf %s "$@" | wc -c', "sh", *words], {})
+        assert until(lambda: open_gate(room.fifo, content))
+        assert int(room.ended(process)[1]) == 1 << 20
+
+    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(
+        words=st.lists(st.text(CHARACTERS), max_size=5),
+        env=st.dictionaries(
+            st.text(CHARACTERS, min_size=1).filter(lambda name: "=" not in name),
+            st.text(CHARACTERS),
+            max_size=5,
+        ),
+    )
+    def test_hands_on_whatever_a_frame_can_hold(
+        self, program: Path, words: list[str], env: dict[str, str]
+    ) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            room = Room(program, Path(folder) / "room")
+            room.prepare()
+            show = ["/bin/sh", "-c", 'for word; do printf "%s\\0" "$word"; done; exec /usr/bin/env -0', "sh"]
+            code, output, _ = room.run(["/usr/bin/env", "-0"], env, env={})
+            assert code == 0
+            assert sorted(output.decode().split("\0")[:-1]) == sorted(f"{k}={v}" for k, v in env.items())
+            room = Room(program, Path(folder) / "another")
+            room.prepare()
+            _, output, _ = room.run([*show, *words], env={})
+            assert output.decode().split("\0")[: len(words)] == words
+
+
+class TestTheCommandIsLookedUp:
+    def test_in_the_path_of_the_merged_environment(self, room: Room, tmp_path: Path) -> None:
+        script(tmp_path / "bin" / "tool", "#!/bin/sh\necho found $0\n")
+        _, output, _ = room.run(["tool"], {"PATH": f"/nowhere:{tmp_path}/bin"}, env={"PATH": "/usr/bin"})
+        assert output == f"found {tmp_path}/bin/tool\n".encode()
+
+    def test_in_the_usual_path_where_there_is_none(self, room: Room) -> None:
+        code, output, _ = room.run(["echo", "hello"], env={})
+        assert (code, output) == (0, b"hello\n")
+
+    @pytest.mark.parametrize("path", ["", ":/nowhere", "/nowhere:", "/nowhere::/none"])
+    def test_in_the_working_directory_where_a_part_is_empty(
+        self, room: Room, tmp_path: Path, path: str
+    ) -> None:
+        script(tmp_path / "tool", "#!/bin/sh\necho here\n")
+        assert room.run(["tool"], {"PATH": path}, str(tmp_path))[1] == b"here\n"
+
+    @pytest.mark.parametrize("command", ["./tool", "../in/tool"])
+    def test_from_the_working_directory_when_it_has_a_slash(
+        self, room: Room, tmp_path: Path, command: str
+    ) -> None:
+        script(tmp_path / "in" / "tool", "#!/bin/sh\necho here\n")
+        assert room.run([command], workdir=str(tmp_path / "in"))[1] == b"here\n"
+
+    def test_past_what_can_not_be_executed(self, room: Room, tmp_path: Path) -> None:
+        script(tmp_path / "a" / "tool", "", 0o644)
+        (tmp_path / "b" / "tool").mkdir(parents=True)
+        script(tmp_path / "c" / "tool", "#!/bin/sh\necho third\n")
+        path = f"{tmp_path}/a:{tmp_path}/b:{tmp_path}/c"
+        assert room.run(["tool"], {"PATH": path})[1] == b"third\n"
+
+    @pytest.mark.parametrize(
+        "command",
+        ["no-such-command", "/no/such/command", "./none", "", "/etc/passwd/x", "n" * 300, "/l" * 3000],
+    )
+    def test_and_missing_when_it_is_nowhere(self, room: Room, command: str) -> None:
+        code, output, receipt = room.run([command])
+        assert (code, output, receipt) == (MISSING, b"", Unusable("n1", "missing"))
+
+    def test_and_missing_in_a_path_of_long_parts(self, room: Room) -> None:
+        _, _, receipt = room.run(["tool"], {"PATH": "/" + "x" * 5000 + ":/" + "y" * 4090 + ":/y"})
+        assert receipt == Unusable("n1", "missing")
+
+    @pytest.mark.parametrize("command", ["tool", "./tool", "{}/tool"])
+    @pytest.mark.parametrize("kind", ["file", "folder", "fifo"])
+    def test_and_denied_when_it_can_not_be_executed(
+        self, room: Room, tmp_path: Path, command: str, kind: str
+    ) -> None:
+        tool = tmp_path / "tool"
+        match kind:
+            case "file":
+                script(tool, "#!/bin/sh\n", 0o644)
+            case "folder":
+                tool.mkdir()
+            case _:
+                os.mkfifo(tool, 0o777)
+        path = f"{tmp_path}:/nowhere"
+        code, _, receipt = room.run([command.format(tmp_path)], {"PATH": path}, str(tmp_path))
+        assert (code, receipt) == (DENIED, Unusable("n1", "denied"))
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+    def test_and_denied_when_it_is_for_others(self, room: Room) -> None:
+        # pytest's folders are closed to this user, so everything lies beside the program.
+        here = room.program.parent / "others"
+        here.mkdir(mode=0o755)
+        script(here / "theirs" / "tool", "#!/bin/sh\n", 0o700)
+        closed = script(here / "closed" / "tool", "#!/bin/sh\n").parent
+        closed.chmod(0o700)
+        for number, command in enumerate(("theirs/tool", "closed/tool")):
+            room = Room(room.program, here / f"room{number}")
+            prepare(room.control, room.receipts, Owner(NOBODY, NOBODY))
+            room.path.chmod(0o711)  # a container has them mounted
+            how = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+            code, _, receipt = room.run([f"./{command}"], workdir=str(here), **how)
+            assert (code, receipt) == (DENIED, Unusable("n1", "denied"))
+            assert (room.receipts / "receipt").stat().st_uid == NOBODY
+
+    @pytest.mark.parametrize("workdir", ["/no/such/folder", "/etc/passwd"])
+    def test_and_not_at_all_without_its_working_directory(self, room: Room, workdir: str) -> None:
+        code, _, receipt = room.run(["true"], workdir=workdir)
+        assert (code, receipt) == (DENIED, Unusable("n1", "workdir"))
+
+
+class TestAnExecThatFails:
+    def test_is_added_to_the_receipt(self, room: Room, tmp_path: Path) -> None:
+        code, _, receipt = room.run([str(script(tmp_path / "tool", "no interpreter is named here"))])
+        assert code == DENIED
+        assert isinstance(receipt, Began) and receipt.failed == errno.ENOEXEC
+
+    def test_because_there_is_too_much_is_one(self, room: Room) -> None:
+        code, _, receipt = room.run(["echo", "x" * 200_000])
+        assert code == DENIED
+        assert isinstance(receipt, Began) and receipt.failed == errno.E2BIG
+
+    def test_for_want_of_an_interpreter_is_one(self, room: Room, tmp_path: Path) -> None:
+        _, _, receipt = room.run([str(script(tmp_path / "tool", "#!/no/such/interpreter\n"))])
+        assert isinstance(receipt, Began) and receipt.failed == errno.ENOENT
+
+
+GOOD = frame("n1", "", ["echo", "ran"], {"A": "b"})
+
+
+class TestARefusal:
+    def test_of_a_writer_who_says_nothing(self, room: Room) -> None:
+        assert room.refuses(b"") == Never(None, "short")
+
+    @pytest.mark.parametrize("length", range(1, len(GOOD)))
+    def test_of_a_frame_cut_short(self, room: Room, length: int) -> None:
+        known = length > GOOD.index(b"\0")
+        assert room.refuses(GOOD[:length]) == Never("n1" if known else None, "short")
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b"G",
+            b"AIRX2 5\n",
+            b"AIRX1  5\n",
+            b"AIRX1 \n",
+            b"AIRX1 -1\n",
+            b"AIRX1 +1\n",
+            b"AIRX1 05\n",
+            b"AIRX1 5 \n",
+            b"AIRX1 0x5\n",
+            b"AIRX1 4194305\n",
+            b"AIRX1 99999999",
+            b"AIRX1 0\n",
+            b"AIRX1 1\n\0",
+            b"AIRX1 2\nab",
+            b"\n",
+            b"\0" * 100,
+            payload("", "", "1", "echo", "0"),
+            payload("-", "", "1", "echo", "0"),
+            payload("a b", "", "1", "echo", "0"),
+            payload("a\nBEGAN", "", "1", "echo", "0"),
+            payload("n" * 65, "", "1", "echo", "0"),
+            payload("é", "", "1", "echo", "0"),
+        ],
+    )
+    def test_of_garbage(self, room: Room, content: bytes) -> None:
+        assert room.refuses(content) == Never(None, "malformed")
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            payload("n1"),
+            payload("n1", ""),
+            payload("n1", "", "0", "0"),
+            payload("n1", "", "1", "echo"),
+            payload("n1", "", "2", "echo", "0"),
+            payload("n1", "", "1", "echo", "1"),
+            payload("n1", "", "1", "echo", "0", "more"),
+            payload("n1", "", "1", "echo", "1", "noequals"),
+            payload("n1", "", "1", "echo", "1", "=x"),
+            payload("n1", "", "1", "echo", "1", ""),
+            payload("n1", "", "one", "echo", "0"),
+            payload("n1", "", "01", "echo", "0"),
+            payload("n1", "", "", "echo", "0"),
+            payload("n1", "", "-1", "echo", "0"),
+            payload("n1", "", "1000000", "echo", "0"),
+            payload("n1", "", "18446744073709551617", "echo", "0"),
+            GOOD + b"x",
+            GOOD + GOOD,
+            b"AIRX1 6\nn1\0\0001x",
+        ],
+    )
+    def test_of_a_payload_that_is_not_what_it_says(self, room: Room, content: bytes) -> None:
+        assert room.refuses(content) == Never("n1", "malformed")
+
+    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(at=st.integers(0, len(GOOD) - 1), byte=st.integers(0, 255))
+    def test_or_a_valid_line_whatever_byte_is_wrong(self, program: Path, at: int, byte: int) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            room = Room(program, Path(folder) / "room")
+            room.prepare()
+            process = room.start()
+            room.send(GOOD[:at] + bytes([byte]) + GOOD[at + 1 :])
+            code, output, receipt = room.ended(process)
+        # A nonce, a word or a variable may have become another one.
+        match receipt:
+            case Began():
+                assert code == 0
+            case Unusable():
+                assert (code, output) in ((MISSING, b""), (DENIED, b""))
+            case Never():
+                assert (code, output) == (NEVER, b"")
+            case None:
+                pytest.fail("there is no receipt")
+
+    def test_of_two_writers_at_a_time(self, room: Room) -> None:
+        process = room.start()
+        first, second = room.writer(), room.writer()
+        os.write(first, GOOD[:20])
+        os.write(second, frame("n2", "", ["echo", "x" * 100], {}))
+        code, output, receipt = room.ended(process)
+        assert (code, output, receipt) == (NEVER, b"", Never("n1", "malformed"))
+        with pytest.raises(BrokenPipeError):
+            os.write(first, GOOD[20:])
+        os.close(first)
+        os.close(second)
+
+    def test_or_one_command_of_two_managers_at_once(self, room: Room) -> None:
+        process = room.start()
+        frames = [frame(f"n{i}", "", ["sh", "-c", "echo $0", f"n{i}"], {"X": "x" * 70_000}) for i in (1, 2)]
+        holder = room.writer()  # so that both find a reader
+        threads = [threading.Thread(target=open_gate, args=(room.fifo, content)) for content in frames]
+        for thread in threads:
+            thread.start()
+        code, output, receipt = room.ended(process)
+        for thread in threads:
+            thread.join()
+        os.close(holder)
+        # Who is first may be served before the other one is noticed; never both, never a mixture.
+        if isinstance(receipt, Began):
+            assert (code, output) == (0, f"{receipt.nonce}\n".encode())
+        else:
+            assert isinstance(receipt, Never) and (code, output) == (NEVER, b"")
+
+    @pytest.mark.parametrize(
+        "number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, 37]
+    )
+    def test_when_told_to_leave(self, room: Room, number: int) -> None:
+        process = room.start()
+        writer = room.writer()
+        process.send_signal(number)
+        assert room.ended(process)[::2] == (NEVER, Never(None, "told"))
+        os.close(writer)
+
+    def test_when_told_to_leave_in_the_middle_of_a_frame(self, room: Room) -> None:
+        process = room.start()
+        writer = room.writer()
+        os.write(writer, GOOD[:-1])
+        until(lambda: unread(room.fifo) == 0)
+        process.send_signal(signal.SIGTERM)
+        assert room.ended(process)[::2] == (NEVER, Never("n1", "told"))
+        os.close(writer)
+
+    def test_when_told_to_leave_before_a_frame_that_is_there_is_read(self, room: Room) -> None:
+        process = room.start()
+        writer = room.writer()
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+        os.write(writer, GOOD)
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGCONT)
+        code, output, receipt = room.ended(process)
+        assert (code, output) == (NEVER, b"")
+        assert isinstance(receipt, Never) and receipt.reason == "told"
+        os.close(writer)
+
+    def test_is_not_made_of_signals_that_end_nothing(self, room: Room) -> None:
+        process = room.start()
+        writer = room.writer()
+        for number in (signal.SIGCHLD, signal.SIGWINCH, signal.SIGURG, signal.SIGSTOP, signal.SIGCONT):
+            process.send_signal(number)
+        os.write(writer, GOOD)
+        assert room.ended(process)[:2] == (0, b"ran\n")
+        os.close(writer)
+
+    @pytest.mark.skipif(
+        shutil.which("unshare") is None or os.geteuid() != 0, reason="needs root to make a process 1"
+    )
+    def test_when_told_to_leave_as_process_1(self, room: Room) -> None:
+        outer = room.start("unshare", "--pid", "--fork")
+        writer = room.writer()
+        children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text().split()
+        os.kill(int(children[0]), signal.SIGTERM)
+        assert room.ended(outer)[::2] == (NEVER, Never(None, "told"))
+        os.close(writer)
+
+    def test_when_nobody_comes(self, room: Room) -> None:
+        begin = time.monotonic()
+        process = room.start(patience="1")
+        assert room.ended(process) == (NEVER, b"", Never(None, "patience"))
+        assert time.monotonic() - begin >= 1
+        assert not open_gate(room.fifo, GOOD)
+
+    def test_when_a_writer_takes_too_long(self, room: Room) -> None:
+        process = room.start(patience="2")
+        writer = room.writer()
+        os.write(writer, GOOD[:-1])
+        assert room.ended(process) == (NEVER, b"", Never("n1", "patience"))
+        os.close(writer)
+
+    @pytest.mark.parametrize("kind", ["nothing", "file", "link", "folder"])
+    def test_without_a_fifo(self, room: Room, kind: str) -> None:
+        room.fifo.rename(room.path / "real")
+        match kind:
+            case "file":
+                room.fifo.write_bytes(GOOD)
+            case "link":
+                room.fifo.symlink_to(room.path / "real")
+            case "folder":
+                room.fifo.mkdir()
+        assert room.ended(room.start()) == (NEVER, b"", Never(None, "unfit"))
+
+    def test_without_a_control_folder(self, room: Room) -> None:
+        shutil.rmtree(room.control)
+        assert room.ended(room.start()) == (NEVER, b"", Never(None, "unfit"))
+
+
+class TestWithoutAReceipt:
+    """Nothing is run."""
+
+    @pytest.mark.parametrize("when", ["early", "late"])
+    @pytest.mark.parametrize("kind", ["file", "link", "dangling", "folder"])
+    def test_something_is_in_its_place(self, room: Room, tmp_path: Path, kind: str, when: str) -> None:
+        place, target = room.receipts / "receipt", tmp_path / "target"
+
+        def put() -> None:
+            match kind:
+                case "file":
+                    place.write_text("before\n")
+                case "folder":
+                    place.mkdir()
+                case "link":
+                    target.write_text("before\n")
+                    place.symlink_to(target)
+                case _:
+                    place.symlink_to(target)
+
+        if when == "early":
+            put()
+            process = room.start()
+        else:
+            process = room.start()
+            writer = room.writer()
+            put()
+            os.write(writer, GOOD)
+            os.close(writer)
+        code, output, _ = room.ended(process)
+        assert (code, output) == (NO_RECEIPT, b"")
+        if kind in ("file", "link"):
+            assert place.read_text() == "before\n"
+        assert target.exists() == (kind == "link")
+
+    def test_it_can_not_be_written(self, room: Room) -> None:
+        def no_room() -> None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+        assert room.run(["echo", "ran"], preexec_fn=no_room)[:2] == (NO_RECEIPT, b"")
+        assert not (room.receipts / "receipt").exists()
+
+    @pytest.mark.parametrize("early", [True, False])
+    def test_its_folder_is_gone(self, room: Room, early: bool) -> None:
+        if early:
+            room.receipts.rmdir()
+        process = room.start()
+        if not early:
+            writer = room.writer()
+            room.receipts.rmdir()
+            os.write(writer, GOOD)
+            os.close(writer)
+        output, complaint = process.communicate(timeout=20)
+        assert (process.returncode, output) == (NO_RECEIPT, b"")
+        assert complaint.startswith(b"gate: ")
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+    def test_its_folder_is_not_ours(self, room: Room) -> None:
+        here = room.program.parent / "closed-room"
+        room = Room(room.program, here)
+        room.prepare()
+        here.chmod(0o711)
+        room.receipts.chmod(0o555)
+        process = room.start(user=NOBODY, group=NOBODY, extra_groups=[])
+        assert room.ended(process)[0] == NO_RECEIPT
+
+    @pytest.mark.parametrize("patience", ["", "-1", "x", "1.5", "01", "1000001"])
+    def test_the_call_is_wrong(self, room: Room, patience: str) -> None:
+        assert room.ended(room.start(patience=patience)) == (64, b"", None)
+
+
+def unread(fifo: Path) -> int:
+    """Bytes that wait in it."""
+    handle = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        count = array.array("i", [0])
+        fcntl.ioctl(handle, termios.FIONREAD, count)
+        return count[0]
+    finally:
+        os.close(handle)
+
+
+def test_the_receipt_can_be_read_by_the_manager(room: Room) -> None:
+    room.run(["true"])
+    status = (room.receipts / "receipt").stat()
+    assert stat.S_ISREG(status.st_mode) and status.st_mode & 0o022 == 0

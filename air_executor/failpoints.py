@@ -25,6 +25,9 @@ class Failpoint(StrEnum):
     NETWORK_CREATED = "network-created"  # its container does not run yet
     CREATED_UNRECORDED = "created-unrecorded"
     JOURNALED_CREATED = "journaled-created"  # before start
+    JOURNALED_WAITING = "journaled-waiting"  # its gate is shut
+    GATE_SHUT = "gate-shut"  # its turn has come
+    GATE_OPENED = "gate-opened"  # the command is handed over; it begins
     STARTED_UNRECORDED = "started-unrecorded"
     JOURNALED_RUNNING = "journaled-running"
     OUTPUT_COPIED = "output-copied"  # some of it

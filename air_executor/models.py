@@ -122,6 +122,7 @@ class Phase(StrEnum):
 
     CLAIMED = "claimed"  # the container's name is decided; the engine may know it or not
     CREATED = "created"
+    WAITING = "waiting"  # the container runs, its gate is shut: the command has not begun
     RUNNING = "running"
     RECORDED = "recorded"  # the outcome is durable; the container may go
     REMOVED = "removed"
@@ -304,6 +305,9 @@ class Attempt(Record):
     """Its memory limit in MiB."""
     phase: Phase
     start: Literal["warm", "ahead", "cold"] = "cold"
+    """Whether its container waited for it (`warm`: before anybody knew the task), or it for its container."""
+    stale: bool = False
+    """Whether the container that waits can't be used any more, and another is to take its place."""
     container: Container
     exit_code: int | None = None
     oom_killed: bool | None = None
@@ -324,7 +328,17 @@ class Attempt(Record):
     @property
     def undecided(self) -> bool:
         """Whether its outcome is still open."""
-        return self.phase in (Phase.CLAIMED, Phase.CREATED, Phase.RUNNING)
+        return self.phase in (Phase.CLAIMED, Phase.CREATED, Phase.WAITING, Phase.RUNNING)
+
+    @property
+    def needed(self) -> bool:
+        """Whether its task's turn has come; until then only a container is made for it, ahead of time."""
+        return self.timings.ready_at is not None
+
+    @property
+    def gated(self) -> bool:
+        """Whether its container waits at a gate before the command begins."""
+        return self.start != "cold"
 
 
 class Task(Record, TaskFields):

@@ -325,6 +325,8 @@ def task_text(task: Task) -> str:
     old = task.model_dump(mode="json", include=set(OLD_FIELDS))
     hidden: Any = dict.fromkeys(OLD_FIELDS, True) | {"attempts": {"__all__": PRIVATE}}
     new = task.model_dump(mode="json", exclude=hidden, exclude_none=True, exclude_defaults=True)
+    for entry, attempt in zip(new.get("attempts", ()), task.attempts, strict=False):
+        entry["start"] = attempt.start  # also the usual one: people look for it
     return json.dumps({field: old[field] for field in OLD_FIELDS} | new, indent=2, ensure_ascii=False)
 
 

@@ -1,36 +1,35 @@
-"""`python -m bench [NAME…]`: measure, and show a table for the terminal and one for a note."""
+"""`python -m bench [NAME|NUMBER…]`: measure, and show a table for the terminal and one for a note."""
 
 import argparse
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
+from docker.errors import DockerException
 from rich.console import Console
 
 from air_executor import AirExecutorError
-from bench import chain, dags, job, journal, machine, scale
+from bench import machine, results
 from bench.failed import BenchFailed
 from bench.figures import Row, markdown_table, rich_table
-
-MEASURES: dict[str, Callable[[], Iterator[Row]]] = {
-    "job": job.measure,
-    "chain": chain.measure,
-    "dags": dags.measure,
-    "journal": journal.measure,
-    "scale": scale.measure,
-}
+from bench.machine import Facts
+from bench.measures import MEASURES, chosen
 
 
 def main() -> int:
     """Returns 0 when everything ran, however long it took."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Side-by-side measurements.")
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"some of: {', '.join(MEASURES)}; default all"
+        "words",
+        nargs="*",
+        metavar="NAME|NUMBER",
+        help=f"some of: {', '.join(MEASURES)}; or rows, 1 to 12; default all",
     )
-    names = parser.parse_args().names or list(MEASURES)
-    if unknown := [name for name in names if name not in MEASURES]:
-        parser.error(f"there is no {unknown[0]!r}; there are: {', '.join(MEASURES)}")
+    try:
+        names = chosen(parser.parse_args().words)
+    except ValueError as error:
+        parser.error(str(error))
     # Ends through every `finally`, as Ctrl-C does.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
@@ -40,8 +39,13 @@ def main() -> int:
     except BenchFailed as error:
         progress.print(f"bench: {error}", style="red", markup=False)
         return 1
+    began = datetime.now(UTC)
     rows: list[Row] = []
-    failed = [name for name in names if not _measured(name, rows, progress)]
+    failed: list[str] = []
+    for name in names:
+        if not _measured(name, rows, progress):
+            failed.append(name)
+        results.write(facts, began, rows, failed)  # each time, so that an interruption loses little
     if rows:
         _show(facts, rows)
     return 1 if failed else 0
@@ -52,15 +56,19 @@ def _measured(name: str, rows: list[Row], progress: Console) -> bool:
     began = time.monotonic()
     progress.print(f"{name} …", style="dim")
     try:
-        rows.extend(MEASURES[name]())
-    except (BenchFailed, AirExecutorError, OSError) as error:
+        rows.extend(MEASURES[name].run())
+    except (BenchFailed, AirExecutorError, DockerException, OSError) as error:
         progress.print(f"{name} failed: {error}", style="red", markup=False)
+        return False
+    except Exception:  # a mistake of ours: the other measures run all the same
+        progress.print(f"{name} failed:", style="red")
+        progress.print_exception()
         return False
     progress.print(f"{name}: measured in {time.monotonic() - began:.0f} s", style="dim")
     return True
 
 
-def _show(facts: str, rows: list[Row]) -> None:
+def _show(facts: Facts, rows: list[Row]) -> None:
     console = Console(highlight=False)
     console.print(rich_table(rows))
     # Plain text: nothing may wrap what is to be pasted.

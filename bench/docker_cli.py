@@ -1,6 +1,7 @@
 """The engine by its command line, as a person would use it: the rival, and the sweep at the end."""
 
 import subprocess
+import time
 
 from bench.failed import BenchFailed
 
@@ -15,6 +16,13 @@ def docker(*arguments: str) -> str:
     if done.returncode:
         raise BenchFailed(f"`docker {' '.join(arguments)}` failed: {done.stderr.strip()}")
     return done.stdout.strip()
+
+
+def seconds_to_run_true(label: str) -> float:
+    """Seconds for one `docker run --rm` of `true`; `label` (`key=value`) is for `sweep`."""
+    began = time.perf_counter()
+    docker("run", "--rm", "--label", label, IMAGE, "true")
+    return time.perf_counter() - began
 
 
 def sweep(label: str) -> int:

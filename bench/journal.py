@@ -9,7 +9,7 @@ from air_executor import Client
 from bench.chain import LENGTH
 from bench.chain import TASKS as CHAIN
 from bench.failed import BenchFailed
-from bench.figures import Row, Sample
+from bench.figures import Row, Sample, ratio_row
 from bench.own_manager import own_manager, seconds_for
 
 UNSYNCED = Path(__file__).with_name("unsynced_manager.py")
@@ -40,12 +40,12 @@ def measure() -> Iterator[Row]:
             _round(unsynced, number, rival)
     without = "without syncs"
     waits = Sample(tuple(ours.waits), "ms"), Sample(tuple(rival.waits), "ms")
-    yield Row(f"a step of {LENGTH} × `true` in a chain, ready to started", waits[0], without, waits[1])
+    yield ratio_row(f"a step of {LENGTH} × `true` in a chain, ready to started", waits[0], without, waits[1])
     for what, mine, other in (
         (f"{LENGTH} × `true` in a chain", ours.chains, rival.chains),
         (f"{COUNT} × `true` at once", ours.at_once, rival.at_once),
     ):
-        yield Row(what, Sample(tuple(mine)), without, Sample(tuple(other)))
+        yield ratio_row(what, Sample(tuple(mine)), without, Sample(tuple(other)))
 
 
 def _round(client: Client, number: int, times: Times) -> None:

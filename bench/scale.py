@@ -4,17 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from air_executor import Client
-from air_executor.daemon import read_status
-from bench.failed import BenchFailed
-from bench.figures import Row, Sample
-from bench.own_manager import own_manager, seconds_for
-from bench.usage import Usage, usage_of
+from bench.figures import Goal, Row, Sample, ratio_row
+from bench.own_manager import own_manager, seconds_for, usage_by
 
 SMALL = 50
 LARGE = (500, 5000)
 ROUNDS = 5
 """Of the small job: it is over in seconds, so one alone may meet bad weather."""
-GOAL = 1.5
+GOAL = Goal("≤", 1.5)
 PATIENCE = 1.0
 """Seconds that one task may take, at most."""
 
@@ -41,10 +38,10 @@ def measure() -> Iterator[Row]:
 
 
 def _cost(client: Client, name: str, count: int) -> Cost:
-    before = _usage(client)
+    before = usage_by(client)
     tasks = [{"id": f"task-{number}", "command": "true"} for number in range(count)]
     seconds = seconds_for(client, name, tasks, PATIENCE * count + 60)
-    after = _usage(client)
+    after = usage_by(client)
     return Cost(
         wall_ms=1e3 * seconds / count,
         cpu_ms=1e3 * (after.cpu_seconds - before.cpu_seconds) / count,
@@ -54,23 +51,16 @@ def _cost(client: Client, name: str, count: int) -> Cost:
     )
 
 
-def _usage(client: Client) -> Usage:
-    status = read_status(client.store.home)
-    if status is None:
-        raise BenchFailed("the manager does not say which process it is")
-    return usage_of(status.pid)
-
-
 def _journal_bytes(client: Client, name: str) -> int:
     return sum(file.stat().st_size for file in (client.store.home / "journal").rglob(f"{name}~*.journal"))
 
 
 def _rows(count: int, large: Sequence[Cost], small: Sequence[Cost]) -> Iterator[Row]:
-    def row(what: str, field: str, unit: str, goal: float | None = GOAL) -> Row:
+    def row(what: str, field: str, unit: str, goal: Goal | None = GOAL) -> Row:
         ours, rival = (
             Sample(tuple(getattr(cost, field) for cost in costs), unit) for costs in (large, small)
         )
-        return Row(f"{what}, {count:,} × `true`", ours, f"{SMALL} × `true`", rival, goal)
+        return ratio_row(f"{what}, {count:,} × `true`", ours, f"{SMALL} × `true`", rival, goal)
 
     yield row("wall clock of a task", "wall_ms", "ms")
     yield row("manager's CPU for a task", "cpu_ms", "ms")

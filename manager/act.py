@@ -17,6 +17,8 @@ class Act:
     task: Task
     user: Owner
     spec: ContainerSpec
+    gate: Path
+    """The folder with those of its gate, where it has one."""
     network: ContainerSpec | None
 
     @property

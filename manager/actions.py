@@ -32,14 +32,28 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Start the created container, unless it has begun already."""
+    """Start the created container, up to its gate where it has one; unless it has begun already."""
+
+    key: AttemptKey
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Open the gate of the container that waits, unless its command has begun already."""
+
+    key: AttemptKey
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Throw away the container that waits at its gate and is stale: another takes its place."""
 
     key: AttemptKey
 
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Throw the created container away, unless it has begun already."""
+    """Throw the container away, unless its command has begun already."""
 
     key: AttemptKey
 
@@ -67,7 +81,7 @@ class Remove:
     key: AttemptKey
 
 
-TaskAction = TakeStock | Rest | Create | Start | Drop | Watch | Signal | Remove
+TaskAction = TakeStock | Rest | Create | Start | Open | Replace | Drop | Watch | Signal | Remove
 
-EXCLUSIVE = (TakeStock, Create, Start, Drop, Remove)
+EXCLUSIVE = (TakeStock, Create, Start, Open, Replace, Drop, Remove)
 """Acts of which an attempt has one under way at most."""

@@ -7,7 +7,7 @@ that has lost its memory asks for the same container again and finds it.
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from air_executor.models import Task
@@ -29,6 +29,18 @@ ATTEMPT = f"{LABEL}.attempt"
 INCARNATION = f"{LABEL}.incarnation"
 ROLE = f"{LABEL}.role"
 DIGEST = f"{LABEL}.spec"
+GATED = f"{LABEL}.gated"
+"""Says that the first process is the gate, and not the task's command."""
+
+GATE_IN_IMAGE = "/usr/local/lib/air-executor/gate"
+"""Where the runner image has the gate, which containers of any image get from there."""
+GATE_PLACE = "/.air-executor"
+"""Where a container has the gate and its two folders."""
+CONTROL = "control"
+RECEIPT = "receipt"
+GATE_PATIENCE = 3600
+"""Seconds that a container waits at its gate before it ends: a manager that never comes back is no reason to
+stay for ever."""
 
 _NOT_IN_A_CONTAINER_NAME = re.compile(r"[^A-Za-z0-9_.-]")
 
@@ -47,6 +59,7 @@ class Mount:
 
     source: str
     target: str
+    read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +170,49 @@ def task_container(
     )
 
 
+def gates_folder(home: Home) -> str:
+    """Where everything is that has to do with gates, as the manager sees it."""
+    return f"{home.path}/gates"
+
+
+def gate_folder(home: Home, container: str) -> str:
+    """Where the two folders of a container's gate are, as the manager sees them."""
+    return f"{gates_folder(home)}/{container}"
+
+
+def gate_program(home: Home) -> str:
+    """Where the gate itself is, as the manager sees it."""
+    return f"{gates_folder(home)}/bin/gate"
+
+
+def gated(spec: ContainerSpec, home: Home) -> ContainerSpec:
+    """The container of `spec`, but that it waits at a gate until it is handed its command."""
+    own = gate_folder(home, spec.name)
+    mounts = (
+        Mount(gate_program(home), f"{GATE_PLACE}/gate", read_only=True),
+        Mount(f"{own}/{CONTROL}", f"{GATE_PLACE}/{CONTROL}", read_only=True),
+        Mount(f"{own}/{RECEIPT}", f"{GATE_PLACE}/{RECEIPT}"),
+    )
+    folders = (f"{GATE_PLACE}/{CONTROL}", f"{GATE_PLACE}/{RECEIPT}")
+    return replace(
+        spec,
+        labels=spec.labels | {GATED: "1"},
+        command=(f"{GATE_PLACE}/gate", *folders, str(GATE_PATIENCE)),
+        mounts=(*spec.mounts, *mounts),
+    )
+
+
 def network_container(job: str, uid: str, home: Home, settings: Settings) -> ContainerSpec:
     """The container that does nothing but hold the network that a job's tasks share."""
     labels = {HOME_ID: home.id, HOME_PATH: home.path, JOB: job, JOB_UID: uid, ROLE: "network"}
     name = network_name(home.id, job, uid)
     return _helper(name, labels, ("sleep", "infinity"), (), Network("private"), settings)
+
+
+def gate_probe_container(folder: str, name: str, home: Home, settings: Settings) -> ContainerSpec:
+    """A container that waits at a gate, to see whether that works here. It mounts `folder` for nothing."""
+    labels = {HOME_ID: home.id, HOME_PATH: home.path, ROLE: "probe"}
+    return gated(_helper(name, labels, ("true",), (Mount(folder, WORK),), Network("none"), settings), home)
 
 
 def probe_container(folder: str, nonce: str, home: Home, settings: Settings) -> ContainerSpec:

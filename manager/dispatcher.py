@@ -1,6 +1,7 @@
 """Hands out the acts that the state of the jobs calls for, each once, and one at a time for an attempt."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from air_executor.models import utc_now
 from air_executor.store import Store
@@ -10,7 +11,9 @@ from manager.actions import (
     EXCLUSIVE,
     Create,
     Drop,
+    Open,
     Remove,
+    Replace,
     Rest,
     Signal,
     Start,
@@ -29,6 +32,7 @@ from manager.facts import (
     ContainerRemoved,
     ContainerStarted,
     ContainerVoided,
+    ContainerWaiting,
     DeadlinePassed,
     GracePassed,
     LaunchFailed,
@@ -44,6 +48,7 @@ Outcome = (
     StockTaken
     | RestPassed
     | ContainerCreated
+    | ContainerWaiting
     | ContainerStarted
     | ContainerDropped
     | ContainerVoided
@@ -105,6 +110,10 @@ class Dispatcher:
                 self._workers.create(act)
             case Start():
                 self._workers.begin(act)
+            case Open():
+                self._workers.open(act)
+            case Replace():
+                self._workers.replace(act)
             case Drop():
                 self._workers.drop(act)
             case Remove():
@@ -141,4 +150,7 @@ class Dispatcher:
         if spec.network.kind == "job":
             network = container_spec.network_container(job.name, job.uid, self._home, self._settings)
         user = container_spec.task_user(task, job.owner, self._settings)
-        return Act(key, folder, task, user, spec, network)
+        gate = Path(container_spec.gate_folder(self._home, spec.name))
+        if task.attempts[-1].gated:
+            spec = container_spec.gated(spec, self._home)
+        return Act(key, folder, task, user, spec, gate, network)

@@ -10,6 +10,8 @@ from manager.facts import (
     ContainerLost,
     ContainerRemoved,
     ContainerStarted,
+    ContainerVoided,
+    ContainerWaiting,
     DeadlinePassed,
     JobEnded,
     JobFact,
@@ -28,8 +30,10 @@ log = logging.getLogger("manager.events")
 def report(job: LiveJob, fact: JobFact) -> None:
     """Tell of a fact that has just been applied to `job`."""
     match fact:
-        case TaskClaimed() | ContainerCreated() | ContainerRemoved():
+        case TaskClaimed() | ContainerCreated() | ContainerWaiting() | ContainerRemoved():
             _task(logging.DEBUG, job, fact.key.task, _words(fact))
+        case ContainerVoided():
+            _task(logging.INFO, job, fact.key.task, "takes the place of one that could not be used")
         case ContainerStarted():
             _task(logging.INFO, job, fact.key.task, "started")
         case ContainerExited() | LaunchFailed() | ContainerLost():
@@ -55,12 +59,14 @@ def report(job: LiveJob, fact: JobFact) -> None:
             pass
 
 
-def _words(fact: TaskClaimed | ContainerCreated | ContainerRemoved) -> str:
+def _words(fact: TaskClaimed | ContainerCreated | ContainerWaiting | ContainerRemoved) -> str:
     match fact:
         case TaskClaimed():
             return "claimed"
         case ContainerCreated():
             return "created"
+        case ContainerWaiting():
+            return "waits at its gate"
         case ContainerRemoved():
             return "container removed"
 

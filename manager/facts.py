@@ -7,7 +7,7 @@ about an attempt that is over, changes nothing. What is to be done are `actions`
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from air_executor.models import Failure, Instant, Job, Task, TaskSpec
 
@@ -146,6 +146,17 @@ class TaskClaimed:
     memory_mb: int
     at: datetime
     instant: Instant | None = None
+    start: Literal["warm", "ahead", "cold"] = "cold"
+    """`ahead`: it is for a task that can't run yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptNeeded:
+    """The turn of a task has come whose attempt was claimed ahead of time: its gate may be opened."""
+
+    key: AttemptKey
+    at: datetime
+    instant: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +189,18 @@ class LaunchFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class ContainerWaiting:
+    """The container runs, and its gate is shut."""
+
+    key: AttemptKey
+    container_started_at: datetime
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerStarted:
+    """The command has begun."""
+
     key: AttemptKey
     started_at: datetime
     at: datetime
@@ -217,7 +239,7 @@ class ContainerLost:
 
 @dataclass(frozen=True, slots=True)
 class ContainerDropped:
-    """A created container was thrown away before its command began, because nobody wants it any more."""
+    """A container was thrown away before its command began, because nobody wants it any more."""
 
     key: AttemptKey
     at: datetime
@@ -225,7 +247,7 @@ class ContainerDropped:
 
 @dataclass(frozen=True, slots=True)
 class ContainerVoided:
-    """A created container can't be started, provably never began, and is gone: another may take its place."""
+    """A container can't be used, provably never began, and is gone: another may take its place."""
 
     key: AttemptKey
     successor: str
@@ -286,6 +308,13 @@ class EngineChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class GatesTried:
+    """Whether containers can wait at gates here; `problem` says why not."""
+
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class JobPublished:
     """The last views of an ended job are on disk."""
 
@@ -315,7 +344,9 @@ class Tick:
 
 TaskFact = (
     TaskClaimed
+    | AttemptNeeded
     | ContainerCreated
+    | ContainerWaiting
     | LaunchFailed
     | ContainerStarted
     | ContainerExited
@@ -344,6 +375,7 @@ Fact = (
     | RetryRequested
     | ResetRequested
     | EngineChanged
+    | GatesTried
     | JobPublished
     | ContainersListed
     | Tick

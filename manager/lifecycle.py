@@ -1,6 +1,7 @@
 """PURE. Which state of a task follows which: `(task, fact) -> task`.
 
-The attempt's phases are claimed -> created -> running -> recorded -> removed. A fact that does not fit the
+The attempt's phases are claimed -> created -> running -> recorded -> removed; with a gate, `waiting` comes
+before `running`. A fact that does not fit the
 phase changes nothing, so facts may come twice or late.
 """
 
@@ -20,6 +21,7 @@ from air_executor.models import (
     Timings,
 )
 from manager.facts import (
+    AttemptNeeded,
     ContainerCreated,
     ContainerDropped,
     ContainerExited,
@@ -27,6 +29,7 @@ from manager.facts import (
     ContainerRemoved,
     ContainerStarted,
     ContainerVoided,
+    ContainerWaiting,
     DeadlinePassed,
     LaunchFailed,
     Outcome,
@@ -43,27 +46,31 @@ UNKNOWN_END = 255
 
 
 def step(task: Task, fact: TaskFact, ready_at: datetime | None = None) -> Task:
-    """The task after `fact`. `ready_at` is when it could first have run; used for a claim only."""
+    """The task after `fact`. `ready_at` is when it could first have run, if it could."""
     if isinstance(fact, TaskClaimed):
         return _claim(task, fact, ready_at)
     attempt = task.attempt
     if attempt is None or (attempt.number, attempt.incarnation) != (fact.key.number, fact.key.incarnation):
         return task
     match fact, attempt.phase:
+        case AttemptNeeded(), _ if attempt.undecided and not attempt.needed:
+            return _needed(task, attempt, fact, ready_at)
         case ContainerCreated(), Phase.CLAIMED:
             return _created(task, attempt, fact)
-        case LaunchFailed(), Phase.CLAIMED | Phase.CREATED:
+        case ContainerWaiting(), Phase.CREATED if attempt.gated:
+            return _waiting(task, attempt, fact)
+        case LaunchFailed(), Phase.CLAIMED | Phase.CREATED | Phase.WAITING:
             return _record(task, attempt, fact.failure, fact.at)
-        case ContainerStarted(), Phase.CREATED:
+        case ContainerStarted(), Phase.CREATED | Phase.WAITING:
             return _started(task, attempt, fact)
-        case ContainerExited(), Phase.CREATED | Phase.RUNNING:
+        case ContainerExited(), Phase.CREATED | Phase.WAITING | Phase.RUNNING:
             return _exited(task, attempt, fact)
-        case ContainerLost(), Phase.CREATED | Phase.RUNNING:
+        case ContainerLost(), Phase.CREATED | Phase.WAITING | Phase.RUNNING:
             cause = Cause.LOST if attempt.stopping is None else attempt.stopping
             return _record(task, attempt, Failure(cause=cause, message=fact.message), fact.at)
-        case ContainerDropped(), Phase.CLAIMED | Phase.CREATED:
+        case ContainerDropped(), Phase.CLAIMED | Phase.CREATED | Phase.WAITING:
             return _drop(task, attempt, fact)
-        case ContainerVoided(), Phase.CREATED:
+        case ContainerVoided(), Phase.CLAIMED | Phase.CREATED | Phase.WAITING:
             return _reincarnate(task, attempt, fact)
         case ContainerRemoved(), Phase.RECORDED:
             return _with(task, attempt, phase=Phase.REMOVED)
@@ -78,6 +85,14 @@ def stop(task: Task, cause: Cause) -> Task:
     if attempt is None or not attempt.undecided or attempt.stopping is not None:
         return task
     return _with(task, attempt, stopping=cause)
+
+
+def lose_network(task: Task) -> Task:
+    """The task whose container has no network any more: stopped, or replaced where it waits at its gate."""
+    attempt = task.attempt
+    if attempt is None or attempt.phase is not Phase.WAITING:
+        return stop(task, Cause.ENGINE)
+    return task if attempt.stale else _with(task, attempt, stale=True)
 
 
 def skip(task: Task, failure: Failure, at: datetime) -> Task:
@@ -181,9 +196,10 @@ def _claim(task: Task, fact: TaskClaimed, ready_at: datetime | None) -> Task:
         phase=Phase.CLAIMED,
         timeout=fact.timeout,
         memory_mb=fact.memory_mb,
+        start=fact.start,
         claimed=fact.instant,
         container=Container(name=fact.container, image=fact.image),
-        timings=Timings(ready_at=ready_at),
+        timings=Timings(ready_at=None if fact.start == "ahead" else ready_at),
     )
     earlier = tuple(_log_moved(task, one) for one in task.attempts)
     return task.model_copy(update={"attempts": (*earlier, attempt)})
@@ -194,15 +210,26 @@ def _log_moved(task: Task, attempt: Attempt) -> Attempt:
     return attempt.model_copy(update={"log": attempt.log and f"logs/{task.id}.log.{attempt.number}"})
 
 
+def _needed(task: Task, attempt: Attempt, fact: AttemptNeeded, ready_at: datetime | None) -> Task:
+    """From here on it is as if it had been claimed just now, but that it has a container, or soon will."""
+    timings = attempt.timings.model_copy(update={"ready_at": ready_at or fact.at})
+    return _with(task, attempt, timings=timings, claimed=fact.instant)
+
+
 def _reincarnate(task: Task, attempt: Attempt, fact: ContainerVoided) -> Task:
-    """The same attempt, in another container: it provably never began in the one before."""
+    """The same attempt, in another container: it provably never began in the one before.
+
+    That one has no gate, whatever went wrong with the one that had, and is made when it is needed.
+    """
     return _with(
         task,
         attempt,
         phase=Phase.CLAIMED,
         incarnation=attempt.incarnation + 1,
+        start="cold",
+        stale=False,
         container=Container(name=fact.successor, image=attempt.container.image),
-        timings=attempt.timings.model_copy(update={"created_at": None}),
+        timings=attempt.timings.model_copy(update={"created_at": None, "container_started_at": None}),
     )
 
 
@@ -217,9 +244,15 @@ def _created(task: Task, attempt: Attempt, fact: ContainerCreated) -> Task:
     )
 
 
+def _waiting(task: Task, attempt: Attempt, fact: ContainerWaiting) -> Task:
+    timings = attempt.timings.model_copy(update={"container_started_at": fact.container_started_at})
+    return _with(task, attempt, phase=Phase.WAITING, timings=timings)
+
+
 def _started(task: Task, attempt: Attempt, fact: ContainerStarted) -> Task:
+    container_started_at = attempt.timings.container_started_at or fact.started_at
     timings = attempt.timings.model_copy(
-        update={"container_started_at": fact.started_at, "started_at": fact.started_at}
+        update={"container_started_at": container_started_at, "started_at": fact.started_at}
     )
     log = f"logs/{task.id}.log"
     running = _with(task, attempt, phase=Phase.RUNNING, timings=timings, log=log, began=fact.instant)
@@ -231,7 +264,7 @@ def _exited(task: Task, attempt: Attempt, fact: ContainerExited) -> Task:
     began = attempt.timings.started_at or outcome.started_at
     timings = attempt.timings.model_copy(
         update={
-            "container_started_at": began,
+            "container_started_at": attempt.timings.container_started_at or began,
             "started_at": began,
             "finished_at": max(outcome.finished_at, began),
         }

@@ -6,6 +6,7 @@ of 10,000 tasks is no problem.
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import islice
 
 from air_executor.errors import BadInput
 from air_executor.graph import check_dependencies
@@ -25,6 +26,7 @@ from air_executor.models import (
 from manager import lifecycle
 from manager.facts import (
     AttemptKey,
+    AttemptNeeded,
     CancelRequested,
     GracePassed,
     JobEnded,
@@ -44,6 +46,8 @@ MAX_REFUSALS = 1000
 """Requests that brought no task and are kept one by one: who floods an inbox must not fill the disk."""
 MAX_REASON = 500
 """Characters that are kept of why a request was rejected: it may quote what was asked for."""
+PROSPECTS = 64
+"""Dependants of one task that are looked at: of those, a few only get a container ahead of time."""
 MAX_QUEUED_BYTES = 16 << 20
 """Of all tasks together that come by requests: the views must stay readable."""
 
@@ -94,13 +98,27 @@ class LiveJob:
     @property
     def busy(self) -> int:
         """Containers of this job that hold a runner."""
-        return sum(self._undecided(task_id) for task_id in self.live)
+        return sum(self._undecided(task_id) and not self._early(task_id) for task_id in self.live)
+
+    @property
+    def ahead(self) -> int:
+        """Containers of this job that were made ahead of time, for tasks whose turn has not come."""
+        return sum(self._early(task_id) and self.tasks[task_id].attempts[-1].gated for task_id in self.live)
+
+    def prospects(self) -> Iterator[str]:
+        """Tasks that can't run yet, but for which everything that is missing is under way."""
+        if self.failure is not None:
+            return
+        for task_id in list(self.live):
+            for dependant in islice(self._dependants.get(task_id, ()), PROSPECTS):
+                if self._is_prospect(self.tasks[dependant]):
+                    yield dependant
 
     def networked(self) -> Iterator[Task]:
-        """Tasks that run in the network which the job's tasks share."""
+        """Tasks that run, or wait at their gates, in the network which the job's tasks share."""
         for task_id in self.live:
             task = self.tasks[task_id]
-            if task.network in (None, "job") and task.attempts[-1].phase is Phase.RUNNING:
+            if task.network in (None, "job") and task.attempts[-1].phase in (Phase.WAITING, Phase.RUNNING):
                 yield task
 
     def attempt_key(self, task: Task) -> AttemptKey:
@@ -133,7 +151,7 @@ class LiveJob:
                     self._note(fact.request, None, fact.reason, fact.at)
             case NetworkLost():
                 for task in list(self.networked()):
-                    self._replace(lifecycle.stop(task, Cause.ENGINE), fact.at)
+                    self._replace(lifecycle.lose_network(task), fact.at)
             case GracePassed():
                 self.overdue.add(fact.key)
             case StockTaken():
@@ -164,22 +182,50 @@ class LiveJob:
         self._update_job(at, failure=failure)
         for task in [task for task in self.tasks.values() if self._untouched(task)]:
             self._replace(lifecycle.give_up(task, _skipped_for(failure), at), at)
+        for task_id in [task_id for task_id in self.live if self._early(task_id)]:
+            self._replace(lifecycle.stop(self.tasks[task_id], failure.cause), at)
 
     def _untouched(self, task: Task) -> bool:
         return task.status is TaskStatus.PENDING and not self._undecided(task.id)
 
     def _startable(self, task: Task) -> bool:
         """Whether it waits for a runner only. The container of an attempt before must be gone first."""
-        free = task.attempt is None or not task.attempt.live
+        free = task.attempt is None or not task.attempt.live or self._early(task.id)
         return task.status is TaskStatus.PENDING and free and not self._waiting[task.id]
 
     def _undecided(self, task_id: str) -> bool:
         attempt = self.tasks[task_id].attempt
         return attempt is not None and attempt.undecided
 
+    def _early(self, task_id: str) -> bool:
+        """Whether its attempt was claimed ahead of time, and its turn has not come."""
+        attempt = self.tasks[task_id].attempt
+        return attempt is not None and attempt.undecided and not attempt.needed
+
+    def _is_prospect(self, task: Task) -> bool:
+        untried = self._untouched(task) and (task.attempt is None or not task.attempt.live)
+        return untried and self._waiting[task.id] > 0 and all(map(self._under_way, task.dependencies))
+
+    def _under_way(self, task_id: str) -> bool:
+        """Whether it is done, runs, or has a container made ahead: what has not begun yet, goes first."""
+        task = self.tasks[task_id]
+        if task.status in (TaskStatus.COMPLETED, TaskStatus.RUNNING):
+            return True
+        return self._undecided(task_id) and task.attempts[-1].gated
+
+    def _timely(self, fact: TaskFact) -> bool:
+        """Whether a decision still fits: it may be about a task that was skipped since."""
+        match fact:
+            case TaskClaimed(start="ahead"):
+                return self.failure is None and self._is_prospect(self.tasks[fact.key.task])
+            case TaskClaimed() | AttemptNeeded():
+                return fact.key.task in self.ready
+            case _:
+                return True
+
     def _step(self, fact: TaskFact) -> None:
         before = self.tasks.get(fact.key.task)
-        if before is None or (isinstance(fact, TaskClaimed) and before.id not in self.ready):
+        if before is None or not self._timely(fact):
             return
         after = lifecycle.step(before, fact, self.ready.get(before.id))
         if after is before:

@@ -1,14 +1,13 @@
 """Looks after the engine: does it answer, does it see the same folders, which of our containers has it."""
 
 import logging
-import secrets
-import shutil
 import threading
 from collections.abc import Callable
 
-from manager.container_spec import Home, probe_container
-from manager.engine.base import Engine, EngineError, Status
-from manager.facts import ContainersListed, EngineChanged, Fact, Listed
+from manager.container_spec import Home
+from manager.engine.base import Engine, EngineError, EngineUnavailable, Status
+from manager.facts import ContainersListed, EngineChanged, Fact, GatesTried, Listed
+from manager.probe import Probe
 from manager.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -23,9 +22,10 @@ class EngineMonitor:
     def __init__(self, engine: Engine, home: Home, settings: Settings, emit: Callable[[Fact], None]) -> None:
         self._engine = engine
         self._home = home
-        self._settings = settings
         self._emit = emit
+        self._probe = Probe(engine, home, settings)
         self._probed = False
+        self._gates_tried = settings.look_ahead == 0
         self._wake = threading.Event()
         self._stopping = False
         self.description = "not asked yet"
@@ -54,7 +54,7 @@ class EngineMonitor:
         try:
             self.description = self._engine.describe()
             if not self._probed:
-                self._probe()
+                self._probe.folders()
                 self._probed = True
             listed = tuple(
                 Listed(each.id, each.labels, each.status is Status.EXITED)
@@ -70,24 +70,16 @@ class EngineMonitor:
             return False
         self._emit(EngineChanged(True, self.description))
         self._emit(ContainersListed(listed))
-        return True
+        return self._gates_tried or self._try_gates()
 
-    def _probe(self) -> None:
-        """Have a container look for a file that was made just now. Raises EngineError when it sees none."""
-        nonce = secrets.token_hex(6)
-        folder = self._settings.home / "probe"
-        folder.mkdir(exist_ok=True)
-        spec = probe_container(str(folder), nonce, self._home, self._settings)
-        (folder / nonce).touch()
+    def _try_gates(self) -> bool:
+        """After all else: jobs need not wait for what is only faster."""
         try:
-            self._engine.create(spec, None)
-            self._engine.start(spec.name)
-            self._engine.wait(spec.name)
-            if self._engine.observe(spec.name).exit_code != 0:
-                raise EngineError(
-                    f"the engine does not see {folder} where the manager sees it: run the manager on the "
-                    "engine's own host, or in one of its containers with the home folder mounted"
-                )
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)  # with what a killed manager left of its probe
-            self._engine.remove(spec.name, self._home.id)
+            self._emit(GatesTried(self._probe.gates()))
+        except EngineUnavailable as error:
+            log.info("gates could not be tried: %s", error)
+            return False
+        except EngineError as error:
+            self._emit(GatesTried(str(error)))
+        self._gates_tried = True
+        return True

@@ -3,13 +3,17 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
+from typing import Literal
 
 from air_executor.models import Instant, Phase, Task
 from manager import lifecycle
 from manager.actions import (
     Create,
     Drop,
+    Open,
     Remove,
+    Replace,
     Rest,
     Signal,
     Start,
@@ -20,6 +24,7 @@ from manager.actions import (
 from manager.container_spec import container_name, image_of
 from manager.facts import (
     AttemptKey,
+    AttemptNeeded,
     TaskClaimed,
 )
 from manager.live_job import LiveJob
@@ -32,12 +37,14 @@ class Planner:
 
     home_id: str
     settings: Settings
+    gates: bool = False
+    """Whether containers can wait at gates here."""
     _turn: int = 0
     _served: dict[str, int] = field(default_factory=dict)
 
     def claims(
         self, jobs: Sequence[LiveJob], at: datetime, instant: Instant | None = None
-    ) -> Iterator[TaskClaimed]:
+    ) -> Iterator[TaskClaimed | AttemptNeeded]:
         """The tasks that get a runner now; each is to be applied before the next is asked for.
 
         A job that has no runner at all comes first, whoever has waited longest for one; what is left goes
@@ -51,8 +58,18 @@ class Planner:
             job = min(waiting, key=self._priority)
             self._turn += 1
             self._served[job.uid] = self._turn
-            yield self._claim(job, at, instant)
+            yield self._next(job, at, instant)
             free -= 1
+
+    def claims_ahead(
+        self, jobs: Sequence[LiveJob], at: datetime, instant: Instant | None = None
+    ) -> Iterator[TaskClaimed]:
+        """The tasks that get a container although they can't run yet; as `claims`, and after it."""
+        left = self.settings.look_ahead - sum(job.ahead for job in jobs) if self.gates else 0
+        for job in sorted(jobs, key=lambda job: (job.job.created_at, job.name)) if left > 0 else ():
+            for task_id in islice(job.prospects(), left):
+                yield self._claim(job, task_id, at, instant, "ahead")
+                left -= 1
 
     def forget(self, uid: str) -> None:
         """The job has ended."""
@@ -62,8 +79,21 @@ class Planner:
         busy = job.busy > 0
         return busy, 0 if busy else self._served.get(job.uid, 0), job.job.created_at, job.name
 
-    def _claim(self, job: LiveJob, at: datetime, instant: Instant | None) -> TaskClaimed:
+    def _next(self, job: LiveJob, at: datetime, instant: Instant | None) -> TaskClaimed | AttemptNeeded:
         task_id = next(iter(job.ready))
+        attempt = job.tasks[task_id].attempt
+        if attempt is not None and attempt.undecided:
+            return AttemptNeeded(job.attempt_key(job.tasks[task_id]), at, instant)
+        return self._claim(job, task_id, at, instant, "cold")
+
+    def _claim(
+        self,
+        job: LiveJob,
+        task_id: str,
+        at: datetime,
+        instant: Instant | None,
+        start: Literal["ahead", "cold"],
+    ) -> TaskClaimed:
         key = job.next_key(task_id)
         name = container_name(self.home_id, job.name, key)
         task, settings = job.tasks[task_id], self.settings
@@ -75,6 +105,7 @@ class Planner:
             memory_mb=lifecycle.memory_mb(task, settings.memory_mb, settings.retry_memory_mb),
             at=at,
             instant=instant,
+            start=start,
         )
 
 
@@ -101,12 +132,16 @@ def actions(jobs: Iterable[LiveJob]) -> Iterator[TaskAction]:
 def _acts(task: Task, key: AttemptKey, overdue: set[AttemptKey]) -> Iterator[TaskAction]:
     attempt = task.attempts[-1]
     match attempt.phase:
-        case Phase.CLAIMED | Phase.CREATED if attempt.stopping:
+        case Phase.CLAIMED | Phase.CREATED | Phase.WAITING if attempt.stopping:
             yield Drop(key)
-        case Phase.CLAIMED:
+        case Phase.CLAIMED if attempt.gated or attempt.needed:
             yield Create(key)
         case Phase.CREATED:
             yield Start(key)
+        case Phase.WAITING if attempt.stale:
+            yield Replace(key)
+        case Phase.WAITING if attempt.needed:
+            yield Open(key)
         case Phase.RUNNING:
             yield Watch(key)
             if attempt.stopping:

@@ -31,6 +31,7 @@ class Verdict(StrEnum):
 
     CREATE = "create"  # it provably never began
     START = "start"  # it is as its journal says
+    OPEN = "open"  # its gate's receipt says whether it began, and is asked when its turn has come
     ADOPT = "adopt"  # created, but the id was not recorded
     REATTACH = "re-attach"  # it runs: go on copying its output, and wait for its end
     RECORD = "record"  # it has ended: copy its output, and record its outcome
@@ -61,6 +62,19 @@ TABLE: Mapping[tuple[Phase, Found], Verdict] = {
 """By phase of the attempt and what was found. Attempts that are recorded need no verdict: their containers
 are removed."""
 
+GATED: Mapping[tuple[Phase, Found], Verdict] = {
+    (Phase.CLAIMED, Found.MISSING): Verdict.CREATE,
+    (Phase.CLAIMED, Found.CREATED): Verdict.ADOPT,
+    (Phase.CLAIMED, Found.FORGOTTEN): Verdict.ADOPT,
+    (Phase.CLAIMED, Found.RUNNING): Verdict.ADOPT,
+    (Phase.CLAIMED, Found.EXITED): Verdict.ADOPT,
+    (Phase.CLAIMED, Found.FOREIGN): Verdict.CREATE,  # under another name, as soon as that is noticed
+    **{(Phase.CREATED, found): Verdict.START for found in Found},
+    **{(Phase.WAITING, found): Verdict.OPEN for found in Found},
+}
+"""With a gate: nothing opens it that is not journaled as waiting. So before that, the command provably did
+not begin, whatever was found; and from then on, the gate's receipt knows."""
+
 
 def conclusions(attempt: Attempt, stock: StockTaken) -> Iterator[TaskFact]:
     """The facts that follow from having taken stock of `attempt`."""
@@ -89,7 +103,8 @@ def conclusions(attempt: Attempt, stock: StockTaken) -> Iterator[TaskFact]:
 
 def verdict(attempt: Attempt, stock: StockTaken) -> Verdict:
     """The table's word for an undecided attempt."""
-    return TABLE[attempt.phase, stock.found]
+    table = GATED if attempt.gated and attempt.phase is not Phase.RUNNING else TABLE
+    return table[attempt.phase, stock.found]
 
 
 def _created(stock: StockTaken) -> ContainerCreated:

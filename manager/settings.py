@@ -51,6 +51,13 @@ class Settings(BaseSettings):
     max_runners: int = Field(
         10, ge=1, le=1000, description="Containers that run at once, over all jobs. One costs about 20 MB."
     )
+    look_ahead: int = Field(
+        4,
+        ge=0,
+        le=1000,
+        description="Containers that are made ahead of time, over all jobs, for tasks whose dependencies "
+        "still run. Each waits at a gate for its task's turn, and costs about 20 MB meanwhile; 0: none.",
+    )
     max_tasks: int = Field(
         10_000,
         ge=1,

@@ -17,7 +17,7 @@ from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
 from air_executor.models import utc_now
 from air_executor.store import Store
-from manager import admission, container_spec, events, intake, planner, recovery
+from manager import admission, container_spec, events, gate, intake, planner, recovery
 from manager.clocks import instant
 from manager.container_spec import Home
 from manager.disk import Disk
@@ -28,6 +28,7 @@ from manager.facts import (
     ContainersListed,
     EngineChanged,
     Fact,
+    GatesTried,
     JobEnded,
     JobFact,
     JobFound,
@@ -126,6 +127,14 @@ class Supervisor:
             if folder.is_fresh:
                 job.vanished = True
                 self._watcher.replaced(job.name)
+        gate.sweep(Path(container_spec.gates_folder(self._home)), self._live_containers())
+
+    def _live_containers(self) -> set[str]:
+        return {
+            job.tasks[task_id].attempts[-1].container.name
+            for job in self._jobs.values()
+            for task_id in job.live
+        }
 
     def run(self) -> None:
         """Work until `stop`."""
@@ -180,6 +189,8 @@ class Supervisor:
                 self._on_tick()
             case EngineChanged():
                 self._engine_changed(fact)
+            case GatesTried():
+                self._gates_tried(fact)
             case ContainersListed():
                 self._listed(fact)
             case JobFound():
@@ -230,6 +241,11 @@ class Supervisor:
                 log.warning("engine: %s; jobs wait until it does", fact.description)
                 self._on_tick()
         self._engine_answers = fact.answers
+
+    def _gates_tried(self, fact: GatesTried) -> None:
+        self._planner.gates = fact.problem is None
+        if fact.problem is not None:
+            log.warning("no container is made ahead of time: %s", fact.problem)
 
     def _conclude(self, job: LiveJob, stock: StockTaken) -> None:
         """Take up an attempt that went on while no manager ran."""
@@ -308,6 +324,8 @@ class Supervisor:
         if self._engine_answers and not self._disk.shortage and not self._stopping:
             written = [job for uid, job in self._jobs.items() if uid not in self._unwritten]
             for claim in self._planner.claims(written, now, instant()):
+                self._apply(claim)
+            for claim in self._planner.claims_ahead(written, now, instant()):
                 self._apply(claim)
         for job in [job for job in self._jobs.values() if job.settled and not job.job.state.ended]:
             self._end(job, now)

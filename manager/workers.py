@@ -9,16 +9,15 @@ import queue
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeVar
+from dataclasses import replace
 
 from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
 from air_executor.models import Cause, Failure, utc_now
 from manager import intake, workspace
-from manager.absences import Absences
 from manager.act import Act
 from manager.clocks import instant
-from manager.container_spec import HOME_ID, container_name, key_of
+from manager.container_spec import HOME_ID, key_of
 from manager.engine.base import (
     ContainerGone,
     Engine,
@@ -38,27 +37,24 @@ from manager.facts import (
     ContainerRemoved,
     ContainerStarted,
     ContainerVoided,
-    EngineChanged,
+    ContainerWaiting,
     Fact,
     Found,
     LaunchFailed,
     Outcome,
     StockTaken,
 )
+from manager.gatekeeper import Gatekeeper
+from manager.patience import LONGEST_PAUSE, Patience, Stopped
 
 log = logging.getLogger(__name__)
 
 POOL = 32
-FIRST_PAUSE = 0.2
-LONGEST_PAUSE = 5.0
-"""Seconds between two tries at an engine that does not answer."""
 STUCK = 2 * LONGEST_PAUSE
 """Seconds without a sign of life from who watches a container that has ended."""
 NETWORK_TRIES = 3
 INCARNATIONS = 5
 """Containers that one attempt may get, where those before the last never began."""
-
-Result = TypeVar("Result")
 
 
 class Workers:
@@ -69,9 +65,9 @@ class Workers:
         self._home_id = home_id
         self._emit = emit
         self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._stopping = threading.Event()
+        self._patience = Patience(emit)
+        self._gatekeeper = Gatekeeper(engine, home_id, self._patience)
         self._watching: dict[AttemptKey, workspace.LogFile] = {}
-        self._absences = Absences()
         self._began = utc_now()
         self._unanswered: set[AttemptKey] = set()
         """Attempts whose container was asked to start by an engine that went away before it answered."""
@@ -83,23 +79,31 @@ class Workers:
 
     def stop(self) -> None:
         """Begin nothing new; what runs in containers goes on without us."""
-        self._stopping.set()
+        self._patience.end()
 
     def take_stock(self, act: Act) -> None:
         """StockTaken."""
         self._submit(self._take_stock, act)
 
     def create(self, act: Act) -> None:
-        """ContainerCreated or LaunchFailed."""
+        """ContainerCreated or LaunchFailed; ContainerVoided where it has a gate."""
         self._submit(self._create, act)
 
     def begin(self, act: Act) -> None:
-        """ContainerStarted, LaunchFailed or ContainerLost."""
-        self._submit(self._start, act)
+        """ContainerStarted, LaunchFailed or ContainerLost; ContainerWaiting where it has a gate."""
+        self._submit(self._start_gated if act.attempt.gated else self._start, act)
+
+    def open(self, act: Act) -> None:
+        """ContainerStarted, ContainerExited, ContainerVoided or ContainerLost."""
+        self._submit(self._open, act)
+
+    def replace(self, act: Act) -> None:
+        """ContainerVoided; or ContainerStarted where it has begun after all."""
+        self._submit(self._replace, act)
 
     def drop(self, act: Act) -> None:
         """ContainerDropped; or ContainerStarted where it has begun after all."""
-        self._submit(self._drop, act)
+        self._submit(self._drop_gated if act.attempt.gated else self._drop, act)
 
     def signal(self, act: Act, signal: str) -> None:
         """No fact: the end of the container is one."""
@@ -143,26 +147,26 @@ class Workers:
         self._calls.put(lambda: self._guarded(function, *args))
 
     def _work(self) -> None:
-        while not self._stopping.is_set():
+        while not self._patience.over:
             self._calls.get()()
 
     def _guarded(self, function: Callable[..., None], *args: object) -> None:
         try:
             function(*args)
-        except _Stopped:
+        except Stopped:
             pass
         except Exception:
             log.exception("an act on the engine failed in a way that nobody expected: this is a bug")
 
     def _take_stock(self, act: Act) -> None:
         try:
-            found = self._surely(lambda: self._engine.observe(act.spec.name))
+            found = self._patience.surely(lambda: self._engine.observe(act.spec.name))
         except ContainerGone:
             self._emit(StockTaken(act.key, Found.MISSING, utc_now()))
             return
         stock = StockTaken(
             act.key,
-            self._surely(lambda: self._kind(act, found)),
+            self._patience.surely(lambda: self._kind(act, found)),
             utc_now(),
             container_id=found.id,
             image_id=found.image_id,
@@ -184,18 +188,18 @@ class Workers:
         earlier = len(act.task.attempts) - 1
         try:
             self._prepare(act, earlier)
-            made = self._again(lambda: self._create_or_retry(act))
+            made = self._patience.again(lambda: self._create_or_retry(act))
         except (BadInput, OSError) as error:
-            self._failed(act, Cause.BAD_INPUT, str(error))
+            self._failed(act, Cause.BAD_INPUT, error)
         except EngineError as error:
-            self._failed(act, error.cause, str(error))
+            self._failed(act, error.cause, error)
         else:
             reach(Failpoint.CREATED_UNRECORDED)
             self._emit(ContainerCreated(act.key, made.id, made.image_id, made.created_at, utc_now()))
 
     def _sweep(self, container: str) -> None:
         try:
-            self._again(lambda: self._engine.remove(container, self._home_id))
+            self._patience.again(lambda: self._engine.remove(container, self._home_id))
         except EngineError as error:  # the next poll finds it again
             log.error("container=%s can't be removed: %s", container, error)
 
@@ -205,12 +209,14 @@ class Workers:
             try:
                 workspace.prepare(act.folder, act.user)
                 workspace.keep_earlier_log(act.folder, act.task.id, earlier)
+                if act.attempt.gated:
+                    self._gatekeeper.prepare(act)
                 return
             except OSError as error:
                 if error.errno not in workspace.SHORT_OF:
                     raise
                 log.error("job=%s can't be prepared: %s; trying again", act.folder.name, error)
-                self._pause(LONGEST_PAUSE)
+                self._patience.pause(LONGEST_PAUSE)
 
     def _create_or_retry(self, act: Act) -> Observation:
         """The container that holds the network may go between its check and its use."""
@@ -223,26 +229,39 @@ class Workers:
 
     def _start(self, act: Act) -> None:
         try:
-            found = self._again(lambda: self._begin(act))
+            found = self._patience.again(lambda: self._begin(act))
         except ContainerGone:
             self._lost(act)
         except NetworkEnded as error:
-            self._void(act, error)
+            if act.key.incarnation < INCARNATIONS:
+                self._emit(self._gatekeeper.void(act))
+            else:
+                self._failed(act, error.cause, error)
         except EngineError as error:
-            self._failed(act, error.cause, str(error))
+            self._failed(act, error.cause, error)
         else:
             reach(Failpoint.STARTED_UNRECORDED)
             self._emit(ContainerStarted(act.key, found.started_at or utc_now(), utc_now(), instant()))
 
-    def _void(self, act: Act, error: EngineError) -> None:
-        """It never began, so that another container may take its place; with a network that is there."""
-        if act.key.incarnation >= INCARNATIONS:
-            self._failed(act, error.cause, str(error))
+    def _start_gated(self, act: Act) -> None:
+        try:
+            found = self._patience.again(lambda: self._engine.start(act.container))
+        except EngineError as error:
+            self._failed(act, error.cause, error)
             return
-        self._surely(lambda: self._engine.remove(act.container, self._home_id))
-        next_key = act.key._replace(incarnation=act.key.incarnation + 1)
-        successor = container_name(self._home_id, act.folder.name, next_key)
-        self._emit(ContainerVoided(act.key, successor, utc_now()))
+        if found.status is Status.RUNNING:
+            self._emit(ContainerWaiting(act.key, found.started_at or utc_now(), utc_now()))
+        else:
+            self._emit(self._gatekeeper.void(act))
+
+    def _open(self, act: Act) -> None:
+        opened = self._gatekeeper.open(act)
+        if isinstance(opened, ContainerStarted):
+            reach(Failpoint.STARTED_UNRECORDED)
+        self._emit(opened)
+
+    def _replace(self, act: Act) -> None:
+        self._emit(self._gatekeeper.replace(act))
 
     def _begin(self, act: Act) -> Observation:
         """Start it; but not where an engine that was restarted may have forgotten that it did."""
@@ -258,9 +277,13 @@ class Workers:
             self._unanswered.add(act.key)
             raise
 
+    def _drop_gated(self, act: Act) -> None:
+        gone = self._gatekeeper.replace(act)
+        self._emit(ContainerDropped(act.key, utc_now()) if isinstance(gone, ContainerVoided) else gone)
+
     def _drop(self, act: Act) -> None:
         try:
-            found = self._surely(lambda: self._engine.observe(act.container))
+            found = self._patience.surely(lambda: self._engine.observe(act.container))
         except ContainerGone:
             self._emit(ContainerDropped(act.key, utc_now()))
             return
@@ -271,7 +294,7 @@ class Workers:
 
     def _signal(self, act: Act, signal: str) -> None:
         with suppress(ContainerGone):
-            self._surely(lambda: self._engine.signal(act.container, signal))
+            self._patience.surely(lambda: self._engine.signal(act.container, signal))
         reach(Failpoint.SIGNAL_SENT)
 
     def _remove(self, act: Act) -> None:
@@ -279,23 +302,24 @@ class Workers:
             self._engine.remove(act.container, self._home_id)
 
         try:
-            self._again(remove)
+            self._patience.again(remove)
         except EngineError as error:  # the outcome is safe, and the sweep will try to remove it again
             log.error("container=%s can't be removed: %s", act.spec.name, error)
             if self._runs(act):  # but nothing may come to run beside it
-                self._surely(remove)
+                self._patience.surely(remove)
+        self._gatekeeper.clear(act)
         reach(Failpoint.REMOVED_UNRECORDED)
         self._emit(ContainerRemoved(act.key, utc_now()))
 
     def _runs(self, act: Act) -> bool:
         try:
-            return self._surely(lambda: self._engine.observe(act.container)).status is Status.RUNNING
+            return self._patience.surely(lambda: self._engine.observe(act.container)).status is Status.RUNNING
         except ContainerGone:
             return False
 
     def _watch(self, act: Act, output: workspace.LogFile) -> None:
         try:
-            found = self._again(lambda: self._follow(act, output))
+            found = self._patience.again(lambda: self._follow(act, output))
         except ContainerGone:
             self._lost(act)
             return
@@ -308,8 +332,11 @@ class Workers:
         for fact in intake.drain(act.folder, act.key.uid, utc_now()):
             self._emit(fact)
         reach(Failpoint.EXIT_UNRECORDED)
-        interrupted = self._surely(lambda: self._interrupted(act, found))
-        self._emit(ContainerExited(act.key, _outcome(found, interrupted=interrupted), utc_now()))
+        interrupted = self._patience.surely(lambda: self._interrupted(act, found))
+        outcome = _outcome(found, interrupted=interrupted)
+        if act.attempt.gated:
+            outcome = replace(outcome, unusable_command=self._gatekeeper.unusable(act, found))
+        self._emit(ContainerExited(act.key, outcome, utc_now()))
 
     def _interrupted(self, act: Act, found: Observation) -> bool:
         """Whether the engine, or its machine, went down about when the container ended."""
@@ -320,7 +347,7 @@ class Workers:
             return True
         if ended < self._began:  # while no manager ran to notice
             return self._engine.restarted_since(ended)
-        return self._absences.cover(ended)
+        return self._patience.absences.cover(ended)
 
     def _follow(self, act: Act, output: workspace.LogFile) -> Observation:
         output.restart()
@@ -335,51 +362,23 @@ class Workers:
         if found.status is not Status.EXITED:
             raise EngineUnavailable("the engine says that it has ended, and that it runs")
         while output.lacks_space:  # what is not in the log yet, the engine has still
-            self._pause(LONGEST_PAUSE)
+            self._patience.pause(LONGEST_PAUSE)
             output.restart()
             self._engine.follow(act.container, output.write)
         return found
 
-    def _again(self, call: Callable[[], Result]) -> Result:
-        """What `call` returns, as soon as the engine answers."""
-        pause = FIRST_PAUSE
-        while True:
-            try:
-                result = call()
-                self._absences.end(utc_now())
-                return result
-            except EngineUnavailable as error:
-                self._absences.begin(utc_now())
-                self._emit(EngineChanged(False, str(error)))
-            self._pause(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
-
-    def _surely(self, call: Callable[[], Result]) -> Result:
-        """What `call` returns, as soon as the engine does it: there is nothing else that could be done."""
-        while True:
-            try:
-                return self._again(call)
-            except ContainerGone:
-                raise
-            except EngineError as error:
-                log.error("the engine refuses: %s; trying again", error)
-                self._pause(LONGEST_PAUSE)
-
-    def _pause(self, seconds: float) -> None:
-        if self._stopping.wait(seconds):
-            raise _Stopped
-
-    def _failed(self, act: Act, cause: Cause, message: str) -> None:
-        failure = Failure(cause=cause, message=f"task {act.task.id!r} could not be started: {message}")
+    def _failed(self, act: Act, cause: Cause, error: Exception) -> None:
+        """It can't be launched. Where it was to wait at a gate, that is no failure: it never was its turn."""
+        if act.attempt.gated:
+            log.info("container=%s can't be made ahead of time: %s", act.spec.name, error)
+            self._emit(self._gatekeeper.void(act))
+            return
+        failure = Failure(cause=cause, message=f"task {act.task.id!r} could not be started: {error}")
         self._emit(LaunchFailed(act.key, failure, utc_now()))
 
     def _lost(self, act: Act) -> None:
         message = f"the container {act.spec.name} of task {act.task.id!r} is gone, and its outcome with it"
         self._emit(ContainerLost(act.key, message, utc_now()))
-
-
-class _Stopped(Exception):
-    """The manager is going down; the next one takes up where this one left off."""
 
 
 def _outcome(found: Observation, *, interrupted: bool) -> Outcome:

@@ -1,10 +1,10 @@
-"""The demo's three commands, each as a DockerOperator."""
+"""The demo's three commands, each as a DockerOperator; and ten times `true`, one after the other."""
 
 import os
 from typing import Any
 
 from airflow.providers.docker.operators.docker import DockerOperator
-from airflow.sdk import DAG
+from airflow.sdk import DAG, chain
 
 COMMON: dict[str, Any] = {
     "image": os.environ["BENCH_IMAGE"],
@@ -23,3 +23,6 @@ with DAG(dag_id="bench_docker_operators", schedule=None, catchup=False, is_pause
     )
 
     greet >> process >> complete
+
+with DAG(dag_id="bench_ten_docker_operators", schedule=None, catchup=False, is_paused_upon_creation=False):
+    chain(*(DockerOperator(task_id=f"step-{number}", command=["true"], **COMMON) for number in range(10)))

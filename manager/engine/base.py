@@ -137,5 +137,8 @@ class Engine(Protocol):
     def remove(self, container: str, home_id: str) -> None:
         """Remove it, ended or not, where it belongs to this home."""
 
+    def read_file(self, container: str, path: str) -> bytes | None:
+        """A file of the container, whatever its state; None where there is none. Raises EngineError."""
+
     def containers(self, home_id: str) -> list[Observation]:
         """Every container that belongs to this home, ended ones too; without what only inspection tells."""

@@ -51,7 +51,12 @@ def container_body(spec: ContainerSpec, paths: PathTable, network_id: str | None
         "HostConfig": {
             "AutoRemove": False,
             "Mounts": [
-                {"Type": "bind", "Source": paths.host_path(mount.source), "Target": mount.target}
+                {
+                    "Type": "bind",
+                    "Source": paths.host_path(mount.source),
+                    "Target": mount.target,
+                    "ReadOnly": mount.read_only,
+                }
                 for mount in spec.mounts
             ],
             "NetworkMode": _network_mode(spec.network, network_id),

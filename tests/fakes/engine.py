@@ -29,6 +29,7 @@ from manager.engine.base import (
     Observation,
     Status,
 )
+from tests.fakes import gates
 
 Command = tuple[str, ...]
 
@@ -90,6 +91,9 @@ class _Container:
     outcome_seen: bool = False
     removed: bool = False
 
+    gate_shut: bool = False
+    """Whether its command has not begun because nobody has opened its gate."""
+
     @property
     def role(self) -> str:
         return self.spec.labels.get(container_spec.ROLE, "")
@@ -112,6 +116,10 @@ class FakeEngine:
         self.executions: list[tuple[str, str, int]] = []
         """(job, task, attempt) of every command that was begun."""
         self.restarted_at: datetime | None = None
+        self.has_gate = True
+        """Whether the runner image has one."""
+        self.gates_open = True
+        """Whether those that wait at gates listen; if not, each leaves when it is told anything."""
         self._containers: dict[str, _Container] = {}
         self._numbers = itertools.count(1)
         self._changed = threading.Condition()
@@ -273,6 +281,11 @@ class FakeEngine:
             self._check_remove(box)
             self._drop(box)
 
+    def read_file(self, container: str, path: str) -> bytes | None:
+        with self._call("read_file", container):
+            self._find(container)
+            return b"gate" if path == container_spec.GATE_IN_IMAGE and self.has_gate else None
+
     def containers(self, home_id: str) -> list[Observation]:
         with self._call("containers", ""):
             return [
@@ -320,6 +333,8 @@ class FakeEngine:
     def _check_remove(self, box: _Container) -> None:
         if box.role != "task":
             return
+        if box.gate_shut:
+            return
         if box.status is Status.RUNNING:
             self._violated(f"removal of {box.spec.name} while it runs")
         if box.status is Status.EXITED and not box.outcome_seen:
@@ -348,15 +363,20 @@ class FakeEngine:
             raise ContainerGone(f"no such container: {box.spec.name}")
 
     def _program(self, spec: ContainerSpec) -> Program:
-        if spec.command in self.programs:
-            return self.programs[spec.command]
-        if spec.command[0] == "echo":
-            return Program(output=" ".join(spec.command[1:]).encode() + b"\n")
-        if spec.command[:2] == ("test", "-f"):
+        if container_spec.GATED in spec.labels:
+            return FOREVER  # until it is handed its command
+        return self._program_of(spec.command, spec)
+
+    def _program_of(self, command: Command, spec: ContainerSpec) -> Program:
+        if command in self.programs:
+            return self.programs[command]
+        if command[0] == "echo":
+            return Program(output=" ".join(command[1:]).encode() + b"\n")
+        if command[:2] == ("test", "-f"):
             sources = {mount.target: mount.source for mount in spec.mounts}
-            file = Path(sources["/work"]) / Path(spec.command[2]).name
+            file = Path(sources["/work"]) / Path(command[2]).name
             return Program(exit_code=0 if file.is_file() else 1)
-        raise AssertionError(f"the test's table has no program for {spec.command}")
+        raise AssertionError(f"the test's table has no program for {command}")
 
     def _make(self, spec: ContainerSpec, program: Program, **state: object) -> _Container:
         number = next(self._numbers)
@@ -381,6 +401,31 @@ class FakeEngine:
 
     def _begin(self, box: _Container) -> None:
         box.status, box.started_at = Status.RUNNING, utc_now()
+        if container_spec.GATED in box.spec.labels:
+            box.gate_shut = True
+            threading.Thread(target=self._wait_at_gate, args=[box], daemon=True).start()
+        else:
+            self._execute(box)
+
+    def _wait_at_gate(self, box: _Container) -> None:
+        handed = gates.wait(box.spec, lambda: box.status is not Status.RUNNING)
+        with self._changed:
+            if box.status is not Status.RUNNING or box.removed:
+                return
+            if handed is None or not self.gates_open:
+                gates.never(box.spec, "short")
+                self._end(box, 75)
+                return
+            box.program = self._program_of(handed.argv, box.spec)
+            box.gate_shut = False
+            if box.program.unusable or box.program.start_fails:
+                gates.unusable(box.spec, handed.nonce)
+                self._end(box, 127)
+                return
+            gates.began(box.spec, handed.nonce)
+            self._execute(box)
+
+    def _execute(self, box: _Container) -> None:
         labels = box.spec.labels
         if box.role == "task":
             key = (

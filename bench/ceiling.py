@@ -1,0 +1,107 @@
+"""How many containers the engine itself can create, start, wait for and remove: nobody can do more.
+
+By the low level of the `docker` package, with the container options of a job's task, in one shared network.
+"""
+
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import docker
+from docker.utils import kwargs_from_env
+
+from air_executor.models import Task
+from bench.docker_cli import IMAGE, sweep
+from bench.failed import BenchFailed
+from manager.container_spec import HOME_ID, ContainerSpec, Home, network_container, task_container
+from manager.engine.translate import PathTable, container_body
+from manager.facts import AttemptKey, Owner
+from manager.settings import Settings
+
+TIMEOUT = 60
+"""Seconds that the engine may take for one call."""
+JOB = "ceiling"
+USER = 65534
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """A job's folder and network, and no manager."""
+
+    home: Home
+    uid: str
+    network: str
+    """The id of the container that holds the network; it runs all the time."""
+
+    def containers_per_second(self, count: int, threads: int) -> float:
+        """Run `count` × `true`, each in a container of its own, `threads` at a time."""
+        bodies = [self._task(number) for number in range(count)]
+        clients = threading.local()
+
+        def connect() -> None:
+            clients.api = _connect()
+
+        def run(body: dict[str, Any]) -> None:
+            _run(clients.api, body)
+
+        with ThreadPoolExecutor(threads, initializer=connect) as pool:
+            began = time.perf_counter()
+            for _ in pool.map(run, bodies):
+                pass
+            return count / (time.perf_counter() - began)
+
+    def _task(self, number: int) -> dict[str, Any]:
+        task = Task(id=f"task-{number}", command="true", job_name=JOB)
+        key = AttemptKey(self.uid, task.id, 1, 1)
+        spec = task_container(JOB, task, key, self.home.path, Owner(USER, USER), self.home, _settings())
+        return _body(spec, self.network)
+
+
+@contextmanager
+def ceiling() -> Iterator[Ceiling]:
+    """Nothing of it is left afterwards."""
+    with TemporaryDirectory(prefix="air-executor-bench-") as folder:
+        for name in ("work", "inbox"):
+            Path(folder, name).mkdir()
+        home, uid = Home(secrets.token_hex(8), folder), secrets.token_hex(16)
+        try:
+            network = _started(_connect(), _body(network_container(JOB, uid, home, _settings()), None))
+            yield Ceiling(home, uid, network)
+        finally:
+            sweep(f"{HOME_ID}={home.id}")
+
+
+def _settings() -> Settings:
+    """The defaults, whatever the environment and the user's configuration say."""
+    return Settings.model_construct(runner_image=IMAGE)
+
+
+def _body(spec: ContainerSpec, network: str | None) -> dict[str, Any]:
+    return container_body(spec, PathTable(), network)
+
+
+def _connect() -> docker.APIClient:
+    client = docker.APIClient(version="auto", timeout=TIMEOUT, **kwargs_from_env())
+    client.trust_env = False  # at each call it would look for proxies: that is not the engine's time
+    return client
+
+
+def _run(api: docker.APIClient, body: dict[str, Any]) -> None:
+    container = _started(api, body)
+    code = api.wait(container)["StatusCode"]
+    api.remove_container(container, v=True)
+    if code:
+        raise BenchFailed(f"`true` ended with {code}")
+
+
+def _started(api: docker.APIClient, body: dict[str, Any]) -> str:
+    made = api.create_container_from_config(body)  # type: ignore[no-untyped-call]
+    api.start(made["Id"])
+    return str(made["Id"])

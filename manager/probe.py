@@ -1,0 +1,107 @@
+"""Finds out what can be done with this engine on this host, by doing it."""
+
+import secrets
+import shutil
+import time
+from pathlib import Path
+
+from manager import container_spec, gate
+from manager.container_spec import CONTROL, RECEIPT, ContainerSpec, Home
+from manager.engine.base import Engine, EngineError
+from manager.facts import Owner
+from manager.settings import Settings
+
+GATE_LIMIT = 10.0
+"""Seconds within which a container that was started waits at its gate, and answers when that is opened."""
+LOOK = 0.01
+
+
+class Probe:
+    """Tries things out with containers that are made for that and removed. Not safe for several threads."""
+
+    def __init__(self, engine: Engine, home: Home, settings: Settings) -> None:
+        self._engine = engine
+        self._home = home
+        self._settings = settings
+
+    def folders(self) -> None:
+        """Have a container look for a file that was made just now. Raises EngineError when it sees none.
+
+        The runner image's gate is kept for other containers, where it has one.
+        """
+        nonce = secrets.token_hex(6)
+        folder = self._settings.home / "probe"
+        folder.mkdir(exist_ok=True)
+        spec = container_spec.probe_container(str(folder), nonce, self._home, self._settings)
+        (folder / nonce).touch()
+        try:
+            self._engine.create(spec, None)
+            if self._run(spec) != 0:
+                raise EngineError(
+                    f"the engine does not see {folder} where the manager sees it: run the manager on the "
+                    "engine's own host, or in one of its containers with the home folder mounted"
+                )
+            self._keep_gate(spec)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)  # with what a killed manager left of its probe
+            self._engine.remove(spec.name, self._home.id)
+
+    def gates(self) -> str | None:
+        """Have a container wait at a gate, and open it. Why that does not work here, or None when it does.
+
+        Raises EngineError.
+        """
+        if not Path(container_spec.gate_program(self._home)).exists():
+            return f"the image {self._settings.runner_image} has no {container_spec.GATE_IN_IMAGE}"
+        name = f"{container_spec.PREFIX}-probe-{secrets.token_hex(6)}"
+        folder = Path(container_spec.gate_folder(self._home, name))
+        uid = self._settings.task_uid
+        try:
+            gate.prepare(folder / CONTROL, folder / RECEIPT, Owner(uid, uid))
+            spec = container_spec.gate_probe_container(
+                str(folder / CONTROL), name, self._home, self._settings
+            )
+            self._engine.create(spec, None)
+            self._engine.start(name)
+            return self._pass(folder) or self._ended_well(spec)
+        except OSError as error:
+            return str(error)
+        finally:
+            self._engine.remove(name, self._home.id)
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _run(self, spec: ContainerSpec) -> int | None:
+        self._engine.start(spec.name)
+        self._engine.wait(spec.name)
+        return self._engine.observe(spec.name).exit_code
+
+    def _keep_gate(self, spec: ContainerSpec) -> None:
+        """By renaming: containers that wait have the one before mounted."""
+        program = self._engine.read_file(spec.name, container_spec.GATE_IN_IMAGE)
+        place = Path(container_spec.gate_program(self._home))
+        if program is None or (place.exists() and place.read_bytes() == program):
+            return
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.parent.parent.chmod(0o700)  # what tasks are handed, is nobody else's business
+        aside = place.with_name(".gate")
+        aside.write_bytes(program)
+        aside.chmod(0o755)
+        aside.replace(place)
+
+    def _pass(self, folder: Path) -> str | None:
+        """Why the gate does not say that it has begun, or None when it does."""
+        content = gate.frame("probe", "", ("true",), {})
+        deadline = time.monotonic() + GATE_LIMIT
+        handed_over = False
+        while time.monotonic() < deadline:
+            handed_over = handed_over or gate.open_gate(folder / CONTROL / gate.FIFO, content)
+            receipt = gate.read_receipt(folder / RECEIPT)
+            if receipt is not None:
+                return None if isinstance(receipt, gate.Began) else f"a gate said {receipt}"
+            time.sleep(LOOK)
+        return "a gate was opened and did not answer" if handed_over else "nobody waited at a gate"
+
+    def _ended_well(self, spec: ContainerSpec) -> str | None:
+        self._engine.wait(spec.name)
+        code = self._engine.observe(spec.name).exit_code
+        return f"a command behind a gate ended with exit code {code}" if code else None

@@ -1,0 +1,71 @@
+"""The gate's side of its protocol, for the fake engine: what `runner_image/gate/gate.c` does, in a thread."""
+
+import os
+import select
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from manager import container_spec
+from manager.container_spec import ContainerSpec
+from manager.gate import FIFO, RECEIPT
+
+
+@dataclass(frozen=True)
+class Handed:
+    """What came through the FIFO."""
+
+    nonce: str
+    argv: tuple[str, ...]
+    env: dict[str, str]
+
+
+def wait(spec: ContainerSpec, leaves: Callable[[], bool]) -> Handed | None:
+    """The command that is handed to the container of `spec`; None when it leaves before, or is told half."""
+    handle = os.open(_folder(spec, container_spec.CONTROL) / FIFO, os.O_RDONLY | os.O_NONBLOCK)
+    content = b""
+    try:
+        while not leaves():
+            if not select.select([handle], [], [], 0.02)[0]:
+                continue
+            part = os.read(handle, 1 << 20)
+            content += part
+            if content and not part:
+                return _parsed(content)
+    finally:
+        os.close(handle)
+    return None
+
+
+def began(spec: ContainerSpec, nonce: str) -> None:
+    """Say so, durably or not: a fake has no power cuts."""
+    _write(spec, f"BEGAN {nonce} {time.time_ns() // 10**9}.{time.time_ns() % 10**9:09}\n")
+
+
+def never(spec: ContainerSpec, reason: str) -> None:
+    _write(spec, f"NEVER - {reason}\n")
+
+
+def unusable(spec: ContainerSpec, nonce: str) -> None:
+    _write(spec, f"UNUSABLE {nonce} missing\n")
+
+
+def _write(spec: ContainerSpec, line: str) -> None:
+    folder = _folder(spec, container_spec.RECEIPT)
+    (folder / ".new").write_text(line)
+    (folder / ".new").rename(folder / RECEIPT)
+
+
+def _folder(spec: ContainerSpec, name: str) -> Path:
+    sources = {mount.target: mount.source for mount in spec.mounts}
+    return Path(sources[f"{container_spec.GATE_PLACE}/{name}"])
+
+
+def _parsed(content: bytes) -> Handed | None:
+    header, _, body = content.partition(b"\n")
+    if header != b"AIRX1 %d" % len(body):
+        return None
+    nonce, _workdir, count, *rest = body.decode().split("\0")[:-1]
+    argv, env = rest[: int(count)], rest[int(count) + 1 :]
+    return Handed(nonce, tuple(argv), dict(entry.split("=", 1) for entry in env))

@@ -190,7 +190,8 @@ class LiveJob:
 
     def _startable(self, task: Task) -> bool:
         """Whether it waits for a runner only. The container of an attempt before must be gone first."""
-        free = task.attempt is None or not task.attempt.live or self._early(task.id)
+        attempt = task.attempt
+        free = attempt is None or not attempt.live or (self._early(task.id) and attempt.stopping is None)
         return task.status is TaskStatus.PENDING and free and not self._waiting[task.id]
 
     def _undecided(self, task_id: str) -> bool:

@@ -22,6 +22,7 @@ class Plan:
     graphs: tuple[tuple[Task, ...], ...]
     max_parallel: tuple[int | None, ...]
     max_runners: int
+    look_ahead: int
     fates: tuple[Fate, ...]
     steps: int
     seed: int
@@ -32,7 +33,7 @@ class Plan:
             live_job(*graph, uid=f"{number:032x}", name=f"job{number}", max_parallel=limit)
             for number, (graph, limit) in enumerate(zip(self.graphs, self.max_parallel, strict=True))
         ]
-        return World(jobs, self.max_runners, self._fate, dice.randrange)
+        return World(jobs, self.max_runners, self._fate, dice.randrange, look_ahead=self.look_ahead)
 
     def _fate(self, key: AttemptKey) -> Fate:
         if not self.fates:
@@ -61,7 +62,7 @@ def plans(draw: st.DrawFn, calm: bool = False) -> Plan:
     fates = st.builds(
         Fate,
         code=CODES,
-        launch=st.sampled_from(["ok", "ok", "ok", "ok", "create", "start", "network"]),
+        launch=st.sampled_from(["ok", "ok", "ok", "ok", "create", "start", "network", "gate"]),
         vanishes=st.sampled_from([False, False, False, True]),
         obeys=st.booleans(),
     )
@@ -69,6 +70,7 @@ def plans(draw: st.DrawFn, calm: bool = False) -> Plan:
         graphs=tuple(made),
         max_parallel=tuple(draw(st.sampled_from([None, 1, 2])) for _ in made),
         max_runners=draw(st.integers(1, 4)),
+        look_ahead=draw(st.integers(0, 3)),
         fates=() if calm else tuple(draw(st.lists(fates, min_size=1, max_size=8))),
         steps=draw(st.integers(0, 250)),
         seed=draw(st.integers(0, 1 << 32)),

@@ -17,7 +17,9 @@ from manager.actions import (
     EXCLUSIVE,
     Create,
     Drop,
+    Open,
     Remove,
+    Replace,
     Rest,
     Signal,
     Start,
@@ -27,6 +29,7 @@ from manager.actions import (
 )
 from manager.facts import (
     AttemptKey,
+    AttemptNeeded,
     CancelRequested,
     ContainerCreated,
     ContainerDropped,
@@ -35,12 +38,14 @@ from manager.facts import (
     ContainerRemoved,
     ContainerStarted,
     ContainerVoided,
+    ContainerWaiting,
     DeadlinePassed,
     Found,
     GracePassed,
     JobEnded,
     JobFact,
     LaunchFailed,
+    NetworkLost,
     Outcome,
     RestPassed,
     StockTaken,
@@ -55,7 +60,7 @@ from tests.unit.manager.builders import OWNER, T0, settings
 class Box:
     """A container of the world."""
 
-    state: str = "created"  # created, running, exited
+    state: str = "created"  # created, waiting (at its gate), running, exited
     code: int = 0
     began: datetime = T0
     ended: datetime = T0
@@ -66,7 +71,7 @@ class Fate:
     """What becomes of an attempt, decided beforehand."""
 
     code: int = 0
-    launch: str = "ok"  # or what fails: "create", "start", "network" (at the first incarnation only)
+    launch: str = "ok"  # or what fails: "create", "start", "network" (at the first incarnation only), "gate"
     vanishes: bool = False
     obeys: bool = True
 
@@ -81,7 +86,9 @@ class World:
 
     boxes: dict[AttemptKey, Box] = field(default_factory=dict)
     runs: dict[AttemptKey, int] = field(default_factory=dict)
+    look_ahead: int = 0
     claims: list[AttemptKey] = field(default_factory=list)
+    needed: set[AttemptKey] = field(default_factory=set)
     mail: list[JobFact] = field(default_factory=list)
     """Facts that are under way."""
     old_mail: list[JobFact] = field(default_factory=list)
@@ -95,7 +102,11 @@ class World:
     seconds: int = 0
 
     def __post_init__(self) -> None:
-        self.planner = planner.Planner("home", settings(max_runners=self.max_runners))
+        self._new_planner()
+
+    def _new_planner(self) -> None:
+        rules = settings(max_runners=self.max_runners, look_ahead=self.look_ahead)
+        self.planner = planner.Planner("home", rules, gates=True)
 
     # --- What can happen ---------------------------------------------------------------------------------
 
@@ -182,7 +193,9 @@ class World:
         for claim in self.planner.claims(self.jobs, self.now()):
             self._check_claim(claim)
             self._apply(claim)
-            self.claims.append(claim.key)
+        for ahead in self.planner.claims_ahead(self.jobs, self.now()):
+            self._check_ahead(ahead)
+            self._apply(ahead)
         for job in self.jobs:
             if job.settled and not job.job.state.ended:
                 job.apply(JobEnded(job.uid, self.now()))
@@ -210,7 +223,7 @@ class World:
         match action:
             case TakeStock():
                 began = box.began if box is not None else None
-                found = Found.MISSING if box is None else Found(box.state)
+                found = Found.MISSING if box is None else Found(box.state.replace("waiting", "running"))
                 self._tell(StockTaken(key, found, self.now(), f"id-{key.task}", "x", self.now(), began))
             case Rest():
                 self._tell(RestPassed(key, self.now()))
@@ -221,16 +234,23 @@ class World:
                 self.boxes.setdefault(key, Box())
                 self._tell(ContainerCreated(key, f"id-{key.task}", "sha256:x", self.now(), self.now()))
             case Start():
-                if box is None:
+                if self._gated(key):
+                    self._start_gated(key, box, fate)
+                elif box is None:
                     self._tell(ContainerLost(key, "gone", self.now()))
                 elif fate.launch == "start" and box.state == "created":
                     self._tell(LaunchFailed(key, Failure(cause=Cause.COMMAND, message="no"), self.now()))
                 elif fate.launch == "network" and box.state == "created" and key.incarnation == 1:
-                    del self.boxes[key]
-                    self._tell(ContainerVoided(key, f"airx-{key.task}-again", self.now()))
+                    self._void(key)
                 else:
                     self._begin(key, box)
                     self._tell(ContainerStarted(key, box.began, self.now()))
+            case Open():
+                self._open(key, box, fate)
+            case Replace():
+                self._throw_away(key, ContainerVoided(key, f"airx-{key.task}-again", self.now()))
+            case Drop() if self._gated(key):
+                self._throw_away(key, ContainerDropped(key, self.now()))
             case Drop():
                 if box is None or box.state == "created":
                     self._tell(ContainerDropped(key, self.now()))
@@ -250,8 +270,43 @@ class World:
                 self.boxes.pop(key, None)
                 self._tell(ContainerRemoved(key, self.now()))
 
+    def _gated(self, key: AttemptKey) -> bool:
+        job = next(job for job in self.jobs if job.uid == key.uid)
+        return job.tasks[key.task].attempts[key.number - 1].gated
+
+    def _start_gated(self, key: AttemptKey, box: Box | None, fate: Fate) -> None:
+        if box is None or box.state == "exited" or fate.launch in ("start", "network"):
+            self._void(key)
+        else:
+            box.state = "waiting"
+            self._tell(ContainerWaiting(key, self.now(), self.now()))
+
+    def _open(self, key: AttemptKey, box: Box | None, fate: Fate) -> None:
+        job = next(job for job in self.jobs if job.uid == key.uid)
+        assert job.tasks[key.task].attempts[-1].needed, f"{key} is opened before its turn"
+        if key in self.runs:  # its receipt says so
+            self._tell(ContainerStarted(key, box.began if box else self.now(), self.now()))
+        elif box is None or box.state == "exited" or fate.launch == "gate":
+            self._void(key)
+        else:
+            self._begin(key, box)
+            self._tell(ContainerStarted(key, box.began, self.now()))
+
+    def _void(self, key: AttemptKey) -> None:
+        assert key not in self.runs, f"{key} is voided, and has run"
+        self.boxes.pop(key, None)
+        self._tell(ContainerVoided(key, f"airx-{key.task}-again", self.now()))
+
+    def _throw_away(self, key: AttemptKey, gone: JobFact) -> None:
+        if key in self.runs:
+            box = self.boxes.get(key)
+            self._tell(ContainerStarted(key, box.began if box else self.now(), self.now()))
+        else:
+            self.boxes.pop(key, None)
+            self._tell(gone)
+
     def _begin(self, key: AttemptKey, box: Box) -> None:
-        if box.state != "created":
+        if box.state not in ("created", "waiting"):
             return  # a container begins once, whatever it is asked
         self._check_start(key)
         box.state, box.began = "running", self.now()
@@ -289,7 +344,12 @@ class World:
         """A cancel, or a deadline that passes."""
         job = self.jobs[self.choose(len(self.jobs))]
         running = [key for key, box in self.boxes.items() if box.state == "running"]
-        if running and self.choose(3):
+        waiting = [key for key, box in self.boxes.items() if box.state == "waiting"]
+        if waiting and self.choose(5) == 4:  # somebody removes it
+            del self.boxes[waiting[self.choose(len(waiting))]]
+        elif waiting and self.choose(5) == 4:
+            self._apply(NetworkLost(job.uid, self.now()))
+        elif running and self.choose(3):
             self._tell(DeadlinePassed(running[self.choose(len(running))], self.now()))
         elif self.choose(4) == 3:
             if not all(task.status.ended for task in job.tasks.values()):  # what is recorded wins
@@ -327,22 +387,37 @@ class World:
             again.append(copy)
         self.jobs[:] = again
         self.acts, self.mail, self.issued, self.busy = [], [], set(), set()
-        self.old_mail = [fact for fact in self.old_mail if not isinstance(fact, StockTaken)]
-        self.planner = planner.Planner("home", settings(max_runners=self.max_runners))
+        self.old_mail = [fact for fact in self.old_mail if not isinstance(fact, StockTaken | RestPassed)]
+        self._new_planner()
 
     # --- What must be true -------------------------------------------------------------------------------
 
-    def _check_claim(self, claim: TaskClaimed) -> None:
+    def _check_claim(self, claim: TaskClaimed | AttemptNeeded) -> None:
         job = next(job for job in self.jobs if job.uid == claim.key.uid)
         task = job.tasks[claim.key.task]
-        assert claim.key not in self.claims, f"{claim.key} is claimed twice"
         assert job.failure is None, f"{claim.key} is claimed in a job that has failed"
+        for dependency in task.dependencies:
+            assert job.tasks[dependency].status is TaskStatus.COMPLETED, f"{claim.key} before {dependency}"
+        if isinstance(claim, TaskClaimed):
+            self._check_new(job, claim)
+        else:
+            assert claim.key not in self.needed, f"the turn of {claim.key} comes twice"
+            self.needed.add(claim.key)
+
+    def _check_ahead(self, claim: TaskClaimed) -> None:
+        job = next(job for job in self.jobs if job.uid == claim.key.uid)
+        assert job.failure is None, f"{claim.key} is claimed in a job that has failed"
+        assert sum(job.ahead for job in self.jobs) < self.look_ahead
+        self._check_new(job, claim)
+
+    def _check_new(self, job: LiveJob, claim: TaskClaimed) -> None:
+        task = job.tasks[claim.key.task]
+        assert claim.key not in self.claims, f"{claim.key} is claimed twice"
         assert task.attempt is None or task.attempt.phase == "removed", "two attempts of one task at a time"
         assert claim.key.number == len(task.attempts) + 1 <= task.policy.max + 1, (
             "more attempts than retries allow"
         )
-        for dependency in task.dependencies:
-            assert job.tasks[dependency].status is TaskStatus.COMPLETED, f"{claim.key} before {dependency}"
+        self.claims.append(claim.key)
 
     def _check_start(self, key: AttemptKey) -> None:
         others = [other for other in self.boxes if other[:2] == key[:2] and other != key]
@@ -391,7 +466,7 @@ class World:
         for attempt in task.attempts:
             assert attempt.phase == "removed"
             times = attempt.timings
-            order = [times.started_at, times.finished_at, times.recorded_at]
+            order = [times.container_started_at, times.started_at, times.finished_at, times.recorded_at]
             known = [moment for moment in order if moment is not None]
             assert known == sorted(known), f"{task.id}: a negative duration"
         if task.status is TaskStatus.COMPLETED:
@@ -427,3 +502,4 @@ def _check_same(job: LiveJob, copy: LiveJob) -> None:
     assert {*copy.ready, *copy.resting} == {*job.ready, *job.resting}
     assert copy.settled == job.settled
     assert copy.busy == job.busy
+    assert copy.ahead == job.ahead

@@ -26,6 +26,8 @@ class Failpoint(StrEnum):
     CREATED_UNRECORDED = "created-unrecorded"
     JOURNALED_CREATED = "journaled-created"  # before start
     JOURNALED_WAITING = "journaled-waiting"  # its gate is shut
+    SLOT_WAITING = "slot-waiting"  # nobody knows of it yet
+    SLOT_MOVED = "slot-moved"  # one of its two folders is the job's
     GATE_SHUT = "gate-shut"  # its turn has come
     GATE_OPENED = "gate-opened"  # the command is handed over; it begins
     STARTED_UNRECORDED = "started-unrecorded"

@@ -306,6 +306,8 @@ class Attempt(Record):
     phase: Phase
     start: Literal["warm", "ahead", "cold"] = "cold"
     """Whether its container waited for it (`warm`: before anybody knew the task), or it for its container."""
+    slot: str | None = None
+    """The slot whose container it got, where it did not get one of its own."""
     stale: bool = False
     """Whether the container that waits can't be used any more, and another is to take its place."""
     container: Container
@@ -413,6 +415,8 @@ class Job(Record):
     uid: str | None = None
     """The manager's own name for this job; ids repeat when folders are copied."""
     max_parallel: int | None = Field(None, ge=1, strict=True)
+    slot: str | None = None
+    """The slot that the job's first container came from, whose network its tasks share."""
     request: Request | None = None
     failure: Failure | None = None
     requests: tuple[Decision, ...] = ()

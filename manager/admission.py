@@ -31,7 +31,7 @@ def take(found: JobFound, uid: str, settings: Settings) -> LiveJob:
     own = {"job_name": found.name, "attempts": (), "earlier": 0, "request": None}
     tasks = [task.model_copy(update=own) for task in found.tasks]
     job = found.job.model_copy(update={"uid": uid, "failure": None, "requests": ()})
-    live = LiveJob(job, tasks, found.owner, max_tasks=settings.max_tasks)
+    live = LiveJob(job, tasks, found.owner, max_tasks=settings.max_tasks, bare=found.bare)
     live.take(found.at)
     return live
 

@@ -27,6 +27,7 @@ from manager.settings import Settings, load
 from manager.supervisor import Supervisor
 from manager.watcher import Watcher
 from manager.workers import Workers
+from manager.workspace import owner_of
 
 log = logging.getLogger(__name__)
 
@@ -61,13 +62,14 @@ def run(settings: Settings) -> None:
     journal = Journal(settings.home / "journal")
     publisher = Publisher(facts.put)
     watcher = Watcher(store, settings, facts.put)
-    workers = Workers(engine, home.id, facts.put)
-    monitor = EngineMonitor(engine, home, settings, facts.put)
+    workers = Workers(engine, home, store.jobs, settings, facts.put)
+    monitor = EngineMonitor(engine, home, store.jobs, settings, facts.put)
     heartbeat = Heartbeat(settings.home, settings.max_runners, lambda: monitor.description)
     supervisor = Supervisor(
         store=store,
         settings=settings,
         home=home,
+        usual_owner=owner_of(settings.home),
         journal=journal,
         publisher=publisher,
         watcher=watcher,
@@ -88,6 +90,7 @@ def run(settings: Settings) -> None:
     finally:
         watcher.stop()
         monitor.stop()
+        workers.discard_slots(supervisor.slots, timeout=3)
         workers.stop()
         publisher.stop(timeout=5)
         journal.close()

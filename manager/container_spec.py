@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from air_executor.models import Task
-from manager.facts import AttemptKey, Owner
+from manager.facts import AttemptKey, Owner, SlotOrder
 from manager.settings import Settings
 
 PREFIX = "airx"
@@ -29,6 +29,7 @@ ATTEMPT = f"{LABEL}.attempt"
 INCARNATION = f"{LABEL}.incarnation"
 ROLE = f"{LABEL}.role"
 DIGEST = f"{LABEL}.spec"
+SLOT = f"{LABEL}.slot"
 GATED = f"{LABEL}.gated"
 """Says that the first process is the gate, and not the task's command."""
 
@@ -117,9 +118,12 @@ def task_user(task: Task, owner: Owner, settings: Settings) -> Owner:
     if task.user is not None:
         uid, _, gid = task.user.partition(":")
         return Owner(int(uid), int(gid or uid))
-    if owner.uid == 0:
-        return Owner(settings.task_uid, settings.task_uid)
-    return owner
+    return usual_user(owner, settings)
+
+
+def usual_user(owner: Owner, settings: Settings) -> Owner:
+    """Who tasks run as that do not say so, in jobs whose folder is `owner`'s."""
+    return owner if owner.uid else Owner(settings.task_uid, settings.task_uid)
 
 
 def image_of(task: Task, settings: Settings) -> str:
@@ -170,6 +174,55 @@ def task_container(
     )
 
 
+def slot_name(slot: str) -> str:
+    """The name of a slot's container until a task has it."""
+    return f"{PREFIX}-slot-{slot}"
+
+
+def slots_folder(jobs: str) -> str:
+    """Where the folders of slots are: beside the jobs, whose own they become by renaming."""
+    return f"{jobs}/.slots"
+
+
+def slot_folder(jobs: str, slot: str) -> str:
+    """Where the folders of one slot are until a job has them."""
+    return f"{slots_folder(jobs)}/{slot}"
+
+
+def slot_container(order: SlotOrder, jobs: str, home: Home, settings: Settings) -> ContainerSpec:
+    """A container of the default kind that waits for the first task of a job that nobody knows yet."""
+    folder = slot_folder(jobs, order.id)
+    spec = ContainerSpec(
+        name=slot_name(order.id),
+        labels={HOME_ID: home.id, HOME_PATH: home.path, SLOT: order.id, ROLE: "slot"},
+        image=settings.runner_image,
+        command=("true",),
+        env={"HOME": "/tmp"},
+        workdir=WORK,
+        user=f"{order.user.uid}:{order.user.gid}",
+        mounts=(Mount(f"{folder}/work", WORK), Mount(f"{folder}/inbox", INBOX)),
+        network=Network("job", slot_network_name(order.id)),
+        memory_bytes=settings.memory_mb * MIB,
+        cpus=settings.cpus,
+        pids=settings.pids,
+        tmp_bytes=settings.tmp_mb * MIB,
+        log_bytes=settings.log_mb * MIB,
+    )
+    return gated(spec, home)
+
+
+def slot_network_name(slot: str) -> str:
+    """The name of the container that holds the network of a slot, and of the job that got it."""
+    return f"{PREFIX}-slot-{slot}-network"
+
+
+def slot_network_container(slot: str, home: Home, settings: Settings) -> ContainerSpec:
+    """As `network_container`, made before the job is known."""
+    labels = {HOME_ID: home.id, HOME_PATH: home.path, SLOT: slot, ROLE: "network"}
+    command = ("sleep", "infinity")
+    return _helper(slot_network_name(slot), labels, command, (), Network("private"), settings)
+
+
 def gates_folder(home: Home) -> str:
     """Where everything is that has to do with gates, as the manager sees it."""
     return f"{home.path}/gates"
@@ -210,7 +263,7 @@ def network_container(job: str, uid: str, home: Home, settings: Settings) -> Con
 
 
 def gate_probe_container(folder: str, name: str, home: Home, settings: Settings) -> ContainerSpec:
-    """A container that waits at a gate, to see whether that works here. It mounts `folder` for nothing."""
+    """A container that waits at a gate with `folder` mounted, to see whether that works here."""
     labels = {HOME_ID: home.id, HOME_PATH: home.path, ROLE: "probe"}
     return gated(_helper(name, labels, ("true",), (Mount(folder, WORK),), Network("none"), settings), home)
 

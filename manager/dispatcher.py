@@ -1,6 +1,8 @@
 """Hands out the acts that the state of the jobs calls for, each once, and one at a time for an attempt."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from air_executor.models import utc_now
@@ -22,7 +24,7 @@ from manager.actions import (
     Watch,
 )
 from manager.clocks import instant
-from manager.container_spec import Home
+from manager.container_spec import ContainerSpec, Home, Network
 from manager.facts import (
     AttemptKey,
     ContainerCreated,
@@ -41,6 +43,7 @@ from manager.facts import (
 )
 from manager.live_job import LiveJob
 from manager.settings import Settings
+from manager.slots import SlotPool
 from manager.timers import Timers
 from manager.workers import Workers
 
@@ -100,6 +103,22 @@ class Dispatcher:
         """Remove a container that serves no attempt and no job any more."""
         self._workers.sweep(container)
 
+    def end_network(self, job: LiveJob) -> None:
+        """The job has ended, and nobody needs its network any more."""
+        self._workers.sweep(self._network(job).name)
+
+    def tend(self, slots: SlotPool, at: datetime) -> None:
+        """Have the slots made and thrown away that the pool wants to be."""
+        for order in slots.orders(at):
+            self._workers.make_slot(order)
+        for slot in slots.surplus(at):
+            self._workers.discard_slot(slot.id)
+
+    def _network(self, job: LiveJob) -> ContainerSpec:
+        if job.job.slot is not None:
+            return container_spec.slot_network_container(job.job.slot, self._home, self._settings)
+        return container_spec.network_container(job.name, job.uid, self._home, self._settings)
+
     def _do(self, act: Act, action: TaskAction) -> None:
         match action:
             case TakeStock():
@@ -148,9 +167,12 @@ class Dispatcher:
         )
         network = None
         if spec.network.kind == "job":
-            network = container_spec.network_container(job.name, job.uid, self._home, self._settings)
+            network = self._network(job)
+            spec = replace(spec, network=Network("job", network.name))
         user = container_spec.task_user(task, job.owner, self._settings)
-        gate = Path(container_spec.gate_folder(self._home, spec.name))
-        if task.attempts[-1].gated:
+        attempt = task.attempts[-1]
+        name = spec.name if attempt.slot is None else container_spec.slot_name(attempt.slot)
+        gate = Path(container_spec.gate_folder(self._home, name))
+        if attempt.start == "ahead":
             spec = container_spec.gated(spec, self._home)
         return Act(key, folder, task, user, spec, gate, network)

@@ -178,7 +178,7 @@ class Doctor:
         image = self._settings.runner_image
         try:
             yield Finding(Grade.OK, "engine", f"{self._engine.describe()} answers")
-            if self._engine.has_image(image):
+            if self._engine.image_id(image) is not None:
                 yield Finding(Grade.OK, "image", f"{image} is here")
             else:
                 advice = "`make setup` builds the default one, `docker pull` gets others"

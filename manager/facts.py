@@ -42,6 +42,26 @@ class Outcome:
     """Whether the engine, or the whole machine, went away before it ended."""
 
 
+@dataclass(frozen=True, slots=True)
+class SlotOrder:
+    """A container that is to wait for a task nobody knows yet, and whom that will run as."""
+
+    id: str
+    user: Owner
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A container that waits at its gate for a task nobody knows yet."""
+
+    id: str
+    user: Owner
+    container_id: str
+    image_id: str
+    created_at: datetime
+    container_started_at: datetime
+
+
 class Found(StrEnum):
     """What stands under an attempt's container name when a manager has come back."""
 
@@ -67,6 +87,8 @@ class JobFound:
     tasks: tuple[Task, ...]
     owner: Owner
     at: datetime
+    bare: bool = False
+    """Whether it has neither `work` nor `inbox` yet, so that those of a slot can become its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +169,8 @@ class TaskClaimed:
     at: datetime
     instant: Instant | None = None
     start: Literal["warm", "ahead", "cold"] = "cold"
-    """`ahead`: it is for a task that can't run yet."""
+    """`ahead`: it is for a task that can't run yet. `warm`: it is the `slot`'s container."""
+    slot: Slot | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +292,22 @@ class NetworkLost:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class SlotReady:
+    """The slot waits for a task."""
+
+    slot: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class SlotFailed:
+    """The slot can't be made; nothing is left of it."""
+
+    id: str
+    message: str
+    at: datetime
+
+
 # --- Facts about time -----------------------------------------------------------------------------------
 
 
@@ -309,9 +348,10 @@ class EngineChanged:
 
 @dataclass(frozen=True, slots=True)
 class GatesTried:
-    """Whether containers can wait at gates here; `problem` says why not."""
+    """Whether containers can wait at gates here, and folders move while they wait; or why not."""
 
-    problem: str | None
+    gates: str | None
+    slots: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,6 +416,8 @@ Fact = (
     | ResetRequested
     | EngineChanged
     | GatesTried
+    | SlotReady
+    | SlotFailed
     | JobPublished
     | ContainersListed
     | Tick

@@ -14,10 +14,9 @@ import errno
 import os
 import re
 import select
-import shutil
 import stat
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -75,16 +74,6 @@ class Unusable:
 
 
 Receipt: TypeAlias = Began | Never | Unusable
-
-
-def sweep(gates: Path, keep: Collection[str]) -> None:
-    """Delete the folders of gates whose containers are gone; `keep` are the names of those that may be there.
-
-    The gate's own, `bin`, stays: containers are never named so. What can't be deleted is left.
-    """
-    for folder in gates.iterdir() if gates.is_dir() else ():
-        if folder.name != "bin" and folder.name not in keep:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def frame(nonce: str, workdir: str, argv: Sequence[str], env: Mapping[str, str]) -> bytes:

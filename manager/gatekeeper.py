@@ -6,18 +6,20 @@ began, counts as begun.
 """
 
 import hashlib
+import logging
 import shutil
 import time
 from datetime import datetime
 from pathlib import Path
 
+from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
 from air_executor.models import utc_now
 from manager import gate
 from manager.act import Act
 from manager.clocks import instant
 from manager.container_spec import CONTROL, RECEIPT, container_name
-from manager.engine.base import ContainerGone, Engine, Observation, Status
+from manager.engine.base import ContainerGone, Engine, EngineError, Observation, Status
 from manager.facts import (
     ContainerExited,
     ContainerLost,
@@ -26,6 +28,9 @@ from manager.facts import (
     Outcome,
 )
 from manager.patience import Patience
+from manager.slot_keeper import SlotKeeper
+
+log = logging.getLogger(__name__)
 
 Opened = ContainerStarted | ContainerExited | ContainerLost | ContainerVoided
 
@@ -45,9 +50,10 @@ MISSING_CODE = 127
 class Gatekeeper:
     """Used by the workers, from their threads."""
 
-    def __init__(self, engine: Engine, home_id: str, patience: Patience) -> None:
+    def __init__(self, engine: Engine, home_id: str, slots: SlotKeeper, patience: Patience) -> None:
         self._engine = engine
         self._home_id = home_id
+        self._slots = slots
         self._patience = patience
 
     def prepare(self, act: Act) -> None:
@@ -59,8 +65,14 @@ class Gatekeeper:
 
     def open(self, act: Act) -> Opened:
         """Hand the command over, once, and tell what the gate says to that."""
-        deadline = time.monotonic() + LATE
         reach(Failpoint.GATE_SHUT)
+        if act.attempt.slot is not None and _receipt(act) is None:
+            try:
+                self._patience.again(lambda: self._slots.move_in(act))
+            except (EngineError, OSError, BadInput) as error:
+                log.info("job=%s can't use the slot %s: %s", act.folder.name, act.attempt.slot, error)
+                return self.void(act)
+        deadline = time.monotonic() + LATE
         while True:
             receipt, handed_over = self._ask(act)
             if receipt is not None:
@@ -104,6 +116,8 @@ class Gatekeeper:
     def clear(self, act: Act) -> None:
         """Delete the folders of the gate; its container is gone."""
         shutil.rmtree(act.gate, ignore_errors=True)
+        if act.attempt.slot is not None:
+            self._slots.clear(act.attempt.slot)
 
     def unusable(self, act: Act, found: Observation) -> str | None:
         """Why the command could not be executed, where the gate found that out at the last moment."""
@@ -151,7 +165,7 @@ def _receipt(act: Act) -> gate.Receipt | None:
 
 def _nonce(act: Act) -> str:
     """A gate serves once, so what is unique about its container will do."""
-    return hashlib.sha256(act.spec.name.encode()).hexdigest()[:32]
+    return hashlib.sha256(act.gate.name.encode()).hexdigest()[:32]
 
 
 def _was_handed_over(control: Path) -> bool:
@@ -161,7 +175,9 @@ def _was_handed_over(control: Path) -> bool:
 
 def _hand_over(act: Act, fifo: Path) -> None:
     """Once the gate reads it, the container can begin."""
-    content = gate.frame(_nonce(act), "", (act.task.command, *act.task.args), {})
+    # What was made for this task has its variables already.
+    env = {} if act.attempt.slot is None else act.spec.env
+    content = gate.frame(_nonce(act), "", (act.task.command, *act.task.args), env)
     if gate.open_gate(fifo, content):
         reach(Failpoint.GATE_OPENED)
         fifo.unlink()

@@ -190,19 +190,33 @@ def again(task: Task) -> Task:
 def _claim(task: Task, fact: TaskClaimed, ready_at: datetime | None) -> Task:
     if task.status is not TaskStatus.PENDING or (task.attempt is not None and task.attempt.undecided):
         return task
-    attempt = Attempt(
+    earlier = tuple(_log_moved(task, one) for one in task.attempts)
+    attempt = _attempt(fact, None if fact.start == "ahead" else ready_at)
+    return task.model_copy(update={"attempts": (*earlier, attempt)})
+
+
+def _attempt(fact: TaskClaimed, ready_at: datetime | None) -> Attempt:
+    container, timings, slot = (
+        Container(name=fact.container, image=fact.image),
+        Timings(ready_at=ready_at),
+        fact.slot,
+    )
+    if slot is not None:
+        container = container.model_copy(update={"id": slot.container_id, "image_id": slot.image_id})
+        since = {"created_at": slot.created_at, "container_started_at": slot.container_started_at}
+        timings = timings.model_copy(update=since)
+    return Attempt(
         number=fact.key.number,
         incarnation=fact.key.incarnation,
-        phase=Phase.CLAIMED,
+        phase=Phase.CLAIMED if slot is None else Phase.WAITING,
         timeout=fact.timeout,
         memory_mb=fact.memory_mb,
         start=fact.start,
+        slot=slot and slot.id,
         claimed=fact.instant,
-        container=Container(name=fact.container, image=fact.image),
-        timings=Timings(ready_at=None if fact.start == "ahead" else ready_at),
+        container=container,
+        timings=timings,
     )
-    earlier = tuple(_log_moved(task, one) for one in task.attempts)
-    return task.model_copy(update={"attempts": (*earlier, attempt)})
 
 
 def _log_moved(task: Task, attempt: Attempt) -> Attempt:
@@ -227,6 +241,7 @@ def _reincarnate(task: Task, attempt: Attempt, fact: ContainerVoided) -> Task:
         phase=Phase.CLAIMED,
         incarnation=attempt.incarnation + 1,
         start="cold",
+        slot=None,
         stale=False,
         container=Container(name=fact.successor, image=attempt.container.image),
         timings=attempt.timings.model_copy(update={"created_at": None, "container_started_at": None}),

@@ -55,7 +55,9 @@ MAX_QUEUED_BYTES = 16 << 20
 class LiveJob:
     """A taken job. `job`, `tasks` and `requests` are its record; `apply` is the only way to change it."""
 
-    def __init__(self, job: Job, tasks: Iterable[Task], owner: Owner, *, max_tasks: int) -> None:
+    def __init__(
+        self, job: Job, tasks: Iterable[Task], owner: Owner, *, max_tasks: int, bare: bool = False
+    ) -> None:
         if job.uid is None:
             raise ValueError("a live job has a uid")
         self.uid: str = job.uid
@@ -63,6 +65,8 @@ class LiveJob:
         self.job = job.model_copy(update={"requests": ()})
         self.owner = owner
         self.max_tasks = max_tasks
+        self.bare = bare
+        """Whether nothing has been made for it yet, so that it can get the folders of a slot."""
         self.tasks: dict[str, Task] = {task.id: task for task in tasks}
         self.requests: dict[str, Decision] = {decision.request: decision for decision in job.requests}
         self.failure: Failure | None = job.failure
@@ -231,6 +235,10 @@ class LiveJob:
         after = lifecycle.step(before, fact, self.ready.get(before.id))
         if after is before:
             return
+        if isinstance(fact, TaskClaimed):
+            self.bare = False
+            if fact.slot is not None:
+                self._update_job(fact.at, slot=fact.slot.id)
         if after.status is TaskStatus.FAILED and before.status is not TaskStatus.FAILED:  # noqa: SIM102
             if self.failure is None and lifecycle.may_retry(after):
                 after = lifecycle.again(after)

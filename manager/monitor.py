@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 from manager.container_spec import Home
 from manager.engine.base import Engine, EngineError, EngineUnavailable, Status
@@ -19,13 +20,16 @@ RETRY = 2.0
 class EngineMonitor:
     """Looks in a thread of its own, whenever it is woken; an engine that hangs delays nobody else."""
 
-    def __init__(self, engine: Engine, home: Home, settings: Settings, emit: Callable[[Fact], None]) -> None:
+    def __init__(
+        self, engine: Engine, home: Home, jobs: Path, settings: Settings, emit: Callable[[Fact], None]
+    ) -> None:
+        """`jobs` is the folder with all jobs."""
         self._engine = engine
         self._home = home
         self._emit = emit
-        self._probe = Probe(engine, home, settings)
+        self._probe = Probe(engine, home, jobs, settings)
         self._probed = False
-        self._gates_tried = settings.look_ahead == 0
+        self._gates_tried = settings.look_ahead == settings.warm == 0
         self._wake = threading.Event()
         self._stopping = False
         self.description = "not asked yet"
@@ -75,11 +79,11 @@ class EngineMonitor:
     def _try_gates(self) -> bool:
         """After all else: jobs need not wait for what is only faster."""
         try:
-            self._emit(GatesTried(self._probe.gates()))
+            self._emit(self._probe.gates())
         except EngineUnavailable as error:
             log.info("gates could not be tried: %s", error)
             return False
         except EngineError as error:
-            self._emit(GatesTried(str(error)))
+            self._emit(GatesTried(str(error), None))
         self._gates_tried = True
         return True

@@ -25,10 +25,12 @@ from manager.container_spec import container_name, image_of
 from manager.facts import (
     AttemptKey,
     AttemptNeeded,
+    Slot,
     TaskClaimed,
 )
 from manager.live_job import LiveJob
 from manager.settings import Settings
+from manager.slots import SlotPool
 
 
 @dataclass
@@ -37,6 +39,7 @@ class Planner:
 
     home_id: str
     settings: Settings
+    slots: SlotPool
     gates: bool = False
     """Whether containers can wait at gates here."""
     _turn: int = 0
@@ -84,7 +87,9 @@ class Planner:
         attempt = job.tasks[task_id].attempt
         if attempt is not None and attempt.undecided:
             return AttemptNeeded(job.attempt_key(job.tasks[task_id]), at, instant)
-        return self._claim(job, task_id, at, instant, "cold")
+        task = job.tasks[task_id]
+        slot = self.slots.take(job, task, at) if self.slots.fits(job, task) else None
+        return self._claim(job, task_id, at, instant, "cold" if slot is None else "warm", slot)
 
     def _claim(
         self,
@@ -92,7 +97,8 @@ class Planner:
         task_id: str,
         at: datetime,
         instant: Instant | None,
-        start: Literal["ahead", "cold"],
+        start: Literal["warm", "ahead", "cold"],
+        slot: Slot | None = None,
     ) -> TaskClaimed:
         key = job.next_key(task_id)
         name = container_name(self.home_id, job.name, key)
@@ -106,6 +112,7 @@ class Planner:
             at=at,
             instant=instant,
             start=start,
+            slot=slot,
         )
 
 

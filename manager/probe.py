@@ -8,7 +8,7 @@ from pathlib import Path
 from manager import container_spec, gate
 from manager.container_spec import CONTROL, RECEIPT, ContainerSpec, Home
 from manager.engine.base import Engine, EngineError
-from manager.facts import Owner
+from manager.facts import GatesTried, Owner
 from manager.settings import Settings
 
 GATE_LIMIT = 10.0
@@ -19,8 +19,10 @@ LOOK = 0.01
 class Probe:
     """Tries things out with containers that are made for that and removed. Not safe for several threads."""
 
-    def __init__(self, engine: Engine, home: Home, settings: Settings) -> None:
+    def __init__(self, engine: Engine, home: Home, jobs: Path, settings: Settings) -> None:
+        """`jobs` is the folder with all jobs."""
         self._engine = engine
+        self._jobs = jobs
         self._home = home
         self._settings = settings
 
@@ -46,29 +48,36 @@ class Probe:
             shutil.rmtree(folder, ignore_errors=True)  # with what a killed manager left of its probe
             self._engine.remove(spec.name, self._home.id)
 
-    def gates(self) -> str | None:
-        """Have a container wait at a gate, and open it. Why that does not work here, or None when it does.
+    def gates(self) -> GatesTried:
+        """Have a container wait at a gate, move the folder that it has mounted, and open the gate.
 
         Raises EngineError.
         """
         if not Path(container_spec.gate_program(self._home)).exists():
-            return f"the image {self._settings.runner_image} has no {container_spec.GATE_IN_IMAGE}"
+            image = self._settings.runner_image
+            return GatesTried(f"the image {image} has no {container_spec.GATE_IN_IMAGE}", None)
         name = f"{container_spec.PREFIX}-probe-{secrets.token_hex(6)}"
         folder = Path(container_spec.gate_folder(self._home, name))
         uid = self._settings.task_uid
+        slots = Path(container_spec.slots_folder(str(self._jobs)))
+        mounted, moved = slots / f".{name}", self._jobs / f".{name}"
         try:
             gate.prepare(folder / CONTROL, folder / RECEIPT, Owner(uid, uid))
-            spec = container_spec.gate_probe_container(
-                str(folder / CONTROL), name, self._home, self._settings
-            )
+            mounted.mkdir(parents=True)
+            slots.chmod(0o700)
+            spec = container_spec.gate_probe_container(str(mounted), name, self._home, self._settings)
             self._engine.create(spec, None)
             self._engine.start(name)
-            return self._pass(folder) or self._ended_well(spec)
+            mounted.rename(moved)
+            (moved / "moved").touch()
+            problem = self._pass(folder, ("test", "-f", f"{container_spec.WORK}/moved"))
+            return GatesTried(problem, None if problem else self._why_not_moved(spec))
         except OSError as error:
-            return str(error)
+            return GatesTried(str(error), None)
         finally:
             self._engine.remove(name, self._home.id)
-            shutil.rmtree(folder, ignore_errors=True)
+            for rest in (folder, mounted, moved):
+                shutil.rmtree(rest, ignore_errors=True)
 
     def _run(self, spec: ContainerSpec) -> int | None:
         self._engine.start(spec.name)
@@ -88,9 +97,9 @@ class Probe:
         aside.chmod(0o755)
         aside.replace(place)
 
-    def _pass(self, folder: Path) -> str | None:
+    def _pass(self, folder: Path, command: tuple[str, ...]) -> str | None:
         """Why the gate does not say that it has begun, or None when it does."""
-        content = gate.frame("probe", "", ("true",), {})
+        content = gate.frame("probe", "", command, {})
         deadline = time.monotonic() + GATE_LIMIT
         handed_over = False
         while time.monotonic() < deadline:
@@ -101,7 +110,7 @@ class Probe:
             time.sleep(LOOK)
         return "a gate was opened and did not answer" if handed_over else "nobody waited at a gate"
 
-    def _ended_well(self, spec: ContainerSpec) -> str | None:
+    def _why_not_moved(self, spec: ContainerSpec) -> str | None:
         self._engine.wait(spec.name)
         code = self._engine.observe(spec.name).exit_code
-        return f"a command behind a gate ended with exit code {code}" if code else None
+        return f"a mount did not follow its folder (exit code {code})" if code else None

@@ -7,11 +7,11 @@ container that has exited is never started, and one whose command may have begun
 At every poll: the containers that serve nobody, jobs whose network is gone, ends that nobody has noticed.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from enum import StrEnum
 
 from air_executor.models import Attempt, Cause, Failure, Phase
-from manager.container_spec import JOB_UID, ROLE, key_of
+from manager.container_spec import JOB_UID, ROLE, SLOT, key_of
 from manager.facts import (
     AttemptKey,
     ContainerCreated,
@@ -113,24 +113,35 @@ def _created(stock: StockTaken) -> ContainerCreated:
     )
 
 
-def orphans(listed: Iterable[Listed], jobs: Mapping[str, LiveJob]) -> set[str]:
-    """The containers, of those `listed`, that belong to no live attempt and no live job."""
-    return {each.container for each in listed if not _serves(each.labels, jobs)}
+def orphans(listed: Iterable[Listed], jobs: Mapping[str, LiveJob], slots: Collection[str] = ()) -> set[str]:
+    """The containers, of those `listed`, that belong to no live attempt, no live job and no slot."""
+    taken = {job.job.slot for job in jobs.values()} | set(slots)
+    busy = {
+        attempt.slot
+        for job in jobs.values()
+        for task_id in job.live
+        if (attempt := job.tasks[task_id].attempts[-1]).slot is not None
+    } | set(slots)
+    return {each.container for each in listed if not _serves(each.labels, jobs, taken, busy)}
 
 
 def without_network(listed: Iterable[Listed], jobs: Mapping[str, LiveJob]) -> set[str]:
     """The jobs, by uid, with tasks running in a shared network that nothing holds any more."""
-    held = {
-        each.labels.get(JOB_UID) for each in listed if each.labels.get(ROLE) == "network" and not each.ended
-    }
-    return {uid for uid, job in jobs.items() if uid not in held and any(job.networked())}
+    networks = [each.labels for each in listed if each.labels.get(ROLE) == "network" and not each.ended]
+    held = {labels.get(JOB_UID) or labels.get(SLOT) for labels in networks}
+    return {uid for uid, job in jobs.items() if (job.job.slot or uid) not in held and any(job.networked())}
 
 
-def _serves(labels: dict[str, str], jobs: Mapping[str, LiveJob]) -> bool:
+def _serves(
+    labels: dict[str, str], jobs: Mapping[str, LiveJob], taken: Collection[str | None], busy: Collection[str]
+) -> bool:
+    """`taken` are the slots whose network somebody has, `busy` those whose container."""
     job = jobs.get(labels.get(JOB_UID, ""))
     match labels.get(ROLE):
         case "network":
-            return job is not None
+            return job is not None or labels.get(SLOT) in taken
+        case "slot":
+            return labels.get(SLOT) in busy
         case "task":
             key = key_of(labels)
             if job is None or key is None or key.task not in job.tasks:

@@ -58,6 +58,13 @@ class Settings(BaseSettings):
         description="Containers that are made ahead of time, over all jobs, for tasks whose dependencies "
         "still run. Each waits at a gate for its task's turn, and costs about 20 MB meanwhile; 0: none.",
     )
+    warm: int = Field(
+        2,
+        ge=0,
+        le=1000,
+        description="Containers that wait for the first tasks of jobs that nobody knows yet: one, and up to "
+        "this many after jobs came. Each costs about 40 MB, its network's container included; 0: none.",
+    )
     max_tasks: int = Field(
         10_000,
         ge=1,

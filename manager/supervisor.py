@@ -17,13 +17,12 @@ from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
 from air_executor.models import utc_now
 from air_executor.store import Store
-from manager import admission, container_spec, events, gate, intake, planner, recovery
+from manager import admission, container_spec, events, intake, leftovers, planner, recovery
 from manager.clocks import instant
 from manager.container_spec import Home
 from manager.disk import Disk
 from manager.dispatcher import Dispatcher, Outcome
 from manager.facts import (
-    AttemptKey,
     CancelRequested,
     ContainersListed,
     EngineChanged,
@@ -36,9 +35,12 @@ from manager.facts import (
     JobRefused,
     JobVanished,
     NetworkLost,
+    Owner,
     RequestRefused,
     ResetRequested,
     RetryRequested,
+    SlotFailed,
+    SlotReady,
     StockTaken,
     TaskRequested,
     Tick,
@@ -48,6 +50,8 @@ from manager.live_job import LiveJob
 from manager.publisher import Changes, Publisher
 from manager.reception import Reception
 from manager.settings import Settings
+from manager.slots import SlotPool
+from manager.suspects import Suspects
 from manager.timers import Timers
 from manager.watcher import Watcher
 from manager.workers import Workers
@@ -57,8 +61,6 @@ log = logging.getLogger(__name__)
 BATCH = 1000
 LOOK_AGAIN = 0.2
 """Seconds until a job that is about to end is looked at again."""
-CERTAIN_AFTER = 0.9
-"""Seconds that something must look wrong, at two looks at least, before it is acted on."""
 
 
 class Supervisor:
@@ -70,6 +72,7 @@ class Supervisor:
         store: Store,
         settings: Settings,
         home: Home,
+        usual_owner: Owner,
         journal: Journal,
         publisher: Publisher,
         watcher: Watcher,
@@ -78,8 +81,8 @@ class Supervisor:
         on_change: Callable[[int, str | None], None],
         on_tick: Callable[[], None],
     ) -> None:
-        """`on_change` is told how many runners are in use, and why work stands still, if it does; `on_tick`
-        is called at every poll."""
+        """`usual_owner` is whose job folders are expected. `on_change` is told how many runners are busy, and
+        why work stands still, if it does; `on_tick` is called at every poll."""
         self._store = store
         self._settings = settings
         self._home = home
@@ -89,7 +92,8 @@ class Supervisor:
         self._facts = facts
         self._on_change = on_change
         self._on_tick = on_tick
-        self._planner = planner.Planner(home.id, settings)
+        self._slots = SlotPool(settings, container_spec.usual_user(usual_owner, settings))
+        self._planner = planner.Planner(home.id, settings, self._slots)
         self._reception = Reception(store, settings, journal, publisher)
         self._disk = Disk(settings.home, settings.min_free_mb)
         self._timers = Timers(facts.put)
@@ -103,9 +107,7 @@ class Supervisor:
         """What is to be done as soon as the journal has the job as it is now."""
         self._answered: dict[str, tuple[Path, ...]] = {}
         """Markers that asked for a job to run again: they go when its views show that it does."""
-        self._suspects: dict[str | AttemptKey, float] = {}
-        """Containers that serve nobody, jobs without their network, attempts that have ended unnoticed: since
-        when (monotonic)."""
+        self._suspects = Suspects(settings.sweep_after)
         self._engine_answers: bool | None = None
         self._stopping = False
 
@@ -127,14 +129,7 @@ class Supervisor:
             if folder.is_fresh:
                 job.vanished = True
                 self._watcher.replaced(job.name)
-        gate.sweep(Path(container_spec.gates_folder(self._home)), self._live_containers())
-
-    def _live_containers(self) -> set[str]:
-        return {
-            job.tasks[task_id].attempts[-1].container.name
-            for job in self._jobs.values()
-            for task_id in job.live
-        }
+        leftovers.clear(self._home, self._store.jobs, self._jobs.values())
 
     def run(self) -> None:
         """Work until `stop`."""
@@ -158,6 +153,11 @@ class Supervisor:
     def runners(self) -> int:
         """How many containers hold a runner."""
         return sum(job.busy for job in self._jobs.values())
+
+    @property
+    def slots(self) -> set[str]:
+        """The slots that nobody has got."""
+        return self._slots.ids
 
     @property
     def _problem(self) -> str | None:
@@ -191,6 +191,10 @@ class Supervisor:
                 self._engine_changed(fact)
             case GatesTried():
                 self._gates_tried(fact)
+            case SlotReady():
+                self._slots.add(fact.slot)
+            case SlotFailed():
+                self._slot_failed(fact)
             case ContainersListed():
                 self._listed(fact)
             case JobFound():
@@ -239,13 +243,21 @@ class Supervisor:
                 log.info("engine: %s", fact.description)
             else:
                 log.warning("engine: %s; jobs wait until it does", fact.description)
+                self._slots.clear()
                 self._on_tick()
         self._engine_answers = fact.answers
 
     def _gates_tried(self, fact: GatesTried) -> None:
-        self._planner.gates = fact.problem is None
-        if fact.problem is not None:
-            log.warning("no container is made ahead of time: %s", fact.problem)
+        self._planner.gates = fact.gates is None
+        self._slots.open = fact.gates is None and fact.slots is None
+        if fact.gates is not None:
+            log.warning("no container is made ahead of time: %s", fact.gates)
+        elif fact.slots is not None:
+            log.warning("no container is made for jobs that nobody knows yet: %s", fact.slots)
+
+    def _slot_failed(self, fact: SlotFailed) -> None:
+        log.warning("slot=%s can't be made: %s", fact.id, fact.message)
+        self._slots.fail(fact.id, fact.at)
 
     def _conclude(self, job: LiveJob, stock: StockTaken) -> None:
         """Take up an attempt that went on while no manager ran."""
@@ -265,24 +277,14 @@ class Supervisor:
             self._apply(fact)
 
     def _listed(self, fact: ContainersListed) -> None:
-        """Act on what stays so for a while: at one look it may just have been about to change."""
-        now = time.monotonic()
-        serve_nobody = recovery.orphans(fact.containers, self._jobs)
-        networkless = recovery.without_network(fact.containers, self._jobs)
-        unnoticed = recovery.unnoticed(fact.containers, self._jobs)
-        suspects = serve_nobody | networkless | unnoticed
-        self._suspects = {each: self._suspects.get(each, now) for each in suspects}
-        age = {each: now - since for each, since in self._suspects.items()}
-        for container in serve_nobody:
-            if age[container] >= max(CERTAIN_AFTER, self._settings.sweep_after):
-                log.warning("container=%s serves no task any more; removing it", container)
-                self._dispatcher.sweep(container)
-        for uid in networkless:
-            if age[uid] >= CERTAIN_AFTER:
-                self._apply(NetworkLost(uid, utc_now()))
-        for key in unnoticed:
-            if age[key] >= CERTAIN_AFTER:
-                self._dispatcher.look_again(self._jobs[key.uid], key)
+        certain = self._suspects.review(fact, self._jobs, self._slots.ids, time.monotonic())
+        for container in certain.orphans:
+            log.warning("container=%s serves no task any more; removing it", container)
+            self._dispatcher.sweep(container)
+        for uid in certain.networkless:
+            self._apply(NetworkLost(uid, utc_now()))
+        for key in certain.unnoticed:
+            self._dispatcher.look_again(self._jobs[key.uid], key)
 
     # --- Folders -----------------------------------------------------------------------------------------
 
@@ -389,6 +391,8 @@ class Supervisor:
         if not self._stopping:
             written = {uid: job for uid, job in self._jobs.items() if uid not in self._unwritten}
             self._dispatcher.hand_out(written)
+            if self._engine_answers and not self._disk.shortage:
+                self._dispatcher.tend(self._slots, utc_now())
 
     def _folder(self, job: LiveJob) -> Path:
         return self._store.folder(job.name).path
@@ -404,7 +408,7 @@ class Supervisor:
             self._watcher.unfollow(job.name, job.uid)
             self._planner.forget(job.uid)
             if any(task.attempts for task in job.tasks.values()):
-                self._dispatcher.sweep(container_spec.network_name(self._home.id, job.name, job.uid))
+                self._dispatcher.end_network(job)
             if job.vanished:
                 self._published(job.uid)
 

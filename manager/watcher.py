@@ -314,7 +314,8 @@ class Watcher:
                 f"what ran of it is not known; `air-executor reset {folder.name}` runs it from the beginning"
             )
             return JobRefused(folder.name, job, tasks, message, utc_now())
-        return JobFound(folder.name, job, tasks, owner_of(folder.path), utc_now())
+        bare = not (os.path.lexists(folder.work) or os.path.lexists(folder.inbox))
+        return JobFound(folder.name, job, tasks, owner_of(folder.path), utc_now(), bare)
 
     def _report_incomplete(self, folder: JobFolder, unready: _Unready, error: OSError) -> None:
         if unready.reported or time.monotonic() - unready.since < self._settings.incomplete_after:

@@ -7,9 +7,11 @@ An engine that does not answer is asked again until it does: the outcome of an a
 import logging
 import queue
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
@@ -17,7 +19,7 @@ from air_executor.models import Cause, Failure, utc_now
 from manager import intake, workspace
 from manager.act import Act
 from manager.clocks import instant
-from manager.container_spec import HOME_ID, key_of
+from manager.container_spec import Home
 from manager.engine.base import (
     ContainerGone,
     Engine,
@@ -39,13 +41,15 @@ from manager.facts import (
     ContainerVoided,
     ContainerWaiting,
     Fact,
-    Found,
     LaunchFailed,
     Outcome,
-    StockTaken,
+    SlotOrder,
 )
 from manager.gatekeeper import Gatekeeper
 from manager.patience import LONGEST_PAUSE, Patience, Stopped
+from manager.settings import Settings
+from manager.slot_keeper import SlotKeeper
+from manager.stock import StockTaker
 
 log = logging.getLogger(__name__)
 
@@ -60,13 +64,18 @@ INCARNATIONS = 5
 class Workers:
     """Acts on the engine; every outcome goes to `emit`."""
 
-    def __init__(self, engine: Engine, home_id: str, emit: Callable[[Fact], None]) -> None:
+    def __init__(
+        self, engine: Engine, home: Home, jobs: Path, settings: Settings, emit: Callable[[Fact], None]
+    ) -> None:
+        """`jobs` is the folder with all jobs."""
         self._engine = engine
-        self._home_id = home_id
+        self._home_id = home.id
         self._emit = emit
         self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._patience = Patience(emit)
-        self._gatekeeper = Gatekeeper(engine, home_id, self._patience)
+        self._stock = StockTaker(engine, home.id, self._patience)
+        self._slots = SlotKeeper(engine, home, jobs, settings, self._patience)
+        self._gatekeeper = Gatekeeper(engine, home.id, self._slots, self._patience)
         self._watching: dict[AttemptKey, workspace.LogFile] = {}
         self._began = utc_now()
         self._unanswered: set[AttemptKey] = set()
@@ -117,6 +126,26 @@ class Workers:
         """No fact."""
         self._submit(self._sweep, container)
 
+    def make_slot(self, order: SlotOrder) -> None:
+        """SlotReady or SlotFailed."""
+        self._submit(lambda: self._emit(self._slots.make(order)))
+
+    def discard_slot(self, slot: str) -> None:
+        """No fact."""
+        self._submit(self._slots.discard, slot)
+
+    def discard_slots(self, slots: Iterable[str], timeout: float) -> None:
+        """Throw them away, as far as that is done in `timeout` seconds: the next manager sweeps the rest."""
+        deadline = time.monotonic() + timeout
+        threads = [
+            threading.Thread(target=self._guarded, args=(self._slots.discard, slot), daemon=True)
+            for slot in slots
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
     def watch(self, act: Act) -> None:
         """ContainerExited or ContainerLost, after all output is in the log and the inbox was read."""
         output = workspace.LogFile(act.folder, act.task.id, act.spec.log_bytes)
@@ -159,30 +188,7 @@ class Workers:
             log.exception("an act on the engine failed in a way that nobody expected: this is a bug")
 
     def _take_stock(self, act: Act) -> None:
-        try:
-            found = self._patience.surely(lambda: self._engine.observe(act.spec.name))
-        except ContainerGone:
-            self._emit(StockTaken(act.key, Found.MISSING, utc_now()))
-            return
-        stock = StockTaken(
-            act.key,
-            self._patience.surely(lambda: self._kind(act, found)),
-            utc_now(),
-            container_id=found.id,
-            image_id=found.image_id,
-            created_at=found.created_at,
-            started_at=found.started_at,
-        )
-        reach(Failpoint.STOCK_TAKEN)
-        self._emit(stock)
-
-    def _kind(self, act: Act, found: Observation) -> Found:
-        ours = found.labels.get(HOME_ID) == self._home_id and key_of(found.labels) == act.key
-        if not ours or act.attempt.container.id not in (None, found.id):
-            return Found.FOREIGN
-        if found.status is Status.CREATED and self._engine.restarted_since(found.created_at):
-            return Found.FORGOTTEN
-        return Found(found.status.value)
+        self._emit(self._stock.take(act))
 
     def _create(self, act: Act) -> None:
         earlier = len(act.task.attempts) - 1
@@ -259,6 +265,9 @@ class Workers:
         if isinstance(opened, ContainerStarted):
             reach(Failpoint.STARTED_UNRECORDED)
         self._emit(opened)
+        if act.attempt.slot is not None:  # for people: nothing of ours looks for it by name
+            with suppress(EngineError):
+                self._engine.rename(act.container, act.spec.name)
 
     def _replace(self, act: Act) -> None:
         self._emit(self._gatekeeper.replace(act))

@@ -40,7 +40,7 @@ class RealManager:
         self.command = [sys.executable, "run_manager.py"]
         self.printed = home / "output"
         self._process: subprocess.Popen[bytes] | None = None
-        rules = {"poll_interval": 1, "cancel_grace": 1, "settle": 0.5, "sweep_after": 1} | settings
+        rules = {"poll_interval": 1, "cancel_grace": 1, "settle": 0.5, "sweep_after": 1, "warm": 0} | settings
         self._environment = os.environ | {"AIR_EXECUTOR_HOME": str(home)}
         self._environment |= {f"AIR_EXECUTOR_{name.upper()}": str(value) for name, value in rules.items()}
 
@@ -101,6 +101,11 @@ class RealManager:
         """Names of the containers of this home, ended ones too."""
         label = f"label=air-executor.home-id={self._home_id()}"
         return docker("ps", "--all", "--format", "{{.Names}}", "--filter", label, *options).split()
+
+    def gates(self) -> list[str]:
+        """Names of what is there of single containers' gates."""
+        folder = self.home / "gates"
+        return [each.name for each in folder.iterdir() if each.name != "bin"] if folder.exists() else []
 
     def _home_id(self) -> str:
         return (self.home / "home-id").read_text().strip()

@@ -100,8 +100,8 @@ class Engine(Protocol):
     def describe(self) -> str:
         """Name and version, such as `Docker 26.1.5`. Raises EngineUnavailable."""
 
-    def has_image(self, image: str) -> bool:
-        """Whether the image is here; nothing is fetched. Raises EngineError."""
+    def image_id(self, image: str) -> str | None:
+        """Which image that name means now; None where it is not here. Fetches nothing. Raises EngineError."""
 
     def create(self, spec: ContainerSpec, network: ContainerSpec | None) -> Observation:
         """Create the container, or adopt it. `network` holds the network that it joins, and is made at need.
@@ -136,6 +136,9 @@ class Engine(Protocol):
 
     def remove(self, container: str, home_id: str) -> None:
         """Remove it, ended or not, where it belongs to this home."""
+
+    def rename(self, container: str, name: str) -> None:
+        """Give it another name. Raises ContainerGone, EngineError where the name is taken."""
 
     def read_file(self, container: str, path: str) -> bytes | None:
         """A file of the container, whatever its state; None where there is none. Raises EngineError."""

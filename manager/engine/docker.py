@@ -20,7 +20,7 @@ from docker.transport import UnixHTTPAdapter
 from docker.utils import kwargs_from_env, version_lt
 
 from air_executor.failpoints import Failpoint, reach
-from manager.container_spec import DIGEST, GATED, HOME_ID, JOB_UID, ROLE, ContainerSpec
+from manager.container_spec import DIGEST, GATED, HOME_ID, JOB_UID, ROLE, SLOT, ContainerSpec
 from manager.engine.base import (
     CommandUnusable,
     ContainerGone,
@@ -77,9 +77,9 @@ class DockerEngine:
         with _translated():
             return f"Docker {self._api().version(api_version=False)['Version']}"
 
-    def has_image(self, image: str) -> bool:
+    def image_id(self, image: str) -> str | None:
         with _translated():
-            return self._has_image(image)
+            return self._image_id(image)
 
     def create(self, spec: ContainerSpec, network: ContainerSpec | None) -> Observation:
         network_id = None if network is None else self._network_container(network)
@@ -166,6 +166,10 @@ class DockerEngine:
                 if error.status_code != 409:  # somebody else is removing it
                     raise
 
+    def rename(self, container: str, name: str) -> None:
+        with _translated():
+            self._api().rename(container, name)
+
     def read_file(self, container: str, path: str) -> bytes | None:
         with _translated():
             try:
@@ -194,7 +198,7 @@ class DockerEngine:
                         f"the container name {spec.name} is taken by a container that is not this task's; "
                         f"look at it with `docker inspect {spec.name}`"
                     ) from None
-                if error.status_code == 404 and not self._has_image(spec.image):
+                if error.status_code == 404 and self._image_id(spec.image) is None:
                     self._fetch_image(spec.image)
                     return self._create(spec, network_id)
                 raise
@@ -242,12 +246,11 @@ class DockerEngine:
 
     # --- Images ------------------------------------------------------------------------------------------
 
-    def _has_image(self, image: str) -> bool:
+    def _image_id(self, image: str) -> str | None:
         try:
-            self._api().inspect_image(image)  # type: ignore[no-untyped-call]
+            return str(self._api().inspect_image(image)["Id"])  # type: ignore[no-untyped-call]
         except NotFound:
-            return False
-        return True
+            return None
 
     def _fetch_image(self, image: str) -> None:
         if not self._pull:
@@ -255,7 +258,7 @@ class DockerEngine:
                 f"there is no image {image!r} here, and pulling is switched off; `docker pull` it"
             )
         self._pull_within(image, A_PULL)
-        if not self._has_image(image):
+        if self._image_id(image) is None:
             raise ImageMissing(f"there is no image {image!r} here, and its registry did not give it")
 
     def _pull_within(self, image: str, seconds: float) -> None:
@@ -340,7 +343,7 @@ def own_container_ids() -> list[str]:
 
 def _holds_network(found: Observation, spec: ContainerSpec) -> bool:
     """Whether it is the job's, however it was asked for: a manager with other settings may have done so."""
-    return all(found.labels.get(label) == spec.labels[label] for label in (HOME_ID, JOB_UID, ROLE))
+    return all(found.labels.get(label) == spec.labels.get(label) for label in (HOME_ID, JOB_UID, SLOT, ROLE))
 
 
 def _serves(found: Observation, spec: ContainerSpec) -> bool:

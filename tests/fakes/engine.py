@@ -194,9 +194,9 @@ class FakeEngine:
         with self._call("describe", ""):
             return "Fake 1.0"
 
-    def has_image(self, image: str) -> bool:
-        with self._call("has_image", image):
-            return image in self.images
+    def image_id(self, image: str) -> str | None:
+        with self._call("image_id", image):
+            return f"sha256:{image}" if image in self.images else None
 
     def create(self, spec: ContainerSpec, network: ContainerSpec | None) -> Observation:
         with self._call("create", spec.name):
@@ -280,6 +280,13 @@ class FakeEngine:
                 return
             self._check_remove(box)
             self._drop(box)
+
+    def rename(self, container: str, name: str) -> None:
+        with self._call("rename", container):
+            box = self._find(container)
+            if any(other.spec.name == name for other in self._containers.values()):
+                raise NameTaken(f"the container name {name} is taken")
+            box.spec = replace(box.spec, name=name)
 
     def read_file(self, container: str, path: str) -> bytes | None:
         with self._call("read_file", container):

@@ -20,6 +20,7 @@ from manager.settings import Settings
 from manager.supervisor import Supervisor
 from manager.watcher import Watcher
 from manager.workers import Workers
+from manager.workspace import owner_of
 from tests.waiting import until
 
 HOME_ID = "00fa4e00fa4e0000"
@@ -62,6 +63,7 @@ class InProcess:
             "cancel_grace": 0.2,
             "incomplete_after": 1,
             "sweep_after": 1,
+            "warm": 0,
         } | fields
         self.home = home
         self.settings = Settings(home=home, **rules)
@@ -73,8 +75,8 @@ class InProcess:
         self.watcher = Watcher(store, self.settings, facts.put)
         self.leash = Leash(engine)
         engine = cast(Engine, self.leash)
-        self.workers = Workers(engine, own.id, facts.put)
-        self.monitor = EngineMonitor(engine, own, self.settings, facts.put)
+        self.workers = Workers(engine, own, store.jobs, self.settings, facts.put)
+        self.monitor = EngineMonitor(engine, own, store.jobs, self.settings, facts.put)
         self.facts = facts
         self.most_runners = 0
         self.problem: str | None = None
@@ -82,6 +84,7 @@ class InProcess:
             store=store,
             settings=self.settings,
             home=own,
+            usual_owner=owner_of(home),
             journal=self.journal,
             publisher=self.publisher,
             watcher=self.watcher,

@@ -8,16 +8,20 @@ from air_executor.models import Job, Task
 from manager.container_spec import Home
 from manager.facts import (
     AttemptKey,
+    AttemptNeeded,
     ContainerCreated,
     ContainerExited,
     ContainerRemoved,
     ContainerStarted,
+    ContainerVoided,
+    ContainerWaiting,
     Outcome,
     Owner,
     TaskClaimed,
 )
 from manager.live_job import LiveJob
 from manager.settings import Settings
+from manager.slots import SlotPool
 
 T0 = datetime(2025, 10, 2, 7, 30, tzinfo=UTC)
 UID = "0123456789abcdef0123456789abcdef"
@@ -57,6 +61,23 @@ def claimed(of: AttemptKey, seconds: float = 1) -> TaskClaimed:
     return TaskClaimed(of, f"airx-{of.task}-{of.number}", "image", 60.0, 512, at(seconds))
 
 
+def ahead(of: AttemptKey, seconds: float = 1) -> TaskClaimed:
+    """A claim for a task whose turn has not come."""
+    return TaskClaimed(of, f"airx-{of.task}-{of.number}", "image", 60.0, 512, at(seconds), start="ahead")
+
+
+def waits(of: AttemptKey, seconds: float = 2.5) -> ContainerWaiting:
+    return ContainerWaiting(of, at(seconds), at(seconds))
+
+
+def needed(of: AttemptKey, seconds: float = 2.7) -> AttemptNeeded:
+    return AttemptNeeded(of, at(seconds))
+
+
+def voided(of: AttemptKey, seconds: float = 3) -> ContainerVoided:
+    return ContainerVoided(of, f"airx-{of.task}-{of.number}-again", at(seconds))
+
+
 def created(of: AttemptKey, seconds: float = 2) -> ContainerCreated:
     return ContainerCreated(of, f"id-{of.task}-{of.number}", "sha256:image", at(seconds), at(seconds))
 
@@ -79,3 +100,8 @@ def run(job: LiveJob, task_id: str, code: int = 0, number: int = 1) -> None:
     of = key(task_id, number, job.uid)
     for fact in (claimed(of), created(of), started(of), exited(of, code), removed(of)):
         job.apply(fact)
+
+
+def no_slots() -> SlotPool:
+    """A pool with nothing in it, that stays so."""
+    return SlotPool(settings(), OWNER)

@@ -53,7 +53,7 @@ from manager.facts import (
     TaskRequested,
 )
 from manager.live_job import LiveJob
-from tests.unit.manager.builders import OWNER, T0, settings
+from tests.unit.manager.builders import OWNER, T0, no_slots, settings
 
 
 @dataclass
@@ -106,7 +106,7 @@ class World:
 
     def _new_planner(self) -> None:
         rules = settings(max_runners=self.max_runners, look_ahead=self.look_ahead)
-        self.planner = planner.Planner("home", rules, gates=True)
+        self.planner = planner.Planner("home", rules, no_slots(), gates=True)
 
     # --- What can happen ---------------------------------------------------------------------------------
 

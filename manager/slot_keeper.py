@@ -1,0 +1,109 @@
+"""Makes slots, throws them away, and moves a job into the folders of the one that it got."""
+
+import logging
+import os
+import shutil
+from pathlib import Path
+
+from air_executor.errors import BadInput
+from air_executor.failpoints import Failpoint, reach
+from air_executor.models import utc_now
+from manager import container_spec, gate, workspace
+from manager.act import Act
+from manager.container_spec import CONTROL, RECEIPT, Home
+from manager.engine.base import Engine, EngineError, Observation, Status
+from manager.facts import Slot, SlotFailed, SlotOrder, SlotReady
+from manager.patience import Patience
+from manager.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class SlotKeeper:
+    """Used by the workers, from their threads."""
+
+    def __init__(
+        self, engine: Engine, home: Home, jobs: Path, settings: Settings, patience: Patience
+    ) -> None:
+        self._engine = engine
+        self._home = home
+        self._jobs = jobs
+        self._settings = settings
+        self._patience = patience
+
+    def make(self, order: SlotOrder) -> SlotReady | SlotFailed:
+        """Have a container wait at its gate. Where that fails, nothing is left of it."""
+        try:
+            self._prepare(order)
+            found = self._patience.again(lambda: self._launch(order))
+        except (EngineError, OSError, BadInput) as error:
+            self.discard(order.id)
+            return SlotFailed(order.id, str(error), utc_now())
+        if found.status is not Status.RUNNING or found.started_at is None:
+            self.discard(order.id)
+            return SlotFailed(order.id, "its container ended before its gate was opened", utc_now())
+        reach(Failpoint.SLOT_WAITING)
+        slot = Slot(order.id, order.user, found.id, found.image_id, found.created_at, found.started_at)
+        return SlotReady(slot)
+
+    def discard(self, slot: str) -> None:
+        """Remove what belongs to a slot that nobody got."""
+        for name in (container_spec.slot_name(slot), container_spec.slot_network_name(slot)):
+            try:
+                self._engine.remove(name, self._home.id)
+            except EngineError as error:  # the sweep does it later
+                log.info("container=%s can't be removed now: %s", name, error)
+        self.clear(slot)
+
+    def move_in(self, act: Act) -> None:
+        """Make the folders that the slot's container has mounted the job's own; a mount follows its folder.
+
+        What was begun by the manager before this one is finished: what is not in the slot now, was moved.
+        Raises OSError or EngineError when that can't be; then the container must not be used.
+        """
+        slot = act.attempt.slot or ""
+        if self._engine.image_id(act.attempt.container.image) != act.attempt.container.image_id:
+            raise EngineError(f"the image {act.attempt.container.image} is another one now")
+        with workspace.opened(self._folder(slot)) as source, workspace.opened(act.folder) as target:
+            for name in ("work", "inbox"):
+                if _is_in(source, name):
+                    _move(name, source, target)
+                    reach(Failpoint.SLOT_MOVED)
+        workspace.prepare(act.folder, act.user)
+
+    def clear(self, slot: str) -> None:
+        """Delete what is left of its folders."""
+        shutil.rmtree(self._folder(slot), ignore_errors=True)
+        shutil.rmtree(self._gate(slot), ignore_errors=True)
+
+    def _prepare(self, order: SlotOrder) -> None:
+        folder = self._folder(order.id)
+        folder.parent.mkdir(mode=0o700, exist_ok=True)
+        folder.mkdir(mode=0o700)
+        workspace.prepare(folder, order.user)
+        gate.prepare(self._gate(order.id) / CONTROL, self._gate(order.id) / RECEIPT, order.user)
+
+    def _launch(self, order: SlotOrder) -> Observation:
+        spec = container_spec.slot_container(order, str(self._jobs), self._home, self._settings)
+        network = container_spec.slot_network_container(order.id, self._home, self._settings)
+        return self._engine.start(self._engine.create(spec, network).id)
+
+    def _folder(self, slot: str) -> Path:
+        return Path(container_spec.slot_folder(str(self._jobs), slot))
+
+    def _gate(self, slot: str) -> Path:
+        return Path(container_spec.gate_folder(self._home, container_spec.slot_name(slot)))
+
+
+def _is_in(folder: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _move(name: str, source: int, target: int) -> None:
+    if _is_in(target, name):  # renaming would put it in the place of an empty folder
+        raise FileExistsError(f"the job has a folder {name} of its own")
+    os.rename(name, name, src_dir_fd=source, dst_dir_fd=target)

@@ -8,6 +8,9 @@ from bench.failed import BenchFailed
 IMAGE = "air-executor-runner:latest"
 LABEL = "air-executor-bench"
 """On every container that a rival starts, with a value of the measurement's own."""
+SECONDS_TO_SWEEP = 20.0
+STEP = 0.2
+"""Seconds between two tries."""
 
 
 def docker(*arguments: str) -> str:
@@ -25,9 +28,17 @@ def seconds_to_run_true(label: str) -> float:
     return time.perf_counter() - began
 
 
-def sweep(label: str) -> int:
-    """Remove every container with this label (`key=value`); returns how many there were."""
-    found = docker("ps", "--all", "--quiet", "--filter", f"label={label}").split()
-    if found:
-        docker("rm", "--force", "--volumes", *found)
-    return len(found)
+def sweep(label: str) -> None:
+    """Remove every container with this label (`key=value`). Raises BenchFailed when some stay.
+
+    A manager that was just stopped may be removing some as well, which the engine answers with an error: so
+    what counts is that none is left.
+    """
+    deadline = time.monotonic() + SECONDS_TO_SWEEP
+    while found := docker("ps", "--all", "--quiet", "--filter", f"label={label}").split():
+        try:
+            docker("rm", "--force", "--volumes", *found)
+        except BenchFailed:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(STEP)

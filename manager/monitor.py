@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from manager.container_spec import Home
@@ -31,13 +32,19 @@ class EngineMonitor:
         self._probed = False
         self._gates_tried = settings.look_ahead == settings.warm == 0
         self._wake = threading.Event()
+        self._answers = threading.Event()
+        """Whether it did when it was last looked at."""
         self._stopping = False
         self.description = "not asked yet"
-        self._thread = threading.Thread(target=self._run, name="engine monitor", daemon=True)
+        self._threads = [
+            threading.Thread(target=self._run, name="engine monitor", daemon=True),
+            threading.Thread(target=self._listen, name="engine listener", daemon=True),
+        ]
 
     def start(self) -> None:
         """Begin to look."""
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def wake(self) -> None:
         """Look soon."""
@@ -53,6 +60,15 @@ class EngineMonitor:
             answers = self._look()
             self._wake.wait(None if answers else RETRY)
             self._wake.clear()
+
+    def _listen(self) -> None:
+        """Look as soon as the engine goes away, also where nobody asks anything of it."""
+        while not self._stopping:
+            self._answers.wait()
+            with suppress(EngineError):
+                self._engine.listen()
+            self._answers.clear()
+            self.wake()
 
     def _look(self) -> bool:
         try:
@@ -72,6 +88,7 @@ class EngineMonitor:
             self.description = f"the probe's folder can't be made: {error}"
             self._emit(EngineChanged(False, self.description))
             return False
+        self._answers.set()
         self._emit(EngineChanged(True, self.description))
         self._emit(ContainersListed(listed))
         return self._gates_tried or self._try_gates()

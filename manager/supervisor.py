@@ -47,8 +47,9 @@ from manager.facts import (
 )
 from manager.journal import Journal, Remembered
 from manager.live_job import LiveJob
-from manager.publisher import Changes, Publisher
+from manager.publisher import Publisher
 from manager.reception import Reception
+from manager.scribe import Scribe
 from manager.settings import Settings
 from manager.slots import SlotPool
 from manager.suspects import Suspects
@@ -59,6 +60,8 @@ from manager.workers import Workers
 log = logging.getLogger(__name__)
 
 BATCH = 1000
+LOOKS_AFTER = 3
+"""Polls at which the engine is looked at although nothing goes on any more."""
 LOOK_AGAIN = 0.2
 """Seconds until a job that is about to end is looked at again."""
 
@@ -82,7 +85,7 @@ class Supervisor:
         on_tick: Callable[[], None],
     ) -> None:
         """`usual_owner` is whose job folders are expected. `on_change` is told how many runners are busy, and
-        why work stands still, if it does; `on_tick` is called at every poll."""
+        why work stands still, if it does; `on_tick` is called at every poll while something goes on."""
         self._store = store
         self._settings = settings
         self._home = home
@@ -95,20 +98,16 @@ class Supervisor:
         self._slots = SlotPool(settings, container_spec.usual_user(usual_owner, settings))
         self._planner = planner.Planner(home.id, settings, self._slots)
         self._reception = Reception(store, settings, journal, publisher)
+        self._scribe = Scribe(store, journal, publisher)
         self._disk = Disk(settings.home, settings.min_free_mb)
         self._timers = Timers(facts.put)
         self._dispatcher = Dispatcher(store, settings, home, workers, self._timers)
         self._jobs: dict[str, LiveJob] = {}
         self._ending: dict[str, LiveJob] = {}
         """Ended in the journal; their last views are still being written."""
-        self._unwritten: set[str] = set()
-        """Jobs with changes that the journal has not taken: nothing is done for them."""
-        self._once_recorded: list[tuple[LiveJob, Callable[[], None]]] = []
-        """What is to be done as soon as the journal has the job as it is now."""
-        self._answered: dict[str, tuple[Path, ...]] = {}
-        """Markers that asked for a job to run again: they go when its views show that it does."""
         self._suspects = Suspects(settings.sweep_after)
         self._engine_answers: bool | None = None
+        self._quiet_polls = 0
         self._stopping = False
 
     # --- From outside ------------------------------------------------------------------------------------
@@ -125,7 +124,7 @@ class Supervisor:
             folder = self._store.folder(job.name)
             folder.discard_leftovers()
             if not job.job.state.ended:
-                self._answered[job.uid] = (folder.retry_marker, folder.reset_marker)
+                self._scribe.answers(job, folder.retry_marker, folder.reset_marker)
             if folder.is_fresh:
                 job.vanished = True
                 self._watcher.replaced(job.name)
@@ -139,7 +138,7 @@ class Supervisor:
             for fact in batch:
                 self._take_in(fact)
             self._decide()
-            self._write_down()
+            self._scribe.write_down(list(self._jobs.values()))
             self._hand_out()
             self._finish()
             self._on_change(self.runners, self._problem)
@@ -162,8 +161,8 @@ class Supervisor:
     @property
     def _problem(self) -> str | None:
         """Why work stands still, where it does."""
-        if self._unwritten:
-            return f"{len(self._unwritten)} jobs stand still: their journals can't be written"
+        if self._scribe.behind:
+            return f"{len(self._scribe.behind)} jobs stand still: their journals can't be written"
         if self._disk.shortage:
             return f"no further task is started: {self._disk.shortage}"
         if self._engine_answers is False:
@@ -186,7 +185,8 @@ class Supervisor:
         match fact:
             case Tick():
                 self._publisher.restore()
-                self._on_tick()
+                if self._something_goes_on():
+                    self._on_tick()
             case EngineChanged():
                 self._engine_changed(fact)
             case GatesTried():
@@ -224,7 +224,7 @@ class Supervisor:
         job.apply(fact)
         if isinstance(fact, TaskRequested | RequestRefused):
             forget = partial(intake.forget, self._folder(job), [fact.request])
-            self._once_recorded.append((job, forget))
+            self._scribe.once_recorded(job, forget)
         if isinstance(fact, JobVanished):
             self._publisher.forget(job.uid)
         if before != (job.job, job.failure, len(job.changed_requests), len(job.changed_tasks)):
@@ -246,6 +246,12 @@ class Supervisor:
                 self._slots.clear()
                 self._on_tick()
         self._engine_answers = fact.answers
+
+    def _something_goes_on(self) -> bool:
+        """Whether the engine is worth a look: a manager without jobs asks nothing of it."""
+        busy = self._jobs or self._ending or self._suspects or self._slots.making
+        self._quiet_polls = 0 if busy or not self._engine_answers else self._quiet_polls + 1
+        return self._quiet_polls <= LOOKS_AFTER
 
     def _gates_tried(self, fact: GatesTried) -> None:
         self._planner.gates = fact.gates is None
@@ -310,7 +316,7 @@ class Supervisor:
             self._reception.decline(fact)
             return
         self._adopt(job)
-        self._answered[job.uid] = (self._reception.marker(fact),)
+        self._scribe.answers(job, self._reception.marker(fact))
 
     def _adopt(self, job: LiveJob) -> None:
         self._jobs[job.uid] = job
@@ -324,7 +330,7 @@ class Supervisor:
         now = utc_now()
         self._disk.look()
         if self._engine_answers and not self._disk.shortage and not self._stopping:
-            written = [job for uid, job in self._jobs.items() if uid not in self._unwritten]
+            written = [job for uid, job in self._jobs.items() if uid not in self._scribe.behind]
             for claim in self._planner.claims(written, now, instant()):
                 self._apply(claim)
             for claim in self._planner.claims_ahead(written, now, instant()):
@@ -351,45 +357,9 @@ class Supervisor:
         else:
             intake.reopen(folder)
 
-    def _write_down(self) -> None:
-        for job in list(self._jobs.values()):
-            if not (job.changed_tasks or job.changed_requests or job.job_changed):
-                continue
-            if not self._recorded(job):
-                continue
-            if not job.vanished:
-                self._publish(job)
-            job.changed_tasks.clear()
-            job.changed_requests.clear()
-            job.job_changed = False
-        for job, act in self._once_recorded:
-            if job.uid not in self._unwritten:
-                act()
-        self._once_recorded = [entry for entry in self._once_recorded if entry[0].uid in self._unwritten]
-
-    def _publish(self, job: LiveJob) -> None:
-        tasks = [job.tasks[task_id] for task_id in job.changed_tasks]
-        decisions = tuple(job.changed_requests)
-        answered = self._answered.pop(job.uid, ())
-        if answered:
-            reach(Failpoint.RETRY_JOURNALED)
-        self._publisher.publish(Changes(job.uid, self._folder(job), job.job, tasks, decisions, answered))
-
-    def _recorded(self, job: LiveJob) -> bool:
-        """Whether the journal took it. Where the disk is full, the job stands still until it is not."""
-        try:
-            self._journal.record(job)
-        except Exception as error:  # whatever it is, it must not stop the other jobs
-            if job.uid not in self._unwritten:
-                log.error("job=%s stands still: its journal can't be written: %s", job.name, error)
-            self._unwritten.add(job.uid)
-            return False
-        self._unwritten.discard(job.uid)
-        return True
-
     def _hand_out(self) -> None:
         if not self._stopping:
-            written = {uid: job for uid, job in self._jobs.items() if uid not in self._unwritten}
+            written = {uid: job for uid, job in self._jobs.items() if uid not in self._scribe.behind}
             self._dispatcher.hand_out(written)
             if self._engine_answers and not self._disk.shortage:
                 self._dispatcher.tend(self._slots, utc_now())
@@ -401,7 +371,7 @@ class Supervisor:
 
     def _finish(self) -> None:
         for job in [job for job in self._jobs.values() if job.job.state.ended]:
-            if job.uid in self._unwritten:
+            if job.uid in self._scribe.behind:
                 continue
             del self._jobs[job.uid]
             self._ending[job.uid] = job

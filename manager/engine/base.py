@@ -13,8 +13,8 @@ The contract, in prose. It is tested by one suite against every engine and the s
   succeeds; what does not carry the home's label is left alone.
 - `follow` gives a container's output from its beginning, whenever it is called, and returns when the
   container has ended and everything was given.
-- Every call is bounded in time, but for `follow` and `wait`. When the engine can't be reached, a call raises
-  EngineUnavailable and may be made again.
+- Every call is bounded in time, but for `follow`, `wait` and `listen`. When the engine can't be reached, it
+  raises EngineUnavailable and may be made again.
 - Failures are classes and fields, never text to be parsed.
 """
 
@@ -142,6 +142,9 @@ class Engine(Protocol):
 
     def read_file(self, container: str, path: str) -> bytes | None:
         """A file of the container, whatever its state; None where there is none. Raises EngineError."""
+
+    def listen(self) -> None:
+        """Return when the engine goes away; takes as long as that. Raises EngineUnavailable."""
 
     def containers(self, home_id: str) -> list[Observation]:
         """Every container that belongs to this home, ended ones too; without what only inspection tells."""

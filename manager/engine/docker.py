@@ -180,6 +180,12 @@ class DockerEngine:
                 file = archive.extractfile(archive.next() or "")
                 return None if file is None else file.read()
 
+    def listen(self) -> None:
+        """To events that hardly ever happen: that the stream ends, is what counts."""
+        with _translated():
+            for _ in self._api(A_TASKS_LIFE).events(filters={"type": "daemon"}):
+                continue
+
     def containers(self, home_id: str) -> list[Observation]:
         with _translated():
             found = self._api().containers(all=True, filters={"label": f"{HOME_ID}={home_id}"})

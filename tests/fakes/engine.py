@@ -143,6 +143,11 @@ class FakeEngine:
         with self._changed:
             self._down = None
 
+    @property
+    def is_down(self) -> bool:
+        """Whether no call is answered."""
+        return self._down is not None
+
     def lose_reply(self, call: str, times: int = 1) -> None:
         """The next calls of this name take effect, and nobody is told."""
         lost = EngineUnavailable("the connection broke before the answer came")
@@ -292,6 +297,13 @@ class FakeEngine:
         with self._call("read_file", container):
             self._find(container)
             return b"gate" if path == container_spec.GATE_IN_IMAGE and self.has_gate else None
+
+    def listen(self) -> None:
+        with self._call("listen", ""):
+            pass
+        with self._changed:
+            while self._down is None:
+                self._changed.wait(1)
 
     def containers(self, home_id: str) -> list[Observation]:
         with self._call("containers", ""):

@@ -3,6 +3,7 @@
 import json
 import queue
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -21,6 +22,7 @@ from manager.supervisor import Supervisor
 from manager.watcher import Watcher
 from manager.workers import Workers
 from manager.workspace import owner_of
+from tests.fakes.engine import FakeEngine
 from tests.waiting import until
 
 HOME_ID = "00fa4e00fa4e0000"
@@ -47,6 +49,12 @@ class Leash:
 
         self._check()
         self._engine.follow(container, checked)
+
+    def listen(self) -> None:
+        """Not at the engine, where it would go on when this manager has ended."""
+        while not cast(FakeEngine, self._engine).is_down:
+            self._check()
+            time.sleep(0.05)
 
     def _check(self) -> None:
         if self.cut:

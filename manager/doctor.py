@@ -22,7 +22,7 @@ from air_executor import daemon
 from air_executor.errors import BadInput
 from air_executor.models import utc_now
 from air_executor.store import Store
-from manager.container_spec import JOB, ROLE, TASK
+from manager.container_spec import JOB, ROLE, SLOT, TASK
 from manager.engine.base import Engine, EngineError, Observation, Status
 from manager.engine.docker import DockerEngine
 from manager.facts import Listed
@@ -241,7 +241,9 @@ class Doctor:
         jobs = self._live_jobs()
         containers = self._engine.containers(home_id)
         listed = [Listed(each.id, each.labels, each.status is Status.EXITED) for each in containers]
-        idle = orphans(listed, jobs)
+        # A manager that runs knows which slots are its own.
+        slots = {each.labels.get(SLOT, "") for each in listed} if daemon.running(self._home) else ()
+        idle = orphans(listed, jobs, slots)
         return [each for each in containers if each.id in idle]
 
     def _live_jobs(self) -> dict[str, LiveJob]:

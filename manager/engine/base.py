@@ -94,6 +94,24 @@ class Observation:
     """Why the command never ran, where the container ended because of that."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """How far the engine is with fetching an image."""
+
+    image: str
+    seconds: float
+    """Since it began."""
+    layers: int
+    """As far as they are known: none until its registry has answered."""
+    layers_done: int
+    bytes: int
+    """Of the layers that are being fetched, or were: the others tell their size when it is their turn."""
+    bytes_done: int
+    ended: bool = False
+    problem: str | None = None
+    """Why the image is not here, where it has ended without."""
+
+
 class Engine(Protocol):
     """See the module's text."""
 

@@ -30,9 +30,11 @@ from manager.engine.base import (
     NameTaken,
     NetworkEnded,
     Observation,
+    Pull,
     StartUnanswered,
     Status,
 )
+from manager.engine.images import Entry, Images, Refused
 from manager.engine.translate import (
     PathTable,
     container_body,
@@ -55,21 +57,29 @@ BEING_REMOVED = ("removing", "dead")
 """Whoever removes a running container kills it first: its exit code is theirs, not the command's."""
 A_TASKS_LIFE = 7 * 24 * 3600.0
 """Seconds that a call may take which lasts as long as a container runs; after that it is made again."""
-A_PULL = 1800.0
-"""Seconds that fetching an image may take."""
 
 
 class DockerEngine:
     """See `base.Engine`. Safe to use from several threads."""
 
-    def __init__(self, timeout: float, pull: bool) -> None:
-        """Nothing is asked of the engine yet. `timeout`: seconds that a call may take."""
+    def __init__(
+        self, timeout: float, pull: bool, on_pull: Callable[[Pull], None] = lambda _: None
+    ) -> None:
+        """Nothing is asked of the engine yet. `timeout`: seconds that a call may take.
+
+        `on_pull` hears of each image that is fetched, now and then, from any thread; once when that has ended.
+        """
         self._timeout = timeout
         self._pull = pull
+        self._images = Images(self._pulling, on_pull)
         self._clients: dict[float, docker.APIClient] = {}
         self._paths: PathTable | None = None
         self._spoken: str | None = None
         self._network_locks = [threading.Lock() for _ in range(NETWORK_LOCKS)]
+        self._unasked: set[str] = set()
+        """Containers that were made here and that nobody has asked to start: so they have not begun."""
+        self._own: dict[str, str] = {}
+        """Containers that were made here, and of which home: labels never change."""
 
     # --- The contract ------------------------------------------------------------------------------------
 
@@ -99,8 +109,9 @@ class DockerEngine:
             time.sleep(NAME_PAUSE)
 
     def start(self, container: str) -> Observation:
-        found = self.observe(container)
-        if found.status is not Status.CREATED:
+        if container in self._unasked:
+            self._unasked.discard(container)
+        elif (found := self.observe(container)).status is not Status.CREATED:
             return found
         with _translated():
             try:
@@ -157,8 +168,7 @@ class DockerEngine:
     def remove(self, container: str, home_id: str) -> None:
         with _translated():
             try:
-                labels = self._api().inspect_container(container)["Config"]["Labels"] or {}
-                if labels.get(HOME_ID) == home_id:
+                if self._home_of(container) == home_id:
                     self._api().remove_container(container, force=True, v=True)
             except NotFound:
                 return
@@ -208,7 +218,16 @@ class DockerEngine:
                     self._fetch_image(spec.image)
                     return self._create(spec, network_id)
                 raise
+        self._unasked.add(made["Id"])
+        if spec.labels[ROLE] == "task":  # helpers are removed by their names
+            self._own[made["Id"]] = spec.labels[HOME_ID]
         return self.observe(made["Id"])
+
+    def _home_of(self, container: str) -> str | None:
+        if container in self._own:
+            return self._own.pop(container)
+        labels = self._api().inspect_container(container)["Config"]["Labels"] or {}
+        return labels.get(HOME_ID)
 
     def _start_failure(self, container: str, error: APIError) -> EngineError:
         data = self._api().inspect_container(container)
@@ -263,27 +282,16 @@ class DockerEngine:
             raise ImageMissing(
                 f"there is no image {image!r} here, and pulling is switched off; `docker pull` it"
             )
-        self._pull_within(image, A_PULL)
+        self._images.fetch(image)
         if self._image_id(image) is None:
             raise ImageMissing(f"there is no image {image!r} here, and its registry did not give it")
 
-    def _pull_within(self, image: str, seconds: float) -> None:
-        """Fetch it. The client would wait for ever for a registry that says nothing: this does not."""
-        problems: list[Exception] = [TimeoutError(f"its registry did not give it within {seconds:g} s")]
-
-        def pull() -> None:
+    def _pulling(self, image: str) -> Iterator[Entry]:
+        with _translated():
             try:
-                self._api().pull(image)
-                problems.clear()
-            except Exception as error:
-                problems[:] = [error]
-
-        thread = threading.Thread(target=pull, name=f"pull {image}", daemon=True)
-        thread.start()
-        thread.join(seconds)
-        if problems:
-            why = _sentence(problems[0]) if isinstance(problems[0], APIError) else str(problems[0])
-            raise ImageMissing(f"there is no image {image!r} here, and it can't be pulled: {why}")
+                yield from self._api().pull(image, stream=True, decode=True)
+            except APIError as error:
+                raise Refused(_sentence(error)) from None
 
     # --- The network that a job's tasks share ------------------------------------------------------------
 

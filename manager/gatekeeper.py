@@ -9,13 +9,14 @@ import hashlib
 import logging
 import shutil
 import time
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
 from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
 from air_executor.models import utc_now
-from manager import gate
+from manager import gate, workspace
 from manager.act import Act
 from manager.clocks import instant
 from manager.container_spec import CONTROL, RECEIPT, container_name
@@ -61,24 +62,28 @@ class Gatekeeper:
         try:
             gate.prepare(act.gate / CONTROL, act.gate / RECEIPT, act.user)
         except FileExistsError:
-            return
+            if (act.gate / CONTROL / gate.FIFO).exists():  # it is made last
+                return
+            shutil.rmtree(act.gate)
+            gate.prepare(act.gate / CONTROL, act.gate / RECEIPT, act.user)
 
     def open(self, act: Act) -> Opened:
         """Hand the command over, once, and tell what the gate says to that."""
         reach(Failpoint.GATE_SHUT)
-        if act.attempt.slot is not None and _receipt(act) is None:
-            try:
+        try:
+            content = _frame(act)
+            if act.attempt.slot is not None and self._read(act) is None:
                 self._patience.again(lambda: self._slots.move_in(act))
-            except (EngineError, OSError, BadInput) as error:
-                log.info("job=%s can't use the slot %s: %s", act.folder.name, act.attempt.slot, error)
-                return self.void(act)
+        except (EngineError, OSError, BadInput, ValueError) as error:
+            log.info("job=%s container=%s can't be used: %s", act.folder.name, act.spec.name, error)
+            return self.void(act)
         deadline = time.monotonic() + LATE
         while True:
-            receipt, handed_over = self._ask(act)
+            receipt, handed_over = self._ask(act, content)
             if receipt is not None:
                 return self._by_receipt(act, receipt)
             found = self._observe(act)
-            receipt = _receipt(act)
+            receipt = self._read(act)
             if receipt is not None:
                 return self._by_receipt(act, receipt)
             if found is None or found.status is Status.EXITED:
@@ -86,23 +91,23 @@ class Gatekeeper:
             if time.monotonic() > deadline:
                 return _started(act, found.started_at) if handed_over else self.void(act)
 
-    def _ask(self, act: Act) -> tuple[gate.Receipt | None, bool]:
+    def _ask(self, act: Act, content: bytes) -> tuple[gate.Receipt | None, bool]:
         """The receipt, if it comes at once; and whether the command was handed over, now or before."""
         control = act.gate / CONTROL
         until = time.monotonic() + AT_ONCE
         while time.monotonic() < until:
-            receipt = _receipt(act)
+            receipt = self._read(act)
             if receipt is not None:
                 return receipt, True
             if not _was_handed_over(control):
-                _hand_over(act, control / gate.FIFO)
+                _hand_over(content, control / gate.FIFO)
             time.sleep(BLINK)
         return None, _was_handed_over(control)
 
     def void(self, act: Act) -> ContainerVoided | ContainerLost:
         """Remove the container, whose gate nobody has opened, so that another may take its place."""
         self._patience.surely(lambda: self._engine.remove(act.container, self._home_id))
-        if isinstance(_receipt(act), gate.Began):
+        if isinstance(self._read(act), gate.Began):
             return _lost(act)
         self.clear(act)
         next_key = act.key._replace(incarnation=act.key.incarnation + 1)
@@ -110,7 +115,7 @@ class Gatekeeper:
 
     def replace(self, act: Act) -> Opened:
         """Void it, unless its command has begun; whoever did that had no time to write it down."""
-        receipt = _receipt(act)
+        receipt = self._read(act)
         return self.void(act) if receipt is None else self._by_receipt(act, receipt)
 
     def clear(self, act: Act) -> None:
@@ -121,10 +126,20 @@ class Gatekeeper:
 
     def unusable(self, act: Act, found: Observation) -> str | None:
         """Why the command could not be executed, where the gate found that out at the last moment."""
-        receipt = _receipt(act) if found.exit_code == DENIED_CODE else None
+        receipt = self._read(act) if found.exit_code == DENIED_CODE else None
         if isinstance(receipt, gate.Began) and receipt.failed is not None:
             return f"the command {act.task.command!r} is not executable"
         return None
+
+    def _read(self, act: Act) -> gate.Receipt | None:
+        """The receipt; where the machine is short of something, as soon as it is not."""
+        while True:
+            try:
+                return _receipt(act)
+            except OSError as error:
+                if error.errno not in workspace.SHORT_OF:
+                    raise
+                self._patience.pause(0.05)
 
     def _observe(self, act: Act) -> Observation | None:
         try:
@@ -137,17 +152,29 @@ class Gatekeeper:
             case gate.Began():
                 return _started(act, receipt.at)
             case gate.Unusable():
-                return _unusable(act, receipt)
+                return self._unusable(act, receipt)
             case gate.Never():
                 return self._never(act)
 
-    def _never(self, act: Act) -> Opened:
-        """The exit code confirms it: a task that runs can write the same, but is not the gate any more."""
+    def _unusable(self, act: Act, receipt: gate.Unusable) -> Opened:
+        """Confirmed by the exit code as well."""
+        found, ended = self._left(act), _unusable(act, receipt)
+        if found is None:
+            return _lost(act)
+        return ended if found.exit_code == ended.outcome.exit_code else _started(act, found.started_at)
+
+    def _left(self, act: Act) -> Observation | None:
+        """The container, when its first process has ended, as a gate's does after its last word."""
         deadline = time.monotonic() + LEAVING
         found = self._observe(act)
         while found is not None and found.status is Status.RUNNING and time.monotonic() < deadline:
             self._patience.pause(0.05)
             found = self._observe(act)
+        return found
+
+    def _never(self, act: Act) -> Opened:
+        """The exit code confirms it: a task that runs can write the same, but is not the gate any more."""
+        found = self._left(act)
         if found is None:
             return _lost(act)
         return self.void(act) if found.exit_code == NEVER_CODE else _started(act, found.started_at)
@@ -159,6 +186,8 @@ def _receipt(act: Act) -> gate.Receipt | None:
         receipt = gate.read_receipt(act.gate / RECEIPT)
     except FileNotFoundError:
         return None
+    except PermissionError:  # no gate shuts its folder, so the task has begun
+        return gate.Began(_nonce(act), utc_now())
     said_by_it = receipt is not None and receipt.nonce in (None, _nonce(act))
     return receipt if said_by_it else None
 
@@ -173,20 +202,26 @@ def _was_handed_over(control: Path) -> bool:
     return control.is_dir() and not (control / gate.FIFO).exists()
 
 
-def _hand_over(act: Act, fifo: Path) -> None:
-    """Once the gate reads it, the container can begin."""
+def _frame(act: Act) -> bytes:
+    """Raises ValueError where no gate takes as much."""
     # What was made for this task has its variables already.
     env = {} if act.attempt.slot is None else act.spec.env
-    content = gate.frame(_nonce(act), "", (act.task.command, *act.task.args), env)
-    if gate.open_gate(fifo, content):
-        reach(Failpoint.GATE_OPENED)
-        fifo.unlink()
+    return gate.frame(_nonce(act), "", (act.task.command, *act.task.args), env)
+
+
+def _hand_over(content: bytes, fifo: Path) -> None:
+    """Once the gate reads it, the container can begin. What fails may be tried again."""
+    with suppress(OSError):
+        if gate.open_gate(fifo, content):
+            reach(Failpoint.GATE_OPENED)
+            fifo.unlink()
 
 
 def _started(act: Act, at: datetime | None) -> ContainerStarted:
-    """It began at `at`, says somebody who may lie: not before its container, and not in the future."""
+    """It began at `at`, says somebody who may lie: not before its turn, and not in the future."""
     now = utc_now()
-    earliest = act.attempt.timings.container_started_at or now
+    times = act.attempt.timings
+    earliest = max(filter(None, (times.container_started_at, times.ready_at)), default=now)
     return ContainerStarted(act.key, min(max(at or now, earliest), now), now, instant())
 
 

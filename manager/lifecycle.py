@@ -290,7 +290,7 @@ def _exited(task: Task, attempt: Attempt, fact: ContainerExited) -> Task:
         exit_code=outcome.exit_code,
         oom_killed=outcome.oom_killed,
         timings=timings,
-        log=f"logs/{task.id}.log",
+        log=None if attempt.gated and attempt.phase is not Phase.RUNNING else f"logs/{task.id}.log",
     ).model_copy(update={"started_at": began})
     attempt = ended.attempts[-1]
     return _record(ended, attempt, failure_of(task, _stopped_by(attempt), outcome), fact.at)

@@ -75,9 +75,11 @@ class Probe:
         except OSError as error:
             return GatesTried(str(error), None)
         finally:
-            self._engine.remove(name, self._home.id)
-            for rest in (folder, mounted, moved):
-                shutil.rmtree(rest, ignore_errors=True)
+            try:
+                self._engine.remove(name, self._home.id)
+            finally:
+                for rest in (folder, mounted, moved):
+                    shutil.rmtree(rest, ignore_errors=True)
 
     def _run(self, spec: ContainerSpec) -> int | None:
         self._engine.start(spec.name)

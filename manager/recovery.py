@@ -115,7 +115,7 @@ def _created(stock: StockTaken) -> ContainerCreated:
 
 def orphans(listed: Iterable[Listed], jobs: Mapping[str, LiveJob], slots: Collection[str] = ()) -> set[str]:
     """The containers, of those `listed`, that belong to no live attempt, no live job and no slot."""
-    taken = {job.job.slot for job in jobs.values()} | set(slots)
+    taken = {job.job.slot for job in jobs.values() if job.job.slot} | set(slots)
     busy = {
         attempt.slot
         for job in jobs.values()

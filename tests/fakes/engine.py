@@ -7,10 +7,11 @@ threads catch exceptions, so `check()` raises the first one again at the end of 
 """
 
 import itertools
+import os
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -68,6 +69,8 @@ class Program:
     """Why it can't be executed, where that is noticed by the container's init: it ends with 127."""
     start_fails: str | None = None
     """Why it can't be executed, where the engine notices that at the start."""
+    looks_for: str | None = None
+    """A file without which, in its working directory, it ends with 1."""
 
 
 FOREVER = Program(seconds=None)
@@ -90,6 +93,11 @@ class _Container:
     output: bytes = b""
     outcome_seen: bool = False
     removed: bool = False
+    image_id: str = ""
+    folders: dict[str, int] = field(default_factory=dict)
+    """Handles of what is mounted, by target: a mount follows its folder when that is renamed."""
+    serves: tuple[str, str, int] | None = None
+    """The job, task and attempt that it is for; a slot's, which was made for none, once it is told."""
 
     gate_shut: bool = False
     """Whether its command has not begun because nobody has opened its gate."""
@@ -97,6 +105,15 @@ class _Container:
     @property
     def role(self) -> str:
         return self.spec.labels.get(container_spec.ROLE, "")
+
+    @property
+    def task_began(self) -> bool:
+        """Whether a task's command was executed in it, or could be at any moment."""
+        return (self.role == "task" or self.serves is not None) and not self.gate_shut
+
+    def folder(self, target: str) -> Path:
+        """What is mounted there, wherever it is now."""
+        return Path(f"/proc/self/fd/{self.folders[target]}")
 
 
 class FakeEngine:
@@ -111,10 +128,14 @@ class FakeEngine:
             ("sleep", "infinity"): FOREVER,
         } | dict(programs or {})
         self.images = images or {"air-executor-runner:latest"}
+        self.image_ids: dict[str, str] = {}
+        """Of images that are others than they were at first."""
         self.violations: list[ContractViolation] = []
         self.calls: list[tuple[str, str]] = []
         self.executions: list[tuple[str, str, int]] = []
         """(job, task, attempt) of every command that was begun."""
+        self.handed: dict[tuple[str, str, int], dict[str, str]] = {}
+        """The variables that were handed to slots, by what they were to execute."""
         self.restarted_at: datetime | None = None
         self.has_gate = True
         """Whether the runner image has one."""
@@ -161,10 +182,7 @@ class FakeEngine:
         """The container of a task's attempt."""
         with self._changed:
             for box in self._containers.values():
-                labels = box.spec.labels
-                if labels.get(container_spec.TASK) == task and labels.get(container_spec.ATTEMPT) == str(
-                    attempt
-                ):
+                if box.serves is not None and box.serves[1:] == (task, attempt):
                     return self._observation(box)
         return None
 
@@ -201,7 +219,7 @@ class FakeEngine:
 
     def image_id(self, image: str) -> str | None:
         with self._call("image_id", image):
-            return f"sha256:{image}" if image in self.images else None
+            return self._image_id(image) if image in self.images else None
 
     def create(self, spec: ContainerSpec, network: ContainerSpec | None) -> Observation:
         with self._call("create", spec.name):
@@ -215,14 +233,14 @@ class FakeEngine:
             if spec.image not in self.images:
                 raise ImageMissing(f"there is no image {spec.image!r} here")
             for mount in spec.mounts:
-                if not Path(mount.source).is_dir():
+                if not Path(mount.source).exists():
                     raise EngineError(f"bind source path does not exist: {mount.source}")
             return self._observation(self._make(spec, self._program(spec), joins=joins))
 
     def start(self, container: str) -> Observation:
         with self._call("start", container):
             box = self._find(container)
-            if box.status is Status.EXITED and box.outcome_seen:
+            if box.status is Status.EXITED and box.outcome_seen and not box.gate_shut:
                 self._violated(f"start of {box.spec.name}, whose end was seen already")
             if box.status is Status.CREATED:
                 self._check_alone(box)
@@ -350,9 +368,7 @@ class FakeEngine:
                 self._violated(f"{box.spec.name} would run beside {other.spec.name}")
 
     def _check_remove(self, box: _Container) -> None:
-        if box.role != "task":
-            return
-        if box.gate_shut:
+        if not box.task_began:
             return
         if box.status is Status.RUNNING:
             self._violated(f"removal of {box.spec.name} while it runs")
@@ -384,22 +400,27 @@ class FakeEngine:
     def _program(self, spec: ContainerSpec) -> Program:
         if container_spec.GATED in spec.labels:
             return FOREVER  # until it is handed its command
-        return self._program_of(spec.command, spec)
+        return self._program_of(spec.command)
 
-    def _program_of(self, command: Command, spec: ContainerSpec) -> Program:
+    def _program_of(self, command: Command) -> Program:
         if command in self.programs:
             return self.programs[command]
         if command[0] == "echo":
             return Program(output=" ".join(command[1:]).encode() + b"\n")
         if command[:2] == ("test", "-f"):
-            sources = {mount.target: mount.source for mount in spec.mounts}
-            file = Path(sources["/work"]) / Path(command[2]).name
-            return Program(exit_code=0 if file.is_file() else 1)
+            return Program(looks_for=Path(command[2]).name)
         raise AssertionError(f"the test's table has no program for {command}")
 
     def _make(self, spec: ContainerSpec, program: Program, **state: object) -> _Container:
         number = next(self._numbers)
-        box = _Container(spec, f"{number:064x}", utc_now(), program)
+        box = _Container(spec, f"{number:064x}", utc_now(), program, image_id=self._image_id(spec.image))
+        labels = spec.labels
+        if box.role == "task" and labels.keys() >= set(TASK_LABELS):
+            attempt = int(labels[container_spec.ATTEMPT])
+            box.serves = (labels[container_spec.JOB], labels[container_spec.TASK], attempt)
+        for mount in spec.mounts:
+            with suppress(OSError):  # the gate's program is a file; what was planted may mount nothing
+                box.folders[mount.target] = os.open(mount.source, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         for name, value in state.items():
             setattr(box, name, value)
         self._containers[box.id] = box
@@ -427,7 +448,7 @@ class FakeEngine:
             self._execute(box)
 
     def _wait_at_gate(self, box: _Container) -> None:
-        handed = gates.wait(box.spec, lambda: box.status is not Status.RUNNING)
+        handed = gates.wait(box.spec, lambda: box.status is not Status.RUNNING or box.removed)
         with self._changed:
             if box.status is not Status.RUNNING or box.removed:
                 return
@@ -435,8 +456,10 @@ class FakeEngine:
                 gates.never(box.spec, "short")
                 self._end(box, 75)
                 return
-            box.program = self._program_of(handed.argv, box.spec)
+            box.program = self._program_of(handed.argv)
             box.gate_shut = False
+            if box.role == "slot":
+                self._serve(box, handed.env)
             if box.program.unusable or box.program.start_fails:
                 gates.unusable(box.spec, handed.nonce)
                 self._end(box, 127)
@@ -444,15 +467,19 @@ class FakeEngine:
             gates.began(box.spec, handed.nonce)
             self._execute(box)
 
+    def _serve(self, box: _Container, env: Mapping[str, str]) -> None:
+        """The slot is told for which task it was made, as far as that can be told from inside."""
+        job, task = env["AIR_EXECUTOR_JOB"], env["AIR_EXECUTOR_TASK"]
+        for other in self._containers.values():
+            beside = other.serves is not None and other.serves[:2] == (job, task)
+            if beside and other.task_began and other.status is Status.RUNNING:
+                self._violated(f"{box.spec.name} would run beside {other.spec.name}")
+        box.serves = (job, task, int(env["AIR_EXECUTOR_ATTEMPT"]))
+        self.handed[box.serves] = dict(env)
+
     def _execute(self, box: _Container) -> None:
-        labels = box.spec.labels
-        if box.role == "task":
-            key = (
-                labels[container_spec.JOB],
-                labels[container_spec.TASK],
-                int(labels[container_spec.ATTEMPT]),
-            )
-            self.executions.append(key)
+        if box.serves is not None:
+            self.executions.append(box.serves)
         program = box.program
         if program.unusable:
             box.unusable = program.unusable
@@ -471,16 +498,17 @@ class FakeEngine:
     def _run_out(self, box: _Container) -> None:
         with self._changed:
             if box.status is Status.RUNNING:
-                sources = {mount.target: mount.source for mount in box.spec.mounts}
                 for name, content in box.program.drops.items():
-                    inbox = Path(sources["/inbox"])
+                    inbox = box.folder(container_spec.INBOX)
                     (inbox / "tmp" / name).write_text(content)
                     (inbox / "tmp" / name).rename(inbox / "new" / name)
                 for name, content in box.program.writes.items():
-                    (Path(sources["/work"]) / name).write_text(content)
+                    (box.folder(container_spec.WORK) / name).write_text(content)
                 box.output = box.output or box.program.output
                 box.oom_killed = box.program.oom
-                self._end(box, box.program.exit_code)
+                sought = box.program.looks_for
+                found = sought is None or (box.folder(container_spec.WORK) / sought).is_file()
+                self._end(box, box.program.exit_code if found else 1)
 
     def _end(self, box: _Container, exit_code: int) -> None:
         if box.status is not Status.EXITED:
@@ -492,7 +520,13 @@ class FakeEngine:
     def _drop(self, box: _Container) -> None:
         box.removed = True
         del self._containers[box.id]
+        for handle in box.folders.values():
+            os.close(handle)
+        box.folders.clear()
         self._changed.notify_all()
+
+    def _image_id(self, image: str) -> str:
+        return self.image_ids.get(image, f"sha256:{image}")
 
     def _find(self, container: str) -> _Container:
         for box in self._containers.values():
@@ -506,7 +540,7 @@ class FakeEngine:
             name=box.spec.name,
             labels=box.spec.labels | {container_spec.DIGEST: box.spec.digest},
             status=box.status,
-            image_id=f"sha256:{box.spec.image}",
+            image_id=box.image_id,
             created_at=box.created_at,
             started_at=box.started_at,
             finished_at=box.finished_at,

@@ -17,14 +17,30 @@ from air_executor.models import (
 )
 from manager import lifecycle
 from manager.facts import (
+    AttemptNeeded,
     ContainerDropped,
     ContainerLost,
+    ContainerWaiting,
     DeadlinePassed,
     LaunchFailed,
     Outcome,
     TaskFact,
 )
-from tests.unit.manager.builders import T0, at, claimed, created, exited, key, removed, started, task
+from tests.unit.manager.builders import (
+    T0,
+    ahead,
+    at,
+    claimed,
+    created,
+    exited,
+    key,
+    needed,
+    removed,
+    started,
+    task,
+    voided,
+    waits,
+)
 
 A = key("a")
 NO = Failure(cause=Cause.IMAGE, message="there is no image 'x'")
@@ -357,3 +373,180 @@ def test_a_command_that_had_ended_in_time_is_not_a_timeout_because_that_was_seen
 def test_a_command_that_was_stopped_is_a_timeout_whatever_the_clocks_say() -> None:
     ended = after(claimed(A), created(A), started(A, 3), DeadlinePassed(A, at(63)), exited(A, 143, 4))
     assert ended.failure is not None and ended.failure.cause is Cause.TIMEOUT
+
+
+def test_what_was_made_ahead_leaves_the_times_of_its_container_and_of_its_turn() -> None:
+    done = after(
+        ahead(A, 1),
+        created(A, 2),
+        waits(A, 3),
+        needed(A, 50),
+        started(A, 51),
+        exited(A, 0, 52),
+        removed(A, 53),
+    )
+    (attempt,) = done.attempts
+    times = attempt.timings
+    assert done.status is TaskStatus.COMPLETED
+    assert (attempt.start, attempt.incarnation) == ("ahead", 1)
+    assert (times.created_at, times.container_started_at) == (at(2), at(3))
+    assert (times.ready_at, times.started_at, times.finished_at) == (T0, at(51), at(52))
+    assert (done.started_at, times.ran_ms) == (at(51), 1000)
+
+
+@pytest.mark.parametrize(
+    ("facts", "phase", "is_needed"),
+    [
+        ([ahead(A)], Phase.CLAIMED, False),
+        ([ahead(A), created(A)], Phase.CREATED, False),
+        ([ahead(A), created(A), waits(A)], Phase.WAITING, False),
+        ([ahead(A), needed(A), created(A), waits(A)], Phase.WAITING, True),
+        ([ahead(A), created(A), needed(A), waits(A)], Phase.WAITING, True),
+        ([ahead(A), created(A), waits(A), needed(A)], Phase.WAITING, True),
+    ],
+)
+def test_a_task_is_pending_until_its_command_begins_whatever_its_container_does(
+    facts: list[TaskFact], phase: Phase, is_needed: bool
+) -> None:
+    found = after(*facts)
+    assert (found.status, found.started_at) == (TaskStatus.PENDING, None)
+    assert (found.attempts[0].phase, found.attempts[0].needed) == (phase, is_needed)
+    assert found.attempts[0].gated
+
+
+def test_a_claim_in_time_needs_no_turn_and_has_no_gate() -> None:
+    found = after(claimed(A))
+    assert (found.attempts[0].needed, found.attempts[0].gated) == (True, False)
+    assert lifecycle.step(found, needed(A)) is found
+
+
+@pytest.mark.parametrize("facts", [[], [created(A)], [created(A), waits(A)]])
+def test_a_turn_comes_once(facts: list[TaskFact]) -> None:
+    once = after(ahead(A), *facts, needed(A, 5))
+    assert lifecycle.step(once, needed(A, 6), at(6)) is once
+    assert once.attempts[0].timings.ready_at == T0
+
+
+def test_a_turn_that_nobody_dated_is_as_late_as_the_decision() -> None:
+    once = lifecycle.step(after(ahead(A)), needed(A, 5), None)
+    assert once.attempts[0].timings.ready_at == at(5)
+
+
+def test_how_long_a_claim_is_ago_is_counted_from_the_turn() -> None:
+    """What waited for hours must not seem to have run for hours."""
+    early = after(ahead(A), created(A), waits(A))
+    late = lifecycle.step(early, AttemptNeeded(A, at(7200), Instant(boot="this", seconds=7200)), at(7200))
+    running = lifecycle.step(late, started(A, 3))
+    elapsed = lifecycle.ran(running.attempts[0], Instant(boot="this", seconds=7205), at(7205))
+    assert elapsed == 5
+
+
+@pytest.mark.parametrize(
+    "facts", [[claimed(A), created(A)], [ahead(A)], [ahead(A), created(A), waits(A), started(A)]]
+)
+def test_only_a_container_with_a_gate_waits_and_only_before_its_command(facts: list[TaskFact]) -> None:
+    before = after(*facts)
+    assert lifecycle.step(before, waits(A)) is before
+
+
+@pytest.mark.parametrize(
+    "fact", [waits(A, 9), needed(A, 9), voided(A, 9)], ids=lambda fact: type(fact).__name__
+)
+@pytest.mark.parametrize(
+    "facts",
+    [
+        [ahead(A), created(A), waits(A), needed(A), started(A)],
+        [ahead(A), created(A), waits(A), needed(A), started(A), exited(A)],
+        [ahead(A), created(A), waits(A), needed(A), started(A), exited(A), removed(A)],
+        [ahead(A), ContainerDropped(A, at(3))],
+    ],
+    ids=["running", "recorded", "removed", "dropped"],
+)
+def test_once_its_command_has_begun_or_it_is_over_a_gate_changes_nothing(
+    facts: list[TaskFact], fact: TaskFact
+) -> None:
+    before = after(*facts)
+    assert lifecycle.step(before, fact) is before
+
+
+@pytest.mark.parametrize("fact", [ContainerWaiting, AttemptNeeded], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("other", [key("a", 2), key("a", 1, incarnation=2)], ids=["attempt", "incarnation"])
+def test_a_gate_of_another_attempt_or_incarnation_changes_nothing(fact: Any, other: Any) -> None:
+    before = after(ahead(A), created(A))
+    foreign = fact(other, at(9), at(9)) if fact is ContainerWaiting else fact(other, at(9))
+    assert lifecycle.step(before, foreign) is before
+
+
+@pytest.mark.parametrize("facts", [[], [created(A)], [created(A), waits(A)]])
+@pytest.mark.parametrize("turn", [False, True])
+def test_what_is_void_becomes_the_same_attempt_in_a_container_without_a_gate(
+    facts: list[TaskFact], turn: bool
+) -> None:
+    before = after(ahead(A), *facts, *([needed(A)] if turn else []))
+    (attempt,) = lifecycle.step(before, voided(A)).attempts
+    assert (attempt.number, attempt.incarnation, attempt.phase) == (1, 2, Phase.CLAIMED)
+    assert (attempt.start, attempt.gated, attempt.stale, attempt.needed) == ("cold", False, False, turn)
+    assert attempt.container.model_dump(exclude_none=True) == {"name": "airx-a-1-again", "image": "image"}
+    times = attempt.timings
+    assert (times.created_at, times.container_started_at, times.started_at) == (None, None, None)
+
+
+def test_what_is_void_is_so_once_and_its_successor_lives_as_any_other() -> None:
+    again = key("a", incarnation=2)
+    void = after(ahead(A), created(A), waits(A), voided(A))
+    assert lifecycle.step(void, voided(A)) is void
+    assert lifecycle.step(void, started(A)) is void, "nothing of the one before counts"
+    done = after(needed(again, 8), created(again, 9), started(again, 10), exited(again, 0, 11), of=void)
+    assert done.status is TaskStatus.COMPLETED
+    assert done.attempts[0].timings.created_at == at(9)
+    assert done.attempts[0].timings.container_started_at == at(10)
+
+
+def test_what_was_told_to_stop_is_still_told_so_when_its_container_was_void() -> None:
+    stopping = lifecycle.stop(after(ahead(A), created(A)), Cause.CANCELLED)
+    assert lifecycle.step(stopping, voided(A)).attempts[0].stopping is Cause.CANCELLED
+
+
+@pytest.mark.parametrize("facts", [[], [created(A)], [created(A), waits(A)]])
+def test_what_was_made_ahead_and_is_dropped_leaves_the_task_skipped(facts: list[TaskFact]) -> None:
+    stopping = lifecycle.stop(after(ahead(A), *facts), Cause.EXIT)
+    dropped = after(ContainerDropped(A, at(5)), of=stopping)
+    assert (dropped.status, dropped.started_at, dropped.completed_at) == (TaskStatus.SKIPPED, None, at(5))
+    (attempt,) = dropped.attempts
+    assert attempt.failure is not None
+    assert (attempt.phase, attempt.failure.cause, attempt.exit_code) == (Phase.RECORDED, Cause.EXIT, None)
+    assert attempt.timings.recorded_at == at(5)
+
+
+def test_a_command_that_is_missing_behind_its_gate_is_the_tasks_failure() -> None:
+    words = "there is no command 'x' in the image"
+    failed = after(
+        ahead(A),
+        created(A),
+        waits(A, 2.5),
+        needed(A),
+        exited(A, 127, 9, unusable_command=words, started_at=at(9)),
+    )
+    assert failed.failure == Failure(cause=Cause.COMMAND, message=words, exit_code=127)
+    assert failed.attempts[0].timings.container_started_at == at(2.5)
+    assert failed.attempts[0].timings.started_at == at(9)
+
+
+def test_what_waits_without_its_network_is_stale_and_what_runs_is_stopped() -> None:
+    waiting = after(ahead(A), created(A), waits(A))
+    stale = lifecycle.lose_network(waiting)
+    assert (stale.attempts[0].stale, stale.attempts[0].stopping) == (True, None)
+    assert lifecycle.lose_network(stale) is stale
+    running = lifecycle.lose_network(after(ahead(A), created(A), waits(A), needed(A), started(A)))
+    assert (running.attempts[0].stale, running.attempts[0].stopping) == (False, Cause.ENGINE)
+
+
+def test_a_deadline_does_not_pass_for_what_waits_at_its_gate() -> None:
+    waiting = after(ahead(A), created(A), waits(A), needed(A))
+    assert lifecycle.step(waiting, DeadlinePassed(A, at(9))) is waiting
+
+
+def test_what_has_a_container_ahead_can_not_be_claimed_again() -> None:
+    waiting = after(ahead(A))
+    assert lifecycle.step(waiting, claimed(key("a", 2))) is waiting
+    assert lifecycle.step(waiting, ahead(key("a", 2))) is waiting

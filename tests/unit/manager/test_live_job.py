@@ -1,12 +1,15 @@
 """What follows from each fact for all tasks of a job together."""
 
 import time
+from collections.abc import Callable
 
 import pytest
 
 from air_executor.models import Cause, JobState, TaskSpec, TaskStatus
 from manager.facts import (
     CancelRequested,
+    ContainerDropped,
+    ContainerLost,
     DeadlinePassed,
     GracePassed,
     JobEnded,
@@ -16,19 +19,23 @@ from manager.facts import (
     RequestRefused,
     TaskRequested,
 )
-from manager.live_job import MAX_REFUSALS, LiveJob
+from manager.live_job import MAX_REFUSALS, PROSPECTS, LiveJob
 from tests.unit.manager.builders import (
     UID,
+    ahead,
     at,
     claimed,
     created,
     exited,
     key,
     live_job,
+    needed,
     removed,
     run,
     started,
     task,
+    voided,
+    waits,
 )
 
 
@@ -378,3 +385,258 @@ def test_tasks_that_come_by_requests_may_be_only_so_large_together() -> None:
     accepted = [decision for decision in job.requests.values() if decision.accepted]
     assert len(accepted) == 67
     assert "larger than" in (job.requests["r99"].reason or "")
+
+
+def foreseen(job: LiveJob, task_id: str) -> None:
+    """Its container waits at its gate."""
+    for fact in (ahead(key(task_id)), created(key(task_id)), waits(key(task_id))):
+        job.apply(fact)
+
+
+def test_tasks_are_prospects_when_all_that_is_missing_is_under_way() -> None:
+    job = live_job(task("a"), task("x"), task("b", "a"), task("c", "a", "x"), task("d", "b"), task("e"))
+    assert list(job.prospects()) == [], "nothing runs"
+    job.apply(claimed(key("a")))
+    assert list(job.prospects()) == [], "what was claimed has not begun"
+    job.apply(created(key("a")))
+    assert list(job.prospects()) == []
+    job.apply(started(key("a")))
+    assert list(job.prospects()) == ["b"], "c waits for x as well, and e for nothing but a runner"
+    begun(job, "x")
+    assert sorted(set(job.prospects())) == ["b", "c"]
+    run_out(job, "x")
+    assert sorted(set(job.prospects())) == ["b", "c"], "what is done is not missing"
+
+
+def run_out(job: LiveJob, task_id: str, code: int = 0) -> None:
+    job.apply(exited(key(task_id), code))
+    job.apply(removed(key(task_id)))
+
+
+def test_a_task_behind_one_that_has_a_container_ahead_is_a_prospect() -> None:
+    job = live_job(task("a"), task("b", "a"), task("c", "b"), task("d", "c"))
+    begun(job, "a")
+    job.apply(ahead(key("b")))
+    assert list(job.prospects()) == ["c"]
+    job.apply(ahead(key("c")))
+    assert list(job.prospects()) == ["d"]
+    job.apply(ahead(key("d")))
+    assert list(job.prospects()) == []
+
+
+def test_a_task_behind_one_whose_container_was_void_is_no_prospect() -> None:
+    """It will wait for that one's container to be made."""
+    job = live_job(task("a"), task("b", "a"), task("c", "b"))
+    begun(job, "a")
+    foreseen(job, "b")
+    job.apply(voided(key("b")))
+    assert list(job.prospects()) == []
+
+
+def test_what_will_be_tried_again_is_not_under_way() -> None:
+    job = live_job(task("a", retries=1), task("b", "a"))
+    begun(job, "a")
+    run_out(job, "a", 1)
+    assert list(job.prospects()) == []
+
+
+def test_nothing_is_a_prospect_in_a_job_that_has_failed() -> None:
+    job = live_job(task("a"), task("b"), task("c", "b"))
+    begun(job, "a")
+    begun(job, "b")
+    assert list(job.prospects()) == ["c"]
+    run_out(job, "a", 1)
+    assert list(job.prospects()) == []
+
+
+def test_a_task_that_comes_by_a_request_may_be_a_prospect() -> None:
+    job = live_job(task("a"))
+    begun(job, "a")
+    job.apply(asks("r1", "b", "a"))
+    assert list(job.prospects()) == ["b"]
+
+
+def test_of_very_many_dependants_a_few_are_looked_at() -> None:
+    job = live_job(task("a"), *(task(f"t{number}", "a") for number in range(1000)))
+    begun(job, "a")
+    assert list(job.prospects()) == [f"t{number}" for number in range(PROSPECTS)]
+
+
+def counts(job: LiveJob) -> tuple[int, int]:
+    return job.busy, job.ahead
+
+
+def test_who_waits_ahead_of_time_holds_no_runner() -> None:
+    job = live_job(task("a"), task("b", "a"))
+    begun(job, "a")
+    assert counts(job) == (1, 0)
+    for fact in (ahead(key("b")), created(key("b")), waits(key("b"))):
+        job.apply(fact)
+        assert counts(job) == (1, 1)
+    job.apply(exited(key("a")))
+    assert counts(job) == (0, 1)
+    job.apply(needed(key("b")))
+    assert counts(job) == (1, 0)
+    job.apply(started(key("b")))
+    assert counts(job) == (1, 0)
+    job.apply(exited(key("b")))
+    assert counts(job) == (0, 0)
+
+
+def test_a_void_container_counts_neither_as_busy_nor_as_ahead_until_it_is_needed() -> None:
+    job = live_job(task("a"), task("b", "a"))
+    begun(job, "a")
+    foreseen(job, "b")
+    job.apply(voided(key("b")))
+    assert counts(job) == (1, 0)
+    run_out(job, "a")
+    assert (counts(job), list(job.ready)) == ((0, 0), ["b"])
+    job.apply(needed(key("b", incarnation=2)))
+    assert (counts(job), list(job.ready)) == ((1, 0), [])
+
+
+def test_a_task_with_a_container_ahead_is_ready_when_its_last_dependency_was_recorded() -> None:
+    job = live_job(task("a"), task("x"), task("b", "a", "x"))
+    begun(job, "a")
+    begun(job, "x")
+    foreseen(job, "b")
+    assert "b" not in job.ready
+    run_out(job, "x")
+    assert "b" not in job.ready
+    job.apply(exited(key("a"), seconds=7))
+    assert job.ready["b"] == at(7.5)
+    job.apply(needed(key("b"), 8))
+    assert job.tasks["b"].attempts[0].timings.ready_at == at(7.5)
+    assert "b" not in job.ready
+
+
+Happens = Callable[[LiveJob], None]
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [
+        lambda job: run_out(job, "a"),
+        lambda job: run_out(job, "a", 1),
+        lambda job: job.apply(CancelRequested(UID, at(5))),
+        lambda job: foreseen(job, "b"),
+    ],
+    ids=["its turn has come", "a dependency failed", "cancelled", "claimed before"],
+)
+def test_a_claim_ahead_that_comes_too_late_changes_nothing(happens: Happens) -> None:
+    job = live_job(task("a"), task("b", "a"))
+    begun(job, "a")
+    happens(job)
+    before, record = dict(job.tasks), job.job
+    job.apply(ahead(key("b")))
+    assert (job.tasks, job.job) == (before, record)
+
+
+def test_a_turn_that_has_not_come_changes_nothing() -> None:
+    job = live_job(task("a"), task("b", "a"))
+    begun(job, "a")
+    foreseen(job, "b")
+    before = dict(job.tasks)
+    job.apply(needed(key("b")))
+    assert job.tasks == before
+
+
+def test_a_turn_that_is_given_twice_changes_nothing_the_second_time() -> None:
+    job = live_job(task("a"), task("b", "a"))
+    begun(job, "a")
+    foreseen(job, "b")
+    run_out(job, "a")
+    job.apply(needed(key("b"), 8))
+    before, record = dict(job.tasks), job.job
+    job.apply(needed(key("b"), 9))
+    assert (job.tasks, job.job) == (before, record)
+
+
+def test_a_failure_stops_what_waits_ahead_of_time_and_not_what_has_its_turn() -> None:
+    job = live_job(task("a"), task("x"), task("b", "a"), task("c", "x"))
+    begun(job, "a")
+    begun(job, "x")
+    foreseen(job, "b")
+    foreseen(job, "c")
+    run_out(job, "x")
+    job.apply(needed(key("c")))
+    job.apply(exited(key("a"), 3))
+    assert job.tasks["b"].attempts[0].stopping is Cause.EXIT
+    assert job.tasks["c"].attempts[0].stopping is None, "it had a runner: as good as running"
+    assert statuses(job) == {"a": "failed", "x": "completed", "b": "pending", "c": "pending"}
+    job.apply(removed(key("a")))
+    assert not job.settled
+    job.apply(ContainerDropped(key("b"), at(9)))
+    job.apply(removed(key("b")))
+    for fact in (started(key("c"), 9), exited(key("c"), 0, 10), removed(key("c"), 11)):
+        job.apply(fact)
+    assert statuses(job) == {"a": "failed", "x": "completed", "b": "skipped", "c": "completed"}
+    assert job.settled
+
+
+def test_a_turn_does_not_come_to_what_was_told_to_stop() -> None:
+    job = live_job(task("a"), task("x"), task("b", "a"))
+    begun(job, "a")
+    begun(job, "x")
+    foreseen(job, "b")
+    job.apply(exited(key("x"), 3))
+    run_out(job, "a")
+    assert list(job.ready) == []
+    before = dict(job.tasks)
+    job.apply(needed(key("b")))
+    assert job.tasks == before
+
+
+def test_a_cancel_stops_what_waits_as_well_as_what_runs() -> None:
+    job = live_job(task("a"), task("b", "a"), task("c", "b"))
+    begun(job, "a")
+    foreseen(job, "b")
+    job.apply(CancelRequested(UID, at(5)))
+    assert [job.tasks[name].attempts[0].stopping for name in "ab"] == [Cause.CANCELLED] * 2
+    assert statuses(job) == {"a": "running", "b": "pending", "c": "skipped"}
+
+
+def test_a_lost_network_makes_stale_what_waits_in_it_and_nothing_else() -> None:
+    job = live_job(
+        task("a", network="none"), task("b", "a"), task("c", "a", network="private"), task("d", "a")
+    )
+    begun(job, "a")
+    foreseen(job, "b")
+    foreseen(job, "c")
+    job.apply(ahead(key("d")))
+    job.apply(created(key("d")))
+    assert [one.id for one in job.networked()] == ["b"]
+    job.apply(NetworkLost(UID, at(5)))
+    assert {name: job.tasks[name].attempts[0].stale for name in "abcd"} == {
+        "a": False,
+        "b": True,
+        "c": False,
+        "d": False,
+    }
+    assert not any(job.tasks[name].attempts[0].stopping for name in "abcd")
+
+
+def test_a_container_ahead_that_is_lost_is_tried_again_only_when_its_turn_has_come() -> None:
+    """Opened by a manager that could not write it down; nothing of that is known of what was not needed."""
+    job = live_job(task("a"), task("b", "a", retries=1))
+    begun(job, "a")
+    foreseen(job, "b")
+    job.apply(ContainerLost(key("b"), "gone", at(5)))
+    job.apply(removed(key("b")))
+    assert (statuses(job)["b"], list(job.ready)) == ("pending", [])
+    run_out(job, "a")
+    assert list(job.ready) == ["b"]
+    assert job.next_key("b").number == 2
+
+
+def test_a_job_with_a_container_ahead_is_taken_up_again_as_it_was() -> None:
+    job = live_job(task("a"), task("b", "a"), task("c", "b"))
+    begun(job, "a")
+    foreseen(job, "b")
+    again = LiveJob(job.job, job.tasks.values(), job.owner, max_tasks=job.max_tasks)
+    again.recall()
+    assert again.unsure == {key("a"), key("b")}
+    assert (counts(again), list(again.ready), list(again.prospects())) == ((1, 1), [], ["c"])
+    run_out(job, "a")
+    ready = LiveJob(job.job, job.tasks.values(), job.owner, max_tasks=job.max_tasks)
+    assert ready.ready == job.ready == {"b": at(4.5)}

@@ -6,24 +6,28 @@ import pytest
 
 from air_executor.models import Phase
 from manager import container_spec, planner, recovery
-from manager.actions import Create, Remove, Start, TakeStock, Watch
-from manager.facts import Found, Listed, StockTaken
+from manager.actions import Create, Drop, Open, Remove, Replace, Start, TakeStock, Watch
+from manager.facts import CancelRequested, Found, JobFact, Listed, NetworkLost, StockTaken
 from manager.live_job import LiveJob
-from manager.recovery import orphans, without_network
+from manager.recovery import Verdict, orphans, without_network
 from tests.unit.manager.builders import (
     HOME,
     OWNER,
     UID,
+    ahead,
     at,
     claimed,
     created,
     exited,
     key,
     live_job,
+    needed,
     removed,
     settings,
     started,
     task,
+    voided,
+    waits,
 )
 
 OTHER = "f" * 32
@@ -180,3 +184,150 @@ def test_ends_that_nobody_has_noticed_are_found_in_the_engines_list() -> None:
     assert recovery.unnoticed([listed(name, key("a"))], {UID: job}) == set()
     assert recovery.unnoticed([listed(name, key("a"), ended=True)], {UID: job}) == {key("a")}
     assert recovery.unnoticed([], {UID: job}) == {key("a")}
+
+
+B = key("b")
+AHEAD: dict[Phase, list[JobFact]] = {
+    Phase.CLAIMED: [ahead(B)],
+    Phase.CREATED: [ahead(B), created(B)],
+    Phase.WAITING: [ahead(B), created(B), waits(B)],
+}
+
+
+def foreseen(phase: Phase, turn_has_come: bool = False) -> LiveJob:
+    """A job with a task that runs, and one for which a container was made ahead; after a restart."""
+    job = live_job(task("a"), task("b", "a", retries=0))
+    facts = [claimed(key("a")), created(key("a")), started(key("a")), *AHEAD[phase]]
+    for fact in facts:
+        job.apply(fact)
+    if turn_has_come:
+        job.apply(exited(key("a"), seconds=5))
+        job.apply(removed(key("a"), 6))
+        job.apply(needed(B, 7))
+    job.recall()
+    return job
+
+
+def concluded(job: LiveJob, found: Found) -> list[Any]:
+    """What is to be done for `b` when it was found like that."""
+    stock = StockTaken(B, found, at(9), "id-b-1", "sha256:image", at(2), at(3))
+    for conclusion in recovery.conclusions(job.tasks["b"].attempts[-1], stock):
+        job.apply(conclusion)
+    job.apply(stock)
+    return [action for action in planner.actions([job]) if action.key.task == "b"]
+
+
+@pytest.mark.parametrize("turn_has_come", [False, True])
+@pytest.mark.parametrize("found", list(Found))
+@pytest.mark.parametrize(
+    ("phase", "verdicts"),
+    [
+        (Phase.CLAIMED, {Verdict.CREATE, Verdict.ADOPT}),
+        (Phase.CREATED, {Verdict.START}),
+        (Phase.WAITING, {Verdict.OPEN}),
+    ],
+)
+def test_nothing_that_is_found_of_a_container_with_a_gate_is_a_failure_or_a_command_that_began(
+    phase: Phase, verdicts: set[Verdict], found: Found, turn_has_come: bool
+) -> None:
+    job = foreseen(phase, turn_has_come)
+    before = job.tasks["b"]
+    assert TakeStock(B) in list(planner.actions([job]))
+    verdict = recovery.verdict(before.attempts[-1], StockTaken(B, found, at(9)))
+    assert verdict in verdicts
+    actions = concluded(job, found)
+    assert job.tasks["b"].status == "pending"
+    assert job.failure is None
+    if phase is Phase.CLAIMED and verdict is Verdict.CREATE:
+        assert actions == [Create(B)]
+        assert job.tasks["b"] == before
+    elif phase is Phase.CLAIMED:
+        assert actions == [Start(B)]
+        assert job.tasks["b"].attempts[-1].container.id == "id-b-1"
+    elif phase is Phase.CREATED:
+        assert actions == [Start(B)]
+        assert job.tasks["b"] == before
+    else:
+        assert actions == ([Open(B)] if turn_has_come else [])
+        assert job.tasks["b"] == before
+
+
+@pytest.mark.parametrize("found", [Found.MISSING, Found.FOREIGN])
+def test_what_was_claimed_ahead_and_is_not_there_is_created(found: Found) -> None:
+    assert concluded(foreseen(Phase.CLAIMED), found) == [Create(B)]
+
+
+@pytest.mark.parametrize("phase", list(AHEAD))
+@pytest.mark.parametrize("found", list(Found))
+def test_the_table_for_gates_has_a_verdict_for_whatever_a_manager_may_find(
+    phase: Phase, found: Found
+) -> None:
+    assert (phase, found) in recovery.GATED
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted"),
+    [
+        (Found.RUNNING, Verdict.REATTACH),
+        (Found.EXITED, Verdict.RECORD),
+        (Found.MISSING, Verdict.LOST),
+        (Found.CREATED, Verdict.LOST),
+        (Found.FORGOTTEN, Verdict.LOST),
+        (Found.FOREIGN, Verdict.LOST),
+    ],
+)
+def test_a_command_that_has_begun_behind_its_gate_is_as_any_other(found: Found, wanted: Verdict) -> None:
+    job = foreseen(Phase.WAITING, turn_has_come=True)
+    job.apply(started(B, 8))
+    assert recovery.verdict(job.tasks["b"].attempts[-1], StockTaken(B, found, at(9))) is wanted
+
+
+@pytest.mark.parametrize("found", list(Found))
+def test_what_took_the_place_of_a_container_with_a_gate_has_none(found: Found) -> None:
+    job = foreseen(Phase.WAITING)
+    job.apply(voided(B))
+    attempt = job.tasks["b"].attempts[-1]
+    stock = StockTaken(key("b", incarnation=2), found, at(9))
+    assert recovery.verdict(attempt, stock) is recovery.TABLE[Phase.CLAIMED, found]
+
+
+@pytest.mark.parametrize("phase", list(AHEAD))
+@pytest.mark.parametrize("found", list(Found))
+def test_what_nobody_wants_any_more_is_dropped_after_a_restart_whatever_was_found(
+    phase: Phase, found: Found
+) -> None:
+    job = foreseen(phase)
+    job.apply(CancelRequested(UID, at(8)))
+    assert concluded(job, found) == [Drop(B)]
+
+
+def test_what_is_stale_is_still_replaced_after_a_restart() -> None:
+    job = foreseen(Phase.WAITING)
+    job.apply(NetworkLost(UID, at(8)))
+    assert concluded(job, Found.RUNNING) == [Replace(B)]
+
+
+def test_a_container_that_waits_needs_its_network() -> None:
+    job = live_job(task("a", network="none"), task("b", "a"))
+    for fact in (claimed(key("a")), created(key("a")), started(key("a")), *AHEAD[Phase.CREATED]):
+        job.apply(fact)
+    assert without_network([], {UID: job}) == set(), "what was not started yet says so itself"
+    job.apply(waits(B))
+    assert without_network([], {UID: job}) == {UID}
+    assert without_network([network(UID)], {UID: job}) == set()
+
+
+def test_a_container_that_waits_serves_and_the_one_that_it_replaces_does_not() -> None:
+    job = foreseen(Phase.WAITING)
+    assert orphans([listed("c1", B)], {UID: job}) == set()
+    job.apply(voided(B))
+    again = listed("c2", key("b", incarnation=2))
+    assert orphans([listed("c1", B), again], {UID: job}) == {"c1"}
+
+
+def test_a_container_that_ended_at_its_gate_is_not_an_end_that_nobody_has_noticed() -> None:
+    """It is found out when its task's turn has come; until then it is nobody's loss."""
+    job = foreseen(Phase.WAITING)
+    ran = job.tasks["a"].attempts[-1].container.id
+    assert ran is not None
+    assert recovery.unnoticed([listed(ran, key("a"))], {UID: job}) == set()

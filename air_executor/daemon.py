@@ -4,8 +4,15 @@ import fcntl
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from air_executor.logs import tail
 from air_executor.models import Time
@@ -31,6 +38,16 @@ class ManagerStatus(BaseModel):
     """`Docker 26.1.5`, or why the engine can't be used."""
     problem: str | None = None
     """Why work stands still, where it does: a full disk, for example."""
+    pulling: tuple[str, ...] = ()
+    """Images that are being fetched, and how far each is."""
+
+    @model_serializer(mode="wrap")
+    def _without_pulling_nothing(self, usual: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Mostly nothing is pulled."""
+        fields: dict[str, Any] = usual(self)
+        if not self.pulling:
+            del fields["pulling"]
+        return fields
 
 
 def running(home: Path) -> bool:
@@ -73,5 +90,7 @@ def diagnosis(home: Path) -> str:
             advice += f" ({status.runners} of {status.max_runners} runners in use, engine: {status.engine})"
         if status and status.problem:
             advice += f"; {status.problem}"
+        if status and status.pulling:
+            advice += f"; it is pulling {', '.join(status.pulling)}"
         advice += "; it may be busy with other jobs, or the engine may be slow: see `./status.sh`."
     return advice + (f"\nThe end of {log}:\n{end}" if end else f"\n{log} is not there yet, or can't be read.")

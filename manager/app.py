@@ -23,6 +23,7 @@ from manager.journal import Journal
 from manager.lock import AlreadyManaged, hold
 from manager.monitor import EngineMonitor
 from manager.publisher import Publisher
+from manager.pulls import Pulls
 from manager.settings import Settings, load
 from manager.supervisor import Supervisor
 from manager.watcher import Watcher
@@ -58,13 +59,14 @@ def run(settings: Settings) -> None:
     store = Store(settings.home)
     home = Home(identity.identify(settings.home), str(settings.home))
     facts: queue.SimpleQueue[Fact] = queue.SimpleQueue()
-    engine = DockerEngine(settings.engine_timeout, settings.pull)
+    pulls = Pulls()
+    engine = DockerEngine(settings.engine_timeout, settings.pull, pulls.tell)
     journal = Journal(settings.home / "journal")
     publisher = Publisher(facts.put)
     watcher = Watcher(store, settings, facts.put)
     workers = Workers(engine, home, store.jobs, settings, facts.put)
     monitor = EngineMonitor(engine, home, store.jobs, settings, facts.put)
-    heartbeat = Heartbeat(settings.home, settings.max_runners, lambda: monitor.description)
+    heartbeat = Heartbeat(settings.home, settings.max_runners, lambda: monitor.description, pulls.texts)
     supervisor = Supervisor(
         store=store,
         settings=settings,

@@ -7,7 +7,6 @@ runs, containers of this home that serve nobody are removed.
 import os
 import secrets
 import shutil
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -15,8 +14,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
-
-from watchfiles._rust_notify import RustNotify
 
 from air_executor import daemon
 from air_executor.errors import BadInput
@@ -26,6 +23,7 @@ from manager.container_spec import JOB, ROLE, SLOT, TASK
 from manager.engine.base import Engine, EngineError, Observation, Status
 from manager.engine.docker import DockerEngine
 from manager.facts import Listed
+from manager.file_events import FileEvents, NoFileEvents
 from manager.identity import own_id
 from manager.journal import peek
 from manager.live_job import LiveJob
@@ -38,8 +36,8 @@ PLENTY_MB = 1024
 """Free space in MiB below which there is a warning."""
 SILENCE = 180.0
 """Seconds after which a manager that has said nothing hangs: it speaks once a minute at least."""
-EVENT_PATIENCE = 1000
-"""Milliseconds in which a file event must come."""
+EVENT_PATIENCE = 1.0
+"""Seconds in which a file event must come."""
 CERTAIN_AFTER = 1.0
 """Seconds between two looks for containers that serve nobody: beside a manager, one may just begin or end."""
 MOST_NAMED = 10
@@ -148,6 +146,9 @@ class Doctor:
                 noticed = _notices_files(Path(folder))
         except OSError as error:
             return Finding(Grade.BAD, "file events", f"can't be tried in {self._home}: {error.strerror}")
+        except NoFileEvents as error:
+            slow = "jobs are noticed by a look once a second"
+            return Finding(Grade.WARN, "file events", f"can't be had: {error}; {slow}")
         if noticed:
             return Finding(Grade.OK, "file events", "come at once")
         slow = f"do not come here: jobs are noticed by a look every {self._settings.poll_interval:g} s"
@@ -263,9 +264,10 @@ def _names(folder: Path) -> list[str]:
 
 
 def _notices_files(folder: Path) -> bool:
-    with RustNotify([str(folder)], False, False, 0, False, True) as events:
+    with FileEvents() as events:
+        events.watch([folder])
         (folder / secrets.token_hex(4)).touch()
-        return isinstance(events.watch(50, 5, EVENT_PATIENCE, threading.Event()), set)
+        return bool(events.wait(EVENT_PATIENCE))
 
 
 def _named(grade: Grade, subject: str, texts: list[str]) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ so what is read there later is the task's word; what was read before that is the
 import errno
 import os
 import re
+import secrets
 import select
 import stat
 import time
@@ -27,6 +28,8 @@ from manager.facts import Owner
 from manager.workspace import opened
 
 FIFO = "payload"
+TOKEN = "token"
+"""A file in the control folder, and beside it: what only a gate that was not opened can say."""
 RECEIPT = "receipt"
 MAX_FRAME_BYTES = 4 << 20
 """Of the strings in a frame; the header comes on top."""
@@ -145,11 +148,14 @@ def read_receipt(folder: Path) -> Receipt | None:
             os.close(file)
 
 
-def open_gate(fifo: Path, content: bytes, patience: float = PATIENCE) -> bool:
-    """Hand a frame to the gate that waits at `fifo`; takes `patience` seconds at most.
+def open_gate(fifo: Path, content: bytes, patience: float = PATIENCE) -> bool | None:
+    """Hand a frame to the gate that waits at `fifo`, once; takes `patience` seconds at most.
 
-    True: the whole frame is handed over; the receipt will say what became of it. False: nobody waits, or
-    whoever did has left, or does not read; no whole frame was handed over, so that no gate begins by it.
+    None: nobody waits there (yet), and the FIFO is as it was. Otherwise the FIFO is gone, taken away before
+    anything was written: where there is none, a command may have been handed over, and no task can wait for
+    a second one. True: the whole frame was; the receipt will say what became of it. False: whoever waited has
+    left, or does not read; no whole frame was handed over, so that no gate begins by it.
+
     Raises OSError when that is no FIFO, or can't be written to.
     """
     deadline = time.monotonic() + patience
@@ -157,11 +163,13 @@ def open_gate(fifo: Path, content: bytes, patience: float = PATIENCE) -> bool:
         handle = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
         if error.errno in (errno.ENXIO, errno.ENOENT):  # no reader; the container's folders are gone
-            return False
+            return None
         raise
     try:
         if not stat.S_ISFIFO(os.fstat(handle).st_mode):
             raise OSError(errno.EINVAL, "is not a FIFO", str(fifo))
+        fifo.with_name(TOKEN).unlink(missing_ok=True)
+        fifo.unlink()
         return _hand_over(handle, memoryview(content), deadline)
     except BrokenPipeError:
         return False
@@ -182,6 +190,23 @@ def _hand_over(handle: int, rest: memoryview, deadline: float) -> bool:
             return False
         room.poll(left * 1000)
     return True
+
+
+def is_honest(never: Never, control: Path) -> bool:
+    """Whether the gate said so, and not a command that it became: nothing was run then."""
+    try:
+        return never.nonce == control.with_name(TOKEN).read_text()
+    except FileNotFoundError:
+        return False
+
+
+def _write(name: str, text: str, folder: int) -> None:
+    handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644, dir_fd=folder)
+    try:
+        os.write(handle, text.encode())
+        os.fchmod(handle, 0o644)
+    finally:
+        os.close(handle)
 
 
 def prepare(control: Path, receipt: Path, user: Owner) -> None:
@@ -209,6 +234,9 @@ def prepare(control: Path, receipt: Path, user: Owner) -> None:
             # Who is not root can't give a folder away. 0777 opens it to nobody but the container.
             os.fchmod(folder, 0o700 if os.geteuid() in (0, user.uid) else 0o777)
         with opened(control.parent, control.name) as folder:
+            token = secrets.token_hex(16)
+            for place in (parent, folder):
+                _write(TOKEN, token, place)
             os.mkfifo(FIFO, 0o644, dir_fd=folder)
             os.chmod(FIFO, 0o644, dir_fd=folder)
             os.fchmod(folder, 0o755)

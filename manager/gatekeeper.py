@@ -11,11 +11,10 @@ import shutil
 import time
 from contextlib import suppress
 from datetime import datetime
-from pathlib import Path
 
 from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
-from air_executor.models import utc_now
+from air_executor.models import Phase, utc_now
 from manager import gate, workspace
 from manager.act import Act
 from manager.clocks import instant
@@ -43,7 +42,6 @@ LATE = 10.0
 """Seconds after which a gate that says nothing is not waited for any longer."""
 LEAVING = 5.0
 """Seconds within which the process of a gate that has said its last word ends."""
-NEVER_CODE = 75
 DENIED_CODE = 126
 MISSING_CODE = 127
 
@@ -70,16 +68,55 @@ class Gatekeeper:
     def open(self, act: Act) -> Opened:
         """Hand the command over, once, and tell what the gate says to that."""
         reach(Failpoint.GATE_SHUT)
-        try:
-            content = _frame(act)
-            if act.attempt.slot is not None and self._read(act) is None:
-                self._patience.again(lambda: self._slots.move_in(act))
-        except (EngineError, OSError, BadInput, ValueError) as error:
-            log.info("job=%s container=%s can't be used: %s", act.folder.name, act.spec.name, error)
-            return self.void(act)
+        if not _was_handed_over(act):
+            try:
+                content = _frame(act)
+                if act.attempt.slot is not None:
+                    self._patience.again(lambda: self._slots.move_in(act))
+            except (EngineError, OSError, BadInput, ValueError) as error:
+                log.info("job=%s container=%s can't be used: %s", act.folder.name, act.spec.name, error)
+                return self.void(act)
+            if not self._hand_over(act, content):
+                return self.void(act)
+            reach(Failpoint.GATE_OPENED)
+        return self._await(act)
+
+    def void(self, act: Act) -> ContainerVoided:
+        """Remove the container, whose gate nobody has opened, so that another may take its place."""
+        self._patience.surely(lambda: self._engine.remove(act.container, self._home_id))
+        self.clear(act)
+        next_key = act.key._replace(incarnation=act.key.incarnation + 1)
+        return ContainerVoided(act.key, container_name(self._home_id, act.folder.name, next_key), utc_now())
+
+    def replace(self, act: Act) -> Opened:
+        """Void it, unless its command may have begun; whoever did that had no time to write it down."""
+        asked_for = act.attempt.phase is Phase.WAITING and act.attempt.needed
+        return self._await(act) if asked_for and _was_handed_over(act) else self.void(act)
+
+    def _hand_over(self, act: Act, content: bytes) -> bool:
+        """Whether the whole command was; if not, it can't begin."""
+        began = time.monotonic()
+        look = began + AT_ONCE
+        while time.monotonic() < began + LATE:
+            with suppress(OSError):  # the machine is short of something; it may be tried again
+                handed_over = gate.open_gate(act.gate / CONTROL / gate.FIFO, content)
+                if handed_over is not None:
+                    return handed_over
+            if time.monotonic() > look:
+                found = self._observe(act)
+                if found is None or found.status is Status.EXITED:
+                    return False
+                look = time.monotonic() + AT_ONCE
+            self._patience.pause(BLINK)
+        return False
+
+    def _await(self, act: Act) -> Opened:
+        """What became of a container whose command was handed over."""
         deadline = time.monotonic() + LATE
         while True:
-            receipt, handed_over = self._ask(act, content)
+            until = time.monotonic() + AT_ONCE
+            while (receipt := self._read(act)) is None and time.monotonic() < until:
+                time.sleep(BLINK)
             if receipt is not None:
                 return self._by_receipt(act, receipt)
             found = self._observe(act)
@@ -87,36 +124,9 @@ class Gatekeeper:
             if receipt is not None:
                 return self._by_receipt(act, receipt)
             if found is None or found.status is Status.EXITED:
-                return _lost(act) if handed_over else self.void(act)
+                return _lost(act)
             if time.monotonic() > deadline:
-                return _started(act, found.started_at) if handed_over else self.void(act)
-
-    def _ask(self, act: Act, content: bytes) -> tuple[gate.Receipt | None, bool]:
-        """The receipt, if it comes at once; and whether the command was handed over, now or before."""
-        control = act.gate / CONTROL
-        until = time.monotonic() + AT_ONCE
-        while time.monotonic() < until:
-            receipt = self._read(act)
-            if receipt is not None:
-                return receipt, True
-            if not _was_handed_over(control):
-                _hand_over(content, control / gate.FIFO)
-            time.sleep(BLINK)
-        return None, _was_handed_over(control)
-
-    def void(self, act: Act) -> ContainerVoided | ContainerLost:
-        """Remove the container, whose gate nobody has opened, so that another may take its place."""
-        self._patience.surely(lambda: self._engine.remove(act.container, self._home_id))
-        if isinstance(self._read(act), gate.Began):
-            return _lost(act)
-        self.clear(act)
-        next_key = act.key._replace(incarnation=act.key.incarnation + 1)
-        return ContainerVoided(act.key, container_name(self._home_id, act.folder.name, next_key), utc_now())
-
-    def replace(self, act: Act) -> Opened:
-        """Void it, unless its command has begun; whoever did that had no time to write it down."""
-        receipt = self._read(act)
-        return self.void(act) if receipt is None else self._by_receipt(act, receipt)
+                return _started(act, found.started_at)
 
     def clear(self, act: Act) -> None:
         """Delete the folders of the gate; its container is gone."""
@@ -154,7 +164,7 @@ class Gatekeeper:
             case gate.Unusable():
                 return self._unusable(act, receipt)
             case gate.Never():
-                return self._never(act)
+                return self._never(act, receipt)
 
     def _unusable(self, act: Act, receipt: gate.Unusable) -> Opened:
         """Confirmed by the exit code as well."""
@@ -172,12 +182,12 @@ class Gatekeeper:
             found = self._observe(act)
         return found
 
-    def _never(self, act: Act) -> Opened:
-        """The exit code confirms it: a task that runs can write the same, but is not the gate any more."""
+    def _never(self, act: Act, receipt: gate.Never) -> Opened:
+        """A task that runs can write that as well, but for the token, which it has never seen."""
+        if gate.is_honest(receipt, act.gate / CONTROL):
+            return self.void(act)
         found = self._left(act)
-        if found is None:
-            return _lost(act)
-        return self.void(act) if found.exit_code == NEVER_CODE else _started(act, found.started_at)
+        return _lost(act) if found is None else _started(act, found.started_at)
 
 
 def _receipt(act: Act) -> gate.Receipt | None:
@@ -188,8 +198,9 @@ def _receipt(act: Act) -> gate.Receipt | None:
         return None
     except PermissionError:  # no gate shuts its folder, so the task has begun
         return gate.Began(_nonce(act), utc_now())
-    said_by_it = receipt is not None and receipt.nonce in (None, _nonce(act))
-    return receipt if said_by_it else None
+    if isinstance(receipt, gate.Never):
+        return receipt
+    return receipt if receipt is not None and receipt.nonce == _nonce(act) else None
 
 
 def _nonce(act: Act) -> str:
@@ -197,9 +208,9 @@ def _nonce(act: Act) -> str:
     return hashlib.sha256(act.gate.name.encode()).hexdigest()[:32]
 
 
-def _was_handed_over(control: Path) -> bool:
-    """Whether a manager did: it takes the FIFO away then, so that no task can wait for a second command."""
-    return control.is_dir() and not (control / gate.FIFO).exists()
+def _was_handed_over(act: Act) -> bool:
+    """Whether the command may have been: whoever does that takes the FIFO away first."""
+    return not (act.gate / CONTROL / gate.FIFO).exists()
 
 
 def _frame(act: Act) -> bytes:
@@ -207,14 +218,6 @@ def _frame(act: Act) -> bytes:
     # What was made for this task has its variables already.
     env = {} if act.attempt.slot is None else act.spec.env
     return gate.frame(_nonce(act), "", (act.task.command, *act.task.args), env)
-
-
-def _hand_over(content: bytes, fifo: Path) -> None:
-    """Once the gate reads it, the container can begin. What fails may be tried again."""
-    with suppress(OSError):
-        if gate.open_gate(fifo, content):
-            reach(Failpoint.GATE_OPENED)
-            fifo.unlink()
 
 
 def _started(act: Act, at: datetime | None) -> ContainerStarted:

@@ -21,14 +21,21 @@ LONGEST = 5.0
 class Heartbeat:
     """Writes in a thread of its own, so that a slow disk delays no task."""
 
-    def __init__(self, home: Path, max_runners: int, engine: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        home: Path,
+        max_runners: int,
+        engine: Callable[[], str],
+        pulling: Callable[[], tuple[str, ...]],
+    ) -> None:
         self._file = home / STATUS
         self._max_runners = max_runners
         self._engine = engine
+        self._pulling = pulling
         self._started_at = utc_now()
         self._runners = 0
         self._problem: str | None = None
-        self._written: tuple[int, str | None, str] | None = None
+        self._written: tuple[int, str | None, str, tuple[str, ...]] | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
         self._thread.start()
@@ -46,14 +53,14 @@ class Heartbeat:
     def _run(self) -> None:
         idle = LONGEST
         while not self._stopping.is_set():
-            now = (self._runners, self._problem, self._engine())
+            now = (self._runners, self._problem, self._engine(), self._pulling())
             if now != self._written or idle >= LONGEST:
                 self._write(*now)
                 self._written, idle = now, 0.0
             self._stopping.wait(SHORTEST)
             idle += SHORTEST
 
-    def _write(self, runners: int, problem: str | None, engine: str) -> None:
+    def _write(self, runners: int, problem: str | None, engine: str, pulling: tuple[str, ...]) -> None:
         status = ManagerStatus(
             pid=os.getpid(),
             host=socket.gethostname(),
@@ -63,6 +70,7 @@ class Heartbeat:
             max_runners=self._max_runners,
             engine=engine,
             problem=problem,
+            pulling=pulling,
         )
         try:
             write_whole(self._file, status.model_dump_json(indent=2) + "\n")

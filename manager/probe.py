@@ -103,7 +103,7 @@ class Probe:
         """Why the gate does not say that it has begun, or None when it does."""
         content = gate.frame("probe", "", command, {})
         deadline = time.monotonic() + GATE_LIMIT
-        handed_over = False
+        handed_over = None
         while time.monotonic() < deadline:
             handed_over = handed_over or gate.open_gate(folder / CONTROL / gate.FIFO, content)
             receipt = gate.read_receipt(folder / RECEIPT)

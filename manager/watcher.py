@@ -4,13 +4,10 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from watchfiles import Change
-from watchfiles._rust_notify import RustNotify
 
 from air_executor import names
 from air_executor.documents import Unfinished
@@ -19,25 +16,21 @@ from air_executor.models import Job, JobState, Task, utc_now
 from air_executor.store import WAKE, JobFolder, Store
 from manager import intake
 from manager.facts import CancelRequested, Fact, JobFound, JobRefused, JobVanished, Tick
+from manager.file_events import Change, FileEvents, NoFileEvents
 from manager.markers import Markers
 from manager.settings import Settings
 from manager.workspace import owner_of
 
 log = logging.getLogger(__name__)
 
-EVENT_STEP = 5
-"""Milliseconds between two looks at the queue of file events; 1 would be faster and cost 2 % of a core."""
-EVENT_DEBOUNCE = 50
-"""Milliseconds that events are gathered for at most, where they come without a pause."""
+GATHERING = 0.01
+"""Seconds after a look in which events gather: the first is heeded at once, and of many not each alone."""
 VIEWS = ("state.json", "tasks.json")
 HALF_WRITTEN_LOOK = 0.5
 """Seconds between two looks at a folder that somebody is still writing."""
 
 RETRY_PAUSE = 0.05
 """Seconds after which what has just gone is looked for again: where it is the jobs folder, it stays away."""
-
-Changes = set[tuple[int, str]] | str
-"""What RustNotify tells: the changes, or why there are none."""
 
 
 @dataclass
@@ -99,7 +92,8 @@ class Watcher:
         self._lock = threading.Lock()
         self._due = 0.0
         """When the next poll is, by the monotonic clock."""
-        self._rewatch = threading.Event()
+        self._events: FileEvents | None = None
+        """None before there are any; closed where they can't be had."""
         self._deaf = False
         """Whether it was said that file events can't be had."""
         self._stopping = False
@@ -113,14 +107,14 @@ class Watcher:
     def stop(self) -> None:
         """Look no more."""
         self._stopping = True
-        self._rewatch.set()
+        self._rouse()
 
     def follow(self, name: str, uid: str) -> None:
         """The job is live: tell of its cancel marker, its inbox, and when its folder goes."""
         with self._lock:
             self._live[name] = uid
             self._known.setdefault(name, _Place())
-        self._rewatch.set()
+        self._rouse()
 
     def replaced(self, name: str) -> None:
         """The folder of that name is not the followed job's; it comes after it."""
@@ -135,46 +129,66 @@ class Watcher:
             if name in self._leaving:
                 self._leaving.discard(name)
                 self._known.pop(name, None)
-        self._rewatch.set()
+        self._rouse()
 
     # --- The thread --------------------------------------------------------------------------------------
 
     def _run(self) -> None:
         while not self._stopping:
-            self._rewatch.clear()
             try:
-                self._watch()
-            except FileNotFoundError:  # a folder went away between listing and watching it
+                self._listen()
+            except FileNotFoundError:  # a folder went away while it was looked at
                 time.sleep(RETRY_PAUSE)
             except Exception:
                 log.exception("looking at %s failed; trying again", self._store.jobs)
                 time.sleep(1)
 
-    def _watch(self) -> None:
-        """Look whenever something happens, until the set of folders to watch changes or a poll is due."""
-        paths = set(self._watched())
-        with self._lock:
-            known = dict(self._known)
+    def _listen(self) -> None:
         try:
-            listening = RustNotify([str(path) for path in paths], False, False, 0, False, True)
-        except FileNotFoundError:
-            raise
-        except Exception as error:  # the machine's limit of watches, among others
+            with FileEvents() as self._events:
+                self._watch(self._events)
+        except NoFileEvents as error:  # the machine's limit of watches, among others
             self._look_without_events(error)
-            return
-        with listening as events:
-            # Only now: what happens from here on is noticed, and what happened before is seen.
-            self._look()
-            self._poll_if_due()
-            while not self._rewatch.is_set() and paths.issuperset(self._watched()):
-                left = self._due - time.monotonic()
-                if left <= 0:
-                    return
-                pause = min(left, HALF_WRITTEN_LOOK) if self._unready else left
-                changes = events.watch(EVENT_DEBOUNCE, EVENT_STEP, int(pause * 1000) + 1, self._rewatch)
-                self._note_removals(changes, known)
-                if self._unready or changes == "timeout" or _worth_a_look(changes):
-                    self._look()
+
+    def _watch(self, events: FileEvents) -> None:
+        """Look whenever something happens, or a poll is due."""
+        known = self._places()
+        looked = False
+        pause = 0.0
+        while not self._stopping:
+            changes = events.wait(pause)
+            self._note_removals(changes, known)
+            known = self._places()
+            over = not looked and not changes
+            # Watched first: what happens from here on is noticed, and what happened before is seen. So what a
+            # look has found to be watched is looked at once more.
+            looked = self._watch_more(events) or over or self._calls_for_a_look(changes)
+            if looked:
+                self._look()
+                self._poll_if_due()
+                time.sleep(GATHERING)
+            pause = 0.0 if looked else self._patience()
+
+    def _patience(self) -> float:
+        left = self._due - time.monotonic()
+        return min(left, HALF_WRITTEN_LOOK) if self._unready else left
+
+    def _watch_more(self, events: FileEvents) -> bool:
+        """Whether a folder is watched that was not, or one of them has gone."""
+        try:
+            return events.watch(self._watched())
+        except FileNotFoundError:  # between listing and watching it
+            time.sleep(RETRY_PAUSE)
+            return True
+
+    def _places(self) -> dict[str, _Place]:
+        with self._lock:
+            return dict(self._known)
+
+    def _rouse(self) -> None:
+        """Let the thread look at everything. Without file events it does so once a second."""
+        if self._events is not None:
+            self._events.wake()
 
     def _look_without_events(self, error: Exception) -> None:
         """Polling is the safety net for this as well."""
@@ -183,7 +197,7 @@ class Watcher:
         self._deaf = True
         self._look()
         self._poll_if_due()
-        self._rewatch.wait(1)
+        time.sleep(1)
 
     def _poll_if_due(self) -> None:
         """After a look: what is put right at a tick must not be put into a folder that is another by now."""
@@ -195,12 +209,24 @@ class Watcher:
         self._markers.poll(ended)
         self._emit(Tick())
 
-    def _note_removals(self, changes: Changes, known: Mapping[str, _Place]) -> None:
-        """`known` are the folders that were known before events were listened to: no event is older."""
-        removed = changes if isinstance(changes, set) else ()
-        for path in (Path(path) for kind, path in removed if kind == Change.deleted):
+    def _note_removals(self, changes: Iterable[Change], known: Mapping[str, _Place]) -> None:
+        """`known` are the folders that were known when events were last asked for: none is older."""
+        for path in (change.path for change in changes if change.gone):
             if path.parent == self._store.jobs and path.name in known:
                 known[path.name].removed = True
+
+    def _calls_for_a_look(self, changes: Collection[Change]) -> bool:
+        """Not when all that changed are the views that the manager writes itself, or is no job yet."""
+        if self._due <= time.monotonic() or (changes and self._unready):
+            return True
+        return any(self._matters(change.path) for change in changes)
+
+    def _matters(self, path: Path) -> bool:
+        if path.parent == self._store.jobs:
+            return not path.name.startswith(".") or path.name.startswith(WAKE)
+        if path.parent.parent == self._store.jobs:
+            return not path.name.lstrip(".").startswith(VIEWS)
+        return True
 
     def _watched(self) -> Iterator[Path]:
         yield self._store.jobs
@@ -333,10 +359,3 @@ class Watcher:
 def _watchable(folder: Path) -> bool:
     """Whether it is a folder that may be watched: a task that closes its inbox harms nobody else by that."""
     return os.access(f"{folder}/.", os.R_OK)
-
-
-def _worth_a_look(changes: Changes) -> bool:
-    """Not when all that changed are the views that the manager writes itself."""
-    return isinstance(changes, set) and any(
-        not Path(path).name.lstrip(".").startswith(VIEWS) for _, path in changes
-    )

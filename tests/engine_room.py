@@ -3,7 +3,8 @@
 import json
 import os
 import secrets
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import docker
@@ -13,6 +14,9 @@ from docker.errors import DockerException, NotFound
 from manager.container_spec import HOME_ID
 
 RUNNER = "air-executor-runner:latest"
+BARE_COMMAND = ("/ldconfig", "--version")
+BARE_WORDS = "ldconfig ("
+"""What the one program of the bare image says first."""
 
 
 def client() -> Any:
@@ -48,6 +52,26 @@ def sweep(docker_client: Any, home_id: str) -> None:
     for container in containers(docker_client, home_id):
         with suppress(NotFound):
             container.remove(force=True, v=True)
+
+
+@contextmanager
+def bare_image(docker_client: Any) -> Iterator[str]:
+    """An image with one static program and nothing else: no shell, no C library, not even a folder.
+
+    The program is BARE_COMMAND; it is glibc's ldconfig, which Debian links statically.
+    """
+    donor = docker_client.containers.create(RUNNER, ["true"], labels={HOME_ID: "test-bare-image"})
+    try:
+        chunks, _ = docker_client.api.get_archive(donor.id, "/usr/sbin/ldconfig")
+        archive = b"".join(chunks)
+    finally:
+        donor.remove()
+    name = f"airx-test-bare-{secrets.token_hex(6)}:latest"
+    docker_client.api.import_image_from_data(archive, repository=name.partition(":")[0], tag="latest")
+    try:
+        yield name
+    finally:
+        docker_client.images.remove(name, force=True)
 
 
 def testimony(docker_client: Any, home_id: str) -> str:

@@ -20,6 +20,7 @@ STATE_ICONS = {
 }
 COLOURS = {"✅": "green", "❌": "red", "🔄": "cyan", "⏭": "yellow"}
 MOST_COMPLAINTS = 5
+MOST_PULLS = 3
 
 
 def overview(look: Overview, most_containers: int, now: datetime) -> RenderableType:
@@ -68,6 +69,10 @@ def _manager(info: ManagerInfo, now: datetime) -> Iterator[RenderableType]:
         yield _title("Manager", f"{icon} running since {since}, {runners}, {one_line(status.engine)}")
         if status.problem:
             yield Text(f"          {one_line(status.problem)}", style="yellow")
+        for pull in status.pulling[:MOST_PULLS]:
+            yield Text(f"          pulling {one_line(pull)}", style="cyan")
+        if len(status.pulling) > MOST_PULLS:
+            yield Text(f"          and {len(status.pulling) - MOST_PULLS} more images", style="cyan")
     yield Text(f"          {info.home}")
 
 

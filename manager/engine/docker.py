@@ -1,9 +1,7 @@
 """The Docker Engine behind the contract of `base`. The only module that imports `docker`."""
 
-import io
 import re
 import socket
-import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,7 +24,6 @@ from manager.engine.base import (
     ContainerGone,
     EngineError,
     EngineUnavailable,
-    ImageMissing,
     NameTaken,
     NetworkEnded,
     Observation,
@@ -41,6 +38,7 @@ from manager.engine.translate import (
     engine_time,
     listed,
     observation,
+    only_file,
     unusable_command,
 )
 
@@ -62,16 +60,13 @@ A_TASKS_LIFE = 7 * 24 * 3600.0
 class DockerEngine:
     """See `base.Engine`. Safe to use from several threads."""
 
-    def __init__(
-        self, timeout: float, pull: bool, on_pull: Callable[[Pull], None] = lambda _: None
-    ) -> None:
+    def __init__(self, timeout: float, pull: bool, on_pull: Callable[[Pull], None] = lambda _: None) -> None:
         """Nothing is asked of the engine yet. `timeout`: seconds that a call may take.
 
-        `on_pull` hears of each image that is fetched, now and then, from any thread; once when that has ended.
+        `on_pull` hears of each image that is fetched, now and then, from any thread; and when that has ended.
         """
         self._timeout = timeout
-        self._pull = pull
-        self._images = Images(self._pulling, on_pull)
+        self._images = Images(pull, self._image_id, self._pulling, on_pull)
         self._clients: dict[float, docker.APIClient] = {}
         self._paths: PathTable | None = None
         self._spoken: str | None = None
@@ -182,13 +177,17 @@ class DockerEngine:
 
     def read_file(self, container: str, path: str) -> bytes | None:
         with _translated():
-            try:
-                chunks, _ = self._api().get_archive(container, path)
-            except NotFound:
-                return None
-            with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
-                file = archive.extractfile(archive.next() or "")
-                return None if file is None else file.read()
+            for _ in range(MAX_LINKS):
+                try:
+                    chunks, stat = self._api().get_archive(container, path)
+                except NotFound:
+                    self._api().inspect_container(container)  # raises where that is what there is not
+                    return None
+                content = b"".join(chunks)
+                if not stat["linkTarget"]:
+                    return only_file(content)
+                path = stat["linkTarget"]
+        return None
 
     def listen(self) -> None:
         """To events that hardly ever happen: that the stream ends, is what counts."""
@@ -215,7 +214,7 @@ class DockerEngine:
                         f"look at it with `docker inspect {spec.name}`"
                     ) from None
                 if error.status_code == 404 and self._image_id(spec.image) is None:
-                    self._fetch_image(spec.image)
+                    self._images.fetch(spec.image)
                     return self._create(spec, network_id)
                 raise
         self._unasked.add(made["Id"])
@@ -277,21 +276,14 @@ class DockerEngine:
         except NotFound:
             return None
 
-    def _fetch_image(self, image: str) -> None:
-        if not self._pull:
-            raise ImageMissing(
-                f"there is no image {image!r} here, and pulling is switched off; `docker pull` it"
-            )
-        self._images.fetch(image)
-        if self._image_id(image) is None:
-            raise ImageMissing(f"there is no image {image!r} here, and its registry did not give it")
-
     def _pulling(self, image: str) -> Iterator[Entry]:
         with _translated():
             try:
                 yield from self._api().pull(image, stream=True, decode=True)
             except APIError as error:
                 raise Refused(_sentence(error)) from None
+            except DockerException as error:  # the registry's password can't be had, for example
+                raise Refused(str(error)) from None
 
     # --- The network that a job's tasks share ------------------------------------------------------------
 

@@ -28,8 +28,16 @@ class Refused(Exception):
 class Images:
     """Safe to use from several threads."""
 
-    def __init__(self, pull: Callable[[str], Iterator[Entry]], on_pull: Callable[[Pull], None]) -> None:
-        """`pull` has the engine fetch an image. It raises Refused, or EngineUnavailable."""
+    def __init__(
+        self,
+        allowed: bool,
+        find: Callable[[str], str | None],
+        pull: Callable[[str], Iterator[Entry]],
+        on_pull: Callable[[Pull], None],
+    ) -> None:
+        """`find` gives an image's id. `pull` has the engine fetch it; raises Refused, EngineUnavailable."""
+        self._allowed = allowed
+        self._find = find
         self._pull = pull
         self._on_pull = on_pull
         self._lock = threading.Lock()
@@ -37,6 +45,15 @@ class Images:
 
     def fetch(self, image: str) -> None:
         """Return when it is here, whoever asked for it first. Raises ImageMissing, EngineUnavailable."""
+        if not self._allowed:
+            raise ImageMissing(
+                f"there is no image {image!r} here, and pulling is switched off; `docker pull` it"
+            )
+        self._fetch(image)
+        if self._find(image) is None:
+            raise ImageMissing(f"there is no image {image!r} here, and its registry did not give it")
+
+    def _fetch(self, image: str) -> None:
         with self._lock:
             fetch = self._under_way.get(image)
             if fetch is None:

@@ -1,5 +1,7 @@
 """PURE. From the manager's words to the Docker API's, and back."""
 
+import io
+import tarfile
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -167,3 +169,11 @@ def unusable_command(command: str, image_path: str, workdir: str, mode_of: Any) 
     if not any(mode & 0o111 for mode in modes):
         return f"the command {command!r} is not executable"
     return None
+
+
+def only_file(archive: bytes) -> bytes | None:
+    """What is in the file of an archive with one member; None where that is something else."""
+    with tarfile.open(fileobj=io.BytesIO(archive)) as members:
+        member = members.next()
+        file = members.extractfile(member) if member is not None else None
+        return None if file is None else file.read()

@@ -8,7 +8,8 @@
  *   NEVER nonce reason                   told | patience | short | malformed | unfit (75)
  *   UNUSABLE nonce missing|denied|workdir     no such command (127), not executable, no such folder (126)
  *
- * The nonce is "-" where none is known.  Without a receipt nothing is run (74); a wrong call ends with 64.
+ * The nonce is "-" where none is known.  NEVER has what stands in the file CONTROL/token instead, where there is
+ * one when the gate begins: whoever opens the gate takes that away first, so no task can say it.  Without a receipt nothing is run (74); a wrong call ends with 64.
  * It stands on system calls alone: static, no locale, no /proc, no /tmp, no memory but its own. */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -44,6 +45,7 @@ static char *arguments[MOST_STRINGS + 1], *environment[MOST_STRINGS + 1];
 static size_t got, whole;   /* bytes that are here; bytes of the whole frame, 0 until the header is */
 static char *body, *cursor; /* after the header; what is read next of it */
 static const char *nonce = "-";
+static char token[NONCE + 1];
 static int folder, receipt = -1;
 
 static _Noreturn void no_receipt(const char *why)
@@ -72,6 +74,7 @@ static void give(const char *verb, const char *what)
 
 static _Noreturn void never(const char *reason)
 {
+    if (*token) nonce = token;
     give("NEVER", reason);
     _exit(EXIT_NEVER);
 }
@@ -80,6 +83,19 @@ static _Noreturn void unusable(const char *what, int code)
 {
     give("UNUSABLE", what);
     _exit(code);
+}
+
+static const char SAFE[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+
+/* What only a gate that has not been opened can say. */
+static void learn_token(int control)
+{
+    int file = openat(control, "token", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (file < 0) return;
+    ssize_t size = read(file, token, NONCE);
+    close(file);
+    token[size < 0 ? 0 : size] = '\0';
+    if (*token == '-' || token[strspn(token, SAFE)]) *token = '\0'; /* it would break the receipt's line */
 }
 
 /* A decimal number as one would write it, from 0 to `most`; else -1. */
@@ -110,7 +126,7 @@ static void look(void)
         size_t here = (size_t)(frame + got - body), length = strnlen(body, here);
         /* Only what can't break the receipt's line, or be taken for "no nonce". */
         if (length < here && length > 0 && length <= NONCE && body[0] != '-' &&
-            strspn(body, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") == length)
+            strspn(body, SAFE) == length)
             nonce = body;
     }
     if (got > whole) never("malformed");
@@ -257,6 +273,7 @@ int main(int argc, char **argv)
     /* O_NONBLOCK: there is a reader from now on, which a writer's own O_NONBLOCK asks for, and signals and
      * patience are heeded meanwhile.  Linux reports the end of file only once a writer has come and gone. */
     int control = open(argv[1], O_PATH | O_DIRECTORY | O_CLOEXEC);
+    learn_token(control);
     int fifo = openat(control, "payload", O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
     if (fifo < 0 || fstat(fifo, &status) != 0 || !S_ISFIFO(status.st_mode) || no_input || signals < 0)
         never("unfit");

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from manager import container_spec
-from manager.container_spec import ContainerSpec, Home, Network
+from manager import container_spec, gate
+from manager.container_spec import CONTROL, RECEIPT, ContainerSpec, Home, Network
 from manager.engine.base import Engine, EngineUnavailable, Observation, Status
 from manager.facts import AttemptKey, Owner
 from manager.settings import Settings
@@ -34,6 +34,7 @@ IGNORES_TERM = (
     "-uc",
     "import signal, time\nsignal.signal(15, signal.SIG_IGN)\nprint('begun')\ntime.sleep(3600)",
 )
+MARKS = sh("echo begun >> mark")
 HOG = ("python3", "-c", "x = []\nwhile True: x.append(b'x' * (1 << 20))")
 MISSING = ("no-such-command", "x")
 NOT_EXECUTABLE = ("./data",)
@@ -47,10 +48,30 @@ PROGRAMS = {
     SLOWLY: Program(output=b"begun\nended\n", seconds=0.3),
     FOREVER: Program(output=b"begun\n", seconds=None),
     IGNORES_TERM: Program(output=b"begun\n", seconds=None, ignores_term=True),
+    MARKS: Program(writes={"mark": "begun\n"}),
     HOG: Program(exit_code=137, oom=True),
     MISSING: Program(unusable="there is no command 'no-such-command' in the image"),
     NOT_EXECUTABLE: Program(unusable="the command './data' is not executable"),
 }
+
+
+@dataclass(frozen=True)
+class Gated:
+    """A container that is to wait at a gate, and the gate's two folders."""
+
+    spec: ContainerSpec
+    command: tuple[str, ...]
+    id: str
+    folder: Path
+
+    def hand_over(self, nonce: str = "nonce") -> bool:
+        """Whether somebody took the command."""
+        content = gate.frame(nonce, "", self.command, {})
+        return gate.open_gate(self.folder / CONTROL / gate.FIFO, content)
+
+    @property
+    def receipt(self) -> gate.Receipt | None:
+        return gate.read_receipt(self.folder / RECEIPT)
 
 
 @dataclass
@@ -98,6 +119,41 @@ class Bench:
         made = self.run(command, **change)
         self.engine.wait(made.id)
         return self.engine.observe(made.id)
+
+    def gated(self, command: tuple[str, ...] = ("true",), **change: Any) -> Gated:
+        """Created, to wait at its gate for the command."""
+        self.keep_gate()
+        spec = container_spec.gated(self.spec(command, **change), self.home)
+        folder = Path(container_spec.gate_folder(self.home, spec.name))
+        uid, _, gid = spec.user.partition(":")
+        gate.prepare(folder / CONTROL, folder / RECEIPT, Owner(int(uid), int(gid)))
+        return Gated(spec, command, self.engine.create(spec, None).id, folder)
+
+    def waiting(self, command: tuple[str, ...] = ("true",), **change: Any) -> Gated:
+        """It waits at its gate, or is about to."""
+        made = self.gated(command, **change)
+        assert self.engine.start(made.id).status is Status.RUNNING
+        return made
+
+    def opened(self, command: tuple[str, ...] = ("true",), **change: Any) -> Gated:
+        """Its gate was opened, and has said what it did."""
+        made = self.waiting(command, **change)
+        until(made.hand_over, 60)
+        until(lambda: made.receipt, 60)
+        return made
+
+    def keep_gate(self) -> None:
+        """Take the gate from the runner image, once."""
+        program = Path(container_spec.gate_program(self.home))
+        if program.exists():
+            return
+        made = self.create()
+        content = self.engine.read_file(made.id, container_spec.GATE_IN_IMAGE)
+        self.engine.remove(made.id, self.home.id)
+        assert content is not None, "the runner image has no gate"
+        program.parent.mkdir(parents=True)
+        program.write_bytes(content)
+        program.chmod(0o755)
 
     def output(self, container: str) -> bytes:
         chunks: list[bytes] = []

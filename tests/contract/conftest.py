@@ -19,6 +19,12 @@ def docker_client() -> Any:
     return engine_room.client()
 
 
+@pytest.fixture(scope="session")
+def bare_image(docker_client: Any) -> Iterator[str]:
+    with engine_room.bare_image(docker_client) as name:
+        yield name
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(home=tmp_path, memory_mb=64, pids=64, cpus=0.5, tmp_mb=4, log_mb=4)

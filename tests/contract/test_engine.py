@@ -50,8 +50,9 @@ def test_an_engine_says_what_it_is(bench: Bench) -> None:
 
 
 def test_an_image_is_here_or_not_and_nothing_is_fetched(bench: Bench) -> None:
-    assert bench.engine.has_image(bench.settings.runner_image)
-    assert not bench.engine.has_image("registry.invalid/no/such:image")
+    known = bench.engine.image_id(bench.settings.runner_image)
+    assert known == bench.engine.create(bench.spec(), None).image_id
+    assert bench.engine.image_id("registry.invalid/no/such:image") is None
 
 
 # --- Create ----------------------------------------------------------------------------------------------

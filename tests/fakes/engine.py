@@ -448,12 +448,13 @@ class FakeEngine:
             self._execute(box)
 
     def _wait_at_gate(self, box: _Container) -> None:
+        token = gates.token(box.spec)
         handed = gates.wait(box.spec, lambda: box.status is not Status.RUNNING or box.removed)
         with self._changed:
             if box.status is not Status.RUNNING or box.removed:
                 return
             if handed is None or not self.gates_open:
-                gates.never(box.spec, "short")
+                gates.never(box.spec, token, "short")
                 self._end(box, 75)
                 return
             box.program = self._program_of(handed.argv)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from manager import container_spec
 from manager.container_spec import ContainerSpec
-from manager.gate import FIFO, RECEIPT
+from manager.gate import FIFO, RECEIPT, TOKEN
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,13 @@ def began(spec: ContainerSpec, nonce: str) -> None:
     _write(spec, f"BEGAN {nonce} {time.time_ns() // 10**9}.{time.time_ns() % 10**9:09}\n")
 
 
-def never(spec: ContainerSpec, reason: str) -> None:
-    _write(spec, f"NEVER - {reason}\n")
+def never(spec: ContainerSpec, token: str, reason: str) -> None:
+    _write(spec, f"NEVER {token} {reason}\n")
+
+
+def token(spec: ContainerSpec) -> str:
+    """What is there before the gate is opened."""
+    return (_folder(spec, container_spec.CONTROL) / TOKEN).read_text()
 
 
 def unusable(spec: ContainerSpec, nonce: str) -> None:

@@ -115,13 +115,22 @@ class InProcess:
         return self
 
     def stop(self) -> None:
-        """As on SIGTERM: containers run on."""
+        """As a crash would end it when nothing is half done: containers run on, slots as well."""
         if not self._thread.is_alive():
             return
-        self.supervisor.stop()
         self.leash.cut = True
+        self._end()
+
+    def leave(self) -> None:
+        """As on SIGTERM: containers of tasks run on."""
+        self._end(lambda: self.workers.discard_slots(self.supervisor.slots, timeout=3))
+
+    def _end(self, last_act: Callable[[], None] = lambda: None) -> None:
+        self.supervisor.stop()
         self._thread.join(10)
         assert not self._thread.is_alive(), "the supervisor does not stop"
+        last_act()
+        self.leash.cut = True
         self.watcher.stop()
         self.monitor.stop()
         self.workers.stop()

@@ -3,10 +3,11 @@
 import json
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,11 @@ class Walk:
     retried: bool = False
     """Whether the job has failed, and is tried again, before the manager comes to the place."""
     attempts: dict[str, int] = field(default_factory=dict)
-    """Of tasks with more than one."""
+    """Of tasks with more than one, and of those that have one and were never executed."""
+    awaits: Sequence[str] = ()
+    """Tasks whose containers wait at their gates before the first one may go on."""
+    warm: int = 0
+    """Containers that the first manager has for jobs that nobody knows yet; the job comes when one waits."""
 
 
 STANDARD = Walk(
@@ -101,6 +106,38 @@ IN_VAIN = Walk(
 )
 """Fails again: what was asked for once must not be done twice."""
 
+HELD = "until test -e /work/go; do sleep 0.05; done; "
+
+AHEAD = Walk(
+    [
+        sh("a", f"echo early; {HELD}echo late"),
+        sh("b", f"echo after; {queue('d', 'echo queued')}", dependencies=["a"]),
+        sh("c", "echo last", dependencies=["b"]),
+    ],
+    "completed",
+    ("a 1", "b 1", "c 1", "d 1"),
+    {"a": "early\nlate\n", "b": "after\n", "c": "last\n", "d": "queued\n"},
+    awaits=["b", "c"],
+)
+"""A chain whose containers are made while its first task runs."""
+
+WARM = replace(STANDARD, warm=1)
+"""The first task gets a container that waited for it, where its manager lives long enough."""
+
+THROWN_AWAY = Walk(
+    [
+        sh("a", f"echo early; {HELD}exit 7"),
+        sh("b", "echo never", dependencies=["a"]),
+        sh("c", "echo never", dependencies=["b"]),
+    ],
+    "failed",
+    ("a 1",),
+    {"a": "early\n"},
+    cause="exit",
+    attempts={"b": 1, "c": 1},
+    awaits=["b", "c"],
+)
+
 WALKS: dict[Failpoint, Walk] = {
     Failpoint.JOB_FOUND: STANDARD,
     Failpoint.JOURNAL_HALF_LINE: STANDARD,
@@ -112,6 +149,11 @@ WALKS: dict[Failpoint, Walk] = {
     Failpoint.NETWORK_CREATED: STANDARD,
     Failpoint.CREATED_UNRECORDED: STANDARD,
     Failpoint.JOURNALED_CREATED: STANDARD,
+    Failpoint.JOURNALED_WAITING: AHEAD,
+    Failpoint.SLOT_WAITING: WARM,
+    Failpoint.SLOT_MOVED: WARM,
+    Failpoint.GATE_SHUT: AHEAD,
+    Failpoint.GATE_OPENED: AHEAD,
     Failpoint.STARTED_UNRECORDED: STANDARD,
     Failpoint.JOURNALED_RUNNING: STANDARD,
     Failpoint.OUTPUT_COPIED: STANDARD,
@@ -150,6 +192,13 @@ FURTHER: list[tuple[str, Walk]] = [
     ("journaled-running:2", STANDARD),
     ("output-copied:2", STANDARD),
     ("journaled-recorded:2", STANDARD),
+    ("slot-moved:2", WARM),
+    ("gate-opened:1", WARM),
+    # Behind a gate; the first task has none.
+    ("created-unrecorded:2", AHEAD),
+    ("started-unrecorded:2", AHEAD),
+    ("gate-opened:1", replace(AHEAD, before=["gate-shut", "stock-taken"])),
+    ("journaled-recorded:2", THROWN_AWAY),
     ("signal-sent:1", STUBBORN),
     ("signal-sent:2", STUBBORN),
     ("retry-read:1", IN_VAIN),
@@ -180,19 +229,52 @@ def test_what_a_manager_killed_at_a_named_place_leaves_behind_the_next_one_ends_
 def go(manager: RealManager, place: str, walk: Walk) -> None:
     """Up to the death of the manager that comes to the place."""
     first, *others = *walk.before, place
-    launch(manager, first)
+    launch(manager, first, walk.warm)
+    if walk.warm:
+        until((manager.home / "home-id").exists, PATIENCE)
+        until(lambda: manager.containers("--filter", "label=air-executor.role=slot"), PATIENCE)
+        time.sleep(0.5)  # it knows of it
     manager.client.create_job(JOB, walk.tasks)
     if walk.retried:
         assert manager.client.wait(JOB, timeout=PATIENCE).state == "failed"
         manager.client.retry(JOB)
-    killed(manager)
+    with letting_go(manager, walk):
+        killed(manager)
     for other in others:
         launch(manager, other)
         killed(manager)
 
 
-def launch(manager: RealManager, place: str) -> None:
-    manager.launch(**{VARIABLE: place})
+@contextmanager
+def letting_go(manager: RealManager, walk: Walk) -> Iterator[None]:
+    """The first task may go on when all is ready that the walk awaits; at the end in any case."""
+    over = threading.Event()
+
+    def wait() -> None:
+        while not over.wait(0.02) and not waiting(manager, walk.awaits):
+            pass
+        (manager.client.store.folder(JOB).work / "go").touch()
+
+    if not walk.awaits:
+        yield
+        return
+    thread = threading.Thread(target=wait)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def waiting(manager: RealManager, tasks: Sequence[str]) -> bool:
+    """Whether the containers of all these tasks wait at their gates, as far as one can see."""
+    found = {task.id: task.attempt for task in manager.client.status(JOB).tasks}
+    return all((attempt := found[task]) is not None and attempt.phase == "waiting" for task in tasks)
+
+
+def launch(manager: RealManager, place: str, warm: int = 0) -> None:
+    manager.launch(**{VARIABLE: place, "AIR_EXECUTOR_WARM": str(warm)})
 
 
 def killed(manager: RealManager) -> None:
@@ -206,11 +288,13 @@ def check(manager: RealManager, walk: Walk, view: JobView) -> None:
     assert view.state == walk.state
     assert (view.job.failure.cause if view.job.failure else None) == walk.cause
     assert {task.id: len(task.attempts) for task in view.tasks} == {
-        task: walk.attempts.get(task, 1) for task in (run.split()[0] for run in walk.runs)
+        **{run.split()[0]: 1 for run in walk.runs},
+        **walk.attempts,
     }
     logs = {file.name.removesuffix(".log"): file.read_text() for file in folder.logs.iterdir()}
     assert logs == walk.logs
     until(lambda: not manager.containers(), PATIENCE)
+    until(lambda: not manager.gates(), PATIENCE)
     until(lambda: not list((manager.home / "journal").glob("*.journal")), PATIENCE)
     # A job that is over stays so.
     assert manager.client.status(JOB) == view

@@ -88,6 +88,12 @@ def test_the_diagnosis_with_a_manager_tells_of_its_runners_and_ends_with_its_log
     assert text.endswith("line 4\nline 5\nline 6\nline 7\nline 8")
 
 
+def test_the_diagnosis_tells_of_images_that_are_pulled(home: Path) -> None:
+    speak(home, WORDS | {"pulling": ["alpine: 1 of 2 layers", "debian: nothing yet"]})
+    with manager(home):
+        assert "; it is pulling alpine: 1 of 2 layers, debian: nothing yet; " in daemon.diagnosis(home)
+
+
 def test_the_diagnosis_does_without_what_may_not_be_read(home: Path) -> None:
     (home / daemon.LOG).mkdir()  # root may read any file, but nobody a folder
     assert "can't be read" in daemon.diagnosis(home)

@@ -17,6 +17,7 @@ from manager import doctor as module
 from manager.container_spec import Home
 from manager.doctor import Doctor, Finding, Grade
 from manager.engine.base import EngineError, Status
+from manager.file_events import NoFileEvents
 from manager.identity import own_id
 from manager.journal import Journal
 from manager.lock import hold
@@ -138,6 +139,16 @@ def test_file_events_that_do_not_come_are_told(patient: Patient, monkeypatch: py
     finding = patient.one("file events")
     assert finding.grade is Grade.WARN
     assert "a look every 5 s" in finding.text
+
+
+def test_file_events_that_can_not_be_had_are_told(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> bool:
+        raise NoFileEvents("no more watches are allowed")
+
+    monkeypatch.setattr(module, "_notices_files", refuse)
+    finding = patient.one("file events")
+    assert finding.grade is Grade.WARN
+    assert "can't be had: no more watches are allowed; jobs are noticed by a look once a second" in finding.text
 
 
 def say(home: Path, seconds_ago: float) -> None:

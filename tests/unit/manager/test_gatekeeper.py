@@ -109,7 +109,8 @@ def at_its_gate(engine: FakeEngine, act: Act) -> None:
 
 
 def says(act: Act, *lines: str) -> None:
-    """Write the receipt; N stands for the nonce."""
+    """Write the receipt, of a gate that was opened; N stands for the nonce."""
+    (act.gate / CONTROL / gate.FIFO).unlink(missing_ok=True)
     text = "".join(f"{line}\n" for line in lines).replace(" N ", f" {_nonce(act)} ")
     (act.gate / RECEIPT / "new").write_text(text)
     (act.gate / RECEIPT / "new").rename(act.gate / RECEIPT / gate.RECEIPT)

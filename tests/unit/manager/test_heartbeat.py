@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from air_executor.daemon import read_status
+from air_executor.daemon import STATUS, read_status
 from manager import heartbeat as module
 from manager.heartbeat import Heartbeat
 from tests.waiting import until
@@ -18,10 +18,17 @@ def engine() -> list[str]:
 
 
 @pytest.fixture
-def heartbeat(tmp_path: Path, engine: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Heartbeat]:
+def pulling() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def heartbeat(
+    tmp_path: Path, engine: list[str], pulling: list[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Heartbeat]:
     monkeypatch.setattr(module, "SHORTEST", 0.02)
     monkeypatch.setattr(module, "LONGEST", 0.3)
-    made = Heartbeat(tmp_path, 10, lambda: engine[0])
+    made = Heartbeat(tmp_path, 10, lambda: engine[0], lambda: tuple(pulling))
     yield made
     made.stop()
 
@@ -59,3 +66,14 @@ def test_a_full_disk_is_logged_and_does_not_end_it(
         until(lambda: "No space left" in caplog.text)
     heartbeat.update(5, "the disk is full")
     until(lambda: (status := read_status(tmp_path)) is not None and status.problem == "the disk is full")
+
+
+def test_what_is_pulled_is_told_while_it_is_and_not_at_all_afterwards(
+    heartbeat: Heartbeat, tmp_path: Path, pulling: list[str]
+) -> None:
+    until(lambda: read_status(tmp_path))
+    assert "pulling" not in (tmp_path / STATUS).read_text()
+    pulling.append("alpine: 1 of 2 layers")
+    until(lambda: (status := read_status(tmp_path)) is not None and status.pulling == tuple(pulling), 2)
+    pulling.clear()
+    until(lambda: "pulling" not in (tmp_path / STATUS).read_text(), 2)

@@ -4,7 +4,6 @@ import json
 import logging
 import os
 import shutil
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +13,6 @@ import pytest
 
 from air_executor.client import Client
 from air_executor.store import Store
-from manager import watcher as module
 from manager.facts import (
     CancelRequested,
     Fact,
@@ -26,6 +24,7 @@ from manager.facts import (
     TaskRequested,
     Tick,
 )
+from manager.file_events import FileEvents, NoFileEvents
 from manager.watcher import Watcher
 from tests.unit.manager.builders import settings
 from tests.waiting import until
@@ -119,16 +118,7 @@ def test_jobs_that_were_there_before_are_found_at_the_start(tmp_path: Path) -> N
 
 
 def test_without_file_events_a_poll_finds_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class NoEvents:
-        def __init__(self, *_: Any) -> None: ...
-        def __enter__(self) -> "NoEvents":
-            return self
-
-        def __exit__(self, *_: object) -> None: ...
-        def watch(self, debounce: int, step: int, timeout: int, stop: threading.Event) -> str:
-            return "stop" if stop.wait(timeout / 1000) else "timeout"
-
-    monkeypatch.setattr(module, "RustNotify", NoEvents)
+    monkeypatch.setattr(FileEvents, "watch", lambda *_: False)
     found = Watched(tmp_path, poll_interval=1)
     found.watcher.start()
     try:
@@ -142,6 +132,27 @@ def test_without_file_events_a_poll_finds_everything(tmp_path: Path, monkeypatch
         assert time.monotonic() - began < 2.5
     finally:
         found.watcher.stop()
+
+
+def test_where_file_events_can_not_be_had_everything_is_found_within_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object) -> bool:
+        raise NoFileEvents("no more watches are allowed")
+
+    monkeypatch.setattr(FileEvents, "watch", refuse)
+    found = Watched(tmp_path)
+    found.watcher.start()
+    try:
+        until(lambda: found.of(Tick))
+        found.client.create_job("quiet", TASKS)
+        found.first(JobFound)
+        found.watcher.follow("quiet", "uid")
+        found.client.cancel("quiet")
+        found.first(CancelRequested)
+    finally:
+        found.watcher.stop()
+    assert caplog.text.count("no file events: no more watches are allowed; looking once a second") == 1
 
 
 def test_a_writer_who_makes_folder_then_state_then_tasks_is_waited_for(watched: Watched) -> None:

@@ -24,7 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from manager.facts import Owner
-from manager.gate import Began, Never, Receipt, Unusable, frame, open_gate, prepare, read_receipt
+from manager.gate import TOKEN, Began, Never, Receipt, Unusable, frame, open_gate, prepare, read_receipt
 from tests.waiting import until
 
 SOURCE = Path(__file__).parents[3] / "runner_image" / "gate" / "gate.c"
@@ -60,7 +60,10 @@ class Room:
         self.processes: list[subprocess.Popen[bytes]] = []
 
     def prepare(self) -> None:
+        """Without a token, but where a test puts one there."""
         prepare(self.control, self.receipts, Owner(os.geteuid(), os.getegid()))
+        (self.control / TOKEN).unlink()
+        self.control.with_name(TOKEN).unlink()
 
     def start(self, *before: str, patience: str = "30", **how: Any) -> "subprocess.Popen[bytes]":
         process = subprocess.Popen(

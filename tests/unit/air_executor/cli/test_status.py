@@ -333,3 +333,33 @@ def test_status_says_why_work_stands_still(run: Run, home: Path) -> None:
         lines = run("status").stdout.splitlines()
     assert "⚠️ running since" in lines[0]
     assert lines[1].strip() == "jobs wait until the container engine answers"
+
+
+def test_status_shows_what_is_pulled(run: Run, home: Path) -> None:
+    home.mkdir()
+    speak(home, WORDS | {"pulling": ["alpine:3: 1 of 2 layers, 3 of 12 MB", "debian: nothing\x1b yet"]})
+    with manager(home):
+        lines = run("status").stdout.splitlines()
+        words = json.loads(run("status", "--json").stdout)["manager"]["status"]
+    assert "✅ running since" in lines[0]
+    assert lines[1].strip() == "pulling alpine:3: 1 of 2 layers, 3 of 12 MB"
+    assert lines[2].strip().startswith("pulling debian: nothing")
+    assert "\x1b" not in lines[2]
+    assert words["pulling"][0] == "alpine:3: 1 of 2 layers, 3 of 12 MB"
+
+
+def test_many_pulls_do_not_fill_the_screen(run: Run, home: Path) -> None:
+    home.mkdir()
+    speak(home, WORDS | {"pulling": [f"image-{number}: nothing yet" for number in range(5)]})
+    with manager(home):
+        out = run("status").stdout
+    assert out.count("pulling image-") == 3
+    assert "and 2 more images" in out
+
+
+def test_where_nothing_is_pulled_status_does_not_speak_of_it(run: Run, home: Path) -> None:
+    home.mkdir()
+    speak(home)
+    with manager(home):
+        assert "pulling" not in run("status").stdout
+        assert "pulling" not in run("status", "--json").stdout

@@ -148,7 +148,7 @@ def test_file_events_that_can_not_be_had_are_told(patient: Patient, monkeypatch:
     monkeypatch.setattr(module, "_notices_files", refuse)
     finding = patient.one("file events")
     assert finding.grade is Grade.WARN
-    assert "can't be had: no more watches are allowed; jobs are noticed by a look once a second" in finding.text
+    assert "can't be had: no more watches are allowed; jobs are noticed" in finding.text
 
 
 def say(home: Path, seconds_ago: float) -> None:

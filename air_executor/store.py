@@ -166,6 +166,15 @@ class JobFolder:
                     leftover.unlink()
 
     @property
+    def submitted(self) -> str | None:
+        """What tells this `state.json` from any other in its place; None where there is none."""
+        try:
+            status = self.state_file.stat()
+        except OSError:
+            return None
+        return f"{status.st_ino} {status.st_ctime_ns}"
+
+    @property
     def is_fresh(self) -> bool:
         """Whether this is a job that no manager has taken yet."""
         try:

@@ -30,8 +30,9 @@ def take(found: JobFound, uid: str, settings: Settings) -> LiveJob:
         _check_status(task, f"tasks[{index}]")
     own = {"job_name": found.name, "attempts": (), "earlier": 0, "request": None}
     tasks = [task.model_copy(update=own) for task in found.tasks]
-    job = found.job.model_copy(update={"uid": uid, "failure": None, "requests": ()})
+    job = found.job.model_copy(update={"uid": uid, "failure": None, "requests": (), "slot": None})
     live = LiveJob(job, tasks, found.owner, max_tasks=settings.max_tasks, bare=found.bare)
+    live.submitted = found.submitted
     live.take(found.at)
     return live
 
@@ -46,7 +47,7 @@ def take_again(view: JobView, owner: Owner, uid: str, settings: Settings, at: da
     if view.state is not JobState.FAILED:
         raise BadInput(f'is "{view.state}"; only what failed or was skipped can be retried', field="state")
     tasks = [lifecycle.start_over(_with_attempts_over(task)) for task in view.tasks]
-    job = view.job.model_copy(update={"uid": uid, "failure": None})
+    job = view.job.model_copy(update={"uid": uid, "failure": None, "slot": None})
     live = LiveJob(job, tasks, owner, max_tasks=settings.max_tasks)
     live.take(at)
     live.changed_requests.extend(job.requests)

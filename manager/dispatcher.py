@@ -107,6 +107,10 @@ class Dispatcher:
         """The job has ended, and nobody needs its network any more."""
         self._workers.sweep(self._network(job).name)
 
+    def discard(self, slot: str) -> None:
+        """Throw away a slot that the pool has forgotten."""
+        self._workers.discard_slot(slot)
+
     def tend(self, slots: SlotPool, at: datetime) -> None:
         """Have the slots made and thrown away that the pool wants to be."""
         for order in slots.orders(at):

@@ -89,6 +89,8 @@ class JobFound:
     at: datetime
     bare: bool = False
     """Whether it has neither `work` nor `inbox` yet, so that those of a slot can become its own."""
+    submitted: str | None = None
+    """What tells its `state.json` from any other in its place."""
 
 
 @dataclass(frozen=True, slots=True)

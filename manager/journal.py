@@ -1,9 +1,9 @@
 """The append-only record of each job: the truth that a restart reads.
 
 One file for each job in `journal/`. A line is `<length> <crc32> <json>`, one batch of decisions, so that no
-half of a decision is ever read. The JSON is a list of objects with one key: `job`, `owner`, `task` or
-`request`, each the whole of the thing after a change, so that the last one wins. Lines are synced before the
-acts that they permit. A torn last line is what a crash leaves: it is cut off.
+half of a decision is ever read. The JSON is a list of objects with one key: `job`, `owner`, `submitted`,
+`task` or `request`, each the whole of the thing after a change, so that the last one wins. Lines are synced
+before the acts that they permit. A torn last line is what a crash leaves: it is cut off.
 The journal of a job that has ended is compacted into one line below `journal/ended/`: its folder is complete
 without it, and it only serves to put damaged views right.
 """
@@ -40,6 +40,7 @@ class Remembered:
     job: Job
     tasks: tuple[Task, ...]
     owner: Owner
+    submitted: str | None = None
 
 
 class Journal:
@@ -64,7 +65,7 @@ class Journal:
         fresh = job.uid not in self._open
         file = self._file(job)
         if fresh and file.tell() == 0:
-            entries.append(_owner_entry(job))
+            entries += [_owner_entry(job), _submitted_entry(job)]
             job.job_changed = True
         if job.job_changed:
             entries.append(_job_entry(job))
@@ -171,6 +172,10 @@ def _owner_entry(job: LiveJob) -> str:
     return _entry("owner", json.dumps(list(job.owner)))
 
 
+def _submitted_entry(job: LiveJob) -> str:
+    return _entry("submitted", json.dumps(job.submitted))
+
+
 def _job_entry(job: LiveJob) -> str:
     return _entry("job", job.job.model_dump_json(by_alias=True, exclude_none=True))
 
@@ -196,6 +201,7 @@ def _replay(path: Path) -> tuple[Remembered | None, int]:
     """What the journal tells, and how many of its bytes are whole lines. Raises JournalDamaged."""
     job: Job | None = None
     owner = Owner(0, 0)
+    submitted: str | None = None
     tasks: dict[str, Task] = {}
     requests: dict[str, Decision] = {}
     data = path.read_bytes()
@@ -206,6 +212,8 @@ def _replay(path: Path) -> tuple[Remembered | None, int]:
                 job = Job.model_validate(value)
             case "owner":
                 owner = Owner(*value)
+            case "submitted":
+                submitted = value
             case "task":
                 task = Task.model_validate(value)
                 tasks[task.id] = task
@@ -215,7 +223,7 @@ def _replay(path: Path) -> tuple[Remembered | None, int]:
     if job is None:
         return None, good
     job = job.model_copy(update={"requests": tuple(requests.values())})
-    return Remembered(job, tuple(tasks.values()), owner), good
+    return Remembered(job, tuple(tasks.values()), owner, submitted), good
 
 
 def _job_of(path: Path) -> str:

@@ -67,6 +67,8 @@ class LiveJob:
         self.max_tasks = max_tasks
         self.bare = bare
         """Whether nothing has been made for it yet, so that it can get the folders of a slot."""
+        self.submitted: str | None = None
+        """Which `state.json` it was taken from."""
         self.tasks: dict[str, Task] = {task.id: task for task in tasks}
         self.requests: dict[str, Decision] = {decision.request: decision for decision in job.requests}
         self.failure: Failure | None = job.failure
@@ -108,6 +110,12 @@ class LiveJob:
     def ahead(self) -> int:
         """Containers of this job that were made ahead of time, for tasks whose turn has not come."""
         return sum(self._early(task_id) and self.tasks[task_id].attempts[-1].gated for task_id in self.live)
+
+    @property
+    def moving_in(self) -> bool:
+        """Whether the folders of a slot are about to become the job's own."""
+        attempts = (self.tasks[task_id].attempts[-1] for task_id in self.live)
+        return any(attempt.slot is not None and attempt.phase is Phase.WAITING for attempt in attempts)
 
     def prospects(self) -> Iterator[str]:
         """Tasks that can't run yet, but for which everything that is missing is under way."""
@@ -216,7 +224,7 @@ class LiveJob:
         task = self.tasks[task_id]
         if task.status in (TaskStatus.COMPLETED, TaskStatus.RUNNING):
             return True
-        return self._undecided(task_id) and task.attempts[-1].gated
+        return self._undecided(task_id) and task.attempts[-1].start == "ahead"
 
     def _timely(self, fact: TaskFact) -> bool:
         """Whether a decision still fits: it may be about a task that was skipped since."""

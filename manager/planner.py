@@ -123,13 +123,16 @@ def _full(job: LiveJob) -> bool:
 def actions(jobs: Iterable[LiveJob]) -> Iterator[TaskAction]:
     """Every act that the state of the live attempts calls for, whether it is under way already or not."""
     for job in jobs:
+        moving_in = job.moving_in
         for task_id in job.live:
             task = job.tasks[task_id]
             key = job.attempt_key(task)
             if key in job.unsure:
                 yield TakeStock(key)
             else:
-                yield from _acts(task, key, job.overdue)
+                acts = _acts(task, key, job.overdue)
+                # What a container mounts must be the job's for good.
+                yield from (act for act in acts if not (moving_in and isinstance(act, Create)))
         for task_id, seconds in job.resting.items():
             task = job.tasks[task_id]
             since = task.attempts[-1].timings.recorded_at or task.created_at

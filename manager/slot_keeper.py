@@ -64,6 +64,9 @@ class SlotKeeper:
         slot = act.attempt.slot or ""
         if self._engine.image_id(act.attempt.container.image) != act.attempt.container.image_id:
             raise EngineError(f"the image {act.attempt.container.image} is another one now")
+        network = self._engine.observe(container_spec.slot_network_name(slot))
+        if network.status is not Status.RUNNING:
+            raise EngineError("the container that holds its network has ended")
         with workspace.opened(self._folder(slot)) as source, workspace.opened(act.folder) as target:
             for name in ("work", "inbox"):
                 if _is_in(source, name):

@@ -52,20 +52,24 @@ class SlotPool:
         slot = next((slot for slot in self.ready.values() if slot.user == user), None)
         return None if slot is None else self.ready.pop(slot.id)
 
-    def add(self, slot: Slot) -> None:
-        """It waits at its gate."""
-        if self.making.pop(slot.id, None) is not None:
-            self.ready[slot.id] = slot
+    def add(self, slot: Slot) -> bool:
+        """It waits at its gate. False where nobody waits for it any more: it is to be thrown away."""
+        if self.making.pop(slot.id, None) is None:
+            return False
+        self.ready[slot.id] = slot
+        return True
 
     def fail(self, slot_id: str, at: datetime) -> None:
         """It could not be made."""
         self.making.pop(slot_id, None)
         self._rests_until = at + REST
 
-    def clear(self) -> None:
-        """The engine went away, and with it, maybe, what it ran: what is left is swept."""
+    def clear(self) -> list[str]:
+        """The engine went away, and with it, maybe, what it ran: the slots to throw away."""
+        gone = list(self.ready)
         self.ready.clear()
         self.making.clear()
+        return gone
 
     @property
     def ids(self) -> set[str]:

@@ -125,7 +125,7 @@ class Supervisor:
             folder.discard_leftovers()
             if not job.job.state.ended:
                 self._scribe.answers(job, folder.retry_marker, folder.reset_marker)
-            if folder.is_fresh:
+            if folder.is_fresh and folder.submitted != record.submitted:
                 job.vanished = True
                 self._watcher.replaced(job.name)
         leftovers.clear(self._home, self._store.jobs, self._jobs.values())
@@ -192,7 +192,8 @@ class Supervisor:
             case GatesTried():
                 self._gates_tried(fact)
             case SlotReady():
-                self._slots.add(fact.slot)
+                if not self._slots.add(fact.slot):
+                    self._dispatcher.discard(fact.slot.id)
             case SlotFailed():
                 self._slot_failed(fact)
             case ContainersListed():
@@ -243,7 +244,8 @@ class Supervisor:
                 log.info("engine: %s", fact.description)
             else:
                 log.warning("engine: %s; jobs wait until it does", fact.description)
-                self._slots.clear()
+                for slot in self._slots.clear():
+                    self._dispatcher.discard(slot)
                 self._on_tick()
         self._engine_answers = fact.answers
 

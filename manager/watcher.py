@@ -341,7 +341,8 @@ class Watcher:
             )
             return JobRefused(folder.name, job, tasks, message, utc_now())
         bare = not (os.path.lexists(folder.work) or os.path.lexists(folder.inbox))
-        return JobFound(folder.name, job, tasks, owner_of(folder.path), utc_now(), bare)
+        owner = owner_of(folder.path)
+        return JobFound(folder.name, job, tasks, owner, utc_now(), bare, folder.submitted)
 
     def _report_incomplete(self, folder: JobFolder, unready: _Unready, error: OSError) -> None:
         if unready.reported or time.monotonic() - unready.since < self._settings.incomplete_after:

@@ -192,8 +192,6 @@ FURTHER: list[tuple[str, Walk]] = [
     ("journaled-running:2", STANDARD),
     ("output-copied:2", STANDARD),
     ("journaled-recorded:2", STANDARD),
-    ("slot-moved:2", WARM),
-    ("gate-opened:1", WARM),
     # Behind a gate; the first task has none.
     ("created-unrecorded:2", AHEAD),
     ("started-unrecorded:2", AHEAD),

@@ -1,8 +1,13 @@
 """The manager's half of the gate. The gate itself is tested in tests/unit/runner_image/test_gate.py."""
 
+import array
+import fcntl
 import os
+import re
+import shutil
 import socket
 import stat
+import termios
 import threading
 import time
 from datetime import UTC, datetime
@@ -16,15 +21,18 @@ from manager.facts import Owner
 from manager.gate import (
     MAX_FRAME_BYTES,
     MAX_STRINGS,
+    TOKEN,
     Began,
     Never,
     Unusable,
     frame,
+    is_honest,
     open_gate,
     parse_receipt,
     prepare,
     read_receipt,
 )
+from tests.waiting import until
 
 ME = Owner(os.geteuid(), os.getegid())
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
@@ -187,22 +195,56 @@ class TestAReceiptsFile:
 
 @pytest.fixture
 def fifo(tmp_path: Path) -> Path:
+    """With a token beside it, as in a control folder."""
     path = tmp_path / "payload"
     os.mkfifo(path)
+    path.with_name(TOKEN).write_text("t1")
     return path
 
 
 class TestOpening:
-    def test_finds_out_that_nobody_waits(self, fifo: Path) -> None:
-        assert not open_gate(fifo, b"frame")
+    def test_finds_out_that_nobody_waits_and_leaves_all_as_it_was(self, fifo: Path) -> None:
+        assert open_gate(fifo, b"frame") is None
+        assert fifo.is_fifo() and fifo.with_name(TOKEN).read_text() == "t1"
         fifo.unlink()
-        assert not open_gate(fifo, b"frame")
+        assert open_gate(fifo, b"frame") is None
+        assert fifo.with_name(TOKEN).exists()
+
+    def test_takes_the_token_and_the_fifo_away_before_anything_is_written(
+        self, fifo: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write, seen = os.write, list[tuple[int, list[str]]]()
+
+        def watched(handle: int, content: bytes) -> int:
+            seen.append((unread(reader), sorted(os.listdir(fifo.parent))))  # noqa: PTH208
+            return write(handle, content)
+
+        reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+        monkeypatch.setattr(os, "write", watched)
+        assert open_gate(fifo, b"frame") is True
+        assert seen == [(0, [])]
+        assert os.read(reader, 10) == b"frame"
+        os.close(reader)
+
+    def test_needs_no_token(self, fifo: Path) -> None:
+        """One manager was killed right after it had taken that away."""
+        fifo.with_name(TOKEN).unlink()
+        reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+        assert open_gate(fifo, b"frame") is True
+        os.close(reader)
+
+    def test_happens_once(self, fifo: Path) -> None:
+        reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+        assert open_gate(fifo, b"frame") is True
+        assert open_gate(fifo, b"another") is None
+        assert os.read(reader, 100) == b"frame"
+        os.close(reader)
 
     def test_hands_over_more_than_a_pipe_holds(self, fifo: Path) -> None:
         content = os.urandom(MAX_FRAME_BYTES)
         reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
         os.set_blocking(reader, True)
-        found: list[bool] = []
+        found: list[bool | None] = []
         thread = threading.Thread(target=lambda: found.append(open_gate(fifo, content, patience=60)))
         thread.start()
         read = b""
@@ -216,21 +258,21 @@ class TestOpening:
     def test_gives_up_on_one_who_does_not_read(self, fifo: Path) -> None:
         reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
         begin = time.monotonic()
-        assert not open_gate(fifo, b"x" * MAX_FRAME_BYTES, patience=0.1)
+        assert open_gate(fifo, b"x" * MAX_FRAME_BYTES, patience=0.1) is False
         assert 0.1 <= time.monotonic() - begin < 5
+        assert not fifo.exists()
         assert len(os.read(reader, MAX_FRAME_BYTES)) < MAX_FRAME_BYTES
         assert os.read(reader, 1) == b""  # so that the gate takes it for cut short
         os.close(reader)
 
     def test_notices_that_the_gate_leaves_meanwhile(self, fifo: Path) -> None:
         reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
-        found: list[bool] = []
+        found: list[bool | None] = []
         thread = threading.Thread(
             target=lambda: found.append(open_gate(fifo, b"x" * MAX_FRAME_BYTES, patience=60))
         )
         thread.start()
-        os.set_blocking(reader, True)
-        os.read(reader, 10)
+        until(lambda: unread(reader))
         os.close(reader)
         thread.join(timeout=20)
         assert found == [False]
@@ -251,15 +293,60 @@ class TestOpening:
         os.close(reader)
         if kind == "file":
             assert other.read_bytes() == b"before"
+        assert other.exists() and fifo.with_name(TOKEN).exists()
 
     def test_leaves_no_descriptor(self, fifo: Path) -> None:
         before = set(os.listdir("/proc/self/fd"))  # noqa: PTH208
         open_gate(fifo, b"frame")
         reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
-        assert open_gate(fifo, b"frame")
-        assert not open_gate(fifo, b"x" * 100_000, patience=0)
+        assert open_gate(fifo, b"frame") is True
+        os.close(reader)
+        os.mkfifo(fifo)
+        reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+        assert open_gate(fifo, b"x" * 100_000, patience=0) is False
         os.close(reader)
         assert set(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+
+
+def unread(reader: int) -> int:
+    """Bytes that wait to be read."""
+    count = array.array("i", [0])
+    fcntl.ioctl(reader, termios.FIONREAD, count)
+    return count[0]
+
+
+class TestNever:
+    @pytest.fixture
+    def control(self, tmp_path: Path) -> Path:
+        prepare(tmp_path / "room" / "control", tmp_path / "room" / "receipts", ME)
+        return tmp_path / "room" / "control"
+
+    @pytest.mark.parametrize("reason", ["told", "patience", "short", "malformed", "unfit"])
+    def test_is_honest_where_it_is_said_with_the_token(self, control: Path, reason: str) -> None:
+        token = (control / TOKEN).read_text()
+        receipt = parse_receipt(f"NEVER {token} {reason}\n".encode())
+        assert isinstance(receipt, Never)
+        assert is_honest(receipt, control)
+        os.unlink(control / TOKEN)  # noqa: PTH108
+        assert is_honest(receipt, control), "also after the gate was opened"
+
+    @pytest.mark.parametrize("said", [None, "n1", "-", "", "{}0", "0{}"])
+    def test_is_not_where_it_is_said_with_anything_else(self, control: Path, said: str | None) -> None:
+        token = (control / TOKEN).read_text()
+        assert not is_honest(Never(said and said.format(token), "told"), control)
+        assert not is_honest(Never(token[:-1], "told"), control)
+        assert not is_honest(Never(token.upper() + "A", "told"), control)
+
+    def test_is_not_where_a_task_puts_a_token_of_its_own_there(self, control: Path) -> None:
+        (control / TOKEN).write_text("mine")
+        assert not is_honest(Never("mine", "told"), control)
+
+    @pytest.mark.parametrize("said", [None, "", "n1"])
+    def test_is_not_where_the_token_is_gone(self, control: Path, said: str | None) -> None:
+        control.with_name(TOKEN).unlink()
+        assert not is_honest(Never(said, "told"), control)
+        shutil.rmtree(control.parent)
+        assert not is_honest(Never(said, "told"), control)
 
 
 def mode(path: Path) -> int:
@@ -280,14 +367,43 @@ class TestPreparing:
         assert mode(room / "receipts") == 0o700
         assert mode(room / "control" / "payload") == 0o644
         assert stat.S_ISFIFO((room / "control" / "payload").lstat().st_mode)
+        assert mode(room / "control" / TOKEN) == 0o644
+        assert not mode(room / TOKEN) & 0o022
+        names = ["control", "control/payload", "control/token", "receipts", "token"]
+        assert sorted(str(path.relative_to(room)) for path in room.rglob("*")) == names
+
+    def test_writes_the_same_token_in_both_places_and_another_one_each_time(self, tmp_path: Path) -> None:
+        tokens = set()
+        for number in range(10):
+            room = tmp_path / str(number)
+            prepare(room / "control", room / "receipts", ME)
+            token = (room / TOKEN).read_text()
+            assert (room / "control" / TOKEN).read_text() == token
+            assert not (room / TOKEN).samefile(room / "control" / TOKEN)
+            assert re.fullmatch("[0-9a-f]{32}", token), "more than a task can guess; fits into a receipt"
+            tokens.add(token)
+        assert len(tokens) == 10
+
+    @pytest.mark.parametrize("kind", ["file", "link"])
+    def test_writes_no_token_where_one_is(self, tmp_path: Path, kind: str) -> None:
+        room, other = tmp_path / "room", tmp_path / "other"
+        room.mkdir()
+        if kind == "file":
+            (room / TOKEN).write_text("before")
+        else:
+            (room / TOKEN).symlink_to(other)
+        with pytest.raises(FileExistsError):
+            prepare(room / "control", room / "receipts", ME)
+        assert not other.exists()
+        assert kind == "link" or (room / TOKEN).read_text() == "before"
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
     def test_gives_the_receipts_folder_to_the_containers_user(self, tmp_path: Path) -> None:
         room = tmp_path / "room"
         prepare(room / "control", room / "receipts", Owner(1234, 2345))
-        owners = {path.name: (path.stat().st_uid, path.stat().st_gid) for path in (room, *room.rglob("*"))}
-        mine = tuple(ME)
-        assert owners == {"room": mine, "control": mine, "payload": mine, "receipts": (1234, 2345)}
+        owners = {path: (path.stat().st_uid, path.stat().st_gid) for path in (room, *room.rglob("*"))}
+        assert owners.pop(room / "receipts") == (1234, 2345)
+        assert set(owners.values()) == {tuple(ME)}
         assert mode(room / "receipts") == 0o700
 
     def test_opens_the_receipts_folder_where_it_can_not_be_given_away(

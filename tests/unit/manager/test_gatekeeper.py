@@ -3,6 +3,7 @@
 import errno
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -108,10 +109,13 @@ def at_its_gate(engine: FakeEngine, act: Act) -> None:
     engine.start(act.spec.name)
 
 
-def says(act: Act, *lines: str) -> None:
-    """Write the receipt, of a gate that was opened; N stands for the nonce."""
-    (act.gate / CONTROL / gate.FIFO).unlink(missing_ok=True)
-    text = "".join(f"{line}\n" for line in lines).replace(" N ", f" {_nonce(act)} ")
+def says(act: Act, *lines: str, opened: bool = True) -> None:
+    """Write the receipt of a gate, opened or not; N stands for the nonce, T for the token."""
+    if opened:
+        hand_over(act)
+    token = (act.gate / gate.TOKEN).read_text()
+    text = "".join(f"{line}\n" for line in lines)
+    text = text.replace(" N ", f" {_nonce(act)} ").replace(" T ", f" {token} ")
     (act.gate / RECEIPT / "new").write_text(text)
     (act.gate / RECEIPT / "new").rename(act.gate / RECEIPT / gate.RECEIPT)
 
@@ -121,8 +125,9 @@ def began_at(moment: datetime) -> str:
 
 
 def hand_over(act: Act) -> None:
-    """A manager has done so, and taken the FIFO away."""
-    (act.gate / CONTROL / gate.FIFO).unlink()
+    """A manager has done so, and taken away the token and the FIFO."""
+    for name in (gate.TOKEN, gate.FIFO):
+        (act.gate / CONTROL / name).unlink(missing_ok=True)
 
 
 def there(engine: FakeEngine, act: Act) -> bool:
@@ -231,30 +236,58 @@ class TestAGateThatOpens:
 
 class TestAGateThatSaysNever:
     @pytest.mark.parametrize("reason", ["told", "patience", "short", "malformed", "unfit"])
-    @pytest.mark.parametrize("nonce", ["-", "N"])
-    def test_is_believed_when_it_has_left_as_gates_do(
-        self, engine: FakeEngine, act: Act, keeper: Gatekeeper, reason: str, nonce: str
+    @pytest.mark.parametrize("code", [0, 75, 137])
+    def test_is_believed_when_it_knows_the_token(
+        self, engine: FakeEngine, act: Act, keeper: Gatekeeper, reason: str, code: int
     ) -> None:
-        plant(engine, act, Status.EXITED)
-        says(act, f"NEVER {nonce} {reason}")
-        is_void(keeper.open(act), engine, act)
-
-    def test_is_waited_for_until_it_has_left(self, engine: FakeEngine, act: Act, keeper: Gatekeeper) -> None:
-        container = plant(engine, act)
-        says(act, "NEVER - short")
-        leaves = threading.Timer(0.05, engine.finish, [container, 75])
-        leaves.start()
-        is_void(keeper.open(act), engine, act)
-        leaves.join()
-
-    @pytest.mark.parametrize("code", [0, 1, 74, 76, 127, 137])
-    def test_is_a_task_that_lies_when_it_has_ended_otherwise(
-        self, engine: FakeEngine, act: Act, keeper: Gatekeeper, code: int
-    ) -> None:
+        """However its process was ended after that: nothing was run."""
         plant(engine, act, Status.EXITED, exit_code=code)
-        says(act, "NEVER N told")
+        says(act, f"NEVER T {reason}")
+        is_void(keeper.open(act), engine, act)
+
+    @pytest.mark.parametrize("runs", [True, False])
+    def test_is_believed_before_it_has_left_and_after_it_is_gone(
+        self, engine: FakeEngine, act: Act, keeper: Gatekeeper, monkeypatch: pytest.MonkeyPatch, runs: bool
+    ) -> None:
+        if runs:
+            plant(engine, act)
+        says(act, "NEVER T short")
+        monkeypatch.setattr("manager.gatekeeper.LEAVING", 60.0)
+        is_void(keeper.open(act), engine, act)
+
+    def test_is_believed_by_the_manager_after_this_one(self, engine: FakeEngine, act: Act) -> None:
+        a_keeper(engine, act).prepare(act)
+        plant(engine, act, Status.EXITED)
+        says(act, "NEVER T short")
+        is_void(a_keeper(engine, act).open(act), engine, act)
+
+    @pytest.mark.parametrize("said", ["-", "N", "other"])
+    @pytest.mark.parametrize("code", [0, 1, 74, 75, 76, 127, 137])
+    def test_is_a_task_that_lies_when_it_does_not_know_the_token(
+        self, engine: FakeEngine, act: Act, keeper: Gatekeeper, said: str, code: int
+    ) -> None:
+        """Also where it ends as gates do (75)."""
+        plant(engine, act, Status.EXITED, exit_code=code)
+        says(act, f"NEVER {said} told")
         assert isinstance(keeper.open(act), ContainerStarted)
         assert there(engine, act), "its outcome counts"
+
+    def test_is_a_task_that_lies_when_it_says_the_token_of_another_gate(
+        self, engine: FakeEngine, act: Act, keeper: Gatekeeper, tmp_path: Path
+    ) -> None:
+        other = an_act(tmp_path, incarnation=2)
+        keeper.prepare(other)
+        plant(engine, act, Status.EXITED)
+        says(act, f"NEVER {(other.gate / gate.TOKEN).read_text()} told")
+        assert isinstance(keeper.open(act), ContainerStarted)
+
+    def test_is_a_task_that_lies_when_nobody_knows_the_token_any_more(
+        self, engine: FakeEngine, act: Act, keeper: Gatekeeper
+    ) -> None:
+        plant(engine, act, Status.EXITED)
+        says(act, "NEVER T told")
+        (act.gate / gate.TOKEN).unlink()
+        assert isinstance(keeper.open(act), ContainerStarted)
 
     def test_is_a_task_that_lies_when_it_goes_on_running(
         self, engine: FakeEngine, act: Act, keeper: Gatekeeper
@@ -264,29 +297,39 @@ class TestAGateThatSaysNever:
         assert isinstance(keeper.open(act), ContainerStarted)
         assert there(engine, act)
 
-    def test_is_lost_when_nobody_can_confirm_it(
+    def test_is_a_task_that_lies_and_is_lost_when_its_container_is_gone(
         self, engine: FakeEngine, act: Act, keeper: Gatekeeper
     ) -> None:
         says(act, "NEVER N told")
         assert isinstance(keeper.open(act), ContainerLost)
 
+    @pytest.mark.parametrize("said", ["-", "T"])
+    def test_is_void_where_nobody_had_opened_it(
+        self, engine: FakeEngine, act: Act, keeper: Gatekeeper, said: str
+    ) -> None:
+        plant(engine, act, Status.EXITED)
+        says(act, f"NEVER {said} patience", opened=False)
+        is_void(keeper.open(act), engine, act)
+
 
 class TestAReceiptOfSomebodyElse:
+    @pytest.mark.parametrize("line", ["BEGAN other 5.000000000", "UNUSABLE other missing"])
+    def test_does_not_keep_a_container_from_being_lost(
+        self, engine: FakeEngine, act: Act, keeper: Gatekeeper, line: str
+    ) -> None:
+        plant(engine, act, Status.EXITED)
+        says(act, line)
+        assert isinstance(keeper.open(act), ContainerLost)
+
     @pytest.mark.parametrize(
         "line", ["BEGAN other 5.000000000", "NEVER other told", "UNUSABLE other missing"]
     )
-    def test_counts_for_nothing(self, engine: FakeEngine, act: Act, keeper: Gatekeeper, line: str) -> None:
-        plant(engine, act, Status.EXITED)
-        says(act, line)
-        is_void(keeper.open(act), engine, act)  # the FIFO is there: nobody has opened it
-
-    def test_does_not_keep_a_container_from_being_lost(
-        self, engine: FakeEngine, act: Act, keeper: Gatekeeper
+    def test_does_not_keep_a_container_that_nobody_opened_from_being_void(
+        self, engine: FakeEngine, act: Act, keeper: Gatekeeper, line: str
     ) -> None:
         plant(engine, act, Status.EXITED)
-        hand_over(act)
-        says(act, "NEVER other told")
-        assert isinstance(keeper.open(act), ContainerLost)
+        says(act, line, opened=False)
+        is_void(keeper.open(act), engine, act)
 
     def test_is_not_the_reason_why_a_command_could_not_be_executed(
         self, act: Act, keeper: Gatekeeper
@@ -337,11 +380,41 @@ class TestAGateThatSaysNothing:
     ) -> None:
         is_void(keeper.open(act), engine, act)
 
-    def test_is_void_where_its_folders_are_gone_as_well(
+    def test_is_void_where_it_has_left_in_the_middle_of_its_command(
+        self, tmp_path: Path, engine: FakeEngine
+    ) -> None:
+        """The FIFO is gone, but no gate begins by a part."""
+        act = an_act(tmp_path, "say", "x" * 200_000)
+        keeper = a_keeper(engine, act)
+        keeper.prepare(act)
+        plant(engine, act)
+
+        def leave() -> None:
+            with (act.gate / CONTROL / gate.FIFO).open("rb", buffering=0) as fifo:
+                fifo.read(10)
+
+        reader = threading.Thread(target=leave)
+        reader.start()
+        is_void(keeper.open(act), engine, act)
+        reader.join()
+
+    @pytest.mark.parametrize("status", [Status.EXITED, None])
+    def test_is_lost_where_its_folders_are_gone_as_well(
+        self, engine: FakeEngine, act: Act, keeper: Gatekeeper, status: Status | None
+    ) -> None:
+        """Nobody knows any more whether it was opened."""
+        if status is not None:
+            plant(engine, act, status)
+        keeper.clear(act)
+        assert isinstance(keeper.open(act), ContainerLost)
+
+    def test_has_begun_where_it_runs_and_its_folders_are_gone(
         self, engine: FakeEngine, act: Act, keeper: Gatekeeper
     ) -> None:
+        plant(engine, act)
         keeper.clear(act)
-        is_void(keeper.open(act), engine, act)
+        assert isinstance(keeper.open(act), ContainerStarted)
+        assert there(engine, act)
 
     @pytest.mark.parametrize("status", [Status.EXITED, None])
     def test_is_lost_where_it_was_opened_and_is_over(
@@ -441,7 +514,6 @@ class TestAContainerThatIsReplaced:
         is_void(keeper.replace(act), engine, act)
 
     def test_may_be_gone_already(self, engine: FakeEngine, act: Act, keeper: Gatekeeper) -> None:
-        keeper.clear(act)
         is_void(keeper.replace(act), engine, act)
 
     def test_is_removed_even_if_the_engine_refuses_at_first(
@@ -460,27 +532,60 @@ class TestAContainerThatIsReplaced:
         assert isinstance(keeper.replace(act), ContainerStarted)
         assert there(engine, act)
 
+    def test_is_kept_where_its_command_begins_meanwhile(
+        self, engine: FakeEngine, act: Act, keeper: Gatekeeper
+    ) -> None:
+        """A manager that was killed had handed the command over, and the gate was slow."""
+        plant(engine, act)
+        hand_over(act)
+        slow = threading.Timer(0.15, says, [act, began_at(utc_now())])
+        slow.start()
+        assert isinstance(keeper.replace(act), ContainerStarted)
+        slow.join()
+        assert there(engine, act)
+
+    def test_is_kept_where_a_task_lies(self, engine: FakeEngine, act: Act, keeper: Gatekeeper) -> None:
+        plant(engine, act, Status.EXITED)
+        says(act, "NEVER - patience")
+        assert isinstance(keeper.replace(act), ContainerStarted)
+        assert there(engine, act)
+
     def test_is_not_kept_where_it_never_will_begin(
         self, engine: FakeEngine, act: Act, keeper: Gatekeeper
     ) -> None:
         plant(engine, act, Status.EXITED)
-        says(act, "NEVER - patience")
+        says(act, "NEVER T patience")
         is_void(keeper.replace(act), engine, act)
 
-    def test_is_lost_where_its_command_begins_meanwhile(
-        self, engine: FakeEngine, act: Act, keeper: Gatekeeper, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize("folders", [True, False])
+    def test_is_lost_where_its_command_may_have_begun_and_it_is_over(
+        self, engine: FakeEngine, act: Act, keeper: Gatekeeper, folders: bool
     ) -> None:
-        """A manager that was killed had handed the command over, and the gate was slow."""
-        plant(engine, act)
-        remove = engine.remove
-
-        def late(container: str, home_id: str) -> None:
-            says(act, began_at(utc_now()))
-            remove(container, home_id)
-
-        monkeypatch.setattr(engine, "remove", late)
+        hand_over(act)
+        if not folders:
+            keeper.clear(act)
         assert isinstance(keeper.replace(act), ContainerLost)
-        assert not there(engine, act)
+
+    @pytest.mark.parametrize("said", ["BEGAN N 5.000000000", "UNUSABLE N missing", "NEVER - told"])
+    def test_is_not_kept_where_nobody_had_opened_it_whatever_is_said(
+        self, engine: FakeEngine, act: Act, keeper: Gatekeeper, said: str
+    ) -> None:
+        plant(engine, act)
+        says(act, said, opened=False)
+        is_void(keeper.replace(act), engine, act)
+
+    @pytest.mark.parametrize("phase", [Phase.CLAIMED, Phase.CREATED, Phase.WAITING])
+    def test_is_not_kept_where_nobody_could_have_opened_it_whatever_is_said(
+        self, engine: FakeEngine, act: Act, keeper: Gatekeeper, phase: Phase
+    ) -> None:
+        """It was not waiting yet, or its turn had not come."""
+        plant(engine, act)
+        says(act, began_at(utc_now()))
+        ready_at = None if phase is Phase.WAITING else act.attempt.timings.ready_at
+        timings = act.attempt.timings.model_copy(update={"ready_at": ready_at})
+        attempt = act.attempt.model_copy(update={"phase": phase, "timings": timings})
+        early = replace(act, task=act.task.model_copy(update={"attempts": (attempt,)}))
+        is_void(keeper.replace(early), engine, act)
 
 
 class TestTheFoldersOfAGate:

@@ -752,6 +752,19 @@ def test_a_slot_that_was_claimed_and_is_gone_when_the_next_manager_comes_is_repl
     nothing_left(second, engine)
 
 
+def test_a_job_whose_manager_ended_before_its_first_view_was_written_is_not_run_twice(
+    manager: InProcess, start: Start, engine: Noting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its folder looks as if no manager had taken it; the journal knows that it is the same one."""
+    death = Death(monkeypatch, Failpoint.GATE_OPENED)
+    monkeypatch.setattr(manager.publisher, "publish", lambda changes: None)
+    manager.client.create_job("job", [a_task("a", command="write", retries=0)])
+    death.come(manager)
+    second = start(warm=0)
+    assert second.client.wait("job", 10).state == "completed"
+    assert engine.executions == ONCE
+
+
 def test_a_slot_that_no_manager_knows_of_any_more_is_swept(
     start: Start, engine: Noting, monkeypatch: pytest.MonkeyPatch
 ) -> None:

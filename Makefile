@@ -33,7 +33,7 @@ check: ## lint, types, layers and unit tests; needs no engine
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	.venv/bin/pytest -q -n 4 tests/unit
+	.venv/bin/pytest -q -n 4 -m "not whole" tests/unit
 
 bench: setup ## side-by-side measurements
 	.venv/bin/python -m bench $(ARGS)

@@ -22,8 +22,8 @@ from bench.docker_cli import IMAGE, sweep
 from bench.failed import BenchFailed
 from manager.container_spec import HOME_ID, ContainerSpec, Home, network_container, task_container
 from manager.engine.translate import PathTable, container_body
-from manager.facts import AttemptKey, Owner
 from manager.settings import Settings
+from manager.values import AttemptKey, Owner
 
 TIMEOUT = 60
 """Seconds that the engine may take for one call."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from air_executor.models import Attempt, Task
 from manager.container_spec import ContainerSpec
-from manager.facts import AttemptKey, Owner
+from manager.values import AttemptKey, Owner
 
 
 @dataclass(frozen=True, slots=True)

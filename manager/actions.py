@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from air_executor.models import Cause
-from manager.facts import AttemptKey
+from manager.values import AttemptKey
 
 
 @dataclass(frozen=True, slots=True)

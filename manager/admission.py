@@ -18,9 +18,10 @@ from air_executor.models import (
     utc_now,
 )
 from manager import lifecycle
-from manager.facts import JobFound, JobRefused, Owner
+from manager.facts import JobFound, JobRefused
 from manager.live_job import LiveJob
 from manager.settings import Settings
+from manager.values import Owner
 
 
 def take(found: JobFound, uid: str, settings: Settings) -> LiveJob:

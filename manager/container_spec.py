@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from air_executor.models import Task
-from manager.facts import AttemptKey, Owner, SlotOrder
 from manager.settings import Settings
+from manager.values import AttemptKey, Owner, SlotOrder
 
 PREFIX = "airx"
 WORK = "/work"

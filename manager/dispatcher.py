@@ -26,7 +26,6 @@ from manager.actions import (
 from manager.clocks import instant
 from manager.container_spec import ContainerSpec, Home, Network
 from manager.facts import (
-    AttemptKey,
     ContainerCreated,
     ContainerDropped,
     ContainerExited,
@@ -45,6 +44,7 @@ from manager.live_job import LiveJob
 from manager.settings import Settings
 from manager.slots import SlotPool
 from manager.timers import Timers
+from manager.values import AttemptKey
 from manager.workers import Workers
 
 Outcome = (

@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TypeAlias, cast
 
-from manager.facts import Owner
+from manager.values import Owner
 from manager.workspace import opened
 
 FIFO = "payload"

@@ -20,15 +20,10 @@ from manager.act import Act
 from manager.clocks import instant
 from manager.container_spec import CONTROL, RECEIPT, container_name
 from manager.engine.base import ContainerGone, Engine, EngineError, Observation, Status
-from manager.facts import (
-    ContainerExited,
-    ContainerLost,
-    ContainerStarted,
-    ContainerVoided,
-    Outcome,
-)
+from manager.facts import ContainerExited, ContainerLost, ContainerStarted, ContainerVoided
 from manager.patience import Patience
 from manager.slot_keeper import SlotKeeper
+from manager.values import Outcome
 
 log = logging.getLogger(__name__)
 

@@ -21,8 +21,8 @@ from typing import Any, BinaryIO
 from air_executor.failpoints import Failpoint, reach
 from air_executor.models import Decision, Job, Task
 from air_executor.store import sync_folder
-from manager.facts import Owner
 from manager.live_job import LiveJob
+from manager.values import Owner
 
 log = logging.getLogger(__name__)
 

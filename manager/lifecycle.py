@@ -32,10 +32,10 @@ from manager.facts import (
     ContainerWaiting,
     DeadlinePassed,
     LaunchFailed,
-    Outcome,
     TaskClaimed,
     TaskFact,
 )
+from manager.values import Outcome
 
 LONGEST_REST = 3600.0
 """Seconds between two attempts at most, however often they were doubled."""

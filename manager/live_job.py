@@ -25,7 +25,6 @@ from air_executor.models import (
 )
 from manager import lifecycle
 from manager.facts import (
-    AttemptKey,
     AttemptNeeded,
     CancelRequested,
     GracePassed,
@@ -33,7 +32,6 @@ from manager.facts import (
     JobFact,
     JobVanished,
     NetworkLost,
-    Owner,
     RequestRefused,
     RestPassed,
     StockTaken,
@@ -41,6 +39,7 @@ from manager.facts import (
     TaskFact,
     TaskRequested,
 )
+from manager.values import AttemptKey, Owner
 
 MAX_REFUSALS = 1000
 """Requests that brought no task and are kept one by one: who floods an inbox must not fill the disk."""
@@ -278,7 +277,7 @@ class LiveJob:
         else:
             self.ready.pop(after.id, None)
             self.resting.pop(after.id, None)
-        self._touch(at)
+        self._update_job(at)
 
     def _make_ready(self, task: Task, at: datetime) -> None:
         if task.id in self.ready or task.id in self.resting:
@@ -371,7 +370,7 @@ class LiveJob:
         decision = Decision(request=request, task=task, accepted=reason is None, reason=reason, at=at)
         self.requests[request] = decision
         self.changed_requests.append(decision)
-        self._touch(at)
+        self._update_job(at)
 
     # --- The job's own record ----------------------------------------------------------------------------
 
@@ -379,9 +378,6 @@ class LiveJob:
         if self.settled:
             state = JobState.FAILED if self.failure else JobState.COMPLETED
             self._update_job(fact.at, state=state)
-
-    def _touch(self, at: datetime) -> None:
-        self._update_job(at)
 
     def _update_job(self, at: datetime, **update: object) -> None:
         at = max(at, self.job.updated_at)

@@ -22,15 +22,11 @@ from manager.actions import (
     Watch,
 )
 from manager.container_spec import container_name, image_of
-from manager.facts import (
-    AttemptKey,
-    AttemptNeeded,
-    Slot,
-    TaskClaimed,
-)
+from manager.facts import AttemptNeeded, TaskClaimed
 from manager.live_job import LiveJob
 from manager.settings import Settings
 from manager.slots import SlotPool
+from manager.values import AttemptKey, Slot
 
 
 @dataclass

@@ -8,8 +8,9 @@ from pathlib import Path
 from manager import container_spec, gate
 from manager.container_spec import CONTROL, RECEIPT, ContainerSpec, Home
 from manager.engine.base import Engine, EngineError
-from manager.facts import GatesTried, Owner
+from manager.facts import GatesTried
 from manager.settings import Settings
+from manager.values import Owner
 
 GATE_LIMIT = 10.0
 """Seconds within which a container that was started waits at its gate, and answers when that is opened."""

@@ -13,17 +13,16 @@ from enum import StrEnum
 from air_executor.models import Attempt, Cause, Failure, Phase
 from manager.container_spec import JOB_UID, ROLE, SLOT, key_of
 from manager.facts import (
-    AttemptKey,
     ContainerCreated,
     ContainerLost,
     ContainerStarted,
-    Found,
     LaunchFailed,
     Listed,
     StockTaken,
     TaskFact,
 )
 from manager.live_job import LiveJob
+from manager.values import AttemptKey, Found
 
 
 class Verdict(StrEnum):

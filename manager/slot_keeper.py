@@ -3,6 +3,9 @@
 import logging
 import os
 import shutil
+import threading
+import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from air_executor.errors import BadInput
@@ -12,9 +15,10 @@ from manager import container_spec, gate, workspace
 from manager.act import Act
 from manager.container_spec import CONTROL, RECEIPT, Home
 from manager.engine.base import Engine, EngineError, Observation, Status
-from manager.facts import Slot, SlotFailed, SlotOrder, SlotReady
+from manager.facts import SlotFailed, SlotReady
 from manager.patience import Patience
 from manager.settings import Settings
+from manager.values import Slot, SlotOrder
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +58,15 @@ class SlotKeeper:
             except EngineError as error:  # the sweep does it later
                 log.info("container=%s can't be removed now: %s", name, error)
         self.clear(slot)
+
+    def discard_all(self, slots: Iterable[str], timeout: float) -> None:
+        """Discard them at the same time, as far as that is done in `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        threads = [threading.Thread(target=self.discard, args=(slot,), daemon=True) for slot in slots]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def move_in(self, act: Act) -> None:
         """Make the folders that the slot's container has mounted the job's own; a mount follows its folder.

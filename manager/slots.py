@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 
 from air_executor.models import Task
 from manager import container_spec
-from manager.facts import Owner, Slot, SlotOrder
 from manager.live_job import LiveJob
 from manager.settings import Settings
+from manager.values import Owner, Slot, SlotOrder
 
 WINDOW = timedelta(minutes=2)
 """What was used within it says how many slots are kept."""

@@ -5,8 +5,9 @@ from air_executor.models import utc_now
 from manager.act import Act
 from manager.container_spec import HOME_ID, SLOT, key_of
 from manager.engine.base import ContainerGone, Engine, Observation, Status
-from manager.facts import Found, StockTaken
+from manager.facts import StockTaken
 from manager.patience import Patience
+from manager.values import Found
 
 
 class StockTaker:

@@ -35,7 +35,6 @@ from manager.facts import (
     JobRefused,
     JobVanished,
     NetworkLost,
-    Owner,
     RequestRefused,
     ResetRequested,
     RetryRequested,
@@ -54,6 +53,7 @@ from manager.settings import Settings
 from manager.slots import SlotPool
 from manager.suspects import Suspects
 from manager.timers import Timers
+from manager.values import Owner
 from manager.watcher import Watcher
 from manager.workers import Workers
 

@@ -4,8 +4,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from manager import recovery
-from manager.facts import AttemptKey, ContainersListed
+from manager.facts import ContainersListed
 from manager.live_job import LiveJob
+from manager.values import AttemptKey
 
 CERTAIN_AFTER = 0.9
 """Seconds that something must look wrong, at two looks at least, before it is acted on."""

@@ -7,7 +7,6 @@ An engine that does not answer is asked again until it does: the outcome of an a
 import logging
 import queue
 import threading
-import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -31,7 +30,6 @@ from manager.engine.base import (
     Status,
 )
 from manager.facts import (
-    AttemptKey,
     ContainerCreated,
     ContainerDropped,
     ContainerExited,
@@ -42,14 +40,13 @@ from manager.facts import (
     ContainerWaiting,
     Fact,
     LaunchFailed,
-    Outcome,
-    SlotOrder,
 )
 from manager.gatekeeper import Gatekeeper
 from manager.patience import LONGEST_PAUSE, Patience, Stopped
 from manager.settings import Settings
 from manager.slot_keeper import SlotKeeper
 from manager.stock import StockTaker
+from manager.values import AttemptKey, Outcome, SlotOrder
 
 log = logging.getLogger(__name__)
 
@@ -136,15 +133,7 @@ class Workers:
 
     def discard_slots(self, slots: Iterable[str], timeout: float) -> None:
         """Throw them away, as far as that is done in `timeout` seconds: the next manager sweeps the rest."""
-        deadline = time.monotonic() + timeout
-        threads = [
-            threading.Thread(target=self._guarded, args=(self._slots.discard, slot), daemon=True)
-            for slot in slots
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        self._slots.discard_all(slots, timeout)
 
     def watch(self, act: Act) -> None:
         """ContainerExited or ContainerLost, after all output is in the log and the inbox was read."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
-from manager.facts import Owner
+from manager.values import Owner
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 FULL = (errno.ENOSPC, errno.EDQUOT)

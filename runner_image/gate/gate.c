@@ -8,8 +8,9 @@
  *   NEVER nonce reason                   told | patience | short | malformed | unfit (75)
  *   UNUSABLE nonce missing|denied|workdir     no such command (127), not executable, no such folder (126)
  *
- * The nonce is "-" where none is known.  NEVER has what stands in the file CONTROL/token instead, where there is
- * one when the gate begins: whoever opens the gate takes that away first, so no task can say it.  Without a receipt nothing is run (74); a wrong call ends with 64.
+ * The nonce is "-" where none is known.  NEVER has what stands in the file CONTROL/token instead, where there
+ * is one when the gate begins: whoever opens the gate takes that away first, so no task can say it.  Without
+ * a receipt nothing is run (74); a wrong call ends with 64.
  * It stands on system calls alone: static, no locale, no /proc, no /tmp, no memory but its own. */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -45,7 +46,7 @@ static char *arguments[MOST_STRINGS + 1], *environment[MOST_STRINGS + 1];
 static size_t got, whole;   /* bytes that are here; bytes of the whole frame, 0 until the header is */
 static char *body, *cursor; /* after the header; what is read next of it */
 static const char *nonce = "-";
-static char token[NONCE + 1];
+static char token[NONCE + 2];
 static int folder, receipt = -1;
 
 static _Noreturn void no_receipt(const char *why)
@@ -92,9 +93,9 @@ static void learn_token(int control)
 {
     int file = openat(control, "token", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (file < 0) return;
-    ssize_t size = read(file, token, NONCE);
+    ssize_t size = read(file, token, NONCE + 1);
     close(file);
-    token[size < 0 ? 0 : size] = '\0';
+    token[size < 0 || size > NONCE ? 0 : size] = '\0';
     if (*token == '-' || token[strspn(token, SAFE)]) *token = '\0'; /* it would break the receipt's line */
 }
 

@@ -9,8 +9,8 @@ from typing import Any
 from manager import container_spec, gate
 from manager.container_spec import CONTROL, RECEIPT, ContainerSpec, Home, Network
 from manager.engine.base import Engine, EngineUnavailable, Observation, Status
-from manager.facts import AttemptKey, Owner
 from manager.settings import Settings
+from manager.values import AttemptKey, Owner
 from tests.fakes.engine import FakeEngine, Program
 from tests.waiting import until
 

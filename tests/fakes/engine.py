@@ -465,8 +465,8 @@ class FakeEngine:
                 gates.unusable(box.spec, handed.nonce)
                 self._end(box, 127)
                 return
-            gates.began(box.spec, handed.nonce)
             self._execute(box)
+            gates.began(box.spec, handed.nonce)  # who reads that finds the command executed
 
     def _serve(self, box: _Container, env: Mapping[str, str]) -> None:
         """The slot is told for which task it was made, as far as that can be told from inside."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from manager.container_spec import container_name
-from manager.facts import AttemptKey
+from manager.values import AttemptKey
 from tests.engine_proxy import EngineProxy
 from tests.real_manager import RealManager, docker, real_manager
 from tests.waiting import until

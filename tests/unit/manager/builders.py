@@ -7,7 +7,6 @@ from typing import Any
 from air_executor.models import Job, Task
 from manager.container_spec import Home
 from manager.facts import (
-    AttemptKey,
     AttemptNeeded,
     ContainerCreated,
     ContainerExited,
@@ -15,13 +14,12 @@ from manager.facts import (
     ContainerStarted,
     ContainerVoided,
     ContainerWaiting,
-    Outcome,
-    Owner,
     TaskClaimed,
 )
 from manager.live_job import LiveJob
 from manager.settings import Settings
 from manager.slots import SlotPool
+from manager.values import AttemptKey, Outcome, Owner
 
 T0 = datetime(2025, 10, 2, 7, 30, tzinfo=UTC)
 UID = "0123456789abcdef0123456789abcdef"

@@ -22,3 +22,10 @@ def start(tmp_path: Path, engine: FakeEngine) -> Iterator[Start]:
     yield starter
     for manager in managers:
         manager.stop()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests with a whole manager take seconds each, and most of the time of all unit tests."""
+    for item in items:
+        if "start" in getattr(item, "fixturenames", ()):
+            item.add_marker("whole")

@@ -7,8 +7,8 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, given, settings
 
 from air_executor.models import Task
-from manager.facts import AttemptKey
 from manager.live_job import LiveJob
+from manager.values import AttemptKey
 from tests.unit.manager.builders import live_job, task
 from tests.unit.manager.world import Fate, World
 

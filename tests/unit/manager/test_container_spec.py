@@ -10,7 +10,7 @@ from hypothesis import given
 from air_executor import names
 from manager import container_spec
 from manager.container_spec import MIB, Mount, Network, container_name, network_name
-from manager.facts import AttemptKey, Owner
+from manager.values import AttemptKey, Owner
 from tests.unit.manager.builders import HOME, OWNER, UID, key, settings, task
 
 DOCKERS_RULE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")

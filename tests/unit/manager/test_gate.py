@@ -17,7 +17,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from manager.facts import Owner
 from manager.gate import (
     MAX_FRAME_BYTES,
     MAX_STRINGS,
@@ -32,6 +31,7 @@ from manager.gate import (
     prepare,
     read_receipt,
 )
+from manager.values import Owner
 from tests.waiting import until
 
 ME = Owner(os.geteuid(), os.getegid())

@@ -23,9 +23,9 @@ from manager.facts import (
     ContainerWaiting,
     DeadlinePassed,
     LaunchFailed,
-    Outcome,
     TaskFact,
 )
+from manager.values import Outcome
 from tests.unit.manager.builders import (
     T0,
     ahead,

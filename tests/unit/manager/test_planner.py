@@ -14,14 +14,7 @@ from manager.actions import (
     Start,
     Watch,
 )
-from manager.facts import (
-    AttemptNeeded,
-    CancelRequested,
-    GracePassed,
-    NetworkLost,
-    TaskClaimed,
-    TaskFact,
-)
+from manager.facts import AttemptNeeded, CancelRequested, GracePassed, NetworkLost, TaskClaimed, TaskFact
 from manager.live_job import LiveJob
 from tests.unit.manager.builders import (
     UID,

@@ -7,9 +7,10 @@ import pytest
 from air_executor.models import Phase
 from manager import container_spec, planner, recovery
 from manager.actions import Create, Drop, Open, Remove, Replace, Start, TakeStock, Watch
-from manager.facts import CancelRequested, Found, JobFact, Listed, NetworkLost, StockTaken
+from manager.facts import CancelRequested, JobFact, Listed, NetworkLost, StockTaken
 from manager.live_job import LiveJob
 from manager.recovery import Verdict, orphans, without_network
+from manager.values import Found
 from tests.unit.manager.builders import (
     HOME,
     OWNER,

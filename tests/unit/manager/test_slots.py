@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from air_executor.models import Job, Resources
-from manager.facts import Owner, Slot, SlotOrder
 from manager.live_job import LiveJob
 from manager.slots import LIFETIME, REST, WINDOW, SlotPool
+from manager.values import Owner, Slot, SlotOrder
 from tests.unit.manager.builders import OWNER, T0, UID, at, claimed, key, live_job, settings, task
 
 OTHER = Owner(2000, 2000)

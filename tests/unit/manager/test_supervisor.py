@@ -14,7 +14,7 @@ from air_executor.models import utc_now
 from manager import container_spec
 from manager.container_spec import Home
 from manager.engine.base import EngineError, Status
-from manager.facts import Owner
+from manager.values import Owner
 from tests.fakes.engine import FakeEngine, Program
 from tests.fakes.manager import HOME_ID, InProcess, Start, a_task, statuses
 from tests.unit.manager.builders import key, settings, task

@@ -15,8 +15,8 @@ from air_executor.models import Attempt
 from manager import container_spec, gate, workspace
 from manager.container_spec import ContainerSpec
 from manager.engine.base import EngineError, Observation
-from manager.facts import AttemptKey, Owner
 from manager.patience import Stopped
+from manager.values import AttemptKey, Owner
 from tests.fakes.engine import FakeEngine, Program
 from tests.fakes.manager import HOME_ID, InProcess, Start, a_task, statuses
 from tests.waiting import until

@@ -8,7 +8,7 @@ import pytest
 
 from air_executor.errors import BadInput
 from manager import workspace
-from manager.facts import Owner
+from manager.values import Owner
 from manager.workspace import CUT, LogFile
 
 ME = Owner(os.geteuid(), os.getegid())

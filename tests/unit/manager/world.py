@@ -28,7 +28,6 @@ from manager.actions import (
     Watch,
 )
 from manager.facts import (
-    AttemptKey,
     AttemptNeeded,
     CancelRequested,
     ContainerCreated,
@@ -40,19 +39,18 @@ from manager.facts import (
     ContainerVoided,
     ContainerWaiting,
     DeadlinePassed,
-    Found,
     GracePassed,
     JobEnded,
     JobFact,
     LaunchFailed,
     NetworkLost,
-    Outcome,
     RestPassed,
     StockTaken,
     TaskClaimed,
     TaskRequested,
 )
 from manager.live_job import LiveJob
+from manager.values import AttemptKey, Found, Outcome
 from tests.unit.manager.builders import OWNER, T0, no_slots, settings
 
 

@@ -1,0 +1,69 @@
+"""What facts and actions are about: the small frozen values that name and describe things."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class AttemptKey(NamedTuple):
+    """One container's place: which job (by the manager's uid), task, attempt, and incarnation of it."""
+
+    uid: str
+    task: str
+    number: int
+    incarnation: int
+
+
+class Owner(NamedTuple):
+    """The numeric user and group that a job's files belong to."""
+
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a container ended, as the engine's inspection tells it."""
+
+    exit_code: int
+    oom_killed: bool
+    started_at: datetime
+    finished_at: datetime
+    unusable_command: str | None = None
+    """Why the command could not be executed at all, where that is what happened."""
+    interrupted: bool = False
+    """Whether the engine, or the whole machine, went away before it ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlotOrder:
+    """A container that is to wait for a task nobody knows yet, and whom that will run as."""
+
+    id: str
+    user: Owner
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A container that waits at its gate for a task nobody knows yet."""
+
+    id: str
+    user: Owner
+    container_id: str
+    image_id: str
+    created_at: datetime
+    container_started_at: datetime
+
+
+class Found(StrEnum):
+    """What stands under an attempt's container name when a manager has come back."""
+
+    MISSING = "missing"
+    CREATED = "created"
+    FORGOTTEN = "forgotten"
+    """Created, says an engine that was restarted since: it may have forgotten that the command began."""
+    RUNNING = "running"
+    EXITED = "exited"
+    FOREIGN = "foreign"
+    """A container, but not this attempt's."""

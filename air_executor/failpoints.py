@@ -30,6 +30,7 @@ class Failpoint(StrEnum):
     SLOT_MOVED = "slot-moved"  # one of its two folders is the job's
     GATE_SHUT = "gate-shut"  # its turn has come
     GATE_OPENED = "gate-opened"  # the command is handed over; it begins
+    VOIDED_UNRECORDED = "voided-unrecorded"  # a container that never began is gone
     STARTED_UNRECORDED = "started-unrecorded"
     JOURNALED_RUNNING = "journaled-running"
     OUTPUT_COPIED = "output-copied"  # some of it

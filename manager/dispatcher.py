@@ -111,12 +111,14 @@ class Dispatcher:
         """Throw away a slot that the pool has forgotten."""
         self._workers.discard_slot(slot)
 
-    def tend(self, slots: SlotPool, at: datetime) -> None:
-        """Have the slots made and thrown away that the pool wants to be."""
-        for order in slots.orders(at):
+    def tend(self, slots: SlotPool, at: datetime) -> bool:
+        """Have the slots made and thrown away that the pool wants to be. Whether there were any."""
+        orders, surplus = list(slots.orders(at)), list(slots.surplus(at))
+        for order in orders:
             self._workers.make_slot(order)
-        for slot in slots.surplus(at):
+        for slot in surplus:
             self._workers.discard_slot(slot.id)
+        return bool(orders or surplus)
 
     def _network(self, job: LiveJob) -> ContainerSpec:
         if job.job.slot is not None:

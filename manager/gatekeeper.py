@@ -63,7 +63,9 @@ class Gatekeeper:
     def open(self, act: Act) -> Opened:
         """Hand the command over, once, and tell what the gate says to that."""
         reach(Failpoint.GATE_SHUT)
-        if not _was_handed_over(act):
+        if self._was_voided(act):
+            return self.void(act)
+        if not self._was_opened(act):
             try:
                 content = _frame(act)
                 if act.attempt.slot is not None:
@@ -80,13 +82,26 @@ class Gatekeeper:
         """Remove the container, whose gate nobody has opened, so that another may take its place."""
         self._patience.surely(lambda: self._engine.remove(act.container, self._home_id))
         self.clear(act)
+        reach(Failpoint.VOIDED_UNRECORDED)
         next_key = act.key._replace(incarnation=act.key.incarnation + 1)
         return ContainerVoided(act.key, container_name(self._home_id, act.folder.name, next_key), utc_now())
 
     def replace(self, act: Act) -> Opened:
         """Void it, unless its command may have begun; whoever did that had no time to write it down."""
         asked_for = act.attempt.phase is Phase.WAITING and act.attempt.needed
-        return self._await(act) if asked_for and _was_handed_over(act) else self.void(act)
+        opened = asked_for and not self._was_voided(act) and self._was_opened(act)
+        return self._await(act) if opened else self.void(act)
+
+    def _was_voided(self, act: Act) -> bool:
+        """By somebody who had no time to write it down: nobody else clears a gate before its outcome."""
+        return not act.gate.exists() and self._observe(act) is None
+
+    def _was_opened(self, act: Act) -> bool:
+        """Whether the command may have been handed over: whoever does that takes the FIFO away first.
+
+        After a power cut the FIFO may be there again; a receipt is not there for nothing.
+        """
+        return not (act.gate / CONTROL / gate.FIFO).exists() or self._read(act) is not None
 
     def _hand_over(self, act: Act, content: bytes) -> bool:
         """Whether the whole command was; if not, it can't begin."""
@@ -125,7 +140,10 @@ class Gatekeeper:
 
     def clear(self, act: Act) -> None:
         """Delete the folders of the gate; its container is gone."""
-        shutil.rmtree(act.gate, ignore_errors=True)
+        aside = act.gate.with_name(f".{act.gate.name}")  # at once, or not at all
+        with suppress(OSError):
+            act.gate.rename(aside)
+        workspace.delete(aside)
         if act.attempt.slot is not None:
             self._slots.clear(act.attempt.slot)
 
@@ -203,11 +221,6 @@ def _nonce(act: Act) -> str:
     return hashlib.sha256(act.gate.name.encode()).hexdigest()[:32]
 
 
-def _was_handed_over(act: Act) -> bool:
-    """Whether the command may have been: whoever does that takes the FIFO away first."""
-    return not (act.gate / CONTROL / gate.FIFO).exists()
-
-
 def _frame(act: Act) -> bytes:
     """Raises ValueError where no gate takes as much."""
     # What was made for this task has its variables already.
@@ -216,11 +229,14 @@ def _frame(act: Act) -> bytes:
 
 
 def _started(act: Act, at: datetime | None) -> ContainerStarted:
-    """It began at `at`, says somebody who may lie: not before its turn, and not in the future."""
+    """It began at `at`, says somebody who may lie: not before its turn, and not in the future.
+
+    Unless the clock was set back meanwhile: then no time is right, but none may be negative.
+    """
     now = utc_now()
     times = act.attempt.timings
     earliest = max(filter(None, (times.container_started_at, times.ready_at)), default=now)
-    return ContainerStarted(act.key, min(max(at or now, earliest), now), now, instant())
+    return ContainerStarted(act.key, max(min(at or now, now), earliest), now, instant())
 
 
 def _lost(act: Act) -> ContainerLost:

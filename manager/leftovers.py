@@ -1,10 +1,9 @@
 """What managers before this one left in the home folder for containers that wait, and nobody needs now."""
 
-import shutil
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from manager import container_spec
+from manager import container_spec, workspace
 from manager.container_spec import Home
 from manager.live_job import LiveJob
 
@@ -17,9 +16,11 @@ def clear(home: Home, jobs: Path, live: Iterable[LiveJob]) -> None:
     gates = containers | {container_spec.slot_name(slot) for slot in slots}
     _delete(Path(container_spec.gates_folder(home)), gates | {"bin"})
     _delete(Path(container_spec.slots_folder(str(jobs))), slots)
+    for probe in jobs.glob(f".{container_spec.PREFIX}-probe-*"):
+        workspace.delete(probe)
 
 
 def _delete(parent: Path, keep: Collection[str]) -> None:
     for folder in parent.iterdir() if parent.is_dir() else ():
         if folder.name not in keep:
-            shutil.rmtree(folder, ignore_errors=True)
+            workspace.delete(folder)

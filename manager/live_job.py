@@ -216,7 +216,8 @@ class LiveJob:
 
     def _is_prospect(self, task: Task) -> bool:
         untried = self._untouched(task) and (task.attempt is None or not task.attempt.live)
-        return untried and self._waiting[task.id] > 0 and all(map(self._under_way, task.dependencies))
+        few = 0 < self._waiting[task.id] <= len(self.live)  # else some have not begun: no need to look
+        return untried and few and all(map(self._under_way, task.dependencies))
 
     def _under_way(self, task_id: str) -> bool:
         """Whether it is done, runs, or has a container made ahead: what has not begun yet, goes first."""

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -69,6 +70,7 @@ class EngineMonitor:
                 self._engine.listen()
             self._answers.clear()
             self.wake()
+            time.sleep(RETRY)  # where events can't be had, looks must not follow each other without a rest
 
     def _look(self) -> bool:
         try:

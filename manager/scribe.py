@@ -29,6 +29,10 @@ class Scribe:
         """Do this as soon as the journal has the job as it is now."""
         self._once_recorded.append((job, act))
 
+    def owes(self, job: LiveJob) -> bool:
+        """Whether something is still to be done once the journal has the job."""
+        return any(owed is job for owed, _ in self._once_recorded)
+
     def answers(self, job: LiveJob, *markers: Path) -> None:
         """These asked for the job to run again: they go when its views show that it does."""
         self._answered[job.uid] = markers

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import shutil
 import threading
 import time
 from collections.abc import Iterable
@@ -89,8 +88,8 @@ class SlotKeeper:
 
     def clear(self, slot: str) -> None:
         """Delete what is left of its folders."""
-        shutil.rmtree(self._folder(slot), ignore_errors=True)
-        shutil.rmtree(self._gate(slot), ignore_errors=True)
+        workspace.delete(self._folder(slot))
+        workspace.delete(self._gate(slot))
 
     def _prepare(self, order: SlotOrder) -> None:
         folder = self._folder(order.id)

@@ -348,6 +348,8 @@ class Supervisor:
         if job.vanished:
             self._apply(JobEnded(job.uid, at))
             return
+        if self._scribe.owes(job):  # or what was read just now is read again, and taken for all there is
+            self._scribe.write_down([job])
         folder = self._folder(job)
         known = len(job.requests)
         intake.close(folder)
@@ -364,7 +366,8 @@ class Supervisor:
             written = {uid: job for uid, job in self._jobs.items() if uid not in self._scribe.behind}
             self._dispatcher.hand_out(written)
             if self._engine_answers and not self._disk.shortage:
-                self._dispatcher.tend(self._slots, utc_now())
+                tended = self._dispatcher.tend(self._slots, utc_now())
+                self._quiet_polls = 0 if tended else self._quiet_polls  # what could not be removed is seen
 
     def _folder(self, job: LiveJob) -> Path:
         return self._store.folder(job.name).path

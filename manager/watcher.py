@@ -340,7 +340,7 @@ class Watcher:
                 f"what ran of it is not known; `air-executor reset {folder.name}` runs it from the beginning"
             )
             return JobRefused(folder.name, job, tasks, message, utc_now())
-        bare = not (os.path.lexists(folder.work) or os.path.lexists(folder.inbox))
+        bare = not any(map(os.path.lexists, (folder.work, folder.inbox, folder.logs)))
         owner = owner_of(folder.path)
         return JobFound(folder.name, job, tasks, owner, utc_now(), bare, folder.submitted)
 
@@ -359,4 +359,4 @@ class Watcher:
 
 def _watchable(folder: Path) -> bool:
     """Whether it is a folder that may be watched: a task that closes its inbox harms nobody else by that."""
-    return os.access(f"{folder}/.", os.R_OK)
+    return not folder.is_symlink() and os.access(f"{folder}/.", os.R_OK)

@@ -8,6 +8,7 @@ import errno
 import os
 import shutil
 import stat
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -78,6 +79,14 @@ def _give(folder: int, name: str, user: Owner) -> None:
             os.fchown(handle, user.uid, user.gid)
     finally:
         os.close(handle)
+
+
+def delete(folder: Path) -> None:
+    """Delete a folder that a task may have written to, as far as that can be done, however deep it is."""
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except RecursionError:  # Python 3.11 deletes folders in folders so
+        subprocess.run(["rm", "-rf", "--", folder], check=False, capture_output=True)
 
 
 def clear(job: Path) -> None:

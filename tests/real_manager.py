@@ -40,7 +40,14 @@ class RealManager:
         self.command = [sys.executable, "run_manager.py"]
         self.printed = home / "output"
         self._process: subprocess.Popen[bytes] | None = None
-        rules = {"poll_interval": 1, "cancel_grace": 1, "settle": 0.5, "sweep_after": 1, "warm": 0} | settings
+        rules = {
+            "poll_interval": 1,
+            "cancel_grace": 1,
+            "settle": 0.5,
+            "sweep_after": 1,
+            "look_ahead": 0,
+            "warm": 0,
+        } | settings
         self._environment = os.environ | {"AIR_EXECUTOR_HOME": str(home)}
         self._environment |= {f"AIR_EXECUTOR_{name.upper()}": str(value) for name, value in rules.items()}
 

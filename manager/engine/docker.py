@@ -161,6 +161,7 @@ class DockerEngine:
                     raise
 
     def remove(self, container: str, home_id: str) -> None:
+        self._unasked.discard(container)
         with _translated():
             try:
                 if self._home_of(container) == home_id:
@@ -292,8 +293,10 @@ class DockerEngine:
         with self._network_locks[hash(spec.name) % NETWORK_LOCKS]:
             with suppress(ContainerGone):  # mostly it is there: one call instead of three
                 found = self.observe(spec.name)
-                if found.status is Status.RUNNING and _holds_network(found, spec):
-                    return found.id
+                if _holds_network(found, spec):
+                    if found.status is Status.RUNNING:
+                        return found.id
+                    self.remove(found.id, spec.labels[HOME_ID])  # also one that was asked for in other words
             found = self.create(spec, None)
             if found.status is Status.EXITED:
                 self.remove(found.id, spec.labels[HOME_ID])

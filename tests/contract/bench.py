@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -65,9 +66,13 @@ class Gated:
     folder: Path
 
     def hand_over(self, nonce: str = "nonce") -> bool:
-        """Whether somebody took the command."""
+        """Whether somebody took the command, as soon as somebody waits for it."""
         content = gate.frame(nonce, "", self.command, {})
-        return gate.open_gate(self.folder / CONTROL / gate.FIFO, content)
+        fifo = self.folder / CONTROL / gate.FIFO
+        deadline = time.monotonic() + 10
+        while (taken := gate.open_gate(fifo, content)) is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+        return bool(taken)
 
     @property
     def receipt(self) -> gate.Receipt | None:

@@ -205,7 +205,9 @@ def test_a_gate_that_is_told_to_leave_says_so_and_nothing_has_begun(docker_bench
     until_it_reads(made.folder)
     docker_bench.engine.signal(made.id, "SIGTERM")
     docker_bench.engine.wait(made.id)
-    assert made.receipt == Never(None, "told")
+    receipt = made.receipt
+    assert isinstance(receipt, Never) and receipt.reason == "told"
+    assert gate.is_honest(receipt, made.folder / CONTROL)
     assert docker_bench.engine.observe(made.id).exit_code == 75
     assert not mark(docker_bench).exists()
 

@@ -52,6 +52,8 @@ class Walk:
     """Tasks whose containers wait at their gates before the first one may go on."""
     warm: int = 0
     """Containers that the first manager has for jobs that nobody knows yet; the job comes when one waits."""
+    ahead: int = 0
+    """Containers that managers make ahead of time for tasks whose dependencies still run."""
 
 
 STANDARD = Walk(
@@ -118,6 +120,7 @@ AHEAD = Walk(
     ("a 1", "b 1", "c 1", "d 1"),
     {"a": "early\nlate\n", "b": "after\n", "c": "last\n", "d": "queued\n"},
     awaits=["b", "c"],
+    ahead=4,
 )
 """A chain whose containers are made while its first task runs."""
 
@@ -136,7 +139,22 @@ THROWN_AWAY = Walk(
     cause="exit",
     attempts={"b": 1, "c": 1},
     awaits=["b", "c"],
+    ahead=4,
 )
+
+IMPOSSIBLE = Walk(
+    [
+        sh("a", "echo early; sleep 3; echo late"),
+        sh("b", "echo never", dependencies=["a"], image="image.invalid/none"),
+    ],
+    "failed",
+    ("a 1",),
+    {"a": "early\nlate\n"},
+    cause="image",
+    attempts={"b": 1},
+    ahead=4,
+)
+"""What can't be made ahead of time is tried again when its turn has come, and fails then."""
 
 WALKS: dict[Failpoint, Walk] = {
     Failpoint.JOB_FOUND: STANDARD,
@@ -152,6 +170,7 @@ WALKS: dict[Failpoint, Walk] = {
     Failpoint.JOURNALED_WAITING: AHEAD,
     Failpoint.SLOT_WAITING: WARM,
     Failpoint.SLOT_MOVED: WARM,
+    Failpoint.VOIDED_UNRECORDED: IMPOSSIBLE,
     Failpoint.GATE_SHUT: AHEAD,
     Failpoint.GATE_OPENED: AHEAD,
     Failpoint.STARTED_UNRECORDED: STANDARD,
@@ -227,7 +246,7 @@ def test_what_a_manager_killed_at_a_named_place_leaves_behind_the_next_one_ends_
 def go(manager: RealManager, place: str, walk: Walk) -> None:
     """Up to the death of the manager that comes to the place."""
     first, *others = *walk.before, place
-    launch(manager, first, walk.warm)
+    launch(manager, first, walk)
     if walk.warm:
         until((manager.home / "home-id").exists, PATIENCE)
         until(lambda: manager.containers("--filter", "label=air-executor.role=slot"), PATIENCE)
@@ -239,7 +258,7 @@ def go(manager: RealManager, place: str, walk: Walk) -> None:
     with letting_go(manager, walk):
         killed(manager)
     for other in others:
-        launch(manager, other)
+        launch(manager, other, replace(walk, warm=0))
         killed(manager)
 
 
@@ -271,8 +290,9 @@ def waiting(manager: RealManager, tasks: Sequence[str]) -> bool:
     return all((attempt := found[task]) is not None and attempt.phase == "waiting" for task in tasks)
 
 
-def launch(manager: RealManager, place: str, warm: int = 0) -> None:
-    manager.launch(**{VARIABLE: place, "AIR_EXECUTOR_WARM": str(warm)})
+def launch(manager: RealManager, place: str, walk: Walk) -> None:
+    rules = {"AIR_EXECUTOR_WARM": str(walk.warm), "AIR_EXECUTOR_LOOK_AHEAD": str(walk.ahead)}
+    manager.launch(**{VARIABLE: place}, **rules)
 
 
 def killed(manager: RealManager) -> None:

@@ -92,7 +92,7 @@ def state(container: str) -> str:
 
 @pytest.fixture
 def manager(on_failure: Callable[..., None]) -> Iterator[RealManager]:
-    with real_manager() as made:
+    with real_manager(look_ahead=4) as made:
         on_failure("the manager and its containers", made.evidence)
         yield made
 
@@ -371,7 +371,7 @@ def test_a_lie_told_while_no_manager_looks_has_nothing_executed_twice(
     script: str, on_failure: Callable[..., None]
 ) -> None:
     """The manager is killed when it has handed the command over, and knows no more of it."""
-    with idle_manager() as manager:
+    with idle_manager(look_ahead=4) as manager:
         on_failure("the manager and its containers", manager.evidence)
         manager.launch(**{VARIABLE: Failpoint.GATE_OPENED})
         begin(manager, "liar", chain(script), "b")
@@ -443,7 +443,7 @@ def test_a_manager_that_looks_ahead_no_more_uses_or_removes_what_waits(manager: 
 
 
 def test_nothing_is_made_ahead_of_time_where_the_operator_does_not_want_it() -> None:
-    with real_manager(look_ahead=0) as manager:
+    with real_manager() as manager:
         manager.client.create_job("job", [sh("a", "sleep 2"), sh("b", "echo b", "a")])
         until(lambda: manager.client.status("job").tasks[0].status == "running", PATIENCE)
         time.sleep(1)

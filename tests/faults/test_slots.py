@@ -117,7 +117,7 @@ def nothing_at_all_left(manager: RealManager) -> None:
 @pytest.fixture(scope="module")
 def lasting() -> Iterator[RealManager]:
     """One manager for the tests that leave it alive."""
-    with real_manager(warm=2) as manager:
+    with real_manager(warm=2, look_ahead=4) as manager:
         yield manager
 
 
@@ -130,7 +130,7 @@ def warm(lasting: RealManager, on_failure: Callable[..., None]) -> RealManager:
 @pytest.fixture
 def mortal(on_failure: Callable[..., None]) -> Iterator[RealManager]:
     """A manager for one test, that is not started."""
-    with idle_manager(warm=2) as manager:
+    with idle_manager(warm=2, look_ahead=4) as manager:
         on_failure("the manager and its containers", manager.evidence)
         yield manager
 

@@ -70,7 +70,7 @@ def _at_work() -> Iterator[Field]:
             engine.start()
             engine.load()
             with patch.dict(os.environ, DOCKER_HOST=engine.address):
-                manager = RealManager(home, max_runners=RUNNERS, engine_timeout=3)
+                manager = RealManager(home, max_runners=RUNNERS, engine_timeout=3, look_ahead=4, warm=1)
                 manager.start()
                 try:
                     yield Field(engine, manager)

@@ -17,7 +17,7 @@ MAX_TASKS = 60
 @pytest.fixture(scope="module")
 def shared() -> Iterator[RealManager]:
     """One manager for the tests of a module that leave it alive; its limits are small."""
-    with real_manager(max_tasks=MAX_TASKS, log_mb=1) as manager:
+    with real_manager(max_tasks=MAX_TASKS, log_mb=1, look_ahead=4) as manager:
         yield manager
 
 

@@ -39,7 +39,11 @@ def test_a_reader_that_has_gone_away_is_no_error_worth_a_word(
 def test_ctrl_c_ends_it_without_a_word(client: Client, environment: dict[str, str]) -> None:
     client.create_job("demo", DEMO)
     process = subprocess.Popen(
-        [*CALL, "wait", "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+        [*CALL, "wait", "demo"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # as in a terminal
     )
     assert process.stdout is not None
     process.stdout.readline()  # it waits now

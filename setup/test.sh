@@ -7,7 +7,7 @@ export TESTCONTAINERS_RYUK_DISABLED=true  # its image can't be had where there i
 pytest=.venv/bin/pytest
 failed=.pytest_cache/v/cache/lastfailed
 
-# On a busy machine, a test with a real engine may fail once for want of time. Ten at most get a second look,
+# On a busy machine, a test with threads or an engine may fail once for want of time. Ten at most get a second look,
 # alone. That hides nothing: both runs are printed, and who passes only alone is named for somebody to mend.
 look_twice() {
     rm -f $failed
@@ -23,7 +23,7 @@ if [ $# -gt 0 ]; then
     exec $pytest "$@"
 fi
 worst=0
-$pytest -n 3 tests/unit || worst=$?
+look_twice -n 3 tests/unit || worst=$?
 look_twice -n 3 --dist loadfile tests/contract tests/scenarios tests/faults || worst=$?
 look_twice tests/soak tests/airflow tests/e2e || worst=$?
 exit $worst

@@ -275,7 +275,8 @@ def test_a_command_finds_behind_a_gate_what_it_finds_without_one(docker_bench: B
     script = (
         "env | grep -v -e ^HOSTNAME= -e ^AIR_EXECUTOR_TASK= | sort; pwd; umask; ulimit -a; ls /proc/self/fd\n"
         "grep -E '^(Sig|Shd)(Blk|Ign|Cgt|Pnd)|^Seccomp|^Groups|^PPid' /proc/self/status; cat /proc/$$/comm\n"
-        "cut -d' ' -f 5,6 /proc/$$/stat; test -t 0 || readlink /proc/$$/fd/0"
+        "test $(cut -d' ' -f 5 /proc/$$/stat) = $$ && echo leads its group; cut -d' ' -f 6 /proc/$$/stat\n"
+        "test -t 0 || readlink /proc/$$/fd/0"
     )
     with_gate = docker_bench.output(docker_bench.opened(sh(script)).id).decode()
     without = docker_bench.output(docker_bench.run(sh(script)).id).decode()

@@ -3,6 +3,7 @@
 import threading
 import time
 
+from manager import monitor
 from tests.engine_proxy import EngineProxy
 from tests.real_manager import RealManager
 from tests.waiting import until
@@ -21,10 +22,11 @@ def test_12_a_manager_without_an_engine_waits_says_so_and_starts_when_it_comes(
     behind.client.create_job("early", TRUE)
     until(lambda: behind.client.status("early").state == "working")
     assert behind.client.status("early").tasks[0].attempts == ()
+    time.sleep(2.5 * monitor.RETRY)
+    assert behind.output().count("does not answer") == 1, "it says so once, and not at each try"
     proxy.open()
     starting.join()
     assert behind.client.wait("early", timeout=90).state == "completed"
-    assert behind.output().count("does not answer") == 1, "it says so once, and not at each try"
 
 
 def test_13_while_the_engine_hangs_files_are_served_and_afterwards_work_goes_on(

@@ -28,7 +28,11 @@ def of_job(plan: JobPlan, view: JobView, work: Path) -> Iterator[str]:
 
 def of_home(manager: RealManager) -> Iterator[str]:
     """What is left over of jobs that have all ended."""
-    yield from (f"the container {name} is left over" for name in manager.containers())
+    slots = manager.containers("--filter", "label=air-executor.role=slot")  # for the next job
+    if len(slots) > 1:
+        yield f"the slots {', '.join(slots)} are too many"
+    waiting = {*slots, *(f"{name}-network" for name in slots)}
+    yield from (f"the container {name} is left over" for name in manager.containers() if name not in waiting)
     yield from (f"the journal {path.name} is left over" for path in live_journals(manager))
 
 
@@ -75,6 +79,8 @@ def _of_attempt(plan: TaskPlan, attempt: Attempt) -> Iterator[str]:
         if attempt.exit_code != 0 or expected != 0:
             yield f"{what} counts as a success with {attempt.exit_code}; its script ends with {expected}"
         return
+    if attempt.start != "cold" and attempt.timings.started_at is None:
+        return  # made ahead of time for a job that failed: it has the job's cause, and never began
     cause, code = attempt.failure.cause, attempt.exit_code
     if cause not in POSSIBLE:
         yield f"{what} failed with cause {cause}: {attempt.failure.message}"

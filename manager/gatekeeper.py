@@ -134,7 +134,7 @@ class Gatekeeper:
             if receipt is not None:
                 return self._by_receipt(act, receipt)
             if found is None or found.status is Status.EXITED:
-                return _lost(act)
+                return lost(act)
             if time.monotonic() > deadline:
                 return _started(act, found.started_at)
 
@@ -183,7 +183,7 @@ class Gatekeeper:
         """Confirmed by the exit code as well."""
         found, ended = self._left(act), _unusable(act, receipt)
         if found is None:
-            return _lost(act)
+            return lost(act)
         return ended if found.exit_code == ended.outcome.exit_code else _started(act, found.started_at)
 
     def _left(self, act: Act) -> Observation | None:
@@ -200,7 +200,7 @@ class Gatekeeper:
         if gate.is_honest(receipt, act.gate / CONTROL):
             return self.void(act)
         found = self._left(act)
-        return _lost(act) if found is None else _started(act, found.started_at)
+        return lost(act) if found is None else _started(act, found.started_at)
 
 
 def _receipt(act: Act) -> gate.Receipt | None:
@@ -239,7 +239,8 @@ def _started(act: Act, at: datetime | None) -> ContainerStarted:
     return ContainerStarted(act.key, max(min(at or now, now), earliest), now, instant())
 
 
-def _lost(act: Act) -> ContainerLost:
+def lost(act: Act) -> ContainerLost:
+    """Nobody knows how its command ended, or whether it began."""
     message = f"the container {act.spec.name} of task {act.task.id!r} is gone, and its outcome with it"
     return ContainerLost(act.key, message, utc_now())
 

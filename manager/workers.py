@@ -33,7 +33,6 @@ from manager.facts import (
     ContainerCreated,
     ContainerDropped,
     ContainerExited,
-    ContainerLost,
     ContainerRemoved,
     ContainerStarted,
     ContainerVoided,
@@ -41,7 +40,7 @@ from manager.facts import (
     Fact,
     LaunchFailed,
 )
-from manager.gatekeeper import Gatekeeper
+from manager.gatekeeper import Gatekeeper, lost
 from manager.patience import LONGEST_PAUSE, Patience, Stopped
 from manager.settings import Settings
 from manager.slot_keeper import SlotKeeper
@@ -226,7 +225,7 @@ class Workers:
         try:
             found = self._patience.again(lambda: self._begin(act))
         except ContainerGone:
-            self._lost(act)
+            self._emit(lost(act))
         except NetworkEnded as error:
             if act.key.incarnation < INCARNATIONS:
                 self._emit(self._gatekeeper.void(act))
@@ -305,7 +304,8 @@ class Workers:
             log.error("container=%s can't be removed: %s", act.spec.name, error)
             if self._runs(act):  # but nothing may come to run beside it
                 self._patience.surely(remove)
-        self._gatekeeper.clear(act)
+        if act.attempt.gated:
+            self._gatekeeper.clear(act)
         reach(Failpoint.REMOVED_UNRECORDED)
         self._emit(ContainerRemoved(act.key, utc_now()))
 
@@ -319,7 +319,7 @@ class Workers:
         try:
             found = self._patience.again(lambda: self._follow(act, output))
         except ContainerGone:
-            self._lost(act)
+            self._emit(lost(act))
             return
         finally:
             output.close()
@@ -373,10 +373,6 @@ class Workers:
             return
         failure = Failure(cause=cause, message=f"task {act.task.id!r} could not be started: {error}")
         self._emit(LaunchFailed(act.key, failure, utc_now()))
-
-    def _lost(self, act: Act) -> None:
-        message = f"the container {act.spec.name} of task {act.task.id!r} is gone, and its outcome with it"
-        self._emit(ContainerLost(act.key, message, utc_now()))
 
 
 def _outcome(found: Observation, *, interrupted: bool) -> Outcome:

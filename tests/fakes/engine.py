@@ -549,3 +549,15 @@ class FakeEngine:
             oom_killed=box.oom_killed,
             unusable_command=box.unusable,
         )
+
+
+class NotingEngine(FakeEngine):
+    """Remembers what it was asked to create."""
+
+    def __init__(self, programs: Mapping[Command, Program]) -> None:
+        super().__init__(programs)
+        self.specs: list[ContainerSpec] = []
+
+    def create(self, spec: ContainerSpec, network: ContainerSpec | None) -> Observation:
+        self.specs.append(spec)
+        return super().create(spec, network)

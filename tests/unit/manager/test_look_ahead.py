@@ -12,7 +12,7 @@ from air_executor.models import Attempt, Task
 from manager import container_spec, gate
 from manager.container_spec import ContainerSpec
 from manager.engine.base import EngineUnavailable, Observation, Status
-from tests.fakes.engine import Command, FakeEngine, Program
+from tests.fakes.engine import Command, FakeEngine, NotingEngine, Program
 from tests.fakes.manager import InProcess, Start, a_task, statuses
 from tests.waiting import until
 
@@ -26,16 +26,11 @@ CHAIN = (a_task("a", command="long"), a_task("b", "a"), a_task("c", "b", command
 ONCE_EACH = [("job", "a", 1), ("job", "b", 1), ("job", "c", 1), ("job", "d", 1)]
 
 
-class Noting(FakeEngine):
-    """Remembers what it was asked to create."""
+class Noting(NotingEngine):
+    """Tells what of that waits."""
 
     def __init__(self) -> None:
         super().__init__(PROGRAMS)
-        self.specs: list[ContainerSpec] = []
-
-    def create(self, spec: ContainerSpec, network: ContainerSpec | None) -> Observation:
-        self.specs.append(spec)
-        return super().create(spec, network)
 
     @property
     def gated(self) -> list[ContainerSpec]:

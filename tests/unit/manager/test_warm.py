@@ -17,7 +17,7 @@ from manager.container_spec import ContainerSpec
 from manager.engine.base import EngineError, Observation
 from manager.patience import Stopped
 from manager.values import AttemptKey, Owner
-from tests.fakes.engine import FakeEngine, Program
+from tests.fakes.engine import NotingEngine, Program
 from tests.fakes.manager import HOME_ID, InProcess, Start, a_task, statuses
 from tests.waiting import until
 
@@ -34,16 +34,11 @@ PROGRAMS: dict[tuple[str, ...], Program] = {
 ONCE = [("job", "a", 1)]
 
 
-class Noting(FakeEngine):
-    """Remembers what it was asked to create."""
+class Noting(NotingEngine):
+    """Tells what of that waits."""
 
     def __init__(self) -> None:
         super().__init__(PROGRAMS)
-        self.specs: list[ContainerSpec] = []
-
-    def create(self, spec: ContainerSpec, network: ContainerSpec | None) -> Observation:
-        self.specs.append(spec)
-        return super().create(spec, network)
 
     @property
     def slots(self) -> list[str]:

@@ -69,6 +69,8 @@ def _of_task(plan: TaskPlan, task: Task, lines: list[ledger.Line]) -> Iterator[s
     for number in set(well) - ended:
         yield f"attempt {number} of task {task.id} counts as a success, and never came to its end"
     for attempt in task.attempts:
+        if task.status is TaskStatus.SKIPPED and attempt.timings.started_at is None:
+            continue  # made ahead of time for a job that failed: it has the job's cause, and never began
         yield from _of_attempt(plan, attempt)
 
 
@@ -79,8 +81,6 @@ def _of_attempt(plan: TaskPlan, attempt: Attempt) -> Iterator[str]:
         if attempt.exit_code != 0 or expected != 0:
             yield f"{what} counts as a success with {attempt.exit_code}; its script ends with {expected}"
         return
-    if attempt.start != "cold" and attempt.timings.started_at is None:
-        return  # made ahead of time for a job that failed: it has the job's cause, and never began
     cause, code = attempt.failure.cause, attempt.exit_code
     if cause not in POSSIBLE:
         yield f"{what} failed with cause {cause}: {attempt.failure.message}"

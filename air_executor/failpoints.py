@@ -34,6 +34,7 @@ class Failpoint(StrEnum):
     STARTED_UNRECORDED = "started-unrecorded"
     JOURNALED_RUNNING = "journaled-running"
     OUTPUT_COPIED = "output-copied"  # some of it
+    END_UNRECORDED = "end-unrecorded"  # its command has succeeded, says its gate
     EXIT_UNRECORDED = "exit-unrecorded"
     REQUEST_READ = "request-read"
     REQUEST_JOURNALED = "request-journaled"  # its file is still in the inbox

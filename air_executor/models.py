@@ -333,6 +333,21 @@ class Attempt(Record):
         return self.phase in (Phase.CLAIMED, Phase.CREATED, Phase.WAITING, Phase.RUNNING)
 
     @property
+    def ended_well(self) -> bool:
+        """Whether its command has succeeded, says its gate; the end of its container is still to come."""
+        return self.phase is Phase.RUNNING and self.exit_code == 0
+
+    @property
+    def over_at(self) -> datetime | None:
+        """From when on others need not wait for it any more."""
+        return self.timings.finished_at if self.ended_well else self.timings.recorded_at
+
+    @property
+    def at_work(self) -> bool:
+        """Whether it holds a runner: from its turn to the end of its command."""
+        return self.undecided and self.needed and not self.ended_well
+
+    @property
     def needed(self) -> bool:
         """Whether its task's turn has come; until then only a container is made for it, ahead of time."""
         return self.timings.ready_at is not None
@@ -363,6 +378,12 @@ class Task(Record, TaskFields):
     def policy(self) -> RetryPolicy:
         """When it gets a further attempt."""
         return DEFAULT_RETRIES if self.retries is None else self.retries
+
+    @property
+    def done(self) -> bool:
+        """Whether its dependants may run: its command has succeeded."""
+        well = self.attempts and self.attempts[-1].ended_well
+        return self.status is TaskStatus.COMPLETED or bool(well)
 
     @property
     def attempt(self) -> Attempt | None:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from air_executor.models import Task
 from manager.settings import Settings
-from manager.values import AttemptKey, Owner, SlotOrder
+from manager.values import AttemptKey, Owner, first_of
 
 PREFIX = "airx"
 WORK = "/work"
@@ -189,19 +189,19 @@ def slot_folder(jobs: str, slot: str) -> str:
     return f"{slots_folder(jobs)}/{slot}"
 
 
-def slot_container(order: SlotOrder, jobs: str, home: Home, settings: Settings) -> ContainerSpec:
-    """A container of the default kind that waits for the first task of a job that nobody knows yet."""
-    folder = slot_folder(jobs, order.id)
+def slot_container(slot: str, user: Owner, jobs: str, home: Home, settings: Settings) -> ContainerSpec:
+    """A container of the default kind that waits for a task of a job that nobody knows yet."""
+    folder = slot_folder(jobs, first_of(slot))
     spec = ContainerSpec(
-        name=slot_name(order.id),
-        labels={HOME_ID: home.id, HOME_PATH: home.path, SLOT: order.id, ROLE: "slot"},
+        name=slot_name(slot),
+        labels={HOME_ID: home.id, HOME_PATH: home.path, SLOT: slot, ROLE: "slot"},
         image=settings.runner_image,
         command=("true",),
         env={"HOME": "/tmp"},
         workdir=WORK,
-        user=f"{order.user.uid}:{order.user.gid}",
+        user=f"{user.uid}:{user.gid}",
         mounts=(Mount(f"{folder}/work", WORK), Mount(f"{folder}/inbox", INBOX)),
-        network=Network("job", slot_network_name(order.id)),
+        network=Network("job", slot_network_name(first_of(slot))),
         memory_bytes=settings.memory_mb * MIB,
         cpus=settings.cpus,
         pids=settings.pids,

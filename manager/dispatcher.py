@@ -117,7 +117,7 @@ class Dispatcher:
         for order in orders:
             self._workers.make_slot(order)
         for slot in surplus:
-            self._workers.discard_slot(slot.id)
+            self._workers.discard_slot(slot)
         return bool(orders or surplus)
 
     def _network(self, job: LiveJob) -> ContainerSpec:

@@ -183,6 +183,15 @@ class StockTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class CommandSucceeded:
+    """The command has ended with 0, and nothing of it runs; its container is about to end."""
+
+    key: AttemptKey
+    finished_at: datetime
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerExited:
     key: AttemptKey
     outcome: Outcome
@@ -327,6 +336,7 @@ TaskFact = (
     | ContainerWaiting
     | LaunchFailed
     | ContainerStarted
+    | CommandSucceeded
     | ContainerExited
     | ContainerLost
     | ContainerDropped

@@ -8,6 +8,9 @@ command begins.
 
 Whether a command began is said by the receipt alone. The task can write to the receipt's folder once it runs,
 so what is read there later is the task's word; what was read before that is the gate's.
+
+When the command has ended, and all its processes, the gate says so through a second FIFO, `end`, long before
+the engine does. That one has no name any more when the command begins, so it is always the gate's word.
 """
 
 import errno
@@ -17,7 +20,7 @@ import secrets
 import select
 import stat
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,6 +31,7 @@ from manager.values import Owner
 from manager.workspace import opened
 
 FIFO = "payload"
+END = "end"
 TOKEN = "token"
 """A file in the control folder, and beside it: what only a gate that was not opened can say."""
 RECEIPT = "receipt"
@@ -49,6 +53,7 @@ _BEGAN = re.compile(rf"BEGAN ({_NONCE}) (0|[1-9][0-9]{{0,10}})\.([0-9]{{9}})".en
 _FAILED = re.compile(rf"FAILED ({_NONCE}) ([1-9][0-9]{{0,3}})".encode())
 _NEVER = re.compile(rf"NEVER (-|{_NONCE}) (told|patience|short|malformed|unfit)".encode())
 _UNUSABLE = re.compile(rf"UNUSABLE ({_NONCE}) (missing|denied|workdir)".encode())
+_ENDED = re.compile(rb"ENDED (0|[1-9][0-9]{0,2}) (0|[1-9][0-9]{0,10})\.([0-9]{9})\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,14 @@ class Unusable:
 
 
 Receipt: TypeAlias = Began | Never | Unusable
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The command has ended, and no process of its container is left but the gate, which ends as it did."""
+
+    exit_code: int
+    at: datetime
 
 
 def frame(nonce: str, workdir: str, argv: Sequence[str], env: Mapping[str, str]) -> bytes:
@@ -110,9 +123,8 @@ def parse_receipt(content: bytes) -> Receipt | None:
     """
     line, *more = content.split(b"\n")[:-1] or [b""]
     if match := _BEGAN.fullmatch(line):
-        try:
-            at = datetime.fromtimestamp(int(match[2]), UTC).replace(microsecond=int(match[3]) // 1000)
-        except (OverflowError, ValueError, OSError):  # a year that there is not
+        at = _time(match[2], match[3])
+        if at is None:
             return None
         failed = _FAILED.fullmatch(more[0]) if more else None
         number = int(failed[2]) if failed and failed[1] == match[1] else None
@@ -123,6 +135,20 @@ def parse_receipt(content: bytes) -> Receipt | None:
     if match := _UNUSABLE.fullmatch(line):
         return Unusable(match[1].decode(), cast(Problem, match[2].decode()))
     return None
+
+
+def parse_end(content: bytes) -> Ended | None:
+    """What a gate says through `end`, in one piece; None where it left without a word."""
+    match = _ENDED.fullmatch(content)
+    at = _time(match[2], match[3]) if match else None
+    return Ended(int(match[1]), at) if match and at else None
+
+
+def _time(seconds: bytes, nanoseconds: bytes) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(int(seconds), UTC).replace(microsecond=int(nanoseconds) // 1000)
+    except (OverflowError, ValueError, OSError):  # a year that there is not
+        return None
 
 
 def read_receipt(folder: Path) -> Receipt | None:
@@ -148,8 +174,13 @@ def read_receipt(folder: Path) -> Receipt | None:
             os.close(file)
 
 
-def open_gate(fifo: Path, content: bytes, patience: float = PATIENCE) -> bool | None:
+def open_gate(
+    fifo: Path, content: bytes, patience: float = PATIENCE, take_end: Callable[[int], None] = os.close
+) -> bool | None:
     """Hand a frame to the gate that waits at `fifo`, once; takes `patience` seconds at most.
+
+    `take_end` gets a descriptor, to read from it, without waiting, what the gate says at the end
+    (`parse_end`), and to close it. It is not called for a gate that says nothing then.
 
     None: nobody waits there (yet), and the FIFO is as it was. Otherwise the FIFO is gone, taken away before
     anything was written: where there is none, a command may have been handed over, and no task can wait for
@@ -169,12 +200,32 @@ def open_gate(fifo: Path, content: bytes, patience: float = PATIENCE) -> bool | 
         if not stat.S_ISFIFO(os.fstat(handle).st_mode):
             raise OSError(errno.EINVAL, "is not a FIFO", str(fifo))
         fifo.with_name(TOKEN).unlink(missing_ok=True)
+        end = _taken_end(fifo.with_name(END))
+        if end is not None:
+            take_end(end)
         fifo.unlink()
         return _hand_over(handle, memoryview(content), deadline)
     except BrokenPipeError:
         return False
     finally:
         os.close(handle)  # after part of a frame: the gate takes it for cut short, and leaves
+
+
+def _taken_end(fifo: Path) -> int | None:
+    """Open it and take its name away: whoever has not opened it by now never will.
+
+    None where that can't be: then the engine tells of the end, later.
+    """
+    try:
+        handle = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fifo.unlink()
+    except OSError:
+        os.close(handle)
+        return None
+    return handle
 
 
 def _hand_over(handle: int, rest: memoryview, deadline: float) -> bool:
@@ -193,7 +244,7 @@ def _hand_over(handle: int, rest: memoryview, deadline: float) -> bool:
 
 
 def is_honest(never: Never, control: Path) -> bool:
-    """Whether the gate said so, and not a command that it became: nothing was run then."""
+    """Whether the gate said so, and not a command that it began: nothing was run then."""
     try:
         return never.nonce == control.with_name(TOKEN).read_text()
     except FileNotFoundError:
@@ -210,11 +261,11 @@ def _write(name: str, text: str, folder: int) -> None:
 
 
 def prepare(control: Path, receipt: Path, user: Owner) -> None:
-    """Make the folders of one gate, side by side, and the FIFO. They serve once.
+    """Make the folders of one gate, side by side, and the FIFOs. They serve once.
 
     Their parent is made as well where it is missing; it is closed to everybody else on this machine (0700).
-    What is in it is mounted by itself, so there the modes are for the container's user: it reads the FIFO,
-    which only the manager replaces, and writes the receipt.
+    What is in it is mounted by itself, so there the modes are for the container's user: it reads one FIFO
+    and writes the other, which only the manager replaces, and writes the receipt.
 
     Raises FileExistsError when one of the two is there, OSError when it can't be made, ValueError when they
     do not lie side by side.
@@ -237,6 +288,8 @@ def prepare(control: Path, receipt: Path, user: Owner) -> None:
             token = secrets.token_hex(16)
             for place in (parent, folder):
                 _write(TOKEN, token, place)
-            os.mkfifo(FIFO, 0o644, dir_fd=folder)
-            os.chmod(FIFO, 0o644, dir_fd=folder)
+            # `payload` is made last: where it is, everything is.
+            for name, mode in ((END, 0o666), (FIFO, 0o644)):
+                os.mkfifo(name, mode, dir_fd=folder)
+                os.chmod(name, mode, dir_fd=folder)
             os.fchmod(folder, 0o755)

@@ -11,6 +11,7 @@ import shutil
 import time
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 
 from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
@@ -19,6 +20,7 @@ from manager import gate, workspace
 from manager.act import Act
 from manager.clocks import instant
 from manager.container_spec import CONTROL, RECEIPT, container_name
+from manager.ends import EndListener
 from manager.engine.base import ContainerGone, Engine, EngineError, Observation, Status
 from manager.facts import ContainerExited, ContainerLost, ContainerStarted, ContainerVoided
 from manager.patience import Patience
@@ -44,10 +46,13 @@ MISSING_CODE = 127
 class Gatekeeper:
     """Used by the workers, from their threads."""
 
-    def __init__(self, engine: Engine, home_id: str, slots: SlotKeeper, patience: Patience) -> None:
+    def __init__(
+        self, engine: Engine, home_id: str, slots: SlotKeeper, ends: EndListener, patience: Patience
+    ) -> None:
         self._engine = engine
         self._home_id = home_id
         self._slots = slots
+        self._ends = ends
         self._patience = patience
 
     def prepare(self, act: Act) -> None:
@@ -107,9 +112,10 @@ class Gatekeeper:
         """Whether the whole command was; if not, it can't begin."""
         began = time.monotonic()
         look = began + AT_ONCE
+        take_end = partial(self._ends.hold, act.key)
         while time.monotonic() < began + LATE:
             with suppress(OSError):  # the machine is short of something; it may be tried again
-                handed_over = gate.open_gate(act.gate / CONTROL / gate.FIFO, content)
+                handed_over = gate.open_gate(act.gate / CONTROL / gate.FIFO, content, take_end=take_end)
                 if handed_over is not None:
                     return handed_over
             if time.monotonic() > look:

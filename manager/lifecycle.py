@@ -6,6 +6,7 @@ phase changes nothing, so facts may come twice or late.
 """
 
 import signal
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +23,7 @@ from air_executor.models import (
 )
 from manager.facts import (
     AttemptNeeded,
+    CommandSucceeded,
     ContainerCreated,
     ContainerDropped,
     ContainerExited,
@@ -63,8 +65,12 @@ def step(task: Task, fact: TaskFact, ready_at: datetime | None = None) -> Task:
             return _record(task, attempt, fact.failure, fact.at)
         case ContainerStarted(), Phase.CREATED | Phase.WAITING:
             return _started(task, attempt, fact)
+        case CommandSucceeded(), Phase.RUNNING if attempt.stopping is None and not attempt.ended_well:
+            return _ended_well(task, attempt, fact)
         case ContainerExited(), Phase.CREATED | Phase.WAITING | Phase.RUNNING:
             return _exited(task, attempt, fact)
+        case ContainerLost(), Phase.RUNNING if attempt.ended_well:
+            return _record(task, attempt, None, fact.at)
         case ContainerLost(), Phase.CREATED | Phase.WAITING | Phase.RUNNING:
             cause = Cause.LOST if attempt.stopping is None else attempt.stopping
             return _record(task, attempt, Failure(cause=cause, message=fact.message), fact.at)
@@ -82,7 +88,7 @@ def step(task: Task, fact: TaskFact, ready_at: datetime | None = None) -> Task:
 def stop(task: Task, cause: Cause) -> Task:
     """The task whose attempt has been told to stop; the first cause given stays."""
     attempt = task.attempt
-    if attempt is None or not attempt.undecided or attempt.stopping is not None:
+    if attempt is None or not attempt.undecided or attempt.ended_well or attempt.stopping is not None:
         return task
     return _with(task, attempt, stopping=cause)
 
@@ -274,8 +280,20 @@ def _started(task: Task, attempt: Attempt, fact: ContainerStarted) -> Task:
     return running.model_copy(update={"status": TaskStatus.RUNNING, "started_at": fact.started_at})
 
 
+def _ended_well(task: Task, attempt: Attempt, fact: CommandSucceeded) -> Task:
+    """Its outcome is certain; it is recorded when its output is whole and its container has ended."""
+    began = attempt.timings.started_at or fact.finished_at
+    finished = max(began, min(fact.finished_at, fact.at))
+    return _with(
+        task, attempt, exit_code=0, timings=attempt.timings.model_copy(update={"finished_at": finished})
+    )
+
+
 def _exited(task: Task, attempt: Attempt, fact: ContainerExited) -> Task:
     outcome = fact.outcome
+    if attempt.ended_well:  # whatever has happened to the container since
+        finished = attempt.timings.finished_at or outcome.finished_at
+        outcome = replace(outcome, exit_code=0, finished_at=finished)
     began = attempt.timings.started_at or outcome.started_at
     timings = attempt.timings.model_copy(
         update={

@@ -39,7 +39,7 @@ from manager.facts import (
     TaskFact,
     TaskRequested,
 )
-from manager.values import AttemptKey, Owner
+from manager.values import AttemptKey, Owner, first_of
 
 MAX_REFUSALS = 1000
 """Requests that brought no task and are kept one by one: who floods an inbox must not fill the disk."""
@@ -102,8 +102,8 @@ class LiveJob:
 
     @property
     def busy(self) -> int:
-        """Containers of this job that hold a runner."""
-        return sum(self._undecided(task_id) and not self._early(task_id) for task_id in self.live)
+        """Commands of this job that hold a runner."""
+        return sum(self.tasks[task_id].attempts[-1].at_work for task_id in self.live)
 
     @property
     def ahead(self) -> int:
@@ -113,13 +113,13 @@ class LiveJob:
     @property
     def moving_in(self) -> bool:
         """Whether the folders of a slot are about to become the job's own."""
+        if self.job.slot is None:
+            return False
         attempts = (self.tasks[task_id].attempts[-1] for task_id in self.live)
-        return any(attempt.slot is not None and attempt.phase is Phase.WAITING for attempt in attempts)
+        return any(each.slot == self.job.slot and each.phase is Phase.WAITING for each in attempts)
 
     def prospects(self) -> Iterator[str]:
         """Tasks that can't run yet, but for which everything that is missing is under way."""
-        if self.failure is not None:
-            return
         for task_id in list(self.live):
             for dependant in islice(self._dependants.get(task_id, ()), PROSPECTS):
                 if self._is_prospect(self.tasks[dependant]):
@@ -215,6 +215,8 @@ class LiveJob:
         return attempt is not None and attempt.undecided and not attempt.needed
 
     def _is_prospect(self, task: Task) -> bool:
+        if self.failure is not None:
+            return False
         untried = self._untouched(task) and (task.attempt is None or not task.attempt.live)
         few = 0 < self._waiting[task.id] <= len(self.live)  # else some have not begun: no need to look
         return untried and few and all(map(self._under_way, task.dependencies))
@@ -224,13 +226,15 @@ class LiveJob:
         task = self.tasks[task_id]
         if task.status in (TaskStatus.COMPLETED, TaskStatus.RUNNING):
             return True
-        return self._undecided(task_id) and task.attempts[-1].start == "ahead"
+        return self._undecided(task_id) and task.attempts[-1].gated
 
     def _timely(self, fact: TaskFact) -> bool:
         """Whether a decision still fits: it may be about a task that was skipped since."""
         match fact:
             case TaskClaimed(start="ahead"):
-                return self.failure is None and self._is_prospect(self.tasks[fact.key.task])
+                return self._is_prospect(self.tasks[fact.key.task])
+            case TaskClaimed(start="warm"):
+                return fact.key.task in self.ready or self._is_prospect(self.tasks[fact.key.task])
             case TaskClaimed() | AttemptNeeded():
                 return fact.key.task in self.ready
             case _:
@@ -246,7 +250,7 @@ class LiveJob:
         if isinstance(fact, TaskClaimed):
             self.bare = False
             if fact.slot is not None:
-                self._update_job(fact.at, slot=fact.slot.id)
+                self._update_job(fact.at, slot=first_of(fact.slot.id))
         if after.status is TaskStatus.FAILED and before.status is not TaskStatus.FAILED:  # noqa: SIM102
             if self.failure is None and lifecycle.may_retry(after):
                 after = lifecycle.again(after)
@@ -267,11 +271,11 @@ class LiveJob:
             self.live.pop(after.id, None)
         if attempt is not None and not attempt.live:
             self.overdue.discard(self.attempt_key(after))
+        if after.done and not before.done:
+            self._release(after.id, at)
         if after.status.ended and not before.status.ended:
             self._open -= 1
             self.ready.pop(after.id, None)
-            if after.status is TaskStatus.COMPLETED:
-                self._release(after.id, at)
             self.resting.pop(after.id, None)
         elif self._startable(after):
             self._make_ready(after, at)
@@ -304,7 +308,7 @@ class LiveJob:
         open_dependencies = 0
         for dependency in dict.fromkeys(task.dependencies):
             self._dependants.setdefault(dependency, []).append(task.id)
-            open_dependencies += self.tasks[dependency].status is not TaskStatus.COMPLETED
+            open_dependencies += not self.tasks[dependency].done
         self._waiting[task.id] = open_dependencies
         if not task.status.ended:
             self._open += 1
@@ -315,11 +319,11 @@ class LiveJob:
             self._make_ready(task, max([at, *self._ends_before(task)]))
 
     def _ends_before(self, task: Task) -> Iterator[datetime]:
-        """When what it waited for was over; of an attempt before it: when that was recorded."""
+        """When what it waited for was over; of an attempt before it as well."""
         attempts = [self.tasks[dependency].attempt for dependency in task.dependencies]
         for attempt in (*attempts, task.attempt):
-            if attempt is not None and attempt.timings.recorded_at is not None:
-                yield attempt.timings.recorded_at
+            if attempt is not None and attempt.over_at is not None:
+                yield attempt.over_at
 
     def _cancel(self, fact: CancelRequested | JobVanished) -> None:
         self.vanished = self.vanished or isinstance(fact, JobVanished)

@@ -26,7 +26,7 @@ from manager.facts import AttemptNeeded, TaskClaimed
 from manager.live_job import LiveJob
 from manager.settings import Settings
 from manager.slots import SlotPool
-from manager.values import AttemptKey, Slot
+from manager.values import AttemptKey, Slot, first_of
 
 
 @dataclass
@@ -67,12 +67,14 @@ class Planner:
         left = self.settings.look_ahead - sum(job.ahead for job in jobs) if self.gates else 0
         for job in sorted(jobs, key=lambda job: (job.job.created_at, job.name)) if left > 0 else ():
             for task_id in islice(job.prospects(), left):
-                yield self._claim(job, task_id, at, instant, "ahead")
+                spare = self.slots.take_spare(job, job.tasks[task_id])
+                yield self._claim(job, task_id, at, instant, "ahead" if spare is None else "warm", spare)
                 left -= 1
 
     def forget(self, uid: str) -> None:
         """The job has ended."""
         self._served.pop(uid, None)
+        self.slots.forget(uid)
 
     def _priority(self, job: LiveJob) -> tuple[bool, int, datetime, str]:
         busy = job.busy > 0
@@ -84,7 +86,10 @@ class Planner:
         if attempt is not None and attempt.undecided:
             return AttemptNeeded(job.attempt_key(job.tasks[task_id]), at, instant)
         task = job.tasks[task_id]
-        slot = self.slots.take(job, task, at) if self.slots.fits(job, task) else None
+        if self.slots.fits(job, task):
+            slot = self.slots.take(job, task, at)
+        else:
+            slot = self.slots.take_spare(job, task)
         return self._claim(job, task_id, at, instant, "cold" if slot is None else "warm", slot)
 
     def _claim(
@@ -125,14 +130,23 @@ def actions(jobs: Iterable[LiveJob]) -> Iterator[TaskAction]:
             key = job.attempt_key(task)
             if key in job.unsure:
                 yield TakeStock(key)
+            elif moving_in and _waits_for_folders(task):
+                continue
             else:
-                acts = _acts(task, key, job.overdue)
-                # What a container mounts must be the job's for good.
-                yield from (act for act in acts if not (moving_in and isinstance(act, Create)))
+                yield from _acts(task, key, job.overdue)
         for task_id, seconds in job.resting.items():
             task = job.tasks[task_id]
             since = task.attempts[-1].timings.recorded_at or task.created_at
             yield Rest(job.attempt_key(task), seconds, since)
+
+
+def _waits_for_folders(task: Task) -> bool:
+    """What a container mounts must be the job's for good, before it is made or used."""
+    attempt = task.attempts[-1]
+    created_next = attempt.phase is Phase.CLAIMED and attempt.stopping is None
+    spare = attempt.slot is not None and first_of(attempt.slot) != attempt.slot
+    opened_next = attempt.phase is Phase.WAITING and attempt.needed and spare
+    return created_next or opened_next
 
 
 def _acts(task: Task, key: AttemptKey, overdue: set[AttemptKey]) -> Iterator[TaskAction]:

@@ -5,6 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from air_executor.errors import BadInput
@@ -17,9 +18,12 @@ from manager.engine.base import Engine, EngineError, Observation, Status
 from manager.facts import SlotFailed, SlotReady
 from manager.patience import Patience
 from manager.settings import Settings
-from manager.values import Slot, SlotOrder
+from manager.values import Owner, Slot, SlotOrder, first_of, spare_of
 
 log = logging.getLogger(__name__)
+
+FOLDERS = ("work", "inbox")
+"""What a job takes over from its slot, in this order."""
 
 
 class SlotKeeper:
@@ -35,28 +39,29 @@ class SlotKeeper:
         self._patience = patience
 
     def make(self, order: SlotOrder) -> SlotReady | SlotFailed:
-        """Have a container wait at its gate. Where that fails, nothing is left of it."""
+        """Have a container wait at its gate, and its spare. Where that fails, nothing is left of them."""
         try:
             self._prepare(order)
-            found = self._patience.again(lambda: self._launch(order))
+            spare = self._waiting(spare_of(order.id), order)
+            slot = replace(self._waiting(order.id, order), spare=spare)
         except (EngineError, OSError, BadInput) as error:
             self.discard(order.id)
             return SlotFailed(order.id, str(error), utc_now())
-        if found.status is not Status.RUNNING or found.started_at is None:
-            self.discard(order.id)
-            return SlotFailed(order.id, "its container ended before its gate was opened", utc_now())
         reach(Failpoint.SLOT_WAITING)
-        slot = Slot(order.id, order.user, found.id, found.image_id, found.created_at, found.started_at)
         return SlotReady(slot)
 
     def discard(self, slot: str) -> None:
-        """Remove what belongs to a slot that nobody got."""
-        for name in (container_spec.slot_name(slot), container_spec.slot_network_name(slot)):
-            try:
-                self._engine.remove(name, self._home.id)
-            except EngineError as error:  # the sweep does it later
-                log.info("container=%s can't be removed now: %s", name, error)
+        """Remove what belongs to a slot that nobody got, or to a spare."""
+        self._remove(container_spec.slot_name(slot))
         self.clear(slot)
+        if slot == first_of(slot):
+            self._remove(container_spec.slot_network_name(slot))
+
+    def _remove(self, container: str) -> None:
+        try:
+            self._engine.remove(container, self._home.id)
+        except EngineError as error:  # the sweep does it later
+            log.info("container=%s can't be removed now: %s", container, error)
 
     def discard_all(self, slots: Iterable[str], timeout: float) -> None:
         """Discard them at the same time, as far as that is done in `timeout` seconds."""
@@ -73,34 +78,52 @@ class SlotKeeper:
         What was begun by the manager before this one is finished: what is not in the slot now, was moved.
         Raises OSError or EngineError when that can't be; then the container must not be used.
         """
-        slot = act.attempt.slot or ""
+        slot = first_of(act.attempt.slot or "")
         if self._engine.image_id(act.attempt.container.image) != act.attempt.container.image_id:
             raise EngineError(f"the image {act.attempt.container.image} is another one now")
         network = self._engine.observe(container_spec.slot_network_name(slot))
         if network.status is not Status.RUNNING:
             raise EngineError("the container that holds its network has ended")
-        with workspace.opened(self._folder(slot)) as source, workspace.opened(act.folder) as target:
-            for name in ("work", "inbox"):
-                if _is_in(source, name):
-                    _move(name, source, target)
-                    reach(Failpoint.SLOT_MOVED)
+        if slot == act.attempt.slot:
+            self._move_folders(slot, act)
+        elif self._is_vacant(slot):
+            raise EngineError("the folders of the slot that it is a spare of are not the job's")
         workspace.prepare(act.folder, act.user)
 
     def clear(self, slot: str) -> None:
-        """Delete what is left of its folders."""
+        """Delete what is left of its folders. Where nobody has moved in, its spare is of no use either."""
+        if self._is_vacant(slot):
+            self.discard(spare_of(slot))
         workspace.delete(self._folder(slot))
         workspace.delete(self._gate(slot))
+
+    def _is_vacant(self, slot: str) -> bool:
+        return (self._folder(slot) / FOLDERS[-1]).exists()
+
+    def _move_folders(self, slot: str, act: Act) -> None:
+        with workspace.opened(self._folder(slot)) as source, workspace.opened(act.folder) as target:
+            for name in FOLDERS:
+                if _is_in(source, name):
+                    _move(name, source, target)
+                    reach(Failpoint.SLOT_MOVED)
 
     def _prepare(self, order: SlotOrder) -> None:
         folder = self._folder(order.id)
         folder.parent.mkdir(mode=0o700, exist_ok=True)
         folder.mkdir(mode=0o700)
         workspace.prepare(folder, order.user)
-        gate.prepare(self._gate(order.id) / CONTROL, self._gate(order.id) / RECEIPT, order.user)
+        for slot in (order.id, spare_of(order.id)):
+            gate.prepare(self._gate(slot) / CONTROL, self._gate(slot) / RECEIPT, order.user)
 
-    def _launch(self, order: SlotOrder) -> Observation:
-        spec = container_spec.slot_container(order, str(self._jobs), self._home, self._settings)
-        network = container_spec.slot_network_container(order.id, self._home, self._settings)
+    def _waiting(self, slot: str, order: SlotOrder) -> Slot:
+        found = self._patience.again(lambda: self._launch(slot, order.user))
+        if found.status is not Status.RUNNING or found.started_at is None:
+            raise EngineError("its container ended before its gate was opened")
+        return Slot(slot, order.user, found.id, found.image_id, found.created_at, found.started_at)
+
+    def _launch(self, slot: str, user: Owner) -> Observation:
+        spec = container_spec.slot_container(slot, user, str(self._jobs), self._home, self._settings)
+        network = container_spec.slot_network_container(first_of(slot), self._home, self._settings)
         return self._engine.start(self._engine.create(spec, network).id)
 
     def _folder(self, slot: str) -> Path:

@@ -36,6 +36,9 @@ class Outcome:
     """Whether the engine, or the whole machine, went away before it ended."""
 
 
+SPARE = "-spare"
+
+
 @dataclass(frozen=True, slots=True)
 class SlotOrder:
     """A container that is to wait for a task nobody knows yet, and whom that will run as."""
@@ -54,6 +57,18 @@ class Slot:
     image_id: str
     created_at: datetime
     container_started_at: datetime
+    spare: "Slot | None" = None
+    """Another one, in the same folders and network, for the task that comes next in the job."""
+
+
+def spare_of(slot: str) -> str:
+    """The id of the spare of the slot with this id."""
+    return f"{slot}{SPARE}"
+
+
+def first_of(slot: str) -> str:
+    """The id of the slot whose folders and network the one with this id has: itself, unless it is a spare."""
+    return slot.removesuffix(SPARE)
 
 
 class Found(StrEnum):

@@ -19,6 +19,7 @@ from manager import intake, workspace
 from manager.act import Act
 from manager.clocks import instant
 from manager.container_spec import Home
+from manager.ends import EndListener
 from manager.engine.base import (
     ContainerGone,
     Engine,
@@ -71,7 +72,8 @@ class Workers:
         self._patience = Patience(emit)
         self._stock = StockTaker(engine, home.id, self._patience)
         self._slots = SlotKeeper(engine, home, jobs, settings, self._patience)
-        self._gatekeeper = Gatekeeper(engine, home.id, self._slots, self._patience)
+        self._ends = EndListener(emit)
+        self._gatekeeper = Gatekeeper(engine, home.id, self._slots, self._ends, self._patience)
         self._watching: dict[AttemptKey, workspace.LogFile] = {}
         self._began = utc_now()
         self._unanswered: set[AttemptKey] = set()
@@ -79,6 +81,7 @@ class Workers:
 
     def start(self) -> None:
         """Begin to work. The threads are daemons: a call that hangs does not keep the manager from ending."""
+        self._ends.start()
         for number in range(POOL):
             threading.Thread(target=self._work, name=f"engine {number}", daemon=True).start()
 
@@ -155,6 +158,7 @@ class Workers:
 
     def forget(self, key: AttemptKey) -> None:
         """The attempt is over."""
+        self._ends.forget(key)
         self._watching.pop(key, None)
         self._unanswered.discard(key)
 
@@ -253,6 +257,7 @@ class Workers:
         if isinstance(opened, ContainerStarted):
             reach(Failpoint.STARTED_UNRECORDED)
         self._emit(opened)
+        self._ends.listen(act.key)
         if act.attempt.slot is not None:  # for people: nothing of ours looks for it by name
             with suppress(EngineError):
                 self._engine.rename(act.container, act.spec.name)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
-from manager.container_spec import DIGEST, ContainerSpec, Network
+from manager.container_spec import DIGEST, GATED, ContainerSpec, Network
 from manager.engine.base import Observation, Status
 
 NEVER = "0001-01-01T00:00:00Z"
@@ -62,8 +62,8 @@ def container_body(spec: ContainerSpec, paths: PathTable, network_id: str | None
                 for mount in spec.mounts
             ],
             "NetworkMode": _network_mode(spec.network, network_id),
-            # Passes signals on and reaps orphans; a bare command as PID 1 would ignore SIGTERM.
-            "Init": True,
+            # Passes signals on and reaps orphans, as the gate does; a bare command would ignore SIGTERM.
+            "Init": GATED not in spec.labels,
             "CapDrop": ["ALL"],
             "SecurityOpt": ["no-new-privileges:true"],
             "ReadonlyRootfs": True,

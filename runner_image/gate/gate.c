@@ -1,4 +1,4 @@
-/* gate CONTROL RECEIPT PATIENCE: wait for a command, say so durably, become it.
+/* gate CONTROL RECEIPT PATIENCE: wait for a command, say so durably, run it, say how it ended.
  *
  * The first process of a container that was made ahead of time.  It reads one frame from the FIFO
  * CONTROL/payload (manager/gate.py writes it; the format is described there), for at most PATIENCE seconds,
@@ -11,6 +11,15 @@
  * The nonce is "-" where none is known.  NEVER has what stands in the file CONTROL/token instead, where there
  * is one when the gate begins: whoever opens the gate takes that away first, so no task can say it.  Without
  * a receipt nothing is run (74); a wrong call ends with 64.
+ *
+ * The command is its child.  As the first process of a container it passes signals on, reaps orphans and ends
+ * with the command's own code, or 128 and the signal's number.  When the command has ended, and everything
+ * that it left behind is dead, one line goes into the FIFO CONTROL/end, which the manager reads:
+ *
+ *   ENDED code seconds.nanoseconds
+ *
+ * The engine tells of a container's end some 50 ms later.  Whoever opens the gate takes that FIFO's name away
+ * first, and no process can reach into one that can't be dumped: so no task can say it.
  * It stands on system calls alone: static, no locale, no /proc, no /tmp, no memory but its own. */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -22,8 +31,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -239,6 +251,60 @@ static const char *find(const char *command)
     unusable(worst == EXIT_DENIED ? "denied" : "missing", worst);
 }
 
+/* The wall clock's time, as receipts have it. */
+static const char *clock_time(void)
+{
+    static char text[48];
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    snprintf(text, sizeof text, "%lld.%09ld", (long long)now.tv_sec, now.tv_nsec);
+    return text;
+}
+
+/* After BEGAN: if this can't be said, BEGAN stands, which is the safe side. */
+static int failed(void)
+{
+    char number[16];
+    snprintf(number, sizeof number, "%d", errno);
+    put("FAILED", number);
+    return EXIT_DENIED;
+}
+
+/* Run the command in a process of its own, with the signals that it would have had. */
+static pid_t begin(const char *program, const sigset_t *mask)
+{
+    signal(SIGCHLD, SIG_DFL); /* who ignores it is not told of ends */
+    pid_t child = fork();
+    if (child != 0) return child;
+    setpgid(0, 0); /* what it sends to its group is not for us */
+    sigprocmask(SIG_SETMASK, mask, NULL);
+    execve(program, arguments, environment);
+    _exit(failed());
+}
+
+/* Pass signals on until the command ends; returns its exit code. */
+static int attend(pid_t child, const sigset_t *heard)
+{
+    for (;;) {
+        int signal = sigwaitinfo(heard, NULL), status;
+        if (signal > 0 && signal != SIGCHLD) kill(child, signal);
+        for (pid_t ended; (ended = waitpid(-1, &status, WNOHANG)) > 0;) {
+            if (WIFSTOPPED(status)) /* PTRACE_TRACEME has made a tracer of us; it goes on as without one */
+                ptrace(PTRACE_DETACH, ended, 0L, (long)WSTOPSIG(status));
+            else if (ended == child)
+                return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+        }
+    }
+}
+
+/* End what the command has left behind, as the end of the first process would, but before anybody is told. */
+static void sweep(void)
+{
+    if (getpid() != 1) return; /* -1 would be everybody on the machine */
+    kill(-1, SIGKILL);
+    while (waitpid(-1, NULL, 0) > 0 || errno == EINTR) continue;
+}
+
 int main(int argc, char **argv)
 {
     long patience = argc == 4 ? number(argv[3], MOST_PATIENCE) : -1;
@@ -248,12 +314,13 @@ int main(int argc, char **argv)
     }
     /* Whatever would end us is read from a descriptor, so no handler has to be undone; blocked signals also
      * reach process 1.  The image's stop signal may be any of them.  Faults must stay what they are. */
-    sigset_t leaving, before;
+    sigset_t leaving, heard, before;
     const int others[] = {SIGCHLD, SIGCONT, SIGURG, SIGWINCH, SIGTSTP, SIGTTIN, SIGTTOU,
                           SIGSEGV, SIGBUS,  SIGFPE, SIGILL,   SIGTRAP, SIGSYS,  SIGABRT};
     sigfillset(&leaving);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) sigdelset(&leaving, others[i]);
     sigprocmask(SIG_BLOCK, &leaving, &before);
+    prctl(PR_SET_DUMPABLE, 0); /* the command has our user, and is to find nothing of ours */
 
     int null; /* fills those of 0, 1 and 2 that are closed, so that no other descriptor becomes one of them */
     while ((null = open("/dev/null", O_RDWR)) >= 0 && null <= 2) continue;
@@ -275,23 +342,25 @@ int main(int argc, char **argv)
      * patience are heeded meanwhile.  Linux reports the end of file only once a writer has come and gone. */
     int control = open(argv[1], O_PATH | O_DIRECTORY | O_CLOEXEC);
     learn_token(control);
+    int end = openat(control, "end", O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC); /* needs no reader */
     int fifo = openat(control, "payload", O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
     if (fifo < 0 || fstat(fifo, &status) != 0 || !S_ISFIFO(status.st_mode) || no_input || signals < 0)
         never("unfit");
     await(fifo, signals, patience);
+    close(fifo); /* who would write more is to see that nobody reads */
 
     char *workdir = unpack();
     if (*workdir && chdir(workdir) != 0) unusable("workdir", EXIT_DENIED);
     const char *program = find(arguments[0]);
-    struct timespec now;
-    char at[48];
-    clock_gettime(CLOCK_REALTIME, &now);
-    snprintf(at, sizeof at, "%lld.%09ld", (long long)now.tv_sec, now.tv_nsec);
-    give("BEGAN", at);
-    /* A signal that waits by now is the command's.  Everything else closes itself. */
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    execve(program, arguments, environment);
-    snprintf(at, sizeof at, "%d", errno);
-    put("FAILED", at); /* if this fails: BEGAN stands, which is the safe side */
-    return EXIT_DENIED;
+    /* A signal that waits by now is the command's.  Only faults stay what they are. */
+    const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
+    sigfillset(&heard);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) sigdelset(&heard, faults[i]);
+    sigprocmask(SIG_BLOCK, &heard, NULL);
+    give("BEGAN", clock_time());
+    pid_t child = begin(program, &before);
+    int code = child > 0 ? attend(child, &heard) : failed();
+    sweep();
+    if (end >= 0) dprintf(end, "ENDED %d %s\n", code, clock_time());
+    return code;
 }

@@ -100,6 +100,8 @@ class _Container:
     """The job, task and attempt that it is for; a slot's, which was made for none, once it is told."""
 
     gate_shut: bool = False
+    mouth: int | None = None
+    """Through which its gate will say how the command ended."""
     """Whether its command has not begun because nobody has opened its gate."""
 
     @property
@@ -448,11 +450,13 @@ class FakeEngine:
             self._execute(box)
 
     def _wait_at_gate(self, box: _Container) -> None:
-        token = gates.token(box.spec)
+        token, mouth = gates.token(box.spec), gates.mouth(box.spec)
         handed = gates.wait(box.spec, lambda: box.status is not Status.RUNNING or box.removed)
         with self._changed:
             if box.status is not Status.RUNNING or box.removed:
+                os.close(mouth)
                 return
+            box.mouth = mouth
             if handed is None or not self.gates_open:
                 gates.never(box.spec, token, "short")
                 self._end(box, 75)
@@ -516,6 +520,9 @@ class FakeEngine:
             now = utc_now()
             box.started_at = box.started_at or now
             box.status, box.exit_code, box.finished_at = Status.EXITED, exit_code, now
+            if box.mouth is not None:
+                gates.ended(box.mouth, exit_code)
+                box.mouth = None
         self._changed.notify_all()
 
     def _drop(self, box: _Container) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from manager import container_spec
 from manager.container_spec import ContainerSpec
-from manager.gate import FIFO, RECEIPT, TOKEN
+from manager.gate import END, FIFO, RECEIPT, TOKEN
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,17 @@ def wait(spec: ContainerSpec, leaves: Callable[[], bool]) -> Handed | None:
 def began(spec: ContainerSpec, nonce: str) -> None:
     """Say so, durably or not: a fake has no power cuts."""
     _write(spec, f"BEGAN {nonce} {time.time_ns() // 10**9}.{time.time_ns() % 10**9:09}\n")
+
+
+def mouth(spec: ContainerSpec) -> int:
+    """What it will say its last word through."""
+    return os.open(_folder(spec, container_spec.CONTROL) / END, os.O_RDWR | os.O_NONBLOCK)
+
+
+def ended(mouth: int, exit_code: int) -> None:
+    """Its last word."""
+    os.write(mouth, f"ENDED {exit_code} {time.time_ns() // 10**9}.{time.time_ns() % 10**9:09}\n".encode())
+    os.close(mouth)
 
 
 def never(spec: ContainerSpec, token: str, reason: str) -> None:

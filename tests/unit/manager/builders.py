@@ -8,6 +8,7 @@ from air_executor.models import Job, Task
 from manager.container_spec import Home
 from manager.facts import (
     AttemptNeeded,
+    CommandSucceeded,
     ContainerCreated,
     ContainerExited,
     ContainerRemoved,
@@ -82,6 +83,11 @@ def created(of: AttemptKey, seconds: float = 2) -> ContainerCreated:
 
 def started(of: AttemptKey, seconds: float = 3) -> ContainerStarted:
     return ContainerStarted(of, at(seconds), at(seconds))
+
+
+def succeeded(of: AttemptKey, seconds: float = 3.5) -> CommandSucceeded:
+    """So its gate says, before the engine does."""
+    return CommandSucceeded(of, at(seconds), at(seconds + 0.1))
 
 
 def exited(of: AttemptKey, code: int = 0, seconds: float = 4, **fields: Any) -> ContainerExited:

@@ -10,6 +10,7 @@ import stat
 import termios
 import threading
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,15 +19,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from manager.gate import (
+    END,
     MAX_FRAME_BYTES,
     MAX_STRINGS,
     TOKEN,
     Began,
+    Ended,
     Never,
     Unusable,
     frame,
     is_honest,
     open_gate,
+    parse_end,
     parse_receipt,
     prepare,
     read_receipt,
@@ -153,6 +157,51 @@ class TestAReceipt:
         receipt = parse_receipt(f"BEGAN {nonce} {seconds}.{nano:09}\n".encode() + junk)
         assert isinstance(receipt, Began)
         assert receipt.nonce == nonce and int(receipt.at.timestamp() // 1) == seconds
+
+
+class TestTheEnd:
+    @pytest.mark.parametrize("code", [0, 7, 137, 255])
+    def test_says_code_and_time(self, code: int) -> None:
+        at = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
+        assert parse_end(b"ENDED %d %d.678901999\n" % (code, at.timestamp())) == Ended(code, at)
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b"",
+            b"\n",
+            b"ENDED 0 1.000000000",  # half a line
+            b"ENDED 0 1.000000000\n\n",
+            b"ENDED 0 1.000000000\nENDED 0 1.000000000\n",
+            b" ENDED 0 1.000000000\n",
+            b"ENDED 0 1.00000000\n",
+            b"ENDED 0 1\n",
+            b"ENDED 0\n",
+            b"ENDED -1 1.000000000\n",
+            b"ENDED 00 1.000000000\n",
+            b"ENDED 1000 1.000000000\n",
+            b"ENDED 0 -1.000000000\n",
+            b"ENDED 0 01.000000000\n",
+            b"ENDED 0 99999999999999.000000000\n",
+            b"ENDED \xd9\xa1 1.000000000\n",
+            b"BEGAN n1 1.000000000\n",
+            b"ended 0 1.000000000\n",
+            b"\0" * 256,
+            b"\xff\xfe\n",
+        ],
+    )
+    def test_is_nothing_else(self, content: bytes) -> None:
+        assert parse_end(content) is None
+
+    @given(st.binary(max_size=200) | st.text("ENDED 0189.\n", max_size=40).map(str.encode))
+    @example(b"ENDED 0 99999999999.000000000\n")  # a year that there is not
+    def test_never_trips_the_reader(self, content: bytes) -> None:
+        parse_end(content)
+
+    @given(code=st.integers(0, 255), seconds=st.integers(0, 10**11 - 1), nano=st.integers(0, 10**9 - 1))
+    def test_is_what_a_gate_writes(self, code: int, seconds: int, nano: int) -> None:
+        ended = parse_end(f"ENDED {code} {seconds}.{nano:09}\n".encode())
+        assert ended and ended.exit_code == code and int(ended.at.timestamp() // 1) == seconds
 
 
 class TestAReceiptsFile:
@@ -308,6 +357,79 @@ class TestOpening:
         assert set(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
 
 
+class TestTakingTheEnd:
+    @pytest.fixture
+    def gate(self, fifo: Path) -> Iterator[tuple[int, int]]:
+        """The two descriptors of a gate that waits."""
+        os.mkfifo(fifo.with_name(END))
+        end = os.open(fifo.with_name(END), os.O_RDWR | os.O_NONBLOCK)
+        reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+        yield reader, end
+        os.close(reader)
+        os.close(end)
+
+    def test_comes_before_anything_is_written_and_takes_the_name_away(
+        self, fifo: Path, gate: tuple[int, int]
+    ) -> None:
+        seen = list[tuple[int, list[str]]]()
+
+        def take(handle: int) -> None:
+            seen.append((unread(gate[0]), sorted(os.listdir(fifo.parent))))  # noqa: PTH208
+            os.close(handle)
+
+        assert open_gate(fifo, b"frame", take_end=take) is True
+        assert seen == [(0, [fifo.name])]
+
+    def test_gives_what_can_be_read_without_waiting(self, fifo: Path, gate: tuple[int, int]) -> None:
+        taken: list[int] = []
+        assert open_gate(fifo, b"frame", take_end=taken.append) is True
+        (handle,) = taken
+        assert not os.get_inheritable(handle)
+        with pytest.raises(BlockingIOError):
+            os.read(handle, 100)
+        os.write(gate[1], b"ENDED 0 1.000000000\n")
+        assert parse_end(os.read(handle, 100)) == Ended(0, datetime.fromtimestamp(1, UTC))
+        os.close(handle)
+
+    def test_is_left_out_where_the_gate_says_nothing_then(self, fifo: Path) -> None:
+        reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+        taken: list[int] = []
+        assert open_gate(fifo, b"frame", take_end=taken.append) is True
+        assert taken == []
+        os.close(reader)
+
+    def test_is_left_out_where_nobody_waits(self, fifo: Path) -> None:
+        os.mkfifo(fifo.with_name(END))
+        taken: list[int] = []
+        assert open_gate(fifo, b"frame", take_end=taken.append) is None
+        assert taken == [] and fifo.with_name(END).is_fifo()
+
+    def test_comes_also_where_the_gate_does_not_read(self, fifo: Path, gate: tuple[int, int]) -> None:
+        taken: list[int] = []
+        assert open_gate(fifo, b"x" * MAX_FRAME_BYTES, patience=0, take_end=taken.append) is False
+        (handle,) = taken
+        os.close(handle)
+
+    def test_follows_no_link(self, fifo: Path) -> None:
+        other = fifo.with_name("other")
+        os.mkfifo(other)
+        fifo.with_name(END).symlink_to(other)
+        reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+        taken: list[int] = []
+        assert open_gate(fifo, b"frame", take_end=taken.append) is True
+        assert taken == []
+        os.close(reader)
+
+    @pytest.mark.parametrize("content", [b"frame", b"x" * 100_000])
+    def test_leaves_no_descriptor_where_nobody_wants_it(
+        self, fifo: Path, gate: tuple[int, int], content: bytes
+    ) -> None:
+        before = set(os.listdir("/proc/self/fd"))  # noqa: PTH208
+        assert open_gate(fifo, content, patience=0) is (len(content) == 5)
+        assert set(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+        assert not fifo.with_name(END).exists()
+
+
 def unread(reader: int) -> int:
     """Bytes that wait to be read."""
     count = array.array("i", [0])
@@ -369,7 +491,9 @@ class TestPreparing:
         assert stat.S_ISFIFO((room / "control" / "payload").lstat().st_mode)
         assert mode(room / "control" / TOKEN) == 0o644
         assert not mode(room / TOKEN) & 0o022
-        names = ["control", "control/payload", "control/token", "receipts", "token"]
+        assert mode(room / "control" / "end") == 0o666
+        assert stat.S_ISFIFO((room / "control" / "end").lstat().st_mode)
+        names = ["control", "control/end", "control/payload", "control/token", "receipts", "token"]
         assert sorted(str(path.relative_to(room)) for path in room.rglob("*")) == names
 
     def test_writes_the_same_token_in_both_places_and_another_one_each_time(self, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from air_executor.models import Attempt, Container, Phase, Timings, utc_now
 from manager import container_spec, gate
 from manager.act import Act
 from manager.container_spec import CONTROL, RECEIPT, Home
+from manager.ends import EndListener
 from manager.engine.base import EngineError, EngineUnavailable, Status
 from manager.facts import ContainerExited, ContainerLost, ContainerStarted, ContainerVoided
 from manager.gatekeeper import Gatekeeper, _nonce
@@ -60,7 +61,7 @@ def a_keeper(engine: FakeEngine, act: Act, patience: Patience | None = None) -> 
     home_folder = act.gate.parent.parent
     rules = settings(home_folder)
     slots = SlotKeeper(engine, Home(HOME_ID, str(home_folder)), home_folder / "jobs", rules, patience)
-    return Gatekeeper(engine, HOME_ID, slots, patience)
+    return Gatekeeper(engine, HOME_ID, slots, EndListener(lambda fact: None), patience)
 
 
 def an_act(home_folder: Path, *words: str, incarnation: int = 1) -> Act:
@@ -126,7 +127,7 @@ def began_at(moment: datetime) -> str:
 
 def hand_over(act: Act) -> None:
     """A manager has done so, and taken away the token and the FIFO."""
-    for name in (gate.TOKEN, gate.FIFO):
+    for name in (gate.TOKEN, gate.END, gate.FIFO):
         (act.gate / CONTROL / name).unlink(missing_ok=True)
 
 

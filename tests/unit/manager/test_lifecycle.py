@@ -18,6 +18,7 @@ from air_executor.models import (
 from manager import lifecycle
 from manager.facts import (
     AttemptNeeded,
+    CommandSucceeded,
     ContainerDropped,
     ContainerLost,
     ContainerWaiting,
@@ -37,6 +38,7 @@ from tests.unit.manager.builders import (
     needed,
     removed,
     started,
+    succeeded,
     task,
     voided,
     waits,
@@ -91,6 +93,7 @@ LATE: list[TaskFact] = [
     claimed(A),
     created(A),
     started(A),
+    succeeded(A),
     exited(A, 9),
     removed(A),
     LaunchFailed(A, NO, at(9)),
@@ -550,3 +553,46 @@ def test_what_has_a_container_ahead_can_not_be_claimed_again() -> None:
     waiting = after(ahead(A))
     assert lifecycle.step(waiting, claimed(key("a", 2))) is waiting
     assert lifecycle.step(waiting, ahead(key("a", 2))) is waiting
+
+
+def test_a_command_that_has_succeeded_runs_until_its_container_has_ended() -> None:
+    running = after(claimed(A), created(A), started(A), succeeded(A))
+    attempt = running.attempts[0]
+    assert (running.status, attempt.phase, running.completed_at) == ("running", "running", None)
+    assert (attempt.exit_code, attempt.timings.finished_at) == (0, at(3.5))
+    assert running.done and attempt.ended_well and not attempt.at_work
+    completed = after(exited(A, oom_killed=True), of=running)
+    assert (completed.status, completed.completed_at) == ("completed", at(3.5))
+    assert completed.done and not completed.attempts[0].ended_well
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [exited(A, 137), exited(A, 255, interrupted=True), ContainerLost(A, "gone", at(9))],
+    ids=["killed", "interrupted", "lost"],
+)
+def test_what_becomes_of_the_container_of_a_command_that_has_succeeded_changes_no_outcome(
+    fact: TaskFact,
+) -> None:
+    done = after(claimed(A), created(A), started(A), succeeded(A), fact)
+    assert (done.status, done.failure, done.attempts[0].exit_code) == ("completed", None, 0)
+    assert done.attempts[0].timings.finished_at == at(3.5)
+
+
+@pytest.mark.parametrize("cause", [Cause.TIMEOUT, Cause.CANCELLED, Cause.ENGINE])
+def test_a_command_that_has_succeeded_is_not_stopped_any_more(cause: Cause) -> None:
+    running = after(claimed(A), created(A), started(A), succeeded(A))
+    assert lifecycle.stop(running, cause) is running
+    assert after(DeadlinePassed(A, at(99)), of=running) is running
+
+
+def test_a_command_that_was_told_to_stop_has_not_succeeded_by_its_gates_word() -> None:
+    stopped = lifecycle.stop(after(claimed(A), created(A), started(A)), Cause.CANCELLED)
+    assert after(succeeded(A), of=stopped) is stopped
+
+
+@pytest.mark.parametrize(("said", "meant"), [(1.0, 3.0), (99.0, 3.6)])
+def test_a_gates_clock_is_not_believed_before_the_start_or_in_the_future(said: float, meant: float) -> None:
+    fact = CommandSucceeded(A, at(said), at(3.6))
+    running = after(claimed(A), created(A), started(A), fact)
+    assert running.attempts[0].timings.finished_at == at(meant)

@@ -33,6 +33,7 @@ from tests.unit.manager.builders import (
     removed,
     run,
     started,
+    succeeded,
     task,
     voided,
     waits,
@@ -81,6 +82,41 @@ def test_a_dependant_may_start_before_the_container_before_it_is_removed() -> No
     job.apply(exited(key("a")))
     assert list(job.ready) == ["b"]
     assert not job.settled
+
+
+def test_a_dependant_may_start_before_the_engine_tells_of_the_end_before_it() -> None:
+    job = live_job(task("a"), task("b", "a"), max_parallel=1)
+    begun(job, "a")
+    assert job.busy == 1
+    job.apply(succeeded(key("a")))
+    assert job.ready == {"b": at(3.6)}
+    assert job.busy == 0, "what has ended holds no runner"
+    assert not job.settled
+    job.apply(succeeded(key("a")))
+    job.apply(exited(key("a")))
+    assert job.ready == {"b": at(3.6)}, "once"
+    assert statuses(job) == {"a": "completed", "b": "pending"}
+
+
+def test_a_job_whose_command_has_just_succeeded_is_taken_up_again_with_its_dependants_ready() -> None:
+    before = live_job(task("a"), task("b", "a"))
+    begun(before, "a")
+    before.apply(succeeded(key("a")))
+    job = LiveJob(before.job, before.tasks.values(), before.owner, max_tasks=10)
+    job.recall()
+    assert job.ready == {"b": at(3.5)}
+    assert job.unsure == {key("a")}, "its container has still to be looked for"
+    job.apply(ContainerLost(key("a"), "gone", at(9)))
+    assert statuses(job) == {"a": "completed", "b": "pending"}
+
+
+def test_a_cancel_lets_a_command_that_has_succeeded_be_recorded_so() -> None:
+    job = live_job(task("a"), task("b", "a"))
+    begun(job, "a")
+    job.apply(succeeded(key("a")))
+    job.apply(CancelRequested(UID, at(3.7)))
+    job.apply(exited(key("a")))
+    assert statuses(job) == {"a": "completed", "b": "skipped"}
 
 
 def test_the_first_failure_skips_what_has_not_begun_and_lets_finish_what_runs() -> None:

@@ -31,6 +31,13 @@ class Noting(NotingEngine):
 
     def __init__(self) -> None:
         super().__init__(PROGRAMS)
+        self.secret: set[str] = set()
+        """Tasks of whose containers' ends it does not tell yet."""
+
+    def wait(self, container: str) -> None:
+        labels = self._find(container).spec.labels
+        super().wait(container)
+        until(lambda: labels.get(container_spec.TASK) not in self.secret)
 
     @property
     def gated(self) -> list[ContainerSpec]:
@@ -150,8 +157,47 @@ def test_the_times_of_what_was_made_ahead_are_in_order(start: Start, engine: Not
         assert times.created_at is not None and times.container_started_at is not None
         assert times.started_at is not None and times.ready_at is not None
         assert times.created_at <= times.container_started_at < times.ready_at, "it waited for its turn"
-        assert times.ready_at == tasks[before].attempts[0].timings.recorded_at
+        earlier = tasks[before].attempts[0].timings
+        assert earlier.finished_at is not None and earlier.recorded_at is not None
+        assert earlier.finished_at <= times.ready_at <= earlier.recorded_at
         assert tasks[name].started_at == times.started_at
+
+
+def test_a_gates_word_is_enough_for_the_next_task_to_begin(start: Start, engine: Noting) -> None:
+    """The engine tells of a container's end much later than its gate tells of its command's."""
+    engine.secret = {"b", "c"}
+    manager = start()
+    chain_that_waits(manager)
+    end(engine, "a")
+    until(lambda: engine.executions == ONCE_EACH)
+    manager.until_status("d", "completed")
+    for name in "bc":
+        task = manager.task(name)
+        assert (task.status, task.attempts[0].exit_code) == ("running", 0)
+        assert task.completed_at is None and task.attempts[0].failure is None
+    assert manager.client.status("job").state == "working"
+    engine.secret.clear()
+    tasks = done(manager, engine)
+    assert {task.status for task in tasks.values()} == {"completed"}
+    for name in "bc":
+        times = tasks[name].attempts[0].timings
+        assert times.finished_at == tasks[name].completed_at
+        assert times.recorded_at is not None and times.finished_at is not None
+        assert times.finished_at < times.recorded_at
+
+
+def test_what_a_gate_said_is_not_forgotten_by_the_next_manager(start: Start, engine: Noting) -> None:
+    engine.secret = {"b"}
+    manager = start()
+    chain_that_waits(manager)
+    end(engine, "a")
+    manager.until_status("c", "completed")
+    manager.stop()
+    engine.kill(manager.task("b").attempts[0].container.name)
+    engine.secret.clear()
+    tasks = done(start(), engine)
+    assert [str(task.status) for task in tasks.values()] == ["completed"] * 4
+    assert engine.executions == ONCE_EACH
 
 
 @pytest.mark.parametrize("look_ahead", [1, 4])

@@ -9,7 +9,7 @@ import pytest
 from air_executor.models import Job, Resources
 from manager.live_job import LiveJob
 from manager.slots import LIFETIME, REST, WINDOW, SlotPool
-from manager.values import Owner, Slot, SlotOrder
+from manager.values import Owner, Slot, SlotOrder, first_of, spare_of
 from tests.unit.manager.builders import OWNER, T0, UID, at, claimed, key, live_job, settings, task
 
 OTHER = Owner(2000, 2000)
@@ -46,6 +46,11 @@ def take(slots: SlotPool, seconds: float = 0, owner: Owner = OWNER, **fields: An
     """For the first task of a new job."""
     wanting = task(**fields)
     return slots.take(bare_job(wanting, owner=owner), wanting, at(seconds))
+
+
+def whole(slots: SlotPool) -> set[str]:
+    """Its slots, spares not counted."""
+    return {slot for slot in slots.ids if slot == first_of(slot)}
 
 
 def users(orders: Any) -> Counter[Owner]:
@@ -121,7 +126,7 @@ def test_nothing_fits_where_slots_do_not_work() -> None:
 def test_a_slot_is_given_away_once() -> None:
     slots = pool()
     (slot,) = fill(slots)
-    assert slots.ids == {slot.id}
+    assert slots.ids == {slot.id, spare_of(slot.id)}
     assert take(slots) == slot
     assert slots.ids == set()
     assert take(slots) is None
@@ -130,7 +135,7 @@ def test_a_slot_is_given_away_once() -> None:
 def test_a_slot_that_is_still_being_made_is_given_to_nobody() -> None:
     slots = pool()
     (order,) = slots.orders(at(0))
-    assert slots.ids == {order.id}
+    assert slots.ids == {order.id, spare_of(order.id)}
     assert take(slots) is None
     slots.add(waiting(order))
     assert take(slots) == waiting(order)
@@ -196,7 +201,7 @@ def test_slots_that_were_not_used_for_a_while_go_but_for_one() -> None:
     gone = list(slots.surplus(at(WINDOW_S + 1)))
     assert len(gone) == 2
     assert len(slots.ready) == 1
-    assert slots.ids.isdisjoint(slot.id for slot in gone)
+    assert slots.ids.isdisjoint(gone)
     assert list(slots.orders(at(WINDOW_S + 1))) == []
 
 
@@ -207,7 +212,7 @@ def test_the_newest_slots_are_those_that_stay() -> None:
     take(slots, 2)
     slots.ready[old.id] = old  # as if that job had got none
     (new,) = fill(slots, 3)
-    assert list(slots.surplus(at(WINDOW_S + 5))) == [old]
+    assert list(slots.surplus(at(WINDOW_S + 5))) == [old.id]
     assert set(slots.ready) == {new.id}
 
 
@@ -218,7 +223,7 @@ def test_the_slot_that_stays_is_for_the_user_who_was_last() -> None:
     assert old.user == OTHER
     assert list(slots.surplus(at(WINDOW_S + 1))) == [], "still for the last one"
     take(slots, WINDOW_S + 2)
-    assert list(slots.surplus(at(WINDOW_S + 2))) == [old]
+    assert list(slots.surplus(at(WINDOW_S + 2))) == [old.id]
     assert users(fill(slots, WINDOW_S + 2)) == {OWNER: 1}
 
 
@@ -229,9 +234,10 @@ def test_users_share_what_may_wait_and_the_latest_come_first() -> None:
     assert users(fill(slots, 5)) == {OWNER: 2, OTHER: 1}
     for seconds in (6, 7):
         take(slots, seconds, owner=OTHER)
-    orders = list(slots.orders(at(8)))
-    gone = list(slots.surplus(at(8)))
-    assert (users(orders), users(gone)) == ({OTHER: 2}, {OWNER: 1})
+    before = users(slots.ready.values())
+    assert users(slots.orders(at(8))) == {OTHER: 2}
+    assert len(list(slots.surplus(at(8)))) == 1
+    assert before - users(slots.ready.values()) == {OWNER: 1}
     assert users(slots.ready.values()) + users(slots.making.values()) == {OTHER: 2, OWNER: 1}
 
 
@@ -246,9 +252,9 @@ def test_a_slot_is_replaced_before_its_gate_loses_patience() -> None:
     slots = pool(warm=1)
     (old,) = fill(slots)
     assert list(slots.surplus(at(LIFETIME_S))) == []
-    assert list(slots.surplus(at(LIFETIME_S + 1))) == [old]
+    assert list(slots.surplus(at(LIFETIME_S + 1))) == [old.id]
     (new,) = fill(slots, LIFETIME_S + 1)
-    assert slots.ids == {new.id}
+    assert whole(slots) == {new.id}
     assert list(slots.surplus(at(LIFETIME_S + 2))) == []
 
 
@@ -281,7 +287,7 @@ def test_a_pool_that_was_emptied_is_filled_again_with_other_slots() -> None:
     slots.add(waiting(second, 1))
     assert slots.ids == set(), "made for a pool that has forgotten it"
     assert slots.ids.isdisjoint(slot.id for slot in fill(slots, 2))
-    assert len(slots.ids) == 2
+    assert len(whole(slots)) == 2
 
 
 def test_a_slot_that_nobody_ordered_is_not_added() -> None:
@@ -297,3 +303,61 @@ def test_a_slot_that_was_reported_twice_is_there_once_and_given_away_once() -> N
     slots.add(slot)
     slots.add(replace(slot))
     assert slots.ids == set()
+
+
+# --- Spares ----------------------------------------------------------------------------------------------
+
+
+def with_spare(slots: SlotPool, seconds: float = 0) -> tuple[LiveJob, Slot]:
+    """A job that got a slot, and the spare of that."""
+    job = bare_job(task("a"), task("b", "a"))
+    (order,) = slots.orders(at(seconds))
+    slot = waiting(order, seconds)
+    spare = replace(slot, id=spare_of(slot.id), container_id="spare")
+    slots.add(replace(slot, spare=spare))
+    assert slots.take(job, job.tasks["a"], at(seconds)) is not None
+    return job, spare
+
+
+def test_the_spare_of_a_slot_is_for_the_next_task_of_the_same_job() -> None:
+    slots = pool()
+    job, spare = with_spare(slots)
+    assert slots.ids == {spare.id}
+    another = live_job(uid="f" * 32)
+    assert slots.take_spare(another, task()) is None
+    assert slots.take_spare(job, job.tasks["b"]) == spare
+    assert slots.take_spare(job, job.tasks["b"]) is None
+    assert slots.ids == set()
+
+
+@pytest.mark.parametrize("fields", [{"image": "debian:13"}, {"network": "none"}, {"user": "3000"}], ids=str)
+def test_a_task_that_asks_for_something_of_its_own_leaves_the_spare(fields: dict[str, Any]) -> None:
+    slots = pool()
+    job, spare = with_spare(slots)
+    assert slots.take_spare(job, task("b", "a", **fields)) is None
+    assert slots.ids == {spare.id}
+
+
+def test_a_spare_goes_with_its_job() -> None:
+    slots = pool()
+    _, spare = with_spare(slots)
+    slots.forget(UID)
+    slots.forget(UID)
+    assert list(slots.surplus(at(1))) == [spare.id]
+    assert list(slots.surplus(at(2))) == []
+    assert slots.ids == set()
+
+
+def test_a_spare_does_not_outlive_the_patience_of_its_gate() -> None:
+    slots = pool()
+    job, spare = with_spare(slots)
+    assert list(slots.surplus(at(LIFETIME_S))) == []
+    assert list(slots.surplus(at(LIFETIME_S + 1))) == [spare.id]
+    assert slots.take_spare(job, job.tasks["b"]) is None
+
+
+def test_a_pool_that_was_emptied_has_no_spares() -> None:
+    slots = pool()
+    job, spare = with_spare(slots)
+    assert slots.clear() == [spare.id]
+    assert slots.take_spare(job, job.tasks["b"]) is None

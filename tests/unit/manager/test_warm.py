@@ -16,7 +16,7 @@ from manager import container_spec, gate, workspace
 from manager.container_spec import ContainerSpec
 from manager.engine.base import EngineError, Observation
 from manager.patience import Stopped
-from manager.values import AttemptKey, Owner
+from manager.values import AttemptKey, Owner, spare_of
 from tests.fakes.engine import NotingEngine, Program
 from tests.fakes.manager import HOME_ID, InProcess, Start, a_task, statuses
 from tests.waiting import until
@@ -42,10 +42,9 @@ class Noting(NotingEngine):
 
     @property
     def slots(self) -> list[str]:
-        """The containers that wait for a task nobody knows yet, by name."""
-        return [
-            name for name in self.names if name.startswith("airx-slot-") and not name.endswith("-network")
-        ]
+        """The containers that wait for the first task of a job nobody knows yet, by name."""
+        of_slots = [name for name in self.names if name.startswith("airx-slot-")]
+        return [name for name in of_slots if not name.endswith(("-network", "-spare"))]
 
 
 @pytest.fixture
@@ -106,10 +105,10 @@ def nothing_left(manager: InProcess, engine: Noting) -> None:
 
     def clean() -> bool:
         waiting = set(pool.ready)
-        names = {container_spec.slot_name(slot) for slot in waiting}
+        gates = {container_spec.slot_name(each) for slot in waiting for each in (slot, spare_of(slot))}
         networks = {container_spec.slot_network_name(slot) for slot in waiting}
         return (
-            not pool.making and set(engine.names) == names | networks and folders(manager) == names | waiting
+            not pool.making and set(engine.names) == gates | networks and folders(manager) == gates | waiting
         )
 
     until(clean)
@@ -217,7 +216,7 @@ def test_the_jobs_other_tasks_share_the_network_that_was_made_for_the_slot(
     assert network in engine.names
     of_job = [spec for spec in engine.specs if spec.labels.get(container_spec.JOB) == "job"]
     assert {spec.network.name for spec in of_job} == {network}
-    assert [manager.task(name).attempts[0].start for name in ("a", "b")] == ["warm", "cold"]
+    assert [manager.task(name).attempts[0].start for name in ("a", "b")] == ["warm", "warm"]
     for name in ("a", "b"):
         engine.finish(manager.task(name).attempts[0].container.id or "")
     assert manager.client.wait("job", 10).state == "completed"
@@ -293,13 +292,15 @@ def test_a_job_that_ended_and_is_retried_gets_containers_of_its_own(
     nothing_left(manager, engine)
 
 
-def test_a_retry_has_a_container_of_its_own(manager: InProcess, engine: Noting) -> None:
-    view = manager.run(a_task("a", command="three", retries=1))
-    assert [(attempt.start, attempt.exit_code) for attempt in view.tasks[0].attempts] == [
+def test_each_retry_has_a_container_of_its_own(manager: InProcess, engine: Noting) -> None:
+    attempts = manager.run(a_task("a", command="three", retries=2)).tasks[0].attempts
+    assert [(attempt.start, attempt.exit_code) for attempt in attempts] == [
+        ("warm", 3),
         ("warm", 3),
         ("cold", 3),
     ]
-    assert engine.executions == [("job", "a", 1), ("job", "a", 2)]
+    assert len({attempt.container.id for attempt in attempts}) == 3
+    assert engine.executions == [("job", "a", number) for number in (1, 2, 3)]
     nothing_left(manager, engine)
 
 
@@ -664,7 +665,7 @@ def test_the_slots_of_a_manager_that_died_are_swept(start: Start, engine: Noting
     first = warmed(start(warm=1))
     old = slots(first)
     first.stop()
-    assert len(engine.names) == 2
+    assert len(engine.names) == 3, "a container, its spare, and what holds their network"
     second = start(warm=warm)
     if warm:
         warmed(second)

@@ -5,10 +5,12 @@ import errno
 import fcntl
 import os
 import resource
+import select
 import shutil
 import signal
 import stat
 import subprocess
+import sys
 import tempfile
 import termios
 import threading
@@ -24,14 +26,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from manager.gate import (
+    END,
     TOKEN,
     Began,
+    Ended,
     Never,
     Receipt,
     Unusable,
     frame,
     is_honest,
     open_gate,
+    parse_end,
     prepare,
     read_receipt,
 )
@@ -89,6 +94,7 @@ class Room:
     def writer(self) -> int:
         """The FIFO's other end; this waits for the gate."""
         handle = until(self._opened)
+        assert handle is not None
         os.set_blocking(handle, True)
         return handle
 
@@ -119,9 +125,10 @@ class Room:
         argv: Sequence[str],
         variables: Mapping[str, str] | None = None,
         workdir: str = "",
+        before: Sequence[str] = (),
         **how: Any,
     ) -> tuple[int, bytes, Receipt | None]:
-        process = self.start(**how)
+        process = self.start(*before, **how)
         self.send(frame("n1", workdir, argv, variables or {}))
         return self.ended(process)
 
@@ -164,17 +171,33 @@ def signals_ignored_here() -> int:
 
 
 class TestAnOpenedGate:
-    def test_becomes_the_command_and_gives_its_exit_code(self, room: Room) -> None:
+    def test_runs_the_command_and_gives_its_exit_code(self, room: Room) -> None:
         code, output, receipt = room.run(["sh", "-c", 'echo "$0 $1"; exit 7', "a b", "c"])
         assert (code, output) == (7, b"a b c\n")
         assert isinstance(receipt, Began)
         assert (receipt.nonce, receipt.failed) == ("n1", None)
         assert abs(receipt.at - datetime.now(UTC)) < timedelta(seconds=20)
 
-    def test_keeps_its_process_id(self, room: Room) -> None:
+    def test_is_the_commands_parent_and_in_another_process_group(self, room: Room) -> None:
         process = room.start()
-        room.send(frame("n1", "", ["sh", "-c", "echo $$"], {}))
-        assert room.ended(process)[1] == b"%d\n" % process.pid
+        room.send(frame("n1", "", ["sh", "-c", "echo $PPID $$; cut -d ' ' -f 5 /proc/$$/stat"], {}))
+        parent, child, group = room.ended(process)[1].split()
+        assert int(parent) == process.pid and group == child
+
+    def test_is_not_reached_by_what_the_command_sends_to_its_group(self, room: Room) -> None:
+        code, _, _ = room.run(["sh", "-c", "trap 'exit 7' TERM; kill -TERM 0; exit 8"])
+        assert code == 7
+
+    def test_reads_no_more_when_the_command_runs(self, room: Room) -> None:
+        process = room.start()
+        writer = room.writer()
+        os.write(writer, frame("n1", "", ["sh", "-c", "echo runs; exec sleep 10"], {}))
+        assert process.stdout and process.stdout.readline() == b"runs\n"
+        with pytest.raises(BrokenPipeError):
+            os.write(writer, b"x")
+        os.close(writer)
+        process.send_signal(signal.SIGTERM)
+        assert room.ended(process)[0] == 128 + signal.SIGTERM
 
     def test_has_given_its_receipt_before_the_command_begins(self, room: Room) -> None:
         _, output, _ = room.run(["cat", str(room.receipts / "receipt")])
@@ -284,6 +307,225 @@ class TestAnOpenedGate:
             assert output.decode().split("\0")[: len(words)] == words
 
 
+@pytest.fixture
+def end(room: Room) -> Iterator[int]:
+    """The manager's side of the second FIFO."""
+    handle = os.open(room.control / END, os.O_RDONLY | os.O_NONBLOCK)
+    yield handle
+    os.close(handle)
+
+
+def said(end: int) -> Ended | None:
+    """None: not a word."""
+    content = os.read(end, 1000)
+    ended = parse_end(content)
+    assert (ended is None) == (content == b"")
+    return ended
+
+
+def code_said(end: int) -> int | None:
+    ended = said(end)
+    return ended.exit_code if ended else None
+
+
+class TestTheEnd:
+    def test_is_said_with_code_and_time(self, room: Room, end: int) -> None:
+        before = datetime.now(UTC)
+        assert room.run(["sh", "-c", "sleep 0.1; exit 7"])[0] == 7
+        ended = said(end)
+        assert ended and ended.exit_code == 7
+        assert before + timedelta(seconds=0.09) < ended.at < datetime.now(UTC)
+
+    @pytest.mark.parametrize("code", [0, 1, NO_RECEIPT, NEVER, DENIED, 255])
+    def test_is_said_with_every_code(self, room: Room, end: int, code: int) -> None:
+        assert room.run(["sh", "-c", f"exit {code}"])[0] == code
+        assert code_said(end) == code
+
+    @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, signal.SIGRTMAX])
+    def test_of_a_signalled_command_is_128_and_its_number(self, room: Room, end: int, number: int) -> None:
+        assert room.run(["sh", "-c", f"ulimit -c 0; kill -{number:d} $$"])[0] == 128 + number
+        assert code_said(end) == 128 + number
+
+    @pytest.mark.parametrize("content", [b"", b"G", payload("n1"), frame("n1", "", ["no-such-command"], {})])
+    def test_is_not_said_of_what_never_began(self, room: Room, end: int, content: bytes) -> None:
+        process = room.start()
+        room.send(content)
+        assert room.ended(process)[0] in (NEVER, MISSING)
+        assert said(end) is None
+
+    def test_is_said_of_an_exec_that_fails(self, room: Room, end: int, tmp_path: Path) -> None:
+        assert room.run([str(script(tmp_path / "tool", "no interpreter is named here"))])[0] == DENIED
+        assert code_said(end) == DENIED
+
+    @pytest.mark.parametrize("kind", ["nothing", "link", "folder"])
+    def test_needs_no_fifo(self, room: Room, end: int, kind: str) -> None:
+        fifo = (room.control / END).rename(room.path / "elsewhere")
+        match kind:
+            case "link":
+                (room.control / END).symlink_to(fifo)
+            case "folder":
+                (room.control / END).mkdir()
+        assert room.run(["sh", "-c", "exit 7"])[0] == 7
+        assert said(end) is None
+
+    def test_needs_nobody_who_listens(self, room: Room) -> None:
+        assert room.run(["sh", "-c", "exit 7"])[0] == 7
+
+    def test_needs_nobody_who_still_listens(self, room: Room) -> None:
+        handle = os.open(room.control / END, os.O_RDONLY | os.O_NONBLOCK)
+        process = room.start()
+        writer = room.writer()
+        os.close(handle)
+        os.write(writer, frame("n1", "", ["sh", "-c", "exit 7"], {}))
+        assert room.ended(process)[0] == 7
+        os.close(writer)
+
+    def test_waits_for_nobody_who_reads(self, room: Room) -> None:
+        full = os.open(room.control / END, os.O_RDWR | os.O_NONBLOCK)
+        with pytest.raises(BlockingIOError):
+            while True:
+                os.write(full, b"x" * 4096)
+        assert room.run(["sh", "-c", "exit 7"])[0] == 7
+        os.close(full)
+
+    def test_is_noticed_by_who_was_made_to_ignore_it(self, room: Room, end: int) -> None:
+        def ignore() -> None:
+            signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+
+        assert room.run(["sh", "-c", "exit 7"], preexec_fn=ignore)[0] == 7
+        assert code_said(end) == 7
+
+    def test_is_not_a_stop(self, room: Room, end: int) -> None:
+        process = room.start()
+        room.send(frame("n1", "", ["sh", "-c", "echo $$; kill -STOP $$; exit 7"], {}))
+        assert process.stdout
+        stat = Path(f"/proc/{int(process.stdout.readline())}/stat")
+        until(lambda: stat.read_text().split()[2] == "T")
+        process.send_signal(signal.SIGCONT)
+        assert room.ended(process)[0] == 7
+        assert code_said(end) == 7
+
+    @pytest.mark.parametrize("number", [signal.SIGWINCH, signal.SIGTERM])
+    def test_is_not_the_stop_of_one_who_asks_to_be_traced(self, room: Room, end: int, number: int) -> None:
+        """As some programs do so that nobody else can trace them: the gate is their parent."""
+        trace_me = "import ctypes, os; ctypes.CDLL(None).ptrace(0, 0, 0, 0)"
+        command = [sys.executable, "-S", "-c", f"{trace_me}; os.kill(os.getpid(), {number:d}); os._exit(7)"]
+        code = 7 if number == signal.SIGWINCH else 128 + number
+        assert room.run(command)[0] == code
+        assert code_said(end) == code
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+    def test_comes_at_once_where_no_process_can_be_made(self, room: Room) -> None:
+        def no_process() -> None:
+            resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+
+        room = for_nobody(room, "no-process")
+        end = os.open(room.control / END, os.O_RDONLY | os.O_NONBLOCK)
+        how: dict[str, Any] = {"user": NOBODY, "group": NOBODY, "extra_groups": [], "preexec_fn": no_process}
+        code, output, receipt = room.run(["echo", "ran"], **how)
+        assert (code, output, code_said(end)) == (DENIED, b"", DENIED)
+        assert isinstance(receipt, Began) and receipt.failed == errno.EAGAIN
+        os.close(end)
+
+    def test_has_no_name_when_the_command_runs(self, room: Room) -> None:
+        ends: list[int] = []
+        process = room.start()
+        content = frame("n1", "", ["ls", "-A", str(room.control)], {})
+        assert until(lambda: open_gate(room.fifo, content, take_end=ends.append))
+        assert room.ended(process)[:2] == (0, b"")
+        assert [code_said(end) for end in ends] == [0]
+        os.close(ends[0])
+
+
+def for_nobody(room: Room, name: str) -> Room:
+    """Another one, where a user without rights can reach it: pytest's own folders are closed to others."""
+    room = Room(room.program, room.program.parent / name)
+    prepare(room.control, room.receipts, Owner(NOBODY, NOBODY))
+    room.path.chmod(0o711)  # a container has them mounted
+    return room
+
+
+AS_FIRST = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
+"""Process 1 of its own."""
+AS_NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"]
+AS_NOBODY += ["--inh-caps=-all", "--bounding-set=-all", "--pdeathsig=KILL"]
+"""As in a container."""
+NEEDS_PROCESS_1 = pytest.mark.skipif(
+    shutil.which("unshare") is None or os.geteuid() != 0, reason="needs root to make a process 1"
+)
+
+
+def first(outer: "subprocess.Popen[bytes]") -> int:
+    """What process 1 is called out here."""
+    children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text().split()
+    return int(children[0])
+
+
+@NEEDS_PROCESS_1
+class TestProcess1:
+    def test_says_the_end_when_all_that_was_left_is_dead(self, room: Room, end: int) -> None:
+        os.mkfifo(room.path / "held")
+        held = os.open(room.path / "held", os.O_RDONLY | os.O_NONBLOCK)
+        left = "for i in 1 2 3 4 5; do sleep 60 & setsid sleep 60 & (trap '' TERM HUP; sleep 60 &); done"
+        # What takes a while to die.
+        large = "import time; x = b'x' * (64 << 20); print(flush=True); time.sleep(60)"
+        left += f'; (exec {sys.executable} -S -c "{large}" &) | read x'
+        command = f"exec 9>{room.path}/held; {left}; echo left >&9; exit 7"
+        process = room.start(*AS_FIRST)
+        room.send(frame("n1", "", ["sh", "-c", command], {}))
+        assert select.select([end], [], [], 20)[0] == [end]
+        assert (os.read(held, 100), os.read(held, 100)) == (b"left\n", b""), "nobody holds it any more"
+        assert room.ended(process)[0] == 7
+        assert code_said(end) == 7
+        os.close(held)
+
+    @pytest.mark.parametrize("before", ["", "ctypes.CDLL(None).ptrace(0, 0, 0, 0); "])
+    def test_kills_what_is_stopped_or_traced(self, room: Room, end: int, before: str) -> None:
+        stop = f"import ctypes, os; {before}os.kill(os.getpid(), {signal.SIGSTOP:d})"
+        stopped = "until grep -q '^State:.[Tt]' /proc/$!/status; do sleep 0.01; done"
+        command = f"{sys.executable} -S -c '{stop}' & {stopped}; exec sh -c 'exit 7'"
+        assert room.run(["sh", "-c", command], before=AS_FIRST)[0] == 7
+        assert code_said(end) == 7
+
+    def test_reaps_orphans_while_the_command_runs(self, room: Room, end: int) -> None:
+        orphans = "for i in 1 2 3 4 5 6 7 8; do (true &); done"
+        alone = '[ "$(echo $(cat /proc/1/task/1/children))" = $$ ]'
+        command = f"{orphans}; until {alone}; do sleep 0.01; done; exit 7"
+        assert room.run(["sh", "-c", command], before=AS_FIRST)[0] == 7
+        assert code_said(end) == 7
+
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGCONT, signal.SIGWINCH, 37])
+    def test_passes_signals_on(self, room: Room, end: int, number: int) -> None:
+        process = room.start(*AS_FIRST)
+        command = f"trap 'exit 7' {number:d}; echo ready; while :; do sleep 0.01; done"
+        room.send(frame("n1", "", ["sh", "-c", command], {}))
+        assert process.stdout and process.stdout.readline() == b"ready\n"
+        os.kill(first(process), number)
+        assert room.ended(process)[0] == 7
+        assert code_said(end) == 7
+
+    def test_is_not_ended_by_the_command(self, room: Room, end: int) -> None:
+        tries = "for name in KILL STOP SEGV ABRT; do kill -$name 1; done; kill -KILL -1; kill -TERM 1"
+        command = f"trap 'echo heard; exit 7' TERM; {tries}; while :; do sleep 0.01; done"
+        code, output, _ = room.run(["sh", "-c", command], before=AS_FIRST)
+        assert (code, output) == (7, b"heard\n")
+        assert code_said(end) == 7
+
+    @pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv")
+    def test_keeps_its_descriptors_from_its_own_user(self, room: Room) -> None:
+        room = for_nobody(room, "descriptors")
+        attempts = "for n in 0 1 2 3 4 5 6 7 8 9; do (: <>/proc/1/fd/$n) && echo $n; done"
+        attempts += "; for f in mem environ; do (: </proc/1/$f) && echo $f; done; ls /proc/1/fd; id -u"
+        ends: list[int] = []
+        process = room.start(*AS_FIRST, *AS_NOBODY)
+        content = frame("n1", "", ["sh", "-c", f"{attempts}; exit 7"], {})
+        assert until(lambda: open_gate(room.fifo, content, take_end=ends.append))
+        assert room.ended(process)[:2] == (7, b"%d\n" % NOBODY)
+        assert code_said(ends[0]) == 7
+        os.close(ends[0])
+
+
 class TestTheCommandIsLookedUp:
     def test_in_the_path_of_the_merged_environment(self, room: Room, tmp_path: Path) -> None:
         script(tmp_path / "bin" / "tool", "#!/bin/sh\necho found $0\n")
@@ -353,10 +595,8 @@ class TestTheCommandIsLookedUp:
         closed = script(here / "closed" / "tool", "#!/bin/sh\n").parent
         closed.chmod(0o700)
         for number, command in enumerate(("theirs/tool", "closed/tool")):
-            room = Room(room.program, here / f"room{number}")
-            prepare(room.control, room.receipts, Owner(NOBODY, NOBODY))
-            room.path.chmod(0o711)  # a container has them mounted
-            how = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+            room = for_nobody(room, f"others/room{number}")
+            how: dict[str, Any] = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
             code, _, receipt = room.run([f"./{command}"], workdir=str(here), **how)
             assert (code, receipt) == (DENIED, Unusable("n1", "denied"))
             assert (room.receipts / "receipt").stat().st_uid == NOBODY
@@ -549,14 +789,11 @@ class TestARefusal:
         assert room.ended(process)[:2] == (0, b"ran\n")
         os.close(writer)
 
-    @pytest.mark.skipif(
-        shutil.which("unshare") is None or os.geteuid() != 0, reason="needs root to make a process 1"
-    )
+    @NEEDS_PROCESS_1
     def test_when_told_to_leave_as_process_1(self, room: Room) -> None:
-        outer = room.start("unshare", "--pid", "--fork")
+        outer = room.start(*AS_FIRST)
         writer = room.writer()
-        children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text().split()
-        os.kill(int(children[0]), signal.SIGTERM)
+        os.kill(first(outer), signal.SIGTERM)
         assert room.ended(outer)[::2] == (NEVER, Never(None, "told"))
         os.close(writer)
 
@@ -724,9 +961,7 @@ class TestAToken:
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
     def test_that_can_not_be_read_is_as_none(self, room: Room) -> None:
-        room = Room(room.program, room.program.parent / "unreadable-token")
-        prepare(room.control, room.receipts, Owner(NOBODY, NOBODY))
-        room.path.chmod(0o711)  # a container has them mounted
+        room = for_nobody(room, "unreadable-token")
         (room.control / TOKEN).chmod(0o600)
         process = room.start(user=NOBODY, group=NOBODY, extra_groups=[])
         room.send(GOOD[:-1])

@@ -1,0 +1,75 @@
+"""Hears from gates that their commands have ended, long before the engine says so of their containers."""
+
+import os
+import select
+import threading
+from collections.abc import Callable
+
+from air_executor.failpoints import Failpoint, reach
+from air_executor.models import utc_now
+from manager import gate
+from manager.facts import CommandSucceeded, Fact
+from manager.values import AttemptKey
+
+MOST = 256
+"""Bytes; what a gate says is shorter, and comes in one piece."""
+
+
+class EndListener:
+    """Listens in a thread of its own. Only successes are told: for a failure nobody waits to go on.
+
+    A manager that is started again hears nothing of commands that were begun before: it waits for the engine.
+    """
+
+    def __init__(self, emit: Callable[[Fact], None]) -> None:
+        self._emit = emit
+        self._poll = select.epoll()
+        self._lock = threading.Lock()
+        """Held while a descriptor is closed or read, so that none is read that is somebody else's by now."""
+        self._handles: dict[AttemptKey, int] = {}
+        self._heard: dict[int, AttemptKey] = {}
+        self._thread = threading.Thread(target=self._run, name="end listener", daemon=True)
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._thread.start()
+
+    def hold(self, key: AttemptKey, handle: int) -> None:
+        """Own the descriptor on which the attempt's gate will speak."""
+        with self._lock:
+            self._handles[key] = handle
+
+    def listen(self, key: AttemptKey) -> None:
+        """Tell of the end from here on, also of one that was before: its begin has been told of."""
+        with self._lock:
+            handle = self._handles.get(key)
+            if handle is not None:
+                self._heard[handle] = key
+                self._poll.register(handle, select.EPOLLIN)
+
+    def forget(self, key: AttemptKey) -> None:
+        """Nothing more is to be heard of the attempt."""
+        with self._lock:
+            handle = self._handles.pop(key, None)
+            if handle is not None:
+                self._heard.pop(handle, None)
+                os.close(handle)  # and with it goes the registration
+
+    def _run(self) -> None:
+        while True:
+            for handle, _ in self._poll.poll():
+                self._hear(handle)
+
+    def _hear(self, handle: int) -> None:
+        with self._lock:
+            key = self._heard.get(handle)
+            if key is None:
+                return
+            try:
+                end = gate.parse_end(os.read(handle, MOST))
+            except BlockingIOError:
+                return
+        self.forget(key)
+        if end is not None and end.exit_code == 0:
+            reach(Failpoint.END_UNRECORDED)
+            self._emit(CommandSucceeded(key, end.at, utc_now()))

@@ -176,6 +176,7 @@ WALKS: dict[Failpoint, Walk] = {
     Failpoint.STARTED_UNRECORDED: STANDARD,
     Failpoint.JOURNALED_RUNNING: STANDARD,
     Failpoint.OUTPUT_COPIED: STANDARD,
+    Failpoint.END_UNRECORDED: AHEAD,
     Failpoint.EXIT_UNRECORDED: STANDARD,
     Failpoint.REQUEST_READ: STANDARD,
     Failpoint.REQUEST_JOURNALED: STANDARD,
@@ -214,6 +215,8 @@ FURTHER: list[tuple[str, Walk]] = [
     # Behind a gate; the first task has none.
     ("created-unrecorded:2", AHEAD),
     ("started-unrecorded:2", AHEAD),
+    ("end-unrecorded:2", AHEAD),
+    ("exit-unrecorded:2", AHEAD),
     ("gate-opened:1", replace(AHEAD, before=["gate-shut", "stock-taken"])),
     ("journaled-recorded:2", THROWN_AWAY),
     ("signal-sent:1", STUBBORN),

@@ -11,6 +11,7 @@ import pytest
 from air_executor import JobView
 from air_executor.failpoints import VARIABLE
 from air_executor.models import Attempt, Task
+from manager.values import SPARE
 from tests.faults.test_01_to_08_every_failpoint import COUNT, killed
 from tests.real_manager import RealManager, docker, idle_manager, real_manager
 from tests.waiting import until
@@ -30,10 +31,11 @@ def sh(task_id: str, script: str = "", *after: str, **fields: object) -> dict[st
 
 
 def slots(manager: RealManager) -> set[str]:
-    """The containers that wait for a task nobody knows yet, by name."""
+    """The containers that wait for the first task of a job nobody knows yet, by name."""
     if not (manager.home / "home-id").exists():
         return set()
-    return {name for name in manager.containers(*OF_SLOTS) if name.startswith("airx-slot-")}
+    names = manager.containers(*OF_SLOTS)
+    return {name for name in names if name.startswith("airx-slot-") and not name.endswith(SPARE)}
 
 
 def warmed(manager: RealManager) -> set[str]:
@@ -102,9 +104,10 @@ def nothing_left(manager: RealManager) -> None:
     """No container and no folder, but for those of slots that wait."""
 
     def clean() -> bool:
-        waiting = slots(manager)
-        networks = {network_of(name) for name in waiting}
-        ids = {name.removeprefix("airx-slot-") for name in waiting}
+        first = slots(manager)
+        waiting = first | {f"{name}{SPARE}" for name in first}
+        networks = {network_of(name) for name in first}
+        ids = {name.removeprefix("airx-slot-") for name in first}
         return set(manager.containers()) == waiting | networks and set(folders(manager)) == waiting | ids
 
     until(clean, PATIENCE)

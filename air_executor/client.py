@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from air_executor import daemon, names
+from air_executor.attempts import Cause
 from air_executor.documents import validate
 from air_executor.errors import (
     BadInput,
@@ -22,9 +23,10 @@ from air_executor.errors import (
     RequestConflict,
     WaitTimeout,
 )
+from air_executor.fields import utc_now
 from air_executor.graph import check_graph
 from air_executor.logs import tail
-from air_executor.models import Cause, Job, JobState, JobView, Request, Task, TaskSpec, utc_now
+from air_executor.models import Job, JobState, JobView, Request, Task, TaskSpec
 from air_executor.store import JobFolder, Store
 
 LOOK_INTERVAL = 0.02

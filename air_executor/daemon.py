@@ -14,8 +14,8 @@ from pydantic import (
     model_serializer,
 )
 
+from air_executor.fields import Time
 from air_executor.logs import tail
-from air_executor.models import Time
 
 LOCK = "manager.lock"
 STATUS = "manager.json"

@@ -13,12 +13,12 @@ import stat
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from air_executor import names
 from air_executor.documents import MAX_BYTES, parse_json, validate
 from air_executor.errors import BadInput, JobEnded, JobExists, JobNotFound
-from air_executor.failpoints import Failpoint, reach
+from air_executor.files import sync_folder, write_durably
 from air_executor.models import Job, JobState, JobView, Task, TaskSpec
 
 HOME_VARIABLE = "AIR_EXECUTOR_HOME"
@@ -42,16 +42,56 @@ class JobFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.name = path.name
-        self.state_file = path / "state.json"
-        self.tasks_file = path / "tasks.json"
-        self.logs = path / "logs"
-        self.work = path / "work"
-        self.inbox = path / "inbox"
-        self.inbox_new = path / "inbox" / "new"
-        self.inbox_tmp = path / "inbox" / "tmp"
-        self.cancel_marker = path / "cancel"
-        self.retry_marker = path / RETRY
-        self.reset_marker = path / RESET
+
+    @property
+    def state_file(self) -> Path:
+        """The job, as its readers see it."""
+        return self.path / "state.json"
+
+    @property
+    def tasks_file(self) -> Path:
+        """Its tasks."""
+        return self.path / "tasks.json"
+
+    @property
+    def logs(self) -> Path:
+        """The output of its tasks."""
+        return self.path / "logs"
+
+    @property
+    def work(self) -> Path:
+        """What its containers see as `/work`."""
+        return self.path / "work"
+
+    @property
+    def inbox(self) -> Path:
+        """What its containers see as `/inbox`."""
+        return self.path / "inbox"
+
+    @property
+    def inbox_new(self) -> Path:
+        """Requests that are complete."""
+        return self.path / "inbox" / "new"
+
+    @property
+    def inbox_tmp(self) -> Path:
+        """Requests that are being written."""
+        return self.path / "inbox" / "tmp"
+
+    @property
+    def cancel_marker(self) -> Path:
+        """Asks that the job is stopped."""
+        return self.path / "cancel"
+
+    @property
+    def retry_marker(self) -> Path:
+        """Asks that what failed in it runs again."""
+        return self.path / RETRY
+
+    @property
+    def reset_marker(self) -> Path:
+        """Asks that it starts over."""
+        return self.path / RESET
 
     def log_file(self, task: str) -> Path:
         """Standard output and error of the task's last attempt."""
@@ -342,52 +382,3 @@ def task_text(task: Task) -> str:
 def tasks_text(entries: Iterator[str] | Sequence[str]) -> str:
     """`tasks.json` from its entries."""
     return "[\n" + ",\n".join(entries) + "\n]\n"
-
-
-def create_exclusively(path: Path) -> BinaryIO:
-    """Open a new file for writing bytes; never follows a link, never opens what is there."""
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644), "wb")
-
-
-def write_durably(path: Path, text: str) -> os.stat_result:
-    """Replace `path` by `text`, so that a reader finds the old or the new, also after a power cut.
-
-    Returns what the new file's status was before anybody else could see it.
-    """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
-    try:
-        with create_exclusively(temporary) as file:
-            file.write(text.encode())
-            file.flush()
-            reach(Failpoint.VIEW_UNSYNCED)
-            os.fsync(file.fileno())
-            status = os.fstat(file.fileno())
-        reach(Failpoint.VIEW_UNNAMED)
-        temporary.rename(path)
-        reach(Failpoint.VIEW_RENAMED)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
-    return status
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Replace `path` by `text`, so that a reader finds the old or the new; a power cut may lose both."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
-    try:
-        with create_exclusively(temporary) as file:
-            file.write(text.encode())
-        temporary.rename(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def sync_folder(path: Path) -> None:
-    """Make renames in `path` durable."""
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

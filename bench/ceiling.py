@@ -6,7 +6,7 @@ By the low level of the `docker` package, with the container options of a job's 
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,26 +42,38 @@ class Ceiling:
 
     def containers_per_second(self, count: int, threads: int) -> float:
         """Run `count` × `true`, each in a container of its own, `threads` at a time."""
-        bodies = [self._task(number) for number in range(count)]
-        clients = threading.local()
+        return _rate(_run, [self._task(number, self.network) for number in range(count)], threads)
 
-        def connect() -> None:
-            clients.api = _connect()
+    def networks_per_second(self, count: int, threads: int) -> float:
+        """As `containers_per_second`, but that each container gets a network that nobody else has."""
 
-        def run(body: dict[str, Any]) -> None:
-            _run(clients.api, body)
+        def run(api: docker.APIClient, number: int) -> None:
+            spec = network_container(JOB, f"{self.uid}-{number}", self.home, _settings())
+            network = _started(api, _body(spec, None))
+            _run(api, self._task(number, network))
+            api.remove_container(network, v=True, force=True)
 
-        with ThreadPoolExecutor(threads, initializer=connect) as pool:
-            began = time.perf_counter()
-            for _ in pool.map(run, bodies):
-                pass
-            return count / (time.perf_counter() - began)
+        return _rate(run, range(count), threads)
 
-    def _task(self, number: int) -> dict[str, Any]:
+    def _task(self, number: int, network: str) -> dict[str, Any]:
         task = Task(id=f"task-{number}", command="true", job_name=JOB)
         key = AttemptKey(self.uid, task.id, 1, 1)
         spec = task_container(JOB, task, key, self.home.path, Owner(USER, USER), self.home, _settings())
-        return _body(spec, self.network)
+        return _body(spec, network)
+
+
+def _rate(run: Callable[[docker.APIClient, Any], None], what: Sequence[Any], threads: int) -> float:
+    """How much of it is run in a second."""
+    clients = threading.local()
+
+    def connect() -> None:
+        clients.api = _connect()
+
+    with ThreadPoolExecutor(threads, initializer=connect) as pool:
+        began = time.perf_counter()
+        for _ in pool.map(lambda each: run(clients.api, each), what):
+            pass
+        return len(what) / (time.perf_counter() - began)
 
 
 @contextmanager

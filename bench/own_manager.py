@@ -10,7 +10,7 @@ from typing import Any
 
 from air_executor import Client, JobView, WaitTimeout
 from air_executor.daemon import STATUS, ManagerStatus, read_status
-from air_executor.models import utc_now
+from air_executor.fields import utc_now
 from bench.docker_cli import IMAGE, sweep
 from bench.failed import BenchFailed
 from bench.processes import Processes, clean_environment

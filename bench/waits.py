@@ -1,7 +1,8 @@
 """How long a task that is ready waits for its command to run, and how long after the one before it.
 
-The tasks of the chains last long enough for a container to be made ahead; a few chains run side by side.
-Single-task jobs between them, with pauses, find the slots. `docker run` in between is the rival.
+The tasks of a chain last long enough for a container to be made ahead. One chain runs at a time, as one
+`docker run` does: what a busy machine adds to both, rows 5 and 6 show. Single-task jobs between them, with
+pauses, find the slots. `docker run` in between is the rival.
 """
 
 import secrets
@@ -10,23 +11,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from air_executor import Client
-from air_executor.models import Attempt, Task, Timings
+from air_executor.attempts import Attempt, Timings
+from air_executor.models import Task
 from bench.docker_cli import LABEL, seconds_to_run_true, sweep
 from bench.failed import BenchFailed
 from bench.figures import Goal, Row, Sample, faster_row, median_row, p99_row
 from bench.own_manager import completed, own_manager
 
-CHAINS = 4
-LENGTH = 10
-NAP = 0.6
+LENGTH = 20
+NAP = 0.5
 """Seconds that a task of a chain lasts."""
-SINGLES = 5
+SINGLES = 4
 PAUSE = 1.0
 """Seconds before each single-task job and each `docker run`: the machine is quiet again, slots are full."""
-RIVALS = 4
+RIVALS = 3
 """Times that `docker run` is measured in each round."""
 ENOUGH = 200
-MOST_ROUNDS = 8
+MOST_ROUNDS = 12
 
 P50, P99, TIMES = Goal("≤", 5.0), Goal("≤", 30.0), Goal("≥", 40.0)
 HAND_OVER = Goal("≤", 40.0)
@@ -74,11 +75,8 @@ def measure() -> Iterator[Row]:
 
 
 def _round(client: Client, number: int, label: str, waits: Waits) -> None:
-    chains = [f"chain-{number}-{index}" for index in range(CHAINS)]
-    for name in chains:
-        client.create_job(name, _chain())
-    for name in chains:
-        waits.note(completed(client, name).tasks)
+    client.create_job(f"chain-{number}", _chain())
+    waits.note(completed(client, f"chain-{number}").tasks)
     for index in range(SINGLES):
         time.sleep(PAUSE)
         client.create_job(f"single-{number}-{index}", [{"id": "only", "command": "true"}])

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from air_executor.models import Attempt, Task
+from air_executor.attempts import Attempt
+from air_executor.models import Task
 from manager.container_spec import ContainerSpec
 from manager.values import AttemptKey, Owner
 

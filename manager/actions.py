@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from air_executor.models import Cause
+from air_executor.attempts import Cause
 from manager.values import AttemptKey
 
 

@@ -3,20 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from air_executor.attempts import Cause, Failure, Phase
 from air_executor.errors import BadInput
+from air_executor.fields import utc_now
 from air_executor.graph import check_graph
-from air_executor.models import (
-    Cause,
-    Failure,
-    Job,
-    JobState,
-    JobView,
-    Phase,
-    Task,
-    TaskFields,
-    TaskStatus,
-    utc_now,
-)
+from air_executor.models import Job, JobState, JobView, Task, TaskFields, TaskStatus
 from manager import lifecycle
 from manager.facts import JobFound, JobRefused
 from manager.live_job import LiveJob

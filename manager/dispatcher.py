@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from air_executor.models import utc_now
+from air_executor.fields import utc_now
 from air_executor.store import Store
 from manager import container_spec, lifecycle, planner
 from manager.act import Act

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 from air_executor import daemon
 from air_executor.errors import BadInput
-from air_executor.models import utc_now
+from air_executor.fields import utc_now
 from air_executor.store import Store
 from manager.container_spec import JOB, ROLE, SLOT, TASK
 from manager.engine.base import Engine, EngineError, Observation, Status

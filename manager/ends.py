@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 from air_executor.failpoints import Failpoint, reach
-from air_executor.models import utc_now
+from air_executor.fields import utc_now
 from manager import gate
 from manager.facts import CommandSucceeded, Fact
 from manager.values import AttemptKey

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from air_executor.models import Failure, Instant, Job, Task, TaskSpec
+from air_executor.attempts import Failure, Instant
+from air_executor.models import Job, Task, TaskSpec
 from manager.values import AttemptKey, Found, Outcome, Owner, Slot
 
 # --- Facts about the folder -----------------------------------------------------------------------------

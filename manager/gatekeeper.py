@@ -13,9 +13,10 @@ from contextlib import suppress
 from datetime import datetime
 from functools import partial
 
+from air_executor.attempts import Phase
 from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
-from air_executor.models import Phase, utc_now
+from air_executor.fields import utc_now
 from manager import gate, workspace
 from manager.act import Act
 from manager.clocks import instant
@@ -34,7 +35,7 @@ Opened = ContainerStarted | ContainerExited | ContainerLost | ContainerVoided
 AT_ONCE = 0.5
 """Seconds within which a gate that was given its command answers, unless the machine has no time for it."""
 BLINK = 0.0005
-"""Seconds between two looks for that answer."""
+"""Seconds between the first two looks for that answer; the longer it takes, the longer they get."""
 LATE = 10.0
 """Seconds after which a gate that says nothing is not waited for any longer."""
 LEAVING = 5.0
@@ -123,16 +124,16 @@ class Gatekeeper:
                 if found is None or found.status is Status.EXITED:
                     return False
                 look = time.monotonic() + AT_ONCE
-            self._patience.pause(BLINK)
+            self._patience.pause(_blink(began))
         return False
 
     def _await(self, act: Act) -> Opened:
         """What became of a container whose command was handed over."""
         deadline = time.monotonic() + LATE
         while True:
-            until = time.monotonic() + AT_ONCE
-            while (receipt := self._read(act)) is None and time.monotonic() < until:
-                time.sleep(BLINK)
+            since = time.monotonic()
+            while (receipt := self._read(act)) is None and time.monotonic() < since + AT_ONCE:
+                time.sleep(_blink(since))
             if receipt is not None:
                 return self._by_receipt(act, receipt)
             found = self._observe(act)
@@ -207,6 +208,10 @@ class Gatekeeper:
             return self.void(act)
         found = self._left(act)
         return lost(act) if found is None else _started(act, found.started_at)
+
+
+def _blink(since: float) -> float:
+    return BLINK + (time.monotonic() - since) / 8
 
 
 def _receipt(act: Act) -> gate.Receipt | None:

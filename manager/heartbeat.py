@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from air_executor.daemon import STATUS, ManagerStatus
-from air_executor.models import utc_now
-from air_executor.store import write_whole
+from air_executor.fields import utc_now
+from air_executor.files import write_whole
 
 log = logging.getLogger(__name__)
 

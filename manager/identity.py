@@ -12,7 +12,7 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-from air_executor.store import write_durably
+from air_executor.files import write_durably
 
 log = logging.getLogger(__name__)
 

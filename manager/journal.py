@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from air_executor.failpoints import Failpoint, reach
+from air_executor.files import sync_folder
 from air_executor.models import Decision, Job, Task
-from air_executor.store import sync_folder
 from manager.live_job import LiveJob
 from manager.values import Owner
 

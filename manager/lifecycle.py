@@ -10,17 +10,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from air_executor.models import (
-    Attempt,
-    Cause,
-    Container,
-    Failure,
-    Instant,
-    Phase,
-    Task,
-    TaskStatus,
-    Timings,
-)
+from air_executor.attempts import Attempt, Cause, Container, Failure, Instant, Phase, Timings
+from air_executor.models import Task, TaskStatus
 from manager.facts import (
     AttemptNeeded,
     CommandSucceeded,

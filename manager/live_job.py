@@ -8,21 +8,10 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
 
+from air_executor.attempts import Cause, Failure, Phase
 from air_executor.errors import BadInput
 from air_executor.graph import check_dependencies
-from air_executor.models import (
-    Cause,
-    Decision,
-    Failure,
-    Job,
-    JobState,
-    JobView,
-    Phase,
-    Task,
-    TaskFields,
-    TaskSpec,
-    TaskStatus,
-)
+from air_executor.models import Decision, Job, JobState, JobView, Task, TaskSpec, TaskStatus
 from manager import lifecycle
 from manager.facts import (
     AttemptNeeded,
@@ -89,7 +78,7 @@ class LiveJob:
         self._waiting: dict[str, int] = {}
         self._dependants: dict[str, list[str]] = {}
         self._open = 0
-        self._queued_bytes = sum(_size(task) for task in self.tasks.values() if task.request is not None)
+        self._queued_bytes = sum(task.size for task in self.tasks.values() if task.request is not None)
         for task in self.tasks.values():
             self._index(task, job.created_at)
 
@@ -342,7 +331,7 @@ class LiveJob:
             return
         known = self.tasks.get(fact.spec.id)
         if known is not None:
-            reason = None if _same_body(known, fact.spec) else "another task with this id exists"
+            reason = None if fact.spec.is_asked_by(known) else "another task with this id exists"
             self._note(fact.request, fact.spec.id, reason, fact.at)
             return
         try:
@@ -350,7 +339,7 @@ class LiveJob:
         except BadInput as error:
             self._note(fact.request, fact.spec.id, str(error), fact.at)
             return
-        self._queued_bytes += _size(fact.spec)
+        self._queued_bytes += fact.spec.size
         task = Task.of(fact.spec, self.name, fact.at).model_copy(update={"request": fact.request})
         self.tasks[task.id] = task
         self.changed_tasks[task.id] = None
@@ -362,7 +351,7 @@ class LiveJob:
     def _admit(self, spec: TaskSpec) -> None:
         if len(self.tasks) >= self.max_tasks:
             raise BadInput(f"the job has {len(self.tasks)} tasks, the limit is max_tasks = {self.max_tasks}")
-        if self._queued_bytes + _size(spec) > MAX_QUEUED_BYTES:
+        if self._queued_bytes + spec.size > MAX_QUEUED_BYTES:
             raise BadInput(f"the job's queued tasks are larger than {MAX_QUEUED_BYTES} bytes together")
         check_dependencies(spec, self.tasks)
 
@@ -392,12 +381,3 @@ class LiveJob:
 
 def _skipped_for(failure: Failure) -> Failure:
     return Failure(cause=failure.cause, message=f"never ran: {failure.message}")
-
-
-def _size(task: TaskFields) -> int:
-    return len(task.model_dump_json(include=set(TaskFields.model_fields), exclude_defaults=True))
-
-
-def _same_body(task: Task, spec: TaskSpec) -> bool:
-    fields = TaskSpec.model_fields
-    return all(getattr(task, field) == getattr(spec, field) for field in fields)

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from air_executor.models import utc_now
+from air_executor.fields import utc_now
 from manager.absences import Absences
 from manager.engine.base import ContainerGone, EngineError, EngineUnavailable
 from manager.facts import EngineChanged, Fact

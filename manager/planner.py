@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Literal
 
-from air_executor.models import Instant, Phase, Task
+from air_executor.attempts import Instant, Phase
+from air_executor.models import Task
 from manager import lifecycle
 from manager.actions import (
     Create,
@@ -28,6 +29,9 @@ from manager.settings import Settings
 from manager.slots import SlotPool
 from manager.values import AttemptKey, Slot, first_of
 
+PRIORITY = timedelta(seconds=5)
+"""For which slots are not tended while containers are made that tasks wait for."""
+
 
 @dataclass
 class Planner:
@@ -38,6 +42,7 @@ class Planner:
     slots: SlotPool
     gates: bool = False
     """Whether containers can wait at gates here."""
+    _tended_at: datetime | None = None
     _turn: int = 0
     _served: dict[str, int] = field(default_factory=dict)
 
@@ -70,6 +75,14 @@ class Planner:
                 spare = self.slots.take_spare(job, job.tasks[task_id])
                 yield self._claim(job, task_id, at, instant, "ahead" if spare is None else "warm", spare)
                 left -= 1
+
+    def may_tend(self, jobs: Iterable[LiveJob], at: datetime) -> bool:
+        """Whether slots may be made now: what tasks wait for goes before, but not for ever."""
+        making = any(job.tasks[name].attempts[-1].in_making for job in jobs for name in job.live)
+        if making and self._tended_at is not None and abs(at - self._tended_at) < PRIORITY:
+            return False
+        self._tended_at = at
+        return True
 
     def forget(self, uid: str) -> None:
         """The job has ended."""

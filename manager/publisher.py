@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from air_executor.files import write_durably
 from air_executor.models import Decision, Job, Task
-from air_executor.store import job_text, task_text, tasks_text, write_durably
+from air_executor.store import job_text, task_text, tasks_text
 from manager import markers
 from manager.facts import Fact, JobPublished
 

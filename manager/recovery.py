@@ -10,7 +10,7 @@ At every poll: the containers that serve nobody, jobs whose network is gone, end
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from enum import StrEnum
 
-from air_executor.models import Attempt, Cause, Failure, Phase
+from air_executor.attempts import Attempt, Cause, Failure, Phase
 from manager.container_spec import JOB_UID, ROLE, SLOT, key_of
 from manager.facts import (
     ContainerCreated,

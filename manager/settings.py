@@ -52,7 +52,7 @@ class Settings(BaseSettings):
         10, ge=1, le=1000, description="Containers that run at once, over all jobs. One costs about 20 MB."
     )
     look_ahead: int = Field(
-        4,
+        8,
         ge=0,
         le=1000,
         description="Containers that are made ahead of time, over all jobs, for tasks whose dependencies "
@@ -63,7 +63,8 @@ class Settings(BaseSettings):
         ge=0,
         le=1000,
         description="Containers that wait for the first tasks of jobs that nobody knows yet: one, and up to "
-        "this many after jobs came. Each costs about 40 MB, its network's container included; 0: none.",
+        "this many after jobs came. Each has a spare for the job's next task, and a container that holds "
+        "their network: about 60 MB; 0: none.",
     )
     max_tasks: int = Field(
         10_000,

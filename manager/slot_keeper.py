@@ -10,7 +10,7 @@ from pathlib import Path
 
 from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
-from air_executor.models import utc_now
+from air_executor.fields import utc_now
 from manager import container_spec, gate, workspace
 from manager.act import Act
 from manager.container_spec import CONTROL, RECEIPT, Home

@@ -1,7 +1,7 @@
 """Looks what has become of an attempt while no manager ran."""
 
 from air_executor.failpoints import Failpoint, reach
-from air_executor.models import utc_now
+from air_executor.fields import utc_now
 from manager.act import Act
 from manager.container_spec import HOME_ID, SLOT, key_of
 from manager.engine.base import ContainerGone, Engine, Observation, Status

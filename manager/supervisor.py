@@ -15,7 +15,7 @@ from pathlib import Path
 
 from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
-from air_executor.models import utc_now
+from air_executor.fields import utc_now
 from air_executor.store import Store
 from manager import admission, container_spec, events, intake, leftovers, planner, recovery
 from manager.clocks import instant
@@ -221,14 +221,14 @@ class Supervisor:
             fact = self._admitted(fact)
         if isinstance(fact, StockTaken):
             self._conclude(job, fact)
-        before = job.job, job.failure, len(job.changed_requests), len(job.changed_tasks)
+        before = job.job
         job.apply(fact)
         if isinstance(fact, TaskRequested | RequestRefused):
             forget = partial(intake.forget, self._folder(job), [fact.request])
             self._scribe.once_recorded(job, forget)
         if isinstance(fact, JobVanished):
             self._publisher.forget(job.uid)
-        if before != (job.job, job.failure, len(job.changed_requests), len(job.changed_tasks)):
+        if job.job is not before:  # every change makes another one
             events.report(job, fact)
 
     def _admitted(self, fact: TaskRequested) -> TaskRequested | RequestRefused:
@@ -365,8 +365,10 @@ class Supervisor:
         if not self._stopping:
             written = {uid: job for uid, job in self._jobs.items() if uid not in self._scribe.behind}
             self._dispatcher.hand_out(written)
-            if self._engine_answers and not self._disk.shortage:
-                tended = self._dispatcher.tend(self._slots, utc_now())
+            now = utc_now()
+            usable = self._engine_answers and not self._disk.shortage
+            if usable and self._planner.may_tend(self._jobs.values(), now):
+                tended = self._dispatcher.tend(self._slots, now)
                 self._quiet_polls = 0 if tended else self._quiet_polls  # what could not be removed is seen
 
     def _folder(self, job: LiveJob) -> Path:

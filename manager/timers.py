@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-from air_executor.models import utc_now
+from air_executor.fields import utc_now
 from manager.facts import Fact
 
 

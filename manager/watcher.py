@@ -12,7 +12,8 @@ from pathlib import Path
 from air_executor import names
 from air_executor.documents import Unfinished
 from air_executor.errors import BadInput
-from air_executor.models import Job, JobState, Task, utc_now
+from air_executor.fields import utc_now
+from air_executor.models import Job, JobState, Task
 from air_executor.store import WAKE, JobFolder, Store
 from manager import intake
 from manager.facts import CancelRequested, Fact, JobFound, JobRefused, JobVanished, Tick

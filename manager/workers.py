@@ -12,9 +12,10 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from air_executor.attempts import Cause, Failure
 from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
-from air_executor.models import Cause, Failure, utc_now
+from air_executor.fields import utc_now
 from manager import intake, workspace
 from manager.act import Act
 from manager.clocks import instant

@@ -34,6 +34,8 @@ if [ ! -x "$uv" ]; then
 fi
 
 say 'making .venv ...'
-quietly "$uv" sync --frozen --all-extras --no-progress ||
+# Compiled once: else every start of the manager would compile anew where Python keeps no bytecode.
+quietly "$uv" sync --frozen --all-extras --no-progress --compile-bytecode ||
     die '.venv could not be made from uv.lock (see above).' 'Check the network and the free disk space, then try again.'
+.venv/bin/python -m compileall -q air_executor manager >/dev/null || true  # faster, not needed
 printf %s "$wanted" >"$stamp"

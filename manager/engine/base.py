@@ -24,7 +24,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from air_executor.models import Cause
+from air_executor.attempts import Cause
 from manager.container_spec import ContainerSpec
 
 

@@ -1,13 +1,10 @@
 """The Docker Engine behind the contract of `base`. The only module that imports `docker`."""
 
-import re
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import docker
@@ -31,6 +28,7 @@ from manager.engine.base import (
     StartUnanswered,
     Status,
 )
+from manager.engine.home_container import own_container_ids
 from manager.engine.images import Entry, Images, Refused
 from manager.engine.translate import (
     PathTable,
@@ -337,19 +335,6 @@ class DockerEngine:
         return iter(())
 
 
-def own_container_ids() -> list[str]:
-    """Ids that the container this process runs in may have; none outside of containers.
-
-    Docker mounts `/etc/hostname` from a folder named after the container, and names the host after it unless
-    told otherwise.
-    """
-    mounts = Path("/proc/self/mountinfo").read_text()
-    ids = re.findall(r"/containers/([0-9a-f]{64})/hostname /etc/hostname ", mounts)
-    if Path("/.dockerenv").exists():
-        ids.append(socket.gethostname())
-    return ids
-
-
 def _holds_network(found: Observation, spec: ContainerSpec) -> bool:
     """Whether it is the job's, however it was asked for: a manager with other settings may have done so."""
     return all(found.labels.get(label) == spec.labels.get(label) for label in (HOME_ID, JOB_UID, SLOT, ROLE))
@@ -368,10 +353,17 @@ class _OnePool(UnixHTTPAdapter):
         return super().get_connection("any", proxies)
 
 
+class _Api(docker.APIClient):
+    """For containers of ours, which never have a terminal: it is not asked whether they do."""
+
+    def _check_is_tty(self, container: str) -> bool:
+        return False
+
+
 def _connect(timeout: float, version: str) -> docker.APIClient:
     """A client; the engine is not asked for anything."""
     options = kwargs_from_env()
-    client = docker.APIClient(version=version, timeout=int(timeout), max_pool_size=POOL_SIZE, **options)
+    client = _Api(version=version, timeout=int(timeout), max_pool_size=POOL_SIZE, **options)
     client.trust_env = False  # at each call it would look for proxies, which a socket has not
     own = client.get_adapter(client.base_url)
     if isinstance(own, UnixHTTPAdapter):

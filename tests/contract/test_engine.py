@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from air_executor.models import Cause, utc_now
+from air_executor.attempts import Cause
+from air_executor.fields import utc_now
 from manager.container_spec import DIGEST, HOME_ID, Home, Network
 from manager.engine.base import (
     ContainerGone,

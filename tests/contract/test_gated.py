@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from air_executor.models import utc_now
+from air_executor.fields import utc_now
 from manager import gate
 from manager.container_spec import CONTROL, GATE_IN_IMAGE, GATE_PLACE, RECEIPT
 from manager.engine.base import ContainerGone, Status

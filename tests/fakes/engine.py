@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from air_executor.models import utc_now
+from air_executor.fields import utc_now
 from manager import container_spec
 from manager.container_spec import ContainerSpec
 from manager.engine.base import (

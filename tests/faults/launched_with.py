@@ -15,7 +15,7 @@ from pathlib import Path
 
 def shift_clock(offset: Path) -> None:
     """Before any module of the manager is imported, so that each takes the changed one."""
-    from air_executor import models
+    from air_executor import fields
 
     real_time = time.time
 
@@ -25,7 +25,7 @@ def shift_clock(offset: Path) -> None:
     def utc_now() -> datetime:
         return datetime.now(UTC) + timedelta(seconds=seconds())
 
-    models.utc_now = utc_now
+    fields.utc_now = utc_now
     time.time = lambda: real_time() + seconds()
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from air_executor import JobView
+from air_executor.attempts import Attempt
 from air_executor.failpoints import VARIABLE
-from air_executor.models import Attempt, Task
+from air_executor.models import Task
 from manager.values import SPARE
 from tests.faults.test_01_to_08_every_failpoint import COUNT, killed
 from tests.real_manager import RealManager, docker, idle_manager, real_manager

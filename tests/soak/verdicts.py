@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from air_executor import JobView, TaskStatus
-from air_executor.models import Attempt, Cause, Task
+from air_executor.attempts import Attempt, Cause
+from air_executor.models import Task
 from manager.values import SPARE
 from tests.real_manager import RealManager
 from tests.soak import ledger

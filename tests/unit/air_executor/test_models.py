@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from air_executor import Failure, Job, JobState, JobView, Request, Task, TaskSpec, TaskStatus, Timings
-from air_executor.models import Phase, format_time
+from air_executor.attempts import Phase
+from air_executor.fields import format_time
 from air_executor.store import job_text, task_text
 from tests.unit.air_executor.builders import NOON, a_job, a_task, after, an_attempt
 

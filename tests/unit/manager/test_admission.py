@@ -4,19 +4,9 @@ from typing import Any
 
 import pytest
 
+from air_executor.attempts import Attempt, Cause, Container, Failure, Phase
 from air_executor.errors import BadInput
-from air_executor.models import (
-    Attempt,
-    Cause,
-    Container,
-    Decision,
-    Failure,
-    Job,
-    JobState,
-    Phase,
-    Task,
-    TaskStatus,
-)
+from air_executor.models import Decision, Job, JobState, Task, TaskStatus
 from manager import admission
 from manager.facts import JobFound, JobRefused
 from tests.unit.manager.builders import OWNER, T0, UID, at, settings, task

@@ -11,7 +11,7 @@ import pytest
 
 from air_executor.client import Client
 from air_executor.daemon import STATUS, ManagerStatus
-from air_executor.models import utc_now
+from air_executor.fields import utc_now
 from manager import container_spec
 from manager import doctor as module
 from manager.container_spec import Home

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from air_executor.models import Attempt, Container, Phase, Timings, utc_now
+from air_executor.attempts import Attempt, Container, Phase, Timings
+from air_executor.fields import utc_now
 from manager import container_spec, gate
 from manager.act import Act
 from manager.container_spec import CONTROL, RECEIPT, Home

@@ -4,17 +4,8 @@ from typing import Any
 
 import pytest
 
-from air_executor.models import (
-    Attempt,
-    Cause,
-    Container,
-    Failure,
-    Instant,
-    Phase,
-    Task,
-    TaskStatus,
-    Timings,
-)
+from air_executor.attempts import Attempt, Cause, Container, Failure, Instant, Phase, Timings
+from air_executor.models import Task, TaskStatus
 from manager import lifecycle
 from manager.facts import (
     AttemptNeeded,

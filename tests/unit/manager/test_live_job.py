@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from air_executor.models import Cause, JobState, TaskSpec, TaskStatus
+from air_executor.attempts import Cause
+from air_executor.models import JobState, TaskSpec, TaskStatus
 from manager.facts import (
     CancelRequested,
     ContainerDropped,

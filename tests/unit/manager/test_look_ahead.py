@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from air_executor.models import Attempt, Task
+from air_executor.attempts import Attempt
+from air_executor.models import Task
 from manager import container_spec, gate
 from manager.container_spec import ContainerSpec
 from manager.engine.base import EngineUnavailable, Observation, Status

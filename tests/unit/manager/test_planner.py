@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from air_executor.models import Cause
+from air_executor.attempts import Cause
 from manager import planner
 from manager.actions import (
     Create,
@@ -343,3 +343,21 @@ def test_a_task_that_ran_is_looked_at_no_more() -> None:
     run(job, "a")
     begun(job, "b")
     assert foresee([job], 9) == ["0.c"]
+
+
+def test_slots_are_not_tended_while_tasks_wait_for_containers_but_now_and_then() -> None:
+    sharing = planner.Planner("home", make(), no_slots())
+    job = live_job(task("a"), task("b", "a"))
+    assert sharing.may_tend([job], at(0))
+    job.apply(claimed(key("a")))
+    assert not sharing.may_tend([job], at(1))
+    job.apply(created(key("a")))
+    assert not sharing.may_tend([job], at(2))
+    assert not sharing.may_tend([job], at(4.9))
+    assert sharing.may_tend([job], at(5)), "it has waited long enough"
+    assert not sharing.may_tend([job], at(6))
+    job.apply(started(key("a")))
+    assert sharing.may_tend([job], at(7))
+    job.apply(ahead(key("b")))
+    assert not sharing.may_tend([job], at(8))
+    assert sharing.may_tend([job], at(-3600)), "the clock was set back"

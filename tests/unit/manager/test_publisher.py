@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
-from air_executor import store
-from air_executor.models import Cause, Decision, Failure, Job, JobState, Task, utc_now
+from air_executor import files
+from air_executor.attempts import Cause, Failure
+from air_executor.fields import utc_now
+from air_executor.models import Decision, Job, JobState, Task
 from manager import publisher as module
 from manager.facts import Fact, JobPublished
 from manager.publisher import Changes, Publisher, _Views
@@ -334,7 +336,7 @@ def test_a_write_whose_last_step_fails_is_nobodys_edit(
         if len(calls) < 4:
             raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(store, "sync_folder", sync_folder)
+    monkeypatch.setattr(files, "sync_folder", sync_folder)
     publisher.publish(changes(folder, 2))
     until(lambda: len(calls) > 4)
     assert state(folder) == 2

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from air_executor.models import Phase
+from air_executor.attempts import Phase
 from manager import container_spec, planner, recovery
 from manager.actions import Create, Drop, Open, Remove, Replace, Start, TakeStock, Watch
 from manager.facts import CancelRequested, JobFact, Listed, NetworkLost, StockTaken

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from air_executor.models import utc_now
+from air_executor.fields import utc_now
 from manager import container_spec
 from manager.container_spec import Home
 from manager.engine.base import EngineError, Status

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from air_executor.attempts import Attempt
 from air_executor.failpoints import Failpoint
-from air_executor.models import Attempt
 from manager import container_spec, gate, workspace
 from manager.container_spec import ContainerSpec
 from manager.engine.base import EngineError, Observation

@@ -513,7 +513,7 @@ def test_the_managers_own_writing_wakes_nobody(watched: Watched, monkeypatch: py
     looks: list[float] = []
     real: Callable[[], None] = watched.watcher._look
     monkeypatch.setattr(watched.watcher, "_look", lambda: (looks.append(time.monotonic()), real())[1])
-    from air_executor.store import write_durably
+    from air_executor.files import write_durably
 
     for number in range(20):
         write_durably(watched.jobs / "live" / "state.json", json.dumps(STATE | {"name": "live", "n": number}))

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from air_executor.models import Cause, Decision, Failure, Job, JobState, Task, TaskSpec, TaskStatus
+from air_executor.attempts import Cause, Failure
+from air_executor.models import Decision, Job, JobState, Task, TaskSpec, TaskStatus
 from manager import planner, recovery
 from manager.actions import (
     EXCLUSIVE,

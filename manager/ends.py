@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from air_executor.failpoints import Failpoint, reach
 from air_executor.fields import utc_now
-from manager import gate
+from manager import gate, intake
+from manager.act import Act
 from manager.facts import CommandSucceeded, Fact
 from manager.values import AttemptKey
 
@@ -18,6 +19,8 @@ MOST = 256
 class EndListener:
     """Listens in a thread of its own. Only successes are told: for a failure nobody waits to go on.
 
+    What the task has left in the inbox is told first: it comes before its dependants.
+
     A manager that is started again hears nothing of commands that were begun before: it waits for the engine.
     """
 
@@ -27,7 +30,7 @@ class EndListener:
         self._lock = threading.Lock()
         """Held while a descriptor is closed or read, so that none is read that is somebody else's by now."""
         self._handles: dict[AttemptKey, int] = {}
-        self._heard: dict[int, AttemptKey] = {}
+        self._heard: dict[int, Act] = {}
         self._thread = threading.Thread(target=self._run, name="end listener", daemon=True)
 
     def start(self) -> None:
@@ -39,12 +42,12 @@ class EndListener:
         with self._lock:
             self._handles[key] = handle
 
-    def listen(self, key: AttemptKey) -> None:
+    def listen(self, act: Act) -> None:
         """Tell of the end from here on, also of one that was before: its begin has been told of."""
         with self._lock:
-            handle = self._handles.get(key)
+            handle = self._handles.get(act.key)
             if handle is not None:
-                self._heard[handle] = key
+                self._heard[handle] = act
                 self._poll.register(handle, select.EPOLLIN)
 
     def forget(self, key: AttemptKey) -> None:
@@ -62,14 +65,16 @@ class EndListener:
 
     def _hear(self, handle: int) -> None:
         with self._lock:
-            key = self._heard.get(handle)
-            if key is None:
+            act = self._heard.get(handle)
+            if act is None:
                 return
             try:
                 end = gate.parse_end(os.read(handle, MOST))
             except BlockingIOError:
                 return
-        self.forget(key)
+        self.forget(act.key)
         if end is not None and end.exit_code == 0:
+            for fact in intake.drain(act.folder, act.key.uid, utc_now()):
+                self._emit(fact)
             reach(Failpoint.END_UNRECORDED)
-            self._emit(CommandSucceeded(key, end.at, utc_now()))
+            self._emit(CommandSucceeded(act.key, end.at, utc_now()))

@@ -258,7 +258,7 @@ class Workers:
         if isinstance(opened, ContainerStarted):
             reach(Failpoint.STARTED_UNRECORDED)
         self._emit(opened)
-        self._ends.listen(act.key)
+        self._ends.listen(act)
         if act.attempt.slot is not None:  # for people: nothing of ours looks for it by name
             with suppress(EngineError):
                 self._engine.rename(act.container, act.spec.name)

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from manager import container_spec
+from manager.act import Act
 from manager.ends import EndListener
-from manager.facts import CommandSucceeded, Fact
-from tests.unit.manager.builders import key
+from manager.facts import CommandSucceeded, Fact, TaskRequested
+from manager.values import AttemptKey
+from tests.unit.manager.builders import HOME, OWNER, key, settings, task
 
 ENDED = b"ENDED 0 1700000000.250000000\n"
 A, B = key("a"), key("b")
@@ -45,10 +48,15 @@ def ends(heard: "queue.SimpleQueue[Fact]") -> Iterator[EndListener]:
         listener.forget(each)
 
 
-def listened_to(ends: EndListener, of: object, fifo: Path) -> Gate:
+def an_act(of: AttemptKey, folder: Path) -> Act:
+    spec = container_spec.task_container("job", task(), of, str(folder), OWNER, HOME, settings())
+    return Act(of, folder, task(), OWNER, spec, folder, None)
+
+
+def listened_to(ends: EndListener, of: AttemptKey, fifo: Path) -> Gate:
     gate = Gate(fifo)
-    ends.hold(A if of is A else B, gate.listeners)
-    ends.listen(A if of is A else B)
+    ends.hold(of, gate.listeners)
+    ends.listen(an_act(of, fifo.parent))
     return gate
 
 
@@ -72,8 +80,22 @@ def test_an_end_that_was_before_the_begin_was_told_is_told_after_it(
     gate.leaves()
     with pytest.raises(queue.Empty):
         heard.get(timeout=0.1)
-    ends.listen(A)
+    ends.listen(an_act(A, tmp_path))
     assert isinstance(heard.get(timeout=5), CommandSucceeded)
+
+
+def test_what_the_task_has_asked_for_is_told_before_its_end(
+    ends: EndListener, heard: "queue.SimpleQueue[Fact]", tmp_path: Path
+) -> None:
+    """Requests come before dependants start."""
+    (tmp_path / "inbox" / "new").mkdir(parents=True)
+    (tmp_path / "inbox" / "new" / "r.json").write_text('{"id": "x", "command": "true"}')
+    gate = listened_to(ends, A, tmp_path / "a")
+    gate.says(ENDED)
+    asked = heard.get(timeout=5)
+    assert isinstance(asked, TaskRequested) and asked.spec.id == "x"
+    assert isinstance(heard.get(timeout=5), CommandSucceeded)
+    gate.leaves()
 
 
 @pytest.mark.parametrize("content", [b"", b"ENDED 3 1700000000.250000000\n", b"ENDED 0", ENDED + ENDED])
@@ -106,6 +128,6 @@ def test_who_is_forgotten_is_not_heard_and_leaves_no_descriptor(
     gate.leaves()
 
 
-def test_who_never_had_a_gate_that_speaks_is_no_error(ends: EndListener) -> None:
-    ends.listen(A)
+def test_who_never_had_a_gate_that_speaks_is_no_error(ends: EndListener, tmp_path: Path) -> None:
+    ends.listen(an_act(A, tmp_path))
     ends.forget(A)

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from air_executor.fields import utc_now
+from air_executor.models import Task
 from air_executor.store import Store
 from manager import container_spec, lifecycle, planner
 from manager.act import Act
@@ -75,6 +76,8 @@ class Dispatcher:
         self._timers = timers
         self._issued: dict[AttemptKey, set[TaskAction]] = {}
         self._busy: set[AttemptKey] = set()
+        self._acts: dict[AttemptKey, Act] = {}
+        """What was worked out for an attempt: all but its record stays as it is."""
 
     def hand_out(self, jobs: Mapping[str, LiveJob]) -> None:
         """Hand out what is not under way already. `jobs` are by uid; their state must be in the journal."""
@@ -93,6 +96,7 @@ class Dispatcher:
         self._busy.discard(outcome.key)
         if isinstance(outcome, ContainerRemoved | ContainerVoided | RestPassed):
             self._issued.pop(outcome.key, None)
+            self._acts.pop(outcome.key, None)
             self._workers.forget(outcome.key)
 
     def look_again(self, job: LiveJob, key: AttemptKey) -> None:
@@ -167,6 +171,12 @@ class Dispatcher:
 
     def _detail(self, job: LiveJob, key: AttemptKey) -> Act:
         task = job.tasks[key.task]
+        known = self._acts.get(key)
+        act = self._worked_out(job, task, key) if known is None else replace(known, task=task)
+        self._acts[key] = act
+        return act
+
+    def _worked_out(self, job: LiveJob, task: Task, key: AttemptKey) -> Act:
         folder = self._store.folder(job.name).path
         spec = container_spec.task_container(
             job.name, task, key, str(folder), job.owner, self._home, self._settings

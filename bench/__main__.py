@@ -16,6 +16,9 @@ from bench.figures import Row, markdown_table, rich_table
 from bench.machine import Facts
 from bench.measures import MEASURES, chosen
 
+SETTLE = 10.0
+"""Seconds before each measure: what was begun before it is over."""
+
 
 def main() -> int:
     """Returns 0 when everything ran, however long it took."""
@@ -27,7 +30,8 @@ def main() -> int:
         help=f"some of: {', '.join(MEASURES)}; or rows, 1 to 12; default all",
     )
     try:
-        names = chosen(parser.parse_args().words)
+        words = parser.parse_args().words
+        names = chosen(words)
     except ValueError as error:
         parser.error(str(error))
     # Ends through every `finally`, as Ctrl-C does.
@@ -42,10 +46,12 @@ def main() -> int:
     began = datetime.now(UTC)
     rows: list[Row] = []
     failed: list[str] = []
+    file = results.PARTIAL if words else results.FILE
     for name in names:
+        time.sleep(SETTLE)
         if not _measured(name, rows, progress):
             failed.append(name)
-        results.write(facts, began, rows, failed)  # each time, so that an interruption loses little
+        results.write(file, facts, began, rows, failed)  # each time, so that an interruption loses little
     if rows:
         _show(facts, rows)
     return 1 if failed else 0

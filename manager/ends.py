@@ -1,5 +1,6 @@
 """Hears from gates that their commands have ended, long before the engine says so of their containers."""
 
+import logging
 import os
 import select
 import threading
@@ -12,8 +13,7 @@ from manager.act import Act
 from manager.facts import CommandSucceeded, Fact
 from manager.values import AttemptKey
 
-MOST = 256
-"""Bytes; what a gate says is shorter, and comes in one piece."""
+log = logging.getLogger(__name__)
 
 
 class EndListener:
@@ -61,7 +61,10 @@ class EndListener:
     def _run(self) -> None:
         while True:
             for handle, _ in self._poll.poll():
-                self._hear(handle)
+                try:
+                    self._hear(handle)
+                except Exception:
+                    log.exception("what a gate said could not be told: this is a bug")
 
     def _hear(self, handle: int) -> None:
         with self._lock:
@@ -69,7 +72,7 @@ class EndListener:
             if act is None:
                 return
             try:
-                end = gate.parse_end(os.read(handle, MOST))
+                end = gate.parse_end(os.read(handle, gate.MAX_END_BYTES))
             except BlockingIOError:
                 return
         self.forget(act.key)

@@ -40,6 +40,8 @@ MAX_FRAME_BYTES = 4 << 20
 MAX_STRINGS = 1 << 18
 """Of arguments, and of variables."""
 MAX_RECEIPT_BYTES = 4096
+MAX_END_BYTES = 256
+"""More than a gate says at the end, in one piece."""
 PATIENCE = 2.0
 """Seconds that writing a frame may take; a gate that waits reads at once."""
 
@@ -58,7 +60,7 @@ _ENDED = re.compile(rb"ENDED (0|[1-9][0-9]{0,2}) (0|[1-9][0-9]{0,10})\.([0-9]{9}
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """The command was begun; or could not be, where `failed` is the errno of `exec` (exit code 126)."""
+    """The command was begun; or could not be, where `failed` is an errno of `fork` or `exec` (code 126)."""
 
     nonce: str
     at: datetime

@@ -5,6 +5,7 @@ it is *voided*, and the task gets another one, without a gate. What can't be tol
 began, counts as begun.
 """
 
+import errno
 import hashlib
 import logging
 import shutil
@@ -40,6 +41,8 @@ LATE = 10.0
 """Seconds after which a gate that says nothing is not waited for any longer."""
 LEAVING = 5.0
 """Seconds within which the process of a gate that has said its last word ends."""
+NOT_ITS_FAULT = (None, errno.EAGAIN, errno.ENOMEM)
+"""What a gate tells of a command that can be executed: no failure, or too many processes, or no memory."""
 DENIED_CODE = 126
 MISSING_CODE = 127
 
@@ -157,7 +160,7 @@ class Gatekeeper:
     def unusable(self, act: Act, found: Observation) -> str | None:
         """Why the command could not be executed, where the gate found that out at the last moment."""
         receipt = self._read(act) if found.exit_code == DENIED_CODE else None
-        if isinstance(receipt, gate.Began) and receipt.failed is not None:
+        if isinstance(receipt, gate.Began) and receipt.failed not in NOT_ITS_FAULT:
             return f"the command {act.task.command!r} is not executable"
         return None
 

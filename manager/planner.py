@@ -27,9 +27,9 @@ from manager.facts import AttemptNeeded, TaskClaimed
 from manager.live_job import LiveJob
 from manager.settings import Settings
 from manager.slots import SlotPool
-from manager.values import AttemptKey, Slot, first_of
+from manager.values import AttemptKey, Slot, is_spare
 
-PRIORITY = timedelta(seconds=5)
+LONGEST_YIELD = timedelta(seconds=5)
 """For which slots are not tended while containers are made that tasks wait for."""
 
 
@@ -43,6 +43,7 @@ class Planner:
     gates: bool = False
     """Whether containers can wait at gates here."""
     _tended_at: datetime | None = None
+    """When slots were last tended."""
     _turn: int = 0
     _served: dict[str, int] = field(default_factory=dict)
 
@@ -76,10 +77,10 @@ class Planner:
                 yield self._claim(job, task_id, at, instant, "ahead" if spare is None else "warm", spare)
                 left -= 1
 
-    def may_tend(self, jobs: Iterable[LiveJob], at: datetime) -> bool:
-        """Whether slots may be made now: what tasks wait for goes before, but not for ever."""
+    def grant_tending(self, jobs: Iterable[LiveJob], at: datetime) -> bool:
+        """Whether slots are tended now: what tasks wait for goes before, but not for ever."""
         making = any(job.tasks[name].attempts[-1].in_making for job in jobs for name in job.live)
-        if making and self._tended_at is not None and abs(at - self._tended_at) < PRIORITY:
+        if making and self._tended_at is not None and abs(at - self._tended_at) < LONGEST_YIELD:
             return False
         self._tended_at = at
         return True
@@ -156,10 +157,9 @@ def actions(jobs: Iterable[LiveJob]) -> Iterator[TaskAction]:
 def _waits_for_folders(task: Task) -> bool:
     """What a container mounts must be the job's for good, before it is made or used."""
     attempt = task.attempts[-1]
-    created_next = attempt.phase is Phase.CLAIMED and attempt.stopping is None
-    spare = attempt.slot is not None and first_of(attempt.slot) != attempt.slot
+    spare = attempt.slot is not None and is_spare(attempt.slot)
     opened_next = attempt.phase is Phase.WAITING and attempt.needed and spare
-    return created_next or opened_next
+    return attempt.stopping is None and (attempt.phase is Phase.CLAIMED or opened_next)
 
 
 def _acts(task: Task, key: AttemptKey, overdue: set[AttemptKey]) -> Iterator[TaskAction]:

@@ -1,5 +1,6 @@
 """Finds out what can be done with this engine on this host, by doing it."""
 
+import os
 import secrets
 import shutil
 import time
@@ -26,6 +27,8 @@ class Probe:
         self._jobs = jobs
         self._home = home
         self._settings = settings
+        self._ends: list[int] = []
+        """Where the gate that is tried says its last word."""
 
     def folders(self) -> None:
         """Have a container look for a file that was made just now. Raises EngineError when it sees none.
@@ -71,7 +74,7 @@ class Probe:
             self._engine.start(name)
             mounted.rename(moved)
             (moved / "moved").touch()
-            problem = self._pass(folder, ("test", "-f", f"{container_spec.WORK}/moved"))
+            problem = self._pass(name, folder, ("test", "-f", f"{container_spec.WORK}/moved"))
             return GatesTried(problem, None if problem else self._why_not_moved(spec))
         except OSError as error:
             return GatesTried(str(error), None)
@@ -79,6 +82,8 @@ class Probe:
             try:
                 self._engine.remove(name, self._home.id)
             finally:
+                while self._ends:
+                    os.close(self._ends.pop())
                 for rest in (folder, mounted, moved):
                     shutil.rmtree(rest, ignore_errors=True)
 
@@ -100,20 +105,29 @@ class Probe:
         aside.chmod(0o755)
         aside.replace(place)
 
-    def _pass(self, folder: Path, command: tuple[str, ...]) -> str | None:
-        """Why the gate does not say that it has begun, or None when it does."""
+    def _told_its_end(self) -> bool:
+        try:
+            return any(gate.parse_end(os.read(handle, gate.MAX_END_BYTES)) for handle in self._ends)
+        except BlockingIOError:
+            return False
+
+    def _pass(self, name: str, folder: Path, command: tuple[str, ...]) -> str | None:
+        """Why the gate does not say that it has begun, and that it has ended; None when it does."""
         content = gate.frame("probe", "", command, {})
         deadline = time.monotonic() + GATE_LIMIT
         handed_over = None
         while time.monotonic() < deadline:
-            handed_over = handed_over or gate.open_gate(folder / CONTROL / gate.FIFO, content)
+            fifo = folder / CONTROL / gate.FIFO
+            handed_over = handed_over or gate.open_gate(fifo, content, take_end=self._ends.append)
             receipt = gate.read_receipt(folder / RECEIPT)
+            if isinstance(receipt, gate.Began):
+                self._engine.wait(name)
+                return None if self._told_its_end() else "its gate, of another version, does not tell of ends"
             if receipt is not None:
-                return None if isinstance(receipt, gate.Began) else f"a gate said {receipt}"
+                return f"a gate said {receipt}"
             time.sleep(LOOK)
         return "a gate was opened and did not answer" if handed_over else "nobody waited at a gate"
 
     def _why_not_moved(self, spec: ContainerSpec) -> str | None:
-        self._engine.wait(spec.name)
         code = self._engine.observe(spec.name).exit_code
         return f"a mount did not follow its folder (exit code {code})" if code else None

@@ -18,7 +18,7 @@ from manager.engine.base import Engine, EngineError, Observation, Status
 from manager.facts import SlotFailed, SlotReady
 from manager.patience import Patience
 from manager.settings import Settings
-from manager.values import Owner, Slot, SlotOrder, first_of, spare_of
+from manager.values import Owner, Slot, SlotOrder, first_of, is_spare, spare_of
 
 log = logging.getLogger(__name__)
 
@@ -52,9 +52,11 @@ class SlotKeeper:
 
     def discard(self, slot: str) -> None:
         """Remove what belongs to a slot that nobody got, or to a spare."""
+        if self._is_vacant(slot):
+            self.discard(spare_of(slot))
         self._remove(container_spec.slot_name(slot))
-        self.clear(slot)
-        if slot == first_of(slot):
+        self._delete(slot)
+        if not is_spare(slot):
             self._remove(container_spec.slot_network_name(slot))
 
     def _remove(self, container: str) -> None:
@@ -84,7 +86,10 @@ class SlotKeeper:
         network = self._engine.observe(container_spec.slot_network_name(slot))
         if network.status is not Status.RUNNING:
             raise EngineError("the container that holds its network has ended")
-        if slot == act.attempt.slot:
+        joined = act.attempt.timings.created_at
+        if joined is not None and network.created_at > joined:
+            raise EngineError("the container that held its network has ended; another one has its name")
+        if not is_spare(act.attempt.slot or ""):
             self._move_folders(slot, act)
         elif self._is_vacant(slot):
             raise EngineError("the folders of the slot that it is a spare of are not the job's")
@@ -93,11 +98,18 @@ class SlotKeeper:
     def clear(self, slot: str) -> None:
         """Delete what is left of its folders. Where nobody has moved in, its spare is of no use either."""
         if self._is_vacant(slot):
-            self.discard(spare_of(slot))
+            # A task may have got it already: its gate must not go before its container.
+            spare = container_spec.slot_name(spare_of(slot))
+            self._patience.surely(lambda: self._engine.remove(spare, self._home.id))
+            self._delete(spare_of(slot))
+        self._delete(slot)
+
+    def _delete(self, slot: str) -> None:
         workspace.delete(self._folder(slot))
         workspace.delete(self._gate(slot))
 
     def _is_vacant(self, slot: str) -> bool:
+        """Whether no job has taken all of its folders over: the last of them is there."""
         return (self._folder(slot) / FOLDERS[-1]).exists()
 
     def _move_folders(self, slot: str, act: Act) -> None:

@@ -63,10 +63,13 @@ class SlotPool:
         return self.ready.pop(slot.id)
 
     def take_spare(self, job: LiveJob, task: Task) -> Slot | None:
-        """What the task gets that comes next in a job which got a slot, if it is of the same kind."""
+        """What the task gets that comes next in a job which got a slot, if it is of the same kind.
+
+        A further attempt may need more memory, and the log of the one before put aside: not that.
+        """
         spare = self.spares.get(job.uid)
         user = container_spec.task_user(task, job.owner, self.settings)
-        if spare is None or spare.user != user or not self._is_usual(task):
+        if spare is None or task.attempts or spare.user != user or not self._is_usual(task):
             return None
         return self.spares.pop(job.uid)
 

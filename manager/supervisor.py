@@ -150,7 +150,7 @@ class Supervisor:
 
     @property
     def runners(self) -> int:
-        """How many containers hold a runner."""
+        """How many commands hold a runner."""
         return sum(job.busy for job in self._jobs.values())
 
     @property
@@ -290,6 +290,7 @@ class Supervisor:
             log.warning("container=%s serves no task any more; removing it", container)
             self._dispatcher.sweep(container)
         for uid in certain.networkless:
+            self._slots.forget(uid)  # its spare has lost it too
             self._apply(NetworkLost(uid, utc_now()))
         for key in certain.unnoticed:
             self._dispatcher.look_again(self._jobs[key.uid], key)
@@ -367,7 +368,7 @@ class Supervisor:
             self._dispatcher.hand_out(written)
             now = utc_now()
             usable = self._engine_answers and not self._disk.shortage
-            if usable and self._planner.may_tend(self._jobs.values(), now):
+            if usable and self._planner.grant_tending(self._jobs.values(), now):
                 tended = self._dispatcher.tend(self._slots, now)
                 self._quiet_polls = 0 if tended else self._quiet_polls  # what could not be removed is seen
 

@@ -41,7 +41,7 @@ SPARE = "-spare"
 
 @dataclass(frozen=True, slots=True)
 class SlotOrder:
-    """A container that is to wait for a task nobody knows yet, and whom that will run as."""
+    """A slot that is to be made, with its spare, and whom their tasks will run as."""
 
     id: str
     user: Owner
@@ -64,6 +64,11 @@ class Slot:
 def spare_of(slot: str) -> str:
     """The id of the spare of the slot with this id."""
     return f"{slot}{SPARE}"
+
+
+def is_spare(slot: str) -> bool:
+    """Whether the slot with this id is the spare of another."""
+    return slot.endswith(SPARE)
 
 
 def first_of(slot: str) -> str:

@@ -4,7 +4,7 @@
  * CONTROL/payload (manager/gate.py writes it; the format is described there), for at most PATIENCE seconds,
  * and writes one line into RECEIPT/receipt, a file that it makes itself, before anything else happens:
  *
- *   BEGAN nonce seconds.nanoseconds      right before exec; "FAILED nonce errno" follows if that fails (126)
+ *   BEGAN nonce seconds.nanoseconds      right before fork and exec; "FAILED nonce errno" follows if one fails (126)
  *   NEVER nonce reason                   told | patience | short | malformed | unfit (75)
  *   UNUSABLE nonce missing|denied|workdir     no such command (127), not executable, no such folder (126)
  *

@@ -14,6 +14,7 @@ import pytest
 
 from air_executor import JobView
 from air_executor.failpoints import VARIABLE, Failpoint
+from manager.values import SPARE
 from tests.real_manager import RealManager, idle_manager
 from tests.waiting import until
 
@@ -252,7 +253,7 @@ def go(manager: RealManager, place: str, walk: Walk) -> None:
     launch(manager, first, walk)
     if walk.warm:
         until((manager.home / "home-id").exists, PATIENCE)
-        until(lambda: manager.containers("--filter", "label=air-executor.role=slot"), PATIENCE)
+        until(lambda: slot_waits(manager), PATIENCE)
         time.sleep(0.5)  # it knows of it
     manager.client.create_job(JOB, walk.tasks)
     if walk.retried:
@@ -263,6 +264,12 @@ def go(manager: RealManager, place: str, walk: Walk) -> None:
     for other in others:
         launch(manager, other, replace(walk, warm=0))
         killed(manager)
+
+
+def slot_waits(manager: RealManager) -> bool:
+    """It is made after its spare."""
+    slots = manager.containers("--filter", "label=air-executor.role=slot")
+    return any(not name.endswith(SPARE) for name in slots)
 
 
 @contextmanager

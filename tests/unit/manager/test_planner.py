@@ -348,16 +348,16 @@ def test_a_task_that_ran_is_looked_at_no_more() -> None:
 def test_slots_are_not_tended_while_tasks_wait_for_containers_but_now_and_then() -> None:
     sharing = planner.Planner("home", make(), no_slots())
     job = live_job(task("a"), task("b", "a"))
-    assert sharing.may_tend([job], at(0))
+    assert sharing.grant_tending([job], at(0))
     job.apply(claimed(key("a")))
-    assert not sharing.may_tend([job], at(1))
+    assert not sharing.grant_tending([job], at(1))
     job.apply(created(key("a")))
-    assert not sharing.may_tend([job], at(2))
-    assert not sharing.may_tend([job], at(4.9))
-    assert sharing.may_tend([job], at(5)), "it has waited long enough"
-    assert not sharing.may_tend([job], at(6))
+    assert not sharing.grant_tending([job], at(2))
+    assert not sharing.grant_tending([job], at(4.9))
+    assert sharing.grant_tending([job], at(5)), "it has waited long enough"
+    assert not sharing.grant_tending([job], at(6))
     job.apply(started(key("a")))
-    assert sharing.may_tend([job], at(7))
+    assert sharing.grant_tending([job], at(7))
     job.apply(ahead(key("b")))
-    assert not sharing.may_tend([job], at(8))
-    assert sharing.may_tend([job], at(-3600)), "the clock was set back"
+    assert not sharing.grant_tending([job], at(8))
+    assert sharing.grant_tending([job], at(-3600)), "the clock was set back"

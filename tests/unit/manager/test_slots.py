@@ -10,7 +10,7 @@ from air_executor.models import Job, Resources
 from manager.live_job import LiveJob
 from manager.slots import LIFETIME, REST, WINDOW, SlotPool
 from manager.values import Owner, Slot, SlotOrder, first_of, spare_of
-from tests.unit.manager.builders import OWNER, T0, UID, at, claimed, key, live_job, settings, task
+from tests.unit.manager.builders import OWNER, T0, UID, at, claimed, key, live_job, run, settings, task
 
 OTHER = Owner(2000, 2000)
 WINDOW_S, LIFETIME_S, REST_S = (each.total_seconds() for each in (WINDOW, LIFETIME, REST))
@@ -335,6 +335,15 @@ def test_a_task_that_asks_for_something_of_its_own_leaves_the_spare(fields: dict
     slots = pool()
     job, spare = with_spare(slots)
     assert slots.take_spare(job, task("b", "a", **fields)) is None
+    assert slots.ids == {spare.id}
+
+
+def test_a_further_attempt_does_not_get_the_spare() -> None:
+    """It may need more memory, and finds the log of the one before in its place."""
+    slots = pool()
+    job, spare = with_spare(slots)
+    run(job, "a", code=3)
+    assert slots.take_spare(job, job.tasks["a"]) is None
     assert slots.ids == {spare.id}
 
 

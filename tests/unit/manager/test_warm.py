@@ -292,14 +292,18 @@ def test_a_job_that_ended_and_is_retried_gets_containers_of_its_own(
     nothing_left(manager, engine)
 
 
-def test_each_retry_has_a_container_of_its_own(manager: InProcess, engine: Noting) -> None:
+def test_each_retry_has_a_container_and_a_log_of_its_own(manager: InProcess, engine: Noting) -> None:
+    engine.programs[("three",)] = Program(exit_code=3, output=b"no\n")
     attempts = manager.run(a_task("a", command="three", retries=2)).tasks[0].attempts
     assert [(attempt.start, attempt.exit_code) for attempt in attempts] == [
         ("warm", 3),
-        ("warm", 3),
+        ("cold", 3),
         ("cold", 3),
     ]
     assert len({attempt.container.id for attempt in attempts}) == 3
+    logs = [attempt.log or "" for attempt in attempts]
+    assert logs == ["logs/a.log.1", "logs/a.log.2", "logs/a.log"]
+    assert [(manager.home / "jobs" / "job" / log).read_text() for log in logs] == ["no\n"] * 3
     assert engine.executions == [("job", "a", number) for number in (1, 2, 3)]
     nothing_left(manager, engine)
 
@@ -804,6 +808,22 @@ def test_a_claim_that_was_not_written_down_leaves_the_slot_to_nobody(
     assert only(second).start == "cold"
     assert engine.executions == ONCE
     nothing_left(second, engine)
+
+
+def test_a_spare_whose_network_is_another_ones_by_now_is_not_used(manager: InProcess, engine: Noting) -> None:
+    """A container of the same name holds one: it was made for another task, in between."""
+    network = network_of(the_slot(manager))
+    manager.client.create_job("job", [a_task("a", command="long"), a_task("b", "a", command="write")])
+    manager.until_status("a", "running")
+    until(lambda: manager.task("b").attempts)
+    asked = engine._find(network).spec
+    engine.kill(network)
+    engine.start(engine.create(asked, None).id)
+    engine.finish(only_container(manager))
+    assert manager.client.wait("job", 10).state == "completed"
+    attempt = only(manager, "b")
+    assert (attempt.start, attempt.incarnation) == ("cold", 2)
+    nothing_left(manager, engine)
 
 
 def test_a_network_that_ends_while_a_warm_task_runs_stops_it_with_its_cause(

@@ -3,8 +3,8 @@
 A container made ahead of time waits at a FIFO, `payload` in its control folder, for one frame: the header
 line `AIRX1 <length>`, and then that many bytes of strings, each ended by NUL: nonce, working directory (or
 nothing: that of the container), number of arguments, the arguments, number of variables, the variables as
-`NAME=value`. Its answer is the file `receipt` in its receipt folder, one line that is durable before the
-command begins.
+`NAME=value`. Its answer is the file `receipt` in its receipt folder: empty while it waits, and then one line
+that is durable before the command begins.
 
 Whether a command began is said by the receipt alone. The task can write to the receipt's folder once it runs,
 so what is read there later is the task's word; what was read before that is the gate's.

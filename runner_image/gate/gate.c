@@ -2,7 +2,7 @@
  *
  * The first process of a container that was made ahead of time.  It reads one frame from the FIFO
  * CONTROL/payload (manager/gate.py writes it; the format is described there), for at most PATIENCE seconds,
- * and writes one line into RECEIPT/receipt, a file that it makes itself, before anything else happens:
+ * and writes one line into RECEIPT/receipt, a file that it has made itself, before anything else happens:
  *
  *   BEGAN nonce seconds.nanoseconds      right before fork and exec; "FAILED nonce errno" follows if one fails (126)
  *   NEVER nonce reason                   told | patience | short | malformed | unfit (75)
@@ -73,16 +73,24 @@ static bool put(const char *verb, const char *what)
 {
     char line[256];
     int size = snprintf(line, sizeof line, "%s %s %s\n", verb, nonce, what);
-    return write(receipt, line, (size_t)size) == size && fsync(receipt) == 0;
+    return write(receipt, line, (size_t)size) == size && fdatasync(receipt) == 0;
 }
 
-/* Make the receipt.  O_EXCL: the first line wins, and a link is not followed. */
-static void give(const char *verb, const char *what)
+/* Make the receipt, empty, while there is time: to be filled it needs one sync only.  O_EXCL: the first one
+ * wins, and a link is not followed. */
+static void begin_receipt(void)
 {
     receipt = openat(folder, "receipt", O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0644);
-    if (receipt < 0 || !put(verb, what)) no_receipt("the receipt can't be written");
+    if (receipt < 0) no_receipt("the receipt can't be made");
     /* Its name must last as well; some file systems can't sync a folder, and need not. */
     if (fsync(folder) != 0 && errno != EINVAL) no_receipt("the receipt's folder can't be synced");
+}
+
+static void give(const char *verb, const char *what)
+{
+    struct stat status;
+    if (!put(verb, what)) no_receipt("the receipt can't be written");
+    if (fstat(receipt, &status) != 0 || status.st_nlink == 0) no_receipt("the receipt was taken away");
 }
 
 static _Noreturn void never(const char *reason)
@@ -331,11 +339,8 @@ int main(int argc, char **argv)
     /* Looked at early: better to end now than to wait for nothing. */
     struct stat status;
     folder = open(argv[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0 || faccessat(folder, ".", W_OK | X_OK, AT_EACCESS) != 0) no_receipt(argv[2]);
-    if (fstatat(folder, "receipt", &status, AT_SYMLINK_NOFOLLOW) == 0) {
-        errno = EEXIST;
-        no_receipt(argv[2]);
-    }
+    if (folder < 0) no_receipt(argv[2]);
+    begin_receipt();
     int signals = signalfd(-1, &leaving, SFD_CLOEXEC | SFD_NONBLOCK);
 
     /* O_NONBLOCK: there is a reader from now on, which a writer's own O_NONBLOCK asks for, and signals and

@@ -28,9 +28,12 @@ MEASURES: dict[str, Measure] = {
     "scale": Measure(scale.measure),
 }
 
+GOALS = tuple(name for name, measure in MEASURES.items() if measure.numbers)
+"""Those with rows, and so with goals."""
+
 
 def chosen(words: Sequence[str]) -> list[str]:
-    """The names of the measures that `words`, names or rows' numbers, ask for; all where there are none.
+    """The names of the measures that `words`, names, rows' numbers or `goals`, ask for; all where there are none.
 
     Raises ValueError, naming what is no such word.
     """
@@ -39,6 +42,8 @@ def chosen(words: Sequence[str]) -> list[str]:
 
 
 def _named(word: str) -> list[str]:
+    if word == "goals":
+        return list(GOALS)
     found = [name for name, measure in MEASURES.items() if word in (name, *map(str, measure.numbers))]
     if not found:
         raise ValueError(f"there is no {word!r}; there are: 1 to 12, {', '.join(MEASURES)}")

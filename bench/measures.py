@@ -33,7 +33,7 @@ GOALS = tuple(name for name, measure in MEASURES.items() if measure.numbers)
 
 
 def chosen(words: Sequence[str]) -> list[str]:
-    """The names of the measures that `words`, names, rows' numbers or `goals`, ask for; all where there are none.
+    """The names of the measures that `words` (names, rows' numbers, `goals`) ask for; all if there are none.
 
     Raises ValueError, naming what is no such word.
     """

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Literal
 
-from air_executor.attempts import Instant, Phase
+from air_executor.attempts import Attempt, Instant, Phase
 from air_executor.models import Task
 from manager import lifecycle
 from manager.actions import (
@@ -29,6 +29,8 @@ from manager.settings import Settings
 from manager.slots import SlotPool
 from manager.values import AttemptKey, Slot, is_spare
 
+HASTE = timedelta(seconds=0.1)
+"""Within which a gate opens, as a rule."""
 LONGEST_YIELD = timedelta(seconds=5)
 """For which slots are not tended while containers are made that tasks wait for."""
 
@@ -69,8 +71,14 @@ class Planner:
     def claims_ahead(
         self, jobs: Sequence[LiveJob], at: datetime, instant: Instant | None = None
     ) -> Iterator[TaskClaimed]:
-        """The tasks that get a container although they can't run yet; as `claims`, and after it."""
+        """The tasks that get a container although they can't run yet; as `claims`, and after it.
+
+        Making one takes the processors that a gate needs to open at once: that goes before, while at least
+        half as many wait as may.
+        """
         left = self.settings.look_ahead - sum(job.ahead for job in jobs) if self.gates else 0
+        if left <= self.settings.look_ahead // 2 and any(_is_opening(each, at) for each in _live(jobs)):
+            return
         for job in sorted(jobs, key=lambda job: (job.job.created_at, job.name)) if left > 0 else ():
             for task_id in islice(job.prospects(), left):
                 spare = self.slots.take_spare(job, job.tasks[task_id])
@@ -79,7 +87,7 @@ class Planner:
 
     def grant_tending(self, jobs: Iterable[LiveJob], at: datetime) -> bool:
         """Whether slots are tended now: what tasks wait for goes before, but not for ever."""
-        making = any(job.tasks[name].attempts[-1].in_making for job in jobs for name in job.live)
+        making = any(attempt.in_making for attempt in _live(jobs))
         if making and self._tended_at is not None and abs(at - self._tended_at) < LONGEST_YIELD:
             return False
         self._tended_at = at
@@ -129,6 +137,16 @@ class Planner:
             start=start,
             slot=slot,
         )
+
+
+def _live(jobs: Iterable[LiveJob]) -> Iterator[Attempt]:
+    """The attempts that may have a container."""
+    return (job.tasks[task_id].attempts[-1] for job in jobs for task_id in job.live)
+
+
+def _is_opening(attempt: Attempt, at: datetime) -> bool:
+    ready_at = attempt.timings.ready_at
+    return attempt.phase is Phase.WAITING and ready_at is not None and abs(at - ready_at) < HASTE
 
 
 def _full(job: LiveJob) -> bool:

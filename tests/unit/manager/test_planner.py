@@ -1,5 +1,6 @@
 """Who gets a runner, and which acts a state calls for."""
 
+import itertools
 from typing import Any
 
 from air_executor.attempts import Cause
@@ -361,3 +362,18 @@ def test_slots_are_not_tended_while_tasks_wait_for_containers_but_now_and_then()
     job.apply(ahead(key("b")))
     assert not sharing.grant_tending([job], at(8))
     assert sharing.grant_tending([job], at(-3600)), "the clock was set back"
+
+
+def test_nothing_is_made_ahead_while_a_gate_opens_and_enough_wait() -> None:
+    who = planner.Planner("home", make(look_ahead=4), no_slots(), gates=True)
+    job = live_job(task("a"), *(task(after, before) for before, after in itertools.pairwise("abcdef")))
+    for fact in (claimed(key("a")), created(key("a")), started(key("a"))):
+        job.apply(fact)
+    for name in "bcd":
+        job.apply(ahead(key(name)))
+    for fact in (created(key("b")), waits(key("b")), exited(key("a")), needed(key("b"), 4.5)):
+        job.apply(fact)
+    assert list(who.claims_ahead([job], at(4.55))) == []
+    assert [claim.key.task for claim in who.claims_ahead([job], at(4.7))] == ["e"], "it takes long"
+    job.apply(started(key("b"), 4.56))
+    assert [claim.key.task for claim in who.claims_ahead([job], at(4.57))] == ["e"]

@@ -1,10 +1,15 @@
-"""`python -m bench.headline`: put the figures of the last whole run, `results.json`, into README.md."""
+"""`python -m bench.headline`: put the figures of `results.json` into README.md.
 
+With `--update`, rows that were measured again by themselves (`results.partial.json`) replace theirs first.
+"""
+
+import argparse
 import json
 import re
 from pathlib import Path
 from typing import Any
 
+from bench import results
 from bench.results import FILE
 
 README = Path(__file__).parent.parent / "README.md"
@@ -58,6 +63,10 @@ def _beside(row: dict[str, Any]) -> str:
 
 def main() -> None:
     """Replace what stands between the two marks."""
+    parser = argparse.ArgumentParser(prog="python -m bench.headline", description="README.md's figures.")
+    parser.add_argument("--update", action="store_true", help="take in results.partial.json")
+    if parser.parse_args().update:
+        results.update()
     text = README.read_text()
     README.write_text(PLACE.sub(lambda _: table(json.loads(FILE.read_text())), text))
 

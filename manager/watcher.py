@@ -2,6 +2,7 @@
 
 import logging
 import os
+import stat
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -159,6 +160,7 @@ class Watcher:
         while not self._stopping:
             changes = events.wait(pause)
             self._note_removals(changes, known)
+            self._look_at_fresh(changes)
             known = self._places()
             over = not looked and not changes
             # Watched first: what happens from here on is noticed, and what happened before is seen. So what a
@@ -253,6 +255,16 @@ class Watcher:
         for name, uid in live:
             self._look_at_live(self._store.folder(name), uid)
         self._markers.wake(listing.woken)
+
+    def _look_at_fresh(self, changes: Iterable[Change]) -> None:
+        """At what has just appeared, before all else: to list all takes long where there are very many."""
+        for path in dict.fromkeys(change.path for change in changes if not change.gone):
+            if path.parent != self._store.jobs or path.name in self._known or not names.is_name(path.name):
+                continue
+            with suppress(FileNotFoundError):
+                found = path.lstat()
+                if stat.S_ISDIR(found.st_mode):
+                    self._look_at_new(self._store.folder(path.name), found.st_ino)
 
     def _list(self) -> _Listing:
         listing = _Listing()

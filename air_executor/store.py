@@ -71,12 +71,12 @@ class JobFolder:
     @property
     def inbox_new(self) -> Path:
         """Requests that are complete."""
-        return self.path / "inbox" / "new"
+        return self.inbox / "new"
 
     @property
     def inbox_tmp(self) -> Path:
         """Requests that are being written."""
-        return self.path / "inbox" / "tmp"
+        return self.inbox / "tmp"
 
     @property
     def cancel_marker(self) -> Path:

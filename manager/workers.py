@@ -103,7 +103,7 @@ class Workers:
         self._submit(self._start_gated if act.attempt.gated else self._start, act)
 
     def open(self, act: Act) -> None:
-        """ContainerStarted, ContainerExited, ContainerVoided or ContainerLost."""
+        """ContainerStarted (then maybe CommandSucceeded), ContainerExited, -Voided or -Lost."""
         self._submit(self._open, act)
 
     def replace(self, act: Act) -> None:

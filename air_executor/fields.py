@@ -42,7 +42,9 @@ def _read_time(value: Any) -> Any:
 
 def format_time(value: datetime) -> str:
     """The form that times have in the files: `2025-10-02T07:30:15.123456Z`."""
-    return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    if value.tzinfo is not UTC:
+        value = value.astimezone(UTC)
+    return value.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def _check_name(value: str) -> str:

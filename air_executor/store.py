@@ -15,6 +15,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import to_json
+
 from air_executor import names
 from air_executor.documents import MAX_BYTES, parse_json, validate
 from air_executor.errors import BadInput, JobEnded, JobExists, JobNotFound
@@ -376,7 +378,7 @@ def task_text(task: Task) -> str:
     new = task.model_dump(mode="json", exclude=hidden, exclude_none=True, exclude_defaults=True)
     for entry, attempt in zip(new.get("attempts", ()), task.attempts, strict=False):
         entry["start"] = attempt.start  # also the usual one: people look for it
-    return json.dumps({field: old[field] for field in OLD_FIELDS} | new, indent=2, ensure_ascii=False)
+    return to_json({field: old[field] for field in OLD_FIELDS} | new, indent=2).decode()
 
 
 def tasks_text(entries: Iterator[str] | Sequence[str]) -> str:

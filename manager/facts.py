@@ -155,6 +155,9 @@ class ContainerWaiting:
     """The container runs, and its gate is shut."""
 
     key: AttemptKey
+    container_id: str
+    image_id: str | None
+    created_at: datetime
     container_started_at: datetime
     at: datetime
 

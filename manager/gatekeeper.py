@@ -24,7 +24,13 @@ from manager.clocks import instant
 from manager.container_spec import CONTROL, RECEIPT, container_name
 from manager.ends import EndListener
 from manager.engine.base import ContainerGone, Engine, EngineError, Observation, Status
-from manager.facts import ContainerExited, ContainerLost, ContainerStarted, ContainerVoided
+from manager.facts import (
+    ContainerExited,
+    ContainerLost,
+    ContainerStarted,
+    ContainerVoided,
+    ContainerWaiting,
+)
 from manager.patience import Patience
 from manager.slot_keeper import SlotKeeper
 from manager.values import Outcome
@@ -68,6 +74,16 @@ class Gatekeeper:
                 return
             shutil.rmtree(act.gate)
             gate.prepare(act.gate / CONTROL, act.gate / RECEIPT, act.user)
+
+    def start(self, act: Act, container: str) -> ContainerWaiting | ContainerVoided:
+        """Have its gate wait. Raises EngineError."""
+        found = self._patience.again(lambda: self._engine.start(container))
+        if found.status is not Status.RUNNING:
+            return self.void(act)
+        now = utc_now()
+        return ContainerWaiting(
+            act.key, found.id, found.image_id, found.created_at, found.started_at or now, now
+        )
 
     def open(self, act: Act) -> Opened:
         """Hand the command over, once, and tell what the gate says to that."""

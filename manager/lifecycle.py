@@ -50,7 +50,7 @@ def step(task: Task, fact: TaskFact, ready_at: datetime | None = None) -> Task:
             return _needed(task, attempt, fact, ready_at)
         case ContainerCreated(), Phase.CLAIMED:
             return _created(task, attempt, fact)
-        case ContainerWaiting(), Phase.CREATED if attempt.gated:
+        case ContainerWaiting(), Phase.CLAIMED | Phase.CREATED if attempt.gated:
             return _waiting(task, attempt, fact)
         case LaunchFailed(), Phase.CLAIMED | Phase.CREATED | Phase.WAITING:
             return _record(task, attempt, fact.failure, fact.at)
@@ -257,8 +257,10 @@ def _created(task: Task, attempt: Attempt, fact: ContainerCreated) -> Task:
 
 
 def _waiting(task: Task, attempt: Attempt, fact: ContainerWaiting) -> Task:
-    timings = attempt.timings.model_copy(update={"container_started_at": fact.container_started_at})
-    return _with(task, attempt, phase=Phase.WAITING, timings=timings)
+    container = attempt.container.model_copy(update={"id": fact.container_id, "image_id": fact.image_id})
+    since = {"created_at": fact.created_at, "container_started_at": fact.container_started_at}
+    timings = attempt.timings.model_copy(update=since)
+    return _with(task, attempt, phase=Phase.WAITING, container=container, timings=timings)
 
 
 def _started(task: Task, attempt: Attempt, fact: ContainerStarted) -> Task:

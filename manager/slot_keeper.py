@@ -136,7 +136,7 @@ class SlotKeeper:
     def _launch(self, slot: str, user: Owner) -> Observation:
         spec = container_spec.slot_container(slot, user, str(self._jobs), self._home, self._settings)
         network = container_spec.slot_network_container(first_of(slot), self._home, self._settings)
-        return self._engine.start(self._engine.create(spec, network).id)
+        return self._engine.start(self._engine.create(spec, network))
 
     def _folder(self, slot: str) -> Path:
         return Path(container_spec.slot_folder(str(self._jobs), slot))

@@ -38,7 +38,6 @@ from manager.facts import (
     ContainerRemoved,
     ContainerStarted,
     ContainerVoided,
-    ContainerWaiting,
     Fact,
     LaunchFailed,
 )
@@ -95,7 +94,7 @@ class Workers:
         self._submit(self._take_stock, act)
 
     def create(self, act: Act) -> None:
-        """ContainerCreated or LaunchFailed; ContainerVoided where it has a gate."""
+        """ContainerCreated or LaunchFailed; ContainerWaiting or ContainerVoided where it has a gate."""
         self._submit(self._create, act)
 
     def begin(self, act: Act) -> None:
@@ -184,17 +183,19 @@ class Workers:
         self._emit(self._stock.take(act))
 
     def _create(self, act: Act) -> None:
-        earlier = len(act.task.attempts) - 1
         try:
-            self._prepare(act, earlier)
-            made = self._patience.again(lambda: self._create_or_retry(act))
+            self._prepare(act, len(act.task.attempts) - 1)
+            container = self._patience.again(lambda: self._create_or_retry(act))
+            reach(Failpoint.CREATED_UNRECORDED)
+            if act.attempt.gated:  # its command can't begin by that
+                self._emit(self._gatekeeper.start(act, container))
+            else:
+                made = self._patience.again(lambda: self._engine.observe(container))
+                self._emit(ContainerCreated(act.key, made.id, made.image_id, made.created_at, utc_now()))
         except (BadInput, OSError) as error:
             self._failed(act, Cause.BAD_INPUT, error)
         except EngineError as error:
             self._failed(act, error.cause, error)
-        else:
-            reach(Failpoint.CREATED_UNRECORDED)
-            self._emit(ContainerCreated(act.key, made.id, made.image_id, made.created_at, utc_now()))
 
     def _sweep(self, container: str) -> None:
         try:
@@ -217,7 +218,7 @@ class Workers:
                 log.error("job=%s can't be prepared: %s; trying again", act.folder.name, error)
                 self._patience.pause(LONGEST_PAUSE)
 
-    def _create_or_retry(self, act: Act) -> Observation:
+    def _create_or_retry(self, act: Act) -> str:
         """The container that holds the network may go between its check and its use."""
         for _ in range(NETWORK_TRIES - 1):
             try:
@@ -244,14 +245,9 @@ class Workers:
 
     def _start_gated(self, act: Act) -> None:
         try:
-            found = self._patience.again(lambda: self._engine.start(act.container))
+            self._emit(self._gatekeeper.start(act, act.container))
         except EngineError as error:
             self._failed(act, error.cause, error)
-            return
-        if found.status is Status.RUNNING:
-            self._emit(ContainerWaiting(act.key, found.started_at or utc_now(), utc_now()))
-        else:
-            self._emit(self._gatekeeper.void(act))
 
     def _open(self, act: Act) -> None:
         opened = self._gatekeeper.open(act)
@@ -361,8 +357,10 @@ class Workers:
             raise
         except EngineError as error:  # without its output a container still has an outcome
             log.error("job=%s task=%s its output can't be read: %s", act.folder.name, act.task.id, error)
-        self._engine.wait(act.container)
         found = self._engine.observe(act.container)
+        if found.status is not Status.EXITED:
+            self._engine.wait(act.container)
+            found = self._engine.observe(act.container)
         if found.status is not Status.EXITED:
             raise EngineUnavailable("the engine says that it has ended, and that it runs")
         while output.lacks_space:  # what is not in the log yet, the engine has still

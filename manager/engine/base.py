@@ -9,6 +9,8 @@ The contract, in prose. It is tested by one suite against every engine and the s
   start it again would run the task again.
 - `observe` is the truth. Whatever else tells of an end (a log that closes, a wait that returns) is only a
   reason to look.
+- The container that holds a job's network is made at need. That it has ended may be found out only when a
+  container that joins it is started: that raises NetworkEnded, and the next one to join gets a new network.
 - Nothing goes away by itself: `remove` is called when the outcome is durable. Removing what is not there,
   succeeds; what does not carry the home's label is left alone.
 - `follow` gives a container's output from its beginning, whenever it is called, and returns when the
@@ -121,8 +123,8 @@ class Engine(Protocol):
     def image_id(self, image: str) -> str | None:
         """Which image that name means now; None where it is not here. Fetches nothing. Raises EngineError."""
 
-    def create(self, spec: ContainerSpec, network: ContainerSpec | None) -> Observation:
-        """Create the container, or adopt it. `network` holds the network that it joins, and is made at need.
+    def create(self, spec: ContainerSpec, network: ContainerSpec | None) -> str:
+        """Create the container, or adopt it: its id. `network` holds the network that it joins.
 
         Raises NameTaken, ImageMissing, EngineError.
         """

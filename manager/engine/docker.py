@@ -1,6 +1,5 @@
 """The Docker Engine behind the contract of `base`. The only module that imports `docker`."""
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,8 +13,7 @@ from docker.errors import APIError, DockerException, NotFound
 from docker.transport import UnixHTTPAdapter
 from docker.utils import kwargs_from_env, version_lt
 
-from air_executor.failpoints import Failpoint, reach
-from manager.container_spec import DIGEST, GATED, HOME_ID, JOB_UID, ROLE, SLOT, ContainerSpec
+from manager.container_spec import DIGEST, GATED, HOME_ID, ROLE, ContainerSpec
 from manager.engine.base import (
     CommandUnusable,
     ContainerGone,
@@ -28,6 +26,7 @@ from manager.engine.base import (
     StartUnanswered,
     Status,
 )
+from manager.engine.holders import NetworkHolders
 from manager.engine.home_container import own_container_ids
 from manager.engine.images import Entry, Images, Refused
 from manager.engine.translate import (
@@ -43,8 +42,6 @@ from manager.engine.translate import (
 API_VERSION = "1.41"
 """Engine 20.10 and later: what Debian's oldest supported release ships."""
 POOL_SIZE = 128
-NETWORK_LOCKS = 64
-"""Jobs share them: two that meet wait for each other, which costs time only."""
 NOT_EXECUTED = (126, 127)
 """Exit codes by which the container's init says that it could not execute the command; tasks use them too."""
 MAX_LINKS = 8
@@ -68,7 +65,7 @@ class DockerEngine:
         self._clients: dict[float, docker.APIClient] = {}
         self._paths: PathTable | None = None
         self._spoken: str | None = None
-        self._network_locks = [threading.Lock() for _ in range(NETWORK_LOCKS)]
+        self._holders = NetworkHolders(self)
         self._unasked: set[str] = set()
         """Containers that were made here and that nobody has asked to start: so they have not begun."""
         self._own: dict[str, str] = {}
@@ -84,8 +81,8 @@ class DockerEngine:
         with _translated():
             return self._image_id(image)
 
-    def create(self, spec: ContainerSpec, network: ContainerSpec | None) -> Observation:
-        network_id = None if network is None else self._network_container(network)
+    def create(self, spec: ContainerSpec, network: ContainerSpec | None) -> str:
+        network_id = None if network is None else self._holders.id_of(network)
         deadline = time.monotonic() + self._timeout
         while True:
             try:
@@ -95,7 +92,7 @@ class DockerEngine:
                 with suppress(ContainerGone):
                     found = self.observe(spec.name)
                     if _serves(found, spec):
-                        return found
+                        return found.id
                     raise
             if time.monotonic() > deadline:
                 raise EngineUnavailable(f"the name {spec.name} is taken, and there is no such container")
@@ -160,6 +157,7 @@ class DockerEngine:
 
     def remove(self, container: str, home_id: str) -> None:
         self._unasked.discard(container)
+        self._holders.forget(container)
         with _translated():
             try:
                 if self._home_of(container) == home_id:
@@ -201,7 +199,7 @@ class DockerEngine:
 
     # --- Containers --------------------------------------------------------------------------------------
 
-    def _create(self, spec: ContainerSpec, network_id: str | None) -> Observation:
+    def _create(self, spec: ContainerSpec, network_id: str | None) -> str:
         body = container_body(spec, self._path_table(), network_id)
         with _translated():
             try:
@@ -216,10 +214,11 @@ class DockerEngine:
                     self._images.fetch(spec.image)
                     return self._create(spec, network_id)
                 raise
-        self._unasked.add(made["Id"])
+        container = str(made["Id"])
+        self._unasked.add(container)
         if spec.labels[ROLE] == "task":  # helpers are removed by their names
-            self._own[made["Id"]] = spec.labels[HOME_ID]
-        return self.observe(made["Id"])
+            self._own[container] = spec.labels[HOME_ID]
+        return container
 
     def _home_of(self, container: str) -> str | None:
         if container in self._own:
@@ -235,6 +234,7 @@ class DockerEngine:
                 return CommandUnusable(reason)
         kind, _, holder = data["HostConfig"]["NetworkMode"].partition(":")
         if kind == "container" and not self._runs(holder):
+            self._holders.forget(holder)
             return NetworkEnded(_sentence(error))
         return EngineError(_sentence(error))
 
@@ -284,24 +284,6 @@ class DockerEngine:
             except DockerException as error:  # the registry's password can't be had, for example
                 raise Refused(str(error)) from None
 
-    # --- The network that a job's tasks share ------------------------------------------------------------
-
-    def _network_container(self, spec: ContainerSpec) -> str:
-        """The id of the running container `spec`; one that has ended is replaced, never started again."""
-        with self._network_locks[hash(spec.name) % NETWORK_LOCKS]:
-            with suppress(ContainerGone):  # mostly it is there: one call instead of three
-                found = self.observe(spec.name)
-                if _holds_network(found, spec):
-                    if found.status is Status.RUNNING:
-                        return found.id
-                    self.remove(found.id, spec.labels[HOME_ID])  # also one that was asked for in other words
-            found = self.create(spec, None)
-            if found.status is Status.EXITED:
-                self.remove(found.id, spec.labels[HOME_ID])
-                found = self.create(spec, None)
-            reach(Failpoint.NETWORK_CREATED)
-            return self.start(found.id).id
-
     # --- Connections -------------------------------------------------------------------------------------
 
     def _api(self, patience: float | None = None) -> docker.APIClient:
@@ -333,11 +315,6 @@ class DockerEngine:
                 mounts = self._api().inspect_container(candidate)["Mounts"]
                 return iter([(mount["Destination"], mount["Source"]) for mount in mounts])
         return iter(())
-
-
-def _holds_network(found: Observation, spec: ContainerSpec) -> bool:
-    """Whether it is the job's, however it was asked for: a manager with other settings may have done so."""
-    return all(found.labels.get(label) == spec.labels.get(label) for label in (HOME_ID, JOB_UID, SLOT, ROLE))
 
 
 def _serves(found: Observation, spec: ContainerSpec) -> bool:

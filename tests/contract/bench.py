@@ -113,7 +113,7 @@ class Bench:
         return replace(made, network=network, **change)
 
     def create(self, command: tuple[str, ...] = ("true",), **change: Any) -> Observation:
-        return self.engine.create(self.spec(command, **change), None)
+        return self.engine.observe(self.engine.create(self.spec(command, **change), None))
 
     def run(self, command: tuple[str, ...] = ("true",), **change: Any) -> Observation:
         """Create and start; the observation is the one that `start` gave."""
@@ -132,7 +132,7 @@ class Bench:
         folder = Path(container_spec.gate_folder(self.home, spec.name))
         uid, _, gid = spec.user.partition(":")
         gate.prepare(folder / CONTROL, folder / RECEIPT, Owner(int(uid), int(gid)))
-        return Gated(spec, command, self.engine.create(spec, None).id, folder)
+        return Gated(spec, command, self.engine.create(spec, None), folder)
 
     def waiting(self, command: tuple[str, ...] = ("true",), **change: Any) -> Gated:
         """It waits at its gate, or is about to."""
@@ -183,9 +183,9 @@ class Bench:
 
     def joined(self, command: tuple[str, ...]) -> Observation:
         """Started, in the network of the job."""
-        return self.engine.start(self.prepared(command).id)
+        return self.engine.start(self.prepared(command))
 
-    def prepared(self, command: tuple[str, ...]) -> Observation:
+    def prepared(self, command: tuple[str, ...]) -> str:
         """Created, to run in the network of the job."""
         holder = self.network()
         return self.engine.create(self.spec(command, network=Network("job", holder.name)), holder)

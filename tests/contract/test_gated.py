@@ -169,7 +169,7 @@ def test_a_gate_serves_once(bench: Bench) -> None:
 
 def test_one_that_waits_is_adopted_by_the_same_words_and_waits_on(bench: Bench) -> None:
     made = bench.waiting(MARKS)
-    again = bench.engine.create(made.spec, None)
+    again = bench.engine.observe(bench.engine.create(made.spec, None))
     assert (again.id, again.status) == (made.id, Status.RUNNING)
     assert made.receipt is None
     assert [each.id for each in bench.engine.containers(bench.home.id)] == [made.id]

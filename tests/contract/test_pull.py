@@ -152,7 +152,7 @@ def test_two_tasks_that_want_the_same_image_at_the_same_time_share_one_pull(
     specs = [replace(puller.spec(), image=source.image) for _ in range(2)]
     with ThreadPoolExecutor(2) as pool:
         made = list(pool.map(lambda spec: puller.engine.create(spec, None), specs))
-    assert [each.status for each in made] == [Status.CREATED] * 2
-    assert made[0].id != made[1].id
+    assert [puller.engine.observe(each).status for each in made] == [Status.CREATED] * 2
+    assert made[0] != made[1]
     assert [each.ended for each in told].count(True) == 1
     assert source.asked["manifests"] == 1

@@ -144,6 +144,7 @@ class FakeEngine:
         self.gates_open = True
         """Whether those that wait at gates listen; if not, each leaves when it is told anything."""
         self._containers: dict[str, _Container] = {}
+        self._holders: dict[str, str] = {}
         self._numbers = itertools.count(1)
         self._changed = threading.Condition()
         self._down: str | None = None
@@ -223,7 +224,7 @@ class FakeEngine:
         with self._call("image_id", image):
             return self._image_id(image) if image in self.images else None
 
-    def create(self, spec: ContainerSpec, network: ContainerSpec | None) -> Observation:
+    def create(self, spec: ContainerSpec, network: ContainerSpec | None) -> str:
         with self._call("create", spec.name):
             self._check_create(spec, network)
             joins = None if network is None else self._hold_network(network)
@@ -231,13 +232,13 @@ class FakeEngine:
             if taken is not None:
                 if taken.spec.digest != spec.digest:
                     raise NameTaken(f"the container name {spec.name} is taken")
-                return self._observation(taken)
+                return taken.id
             if spec.image not in self.images:
                 raise ImageMissing(f"there is no image {spec.image!r} here")
             for mount in spec.mounts:
                 if not Path(mount.source).exists():
                     raise EngineError(f"bind source path does not exist: {mount.source}")
-            return self._observation(self._make(spec, self._program(spec), joins=joins))
+            return self._make(spec, self._program(spec), joins=joins).id
 
     def start(self, container: str) -> Observation:
         with self._call("start", container):
@@ -247,6 +248,7 @@ class FakeEngine:
             if box.status is Status.CREATED:
                 self._check_alone(box)
                 if not self._has_network(box):
+                    self._forget_holder(box.joins)
                     raise NetworkEnded(f"cannot join the network of {box.joins}, which is not running")
                 if box.program.start_fails:
                     raise CommandUnusable(box.program.start_fails)
@@ -304,6 +306,7 @@ class FakeEngine:
             if box.spec.labels.get(container_spec.HOME_ID) != home_id:
                 return
             self._check_remove(box)
+            self._forget_holder(box.id)
             self._drop(box)
 
     def rename(self, container: str, name: str) -> None:
@@ -429,12 +432,20 @@ class FakeEngine:
         return box
 
     def _hold_network(self, spec: ContainerSpec) -> str:
+        """Remembered, so that it may have ended by the time that it is joined."""
+        if spec.name in self._holders:
+            return self._holders[spec.name]
         for box in list(self._containers.values()):
             if box.spec.name == spec.name and box.status is Status.EXITED:
                 self._drop(box)
         if not any(box.spec.name == spec.name for box in self._containers.values()):
             self._begin(self._make(spec, FOREVER))
-        return next(box.id for box in self._containers.values() if box.spec.name == spec.name)
+        holder = next(box for box in self._containers.values() if box.spec.name == spec.name)
+        self._holders[spec.name] = holder.id
+        return holder.id
+
+    def _forget_holder(self, container: str | None) -> None:
+        self._holders = {name: known for name, known in self._holders.items() if known != container}
 
     def _has_network(self, box: _Container) -> bool:
         """It joins the network of another container by that one's id: what replaces that is not meant."""
@@ -565,6 +576,6 @@ class NotingEngine(FakeEngine):
         super().__init__(programs)
         self.specs: list[ContainerSpec] = []
 
-    def create(self, spec: ContainerSpec, network: ContainerSpec | None) -> Observation:
+    def create(self, spec: ContainerSpec, network: ContainerSpec | None) -> str:
         self.specs.append(spec)
         return super().create(spec, network)

@@ -66,7 +66,8 @@ def ahead(of: AttemptKey, seconds: float = 1) -> TaskClaimed:
 
 
 def waits(of: AttemptKey, seconds: float = 2.5) -> ContainerWaiting:
-    return ContainerWaiting(of, at(seconds), at(seconds))
+    made = created(of)
+    return ContainerWaiting(of, made.container_id, made.image_id, made.created_at, at(seconds), at(seconds))
 
 
 def needed(of: AttemptKey, seconds: float = 2.7) -> AttemptNeeded:

@@ -436,7 +436,7 @@ def test_how_long_a_claim_is_ago_is_counted_from_the_turn() -> None:
 
 
 @pytest.mark.parametrize(
-    "facts", [[claimed(A), created(A)], [ahead(A)], [ahead(A), created(A), waits(A), started(A)]]
+    "facts", [[claimed(A)], [claimed(A), created(A)], [ahead(A), created(A), waits(A), started(A)]]
 )
 def test_only_a_container_with_a_gate_waits_and_only_before_its_command(facts: list[TaskFact]) -> None:
     before = after(*facts)
@@ -467,7 +467,7 @@ def test_once_its_command_has_begun_or_it_is_over_a_gate_changes_nothing(
 @pytest.mark.parametrize("other", [key("a", 2), key("a", 1, incarnation=2)], ids=["attempt", "incarnation"])
 def test_a_gate_of_another_attempt_or_incarnation_changes_nothing(fact: Any, other: Any) -> None:
     before = after(ahead(A), created(A))
-    foreign = fact(other, at(9), at(9)) if fact is ContainerWaiting else fact(other, at(9))
+    foreign = waits(other, 9) if fact is ContainerWaiting else fact(other, at(9))
     assert lifecycle.step(before, foreign) is before
 
 

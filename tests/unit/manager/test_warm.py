@@ -818,7 +818,7 @@ def test_a_spare_whose_network_is_another_ones_by_now_is_not_used(manager: InPro
     until(lambda: manager.task("b").attempts)
     asked = engine._find(network).spec
     engine.kill(network)
-    engine.start(engine.create(asked, None).id)
+    engine.start(engine.create(asked, None))
     engine.finish(only_container(manager))
     assert manager.client.wait("job", 10).state == "completed"
     attempt = only(manager, "b")

@@ -230,8 +230,11 @@ class World:
                 if fate.launch == "create" and box is None:
                     self._tell(LaunchFailed(key, Failure(cause=Cause.ENGINE, message="no"), self.now()))
                     return
-                self.boxes.setdefault(key, Box())
-                self._tell(ContainerCreated(key, f"id-{key.task}", "sha256:x", self.now(), self.now()))
+                made = self.boxes.setdefault(key, Box())
+                if self._gated(key):
+                    self._start_gated(key, made, fate)
+                else:
+                    self._tell(ContainerCreated(key, f"id-{key.task}", "sha256:x", self.now(), self.now()))
             case Start():
                 if self._gated(key):
                     self._start_gated(key, box, fate)
@@ -278,7 +281,8 @@ class World:
             self._void(key)
         else:
             box.state = "waiting"
-            self._tell(ContainerWaiting(key, self.now(), self.now()))
+            now = self.now()
+            self._tell(ContainerWaiting(key, f"id-{key.task}", "sha256:x", now, now, now))
 
     def _open(self, key: AttemptKey, box: Box | None, fate: Fate) -> None:
         job = next(job for job in self.jobs if job.uid == key.uid)

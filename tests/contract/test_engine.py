@@ -334,7 +334,7 @@ def test_the_list_has_this_homes_containers_whatever_their_state_and_no_others(b
         assert found[running.id].labels[HOME_ID] == bench.home.id
         assert found[running.id].name == running.name
     finally:
-        bench.engine.remove(other.id, elsewhere)
+        bench.engine.remove(other, elsewhere)
 
 
 # --- Networks --------------------------------------------------------------------------------------------

@@ -91,6 +91,12 @@ class Dispatcher:
                 self._busy.add(action.key)
             self._do(self._detail(jobs[action.key.uid], action.key), action)
 
+    def foresee(self, job: LiveJob, task_id: str) -> None:
+        """The task will be begun as soon as that is in the journal: what can be asked before, is."""
+        attempt = job.tasks[task_id].attempts[-1]
+        if attempt.slot is not None:
+            self._workers.foresee(attempt.slot, attempt.container.image)
+
     def done(self, outcome: Outcome) -> None:
         """An act has had its outcome; another may follow."""
         self._busy.discard(outcome.key)

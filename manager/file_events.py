@@ -89,9 +89,9 @@ class FileEvents:
         return fresh
 
     def wait(self, seconds: float) -> list[Change]:
-        """The changes since the last call, as soon as there are any; none when the time is over.
+        """The changes since the last call, as soon as there are any; none when the time is over, or `wake`.
 
-        After `wake`, and when there were too many to be told, every folder counts as changed as well.
+        When there were too many to be told, every folder counts as changed as well.
         """
         end = time.monotonic() + seconds
         while True:
@@ -102,7 +102,7 @@ class FileEvents:
                 events += self._read()
             rang = self._rang()
             changes = [self._change(event) for event in events if event.wd in self._folders]
-            if rang or any(event.mask & flags.Q_OVERFLOW for event in events):
+            if any(event.mask & flags.Q_OVERFLOW for event in events):
                 changes += map(Change, self._folders.values())
             if changes or rang or time.monotonic() >= end:
                 return changes

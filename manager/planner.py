@@ -87,8 +87,8 @@ class Planner:
 
     def grant_tending(self, jobs: Iterable[LiveJob], at: datetime) -> bool:
         """Whether slots are tended now: what tasks wait for goes before, but not for ever."""
-        making = any(attempt.in_making for attempt in _live(jobs))
-        if making and self._tended_at is not None and abs(at - self._tended_at) < LONGEST_YIELD:
+        busy = any(attempt.in_making or _is_opening(attempt, at) for attempt in _live(jobs))
+        if busy and self._tended_at is not None and abs(at - self._tended_at) < LONGEST_YIELD:
             return False
         self._tended_at = at
         return True

@@ -29,6 +29,9 @@ RATE = 500_000
 """Bytes in a second for views that are larger. Where ten tasks end in a second that is 50 KB for each, about
 what each costs in a job of 50. The price: 5,000 tasks, 5.5 MB, that change all the time are seen up to 11 s
 late. After a rest as long as that, and when the job fails or ends, they are seen at once."""
+GATHERING = 0.02
+"""Seconds in which changes gather before they are written: what is new is shown when it has been acted on,
+for writing takes the time of the processor that the next command needs to begin. Not for a job's end."""
 RETRY_PAUSE = 1.0
 """Seconds until a write that failed (a full disk) is tried again."""
 
@@ -76,6 +79,8 @@ class Publisher:
             views = self._views.get(changes.uid)
             if views is None:
                 views = self._views[changes.uid] = _Views(changes)
+            if changes.uid not in self._wanted:
+                views.gather()
             views.add(changes)
             self._wanted.add(changes.uid)
             self._changed.notify()
@@ -161,7 +166,7 @@ class _Views:
         self._decisions: dict[str, Decision] = {}
         self._changed: dict[str, Task] = {}
         self._answered: list[Path] = []
-        self._urgent = True
+        self._urgent = self._job.state.ended or self._job.failure is not None
         self._taken = self._job
         self._going: list[Path] = []
         self._unrendered: dict[str, Task] = {}
@@ -183,6 +188,10 @@ class _Views:
     def altered(self) -> bool:
         """Whether somebody else has changed one, or taken it away."""
         return self._tasks.altered or self._state.altered
+
+    def gather(self) -> None:
+        """There is something to write again, and more may come at once."""
+        self._not_before = max(self._not_before, time.monotonic() + GATHERING)
 
     def add(self, changes: Changes) -> None:
         """Remember what changed. That a job fails or ends is shown at once: it happens once or twice."""

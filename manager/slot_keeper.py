@@ -4,9 +4,12 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
@@ -26,6 +29,19 @@ FOLDERS = ("work", "inbox")
 """What a job takes over from its slot, in this order."""
 
 
+FRESH = 1.0
+"""Seconds for which an answer of the engine about a slot holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """What the engine says, as soon as it does: which image has the name now, and who holds the network."""
+
+    since: float
+    image_id: "Future[str | None]" = field(default_factory=Future)
+    network: "Future[Observation]" = field(default_factory=Future)
+
+
 class SlotKeeper:
     """Used by the workers, from their threads."""
 
@@ -37,6 +53,7 @@ class SlotKeeper:
         self._jobs = jobs
         self._settings = settings
         self._patience = patience
+        self._asked: dict[str, _Answers] = {}
 
     def make(self, order: SlotOrder) -> SlotReady | SlotFailed:
         """Have a container wait at its gate, and its spare. Where that fails, nothing is left of them."""
@@ -74,6 +91,12 @@ class SlotKeeper:
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
+    def questions(self, slot: str, image: str) -> Iterator[Callable[[], None]]:
+        """What `move_in` will ask of the engine: whoever puts it before, spares it the time."""
+        answers = self._asked[slot] = _Answers(time.monotonic())
+        yield partial(_answer, answers.image_id, partial(self._engine.image_id, image))
+        yield partial(_answer, answers.network, partial(self._observe_network, slot))
+
     def move_in(self, act: Act) -> None:
         """Make the folders that the slot's container has mounted the job's own; a mount follows its folder.
 
@@ -81,9 +104,9 @@ class SlotKeeper:
         Raises OSError or EngineError when that can't be; then the container must not be used.
         """
         slot = first_of(act.attempt.slot or "")
-        if self._engine.image_id(act.attempt.container.image) != act.attempt.container.image_id:
+        image_id, network = self._answers(act.attempt.slot or "", act.attempt.container.image)
+        if image_id != act.attempt.container.image_id:
             raise EngineError(f"the image {act.attempt.container.image} is another one now")
-        network = self._engine.observe(container_spec.slot_network_name(slot))
         if network.status is not Status.RUNNING:
             raise EngineError("the container that holds its network has ended")
         joined = act.attempt.timings.created_at
@@ -94,6 +117,15 @@ class SlotKeeper:
         elif self._is_vacant(slot):
             raise EngineError("the folders of the slot that it is a spare of are not the job's")
         workspace.prepare(act.folder, act.user)
+
+    def _answers(self, slot: str, image: str) -> tuple[str | None, Observation]:
+        asked = self._asked.pop(slot, None)
+        if asked is not None and time.monotonic() - asked.since < FRESH:
+            return asked.image_id.result(), asked.network.result()
+        return self._engine.image_id(image), self._observe_network(slot)
+
+    def _observe_network(self, slot: str) -> Observation:
+        return self._engine.observe(container_spec.slot_network_name(first_of(slot)))
 
     def clear(self, slot: str) -> None:
         """Delete what is left of its folders. Where nobody has moved in, its spare is of no use either."""
@@ -143,6 +175,13 @@ class SlotKeeper:
 
     def _gate(self, slot: str) -> Path:
         return Path(container_spec.gate_folder(self._home, container_spec.slot_name(slot)))
+
+
+def _answer(answer: "Future[Any]", ask: Callable[[], object]) -> None:
+    try:
+        answer.set_result(ask())
+    except Exception as error:  # for whoever waits for it
+        answer.set_exception(error)
 
 
 def _is_in(folder: int, name: str) -> bool:

@@ -336,6 +336,7 @@ class Supervisor:
             written = [job for uid, job in self._jobs.items() if uid not in self._scribe.behind]
             for claim in self._planner.claims(written, now, instant()):
                 self._apply(claim)
+                self._dispatcher.foresee(self._jobs[claim.key.uid], claim.key.task)
             for claim in self._planner.claims_ahead(written, now, instant()):
                 self._apply(claim)
         for job in [job for job in self._jobs.values() if job.settled and not job.job.state.ended]:

@@ -19,6 +19,7 @@ from air_executor.store import WAKE, JobFolder, Store
 from manager import intake
 from manager.facts import CancelRequested, Fact, JobFound, JobRefused, JobVanished, Tick
 from manager.file_events import Change, FileEvents, NoFileEvents
+from manager.listing import Lister, Listing
 from manager.markers import Markers
 from manager.settings import Settings
 from manager.workspace import owner_of
@@ -67,16 +68,6 @@ class _Place:
         return not self.removed and self.inode in (inode, None)
 
 
-@dataclass
-class _Listing:
-    """What is in the jobs folder at one moment."""
-
-    folders: dict[str, int] = field(default_factory=dict)
-    """Folders that may be jobs, with their inodes."""
-    woken: list[str] = field(default_factory=list)
-    """Ended jobs that somebody asks to be looked at."""
-
-
 class Watcher:
     """Looks at the folder in a thread of its own, and tells what it finds through `emit`."""
 
@@ -85,6 +76,7 @@ class Watcher:
         self._settings = settings
         self._emit = emit
         self._markers = Markers(store, emit)
+        self._lister = Lister(store.jobs)
         self._live: dict[str, str] = {}
         self._known: dict[str, _Place] = {}
         """Folders that have been told of, or have ended."""
@@ -98,6 +90,10 @@ class Watcher:
         """None before there are any; closed where they can't be had."""
         self._deaf = False
         """Whether it was said that file events can't be had."""
+        self._roused = False
+        """Whether other folders are live than when these were last looked at."""
+        self._to_list = True
+        """Whether something may be in the jobs folder that has not been looked at, or be there no more."""
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
 
@@ -131,6 +127,7 @@ class Watcher:
             if name in self._leaving:
                 self._leaving.discard(name)
                 self._known.pop(name, None)
+                self._to_list = True
         self._rouse()
 
     # --- The thread --------------------------------------------------------------------------------------
@@ -155,20 +152,27 @@ class Watcher:
     def _watch(self, events: FileEvents) -> None:
         """Look whenever something happens, or a poll is due."""
         known = self._places()
+        self._to_list = True  # nobody has told what happened before
         looked = False
         pause = 0.0
         while not self._stopping:
             changes = events.wait(pause)
-            self._note_removals(changes, known)
-            self._look_at_fresh(changes)
-            known = self._places()
             over = not looked and not changes
+            roused = self._roused
+            if roused:
+                self._roused = False
+            self._note_removals(changes, known)
+            fresh = self._look_at_fresh(changes)
+            known = self._places()
+            if any(self._is_news(change, fresh) for change in changes):
+                self._to_list = True
             # Watched first: what happens from here on is noticed, and what happened before is seen. So what a
             # look has found to be watched is looked at once more.
-            looked = self._watch_more(events) or over or self._calls_for_a_look(changes)
+            looked = self._watch_more(events) or over or roused or self._calls_for_a_look(changes)
             if looked:
                 self._look()
                 self._poll_if_due()
+            if looked or fresh:
                 time.sleep(GATHERING)
             pause = 0.0 if looked else self._patience()
 
@@ -190,6 +194,7 @@ class Watcher:
 
     def _rouse(self) -> None:
         """Let the thread look at everything. Without file events it does so once a second."""
+        self._roused = True
         if self._events is not None:
             self._events.wake()
 
@@ -220,16 +225,23 @@ class Watcher:
 
     def _calls_for_a_look(self, changes: Collection[Change]) -> bool:
         """Not when all that changed are the views that the manager writes itself, or is no job yet."""
-        if self._due <= time.monotonic() or (changes and self._unready):
+        if self._due <= time.monotonic() or (changes and self._unready) or self._to_list:
             return True
-        return any(self._matters(change.path) for change in changes)
+        return any(self._is_inside(change.path) for change in changes)
 
-    def _matters(self, path: Path) -> bool:
+    def _is_news(self, change: Change, fresh: Collection[str]) -> bool:
+        """Whether the jobs folder is to be listed for it; not for what has been looked at by its name."""
+        path = change.path
         if path.parent == self._store.jobs:
-            return not path.name.startswith(".") or path.name.startswith(WAKE)
-        if path.parent.parent == self._store.jobs:
-            return not path.name.lstrip(".").startswith(VIEWS)
-        return True
+            seen = not change.gone and path.name in fresh
+            return path.name.startswith(WAKE) or not (path.name.startswith(".") or seen)
+        return path == self._store.jobs
+
+    def _is_inside(self, path: Path) -> bool:
+        """Whether it is in a live job's folder, and not one of its views."""
+        if path.parent == self._store.jobs:
+            return False
+        return not (path.parent.parent == self._store.jobs and path.name.lstrip(".").startswith(VIEWS))
 
     def _watched(self) -> Iterator[Path]:
         yield self._store.jobs
@@ -245,19 +257,31 @@ class Watcher:
     # --- Looking -----------------------------------------------------------------------------------------
 
     def _look(self) -> None:
-        listing = self._list()
-        self._forget_what_went(listing.folders)
-        for name, inode in listing.folders.items():
-            if name not in self._known:
-                self._look_at_new(self._store.folder(name), inode)
+        listing = self._listing()
+        if listing is not None:
+            self._forget_what_went(listing.folders)
+            for name, inode in listing.folders.items():
+                if name not in self._known:
+                    self._look_at_new(self._store.folder(name), inode)
         with self._lock:
             live = list(self._live.items())
         for name, uid in live:
             self._look_at_live(self._store.folder(name), uid)
-        self._markers.wake(listing.woken)
+        if listing is not None:
+            self._markers.wake(listing.woken)
 
-    def _look_at_fresh(self, changes: Iterable[Change]) -> None:
-        """At what has just appeared, before all else: to list all takes long where there are very many."""
+    def _listing(self) -> Listing | None:
+        """What is there, if that may be news: of most of it events have told, by name."""
+        if self._to_list or self._unready:
+            self._to_list = False
+            self._lister.doubt()
+        elif not self._deaf and time.monotonic() < self._due:
+            return None
+        return self._lister.changed()
+
+    def _look_at_fresh(self, changes: Iterable[Change]) -> set[str]:
+        """At what has just appeared, by its name: to list all takes long where there are very many."""
+        fresh: set[str] = set()
         for path in dict.fromkeys(change.path for change in changes if not change.gone):
             if path.parent != self._store.jobs or path.name in self._known or not names.is_name(path.name):
                 continue
@@ -265,17 +289,8 @@ class Watcher:
                 found = path.lstat()
                 if stat.S_ISDIR(found.st_mode):
                     self._look_at_new(self._store.folder(path.name), found.st_ino)
-
-    def _list(self) -> _Listing:
-        listing = _Listing()
-        with suppress(FileNotFoundError), os.scandir(self._store.jobs) as entries:
-            for entry in entries:
-                if names.is_name(entry.name):
-                    if entry.is_dir(follow_symlinks=False):
-                        listing.folders[entry.name] = entry.inode()
-                elif entry.name.startswith(WAKE) and names.is_name(entry.name.removeprefix(WAKE)):
-                    listing.woken.append(entry.name.removeprefix(WAKE))
-        return listing
+                    fresh.add(path.name)
+        return fresh
 
     def _forget_what_went(self, present: Mapping[str, int]) -> None:
         """Forget the folders that are gone, and those in whose place another one stands."""

@@ -125,6 +125,11 @@ class Workers:
         """No fact."""
         self._submit(self._sweep, container)
 
+    def foresee(self, slot: str, image: str) -> None:
+        """No fact: what has to be known of a slot when it is opened is asked now."""
+        for question in self._slots.questions(slot, image):
+            self._submit(question)
+
     def make_slot(self, order: SlotOrder) -> None:
         """SlotReady or SlotFailed."""
         self._submit(lambda: self._emit(self._slots.make(order)))

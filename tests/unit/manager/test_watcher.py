@@ -403,6 +403,7 @@ def test_a_file_system_that_gives_inodes_anew_takes_no_job_away(watched: Watched
     live(watched)
     (watched.jobs / "live" / "state.json").write_text(json.dumps(STATE | {"name": "live", "uid": "the-uid"}))
     watched.watcher._known["live"].inode = 1
+    (watched.jobs / "news").mkdir()  # so that all are listed
     watched.settled()
     assert not watched.of(JobVanished)
     assert watched.watcher._known["live"].inode == (watched.jobs / "live").stat().st_ino
@@ -533,6 +534,7 @@ def test_a_trouble_with_the_folder_is_logged_and_tried_again(
         real()
 
     monkeypatch.setattr(watched.watcher, "_look", look)
+    (watched.jobs / "news").mkdir()
+    until(lambda: "trying again" in caplog.text)
     watched.client.create_job("after", TASKS)
     watched.first(JobFound)
-    until(lambda: "trying again" in caplog.text)

@@ -12,6 +12,7 @@ import secrets
 import stat
 import time
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ RETRY, RESET = "retry", "reset"
 """The files by which an ended job is asked to run again."""
 WAKE = ".wake-"
 """What the name of a file begins with that has the manager look at the ended job named in the rest of it."""
+FOLDERS_AT_HAND = 200
+"""Job folders whose paths are not put together again each time."""
 INBOX_PATIENCE = 5.0
 """Seconds that an inbox may be away while the manager decides whether its job has ended."""
 
@@ -284,10 +287,13 @@ class Store:
     def __init__(self, home: str | os.PathLike[str] | None = None) -> None:
         self.home = home_folder(home)
         self.jobs = self.home / "jobs"
+        self._folder = lru_cache(FOLDERS_AT_HAND)(
+            lambda name: JobFolder(self.jobs / names.check_name(name, "job name"))
+        )
 
     def folder(self, name: str) -> JobFolder:
         """The folder of the job `name`, whether it exists or not. Raises BadInput for what is no name."""
-        return JobFolder(self.jobs / names.check_name(name, "job name"))
+        return self._folder(name)
 
     def existing(self, name: str) -> JobFolder:
         """The folder of a job that is there. Raises JobNotFound."""

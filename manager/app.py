@@ -119,6 +119,8 @@ def _logging(home: Path) -> Iterator[None]:
     formatter = logging.Formatter(FORMAT, "%Y-%m-%dT%H:%M:%S")
     formatter.converter = time.gmtime
     logging.raiseExceptions = False  # a log that can't be written is no reason for a traceback
+    # Not in the format, and so not to be found out for each line.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     file = _LogFile(home / "manager.log", maxBytes=LOG_BYTES, backupCount=LOG_FILES - 1)
     handlers: list[logging.Handler] = [file, logging.StreamHandler(sys.stdout)]
     root = logging.getLogger()

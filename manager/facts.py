@@ -171,6 +171,9 @@ class ContainerStarted:
     at: datetime
     instant: Instant | None = None
     """When that was, where it has been seen and not been found out later."""
+    image_id: str | None = None
+    """What the engine says of its container, where that is news; `created_at` as well."""
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

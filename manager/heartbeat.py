@@ -13,7 +13,7 @@ from air_executor.files import write_whole
 
 log = logging.getLogger(__name__)
 
-SHORTEST = 0.2
+SHORTEST = 0.5
 LONGEST = 5.0
 """Seconds between two writes: when something changes, and when nothing does."""
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from air_executor.attempts import Phase
 from air_executor.failpoints import Failpoint, reach
 from air_executor.files import sync_folder
 from air_executor.models import Decision, Job, Task
@@ -27,6 +28,7 @@ from manager.values import Owner
 log = logging.getLogger(__name__)
 
 SUFFIX = ".journal"
+JOURNALED = {phase: Failpoint(f"journaled-{phase.value}") for phase in Phase}
 
 
 class JournalDamaged(Exception):
@@ -236,7 +238,7 @@ def _reach(job: LiveJob) -> None:
     for task_id in job.changed_tasks:
         attempt = job.tasks[task_id].attempt
         if attempt is not None:
-            reach(Failpoint(f"journaled-{attempt.phase.value}"))
+            reach(JOURNALED[attempt.phase])
     if job.changed_requests:
         reach(Failpoint.REQUEST_JOURNALED)
     if job.job.state.ended:

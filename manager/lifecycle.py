@@ -266,10 +266,24 @@ def _waiting(task: Task, attempt: Attempt, fact: ContainerWaiting) -> Task:
 def _started(task: Task, attempt: Attempt, fact: ContainerStarted) -> Task:
     container_started_at = attempt.timings.container_started_at or fact.started_at
     timings = attempt.timings.model_copy(
-        update={"container_started_at": container_started_at, "started_at": fact.started_at}
+        update={
+            "created_at": fact.created_at or attempt.timings.created_at,
+            "container_started_at": container_started_at,
+            "started_at": fact.started_at,
+        }
     )
-    log = f"logs/{task.id}.log"
-    running = _with(task, attempt, phase=Phase.RUNNING, timings=timings, log=log, began=fact.instant)
+    container = attempt.container
+    if fact.image_id is not None:
+        container = container.model_copy(update={"image_id": fact.image_id})
+    running = _with(
+        task,
+        attempt,
+        phase=Phase.RUNNING,
+        container=container,
+        timings=timings,
+        log=f"logs/{task.id}.log",
+        began=fact.instant,
+    )
     return running.model_copy(update={"status": TaskStatus.RUNNING, "started_at": fact.started_at})
 
 

@@ -334,10 +334,11 @@ class Supervisor:
         self._disk.look()
         if self._engine_answers and not self._disk.shortage and not self._stopping:
             written = [job for uid, job in self._jobs.items() if uid not in self._scribe.behind]
-            for claim in self._planner.claims(written, now, instant()):
+            moment = instant()
+            for claim in self._planner.claims(written, now, moment):
                 self._apply(claim)
                 self._dispatcher.foresee(self._jobs[claim.key.uid], claim.key.task)
-            for claim in self._planner.claims_ahead(written, now, instant()):
+            for claim in self._planner.claims_ahead(written, now, moment):
                 self._apply(claim)
         for job in [job for job in self._jobs.values() if job.settled and not job.job.state.ended]:
             self._end(job, now)

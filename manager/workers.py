@@ -194,9 +194,9 @@ class Workers:
             reach(Failpoint.CREATED_UNRECORDED)
             if act.attempt.gated:  # its command can't begin by that
                 self._emit(self._gatekeeper.start(act, container))
-            else:
-                made = self._patience.again(lambda: self._engine.observe(container))
-                self._emit(ContainerCreated(act.key, made.id, made.image_id, made.created_at, utc_now()))
+            else:  # what else is to be known of it is told when it starts
+                now = utc_now()
+                self._emit(ContainerCreated(act.key, container, None, now, now))
         except (BadInput, OSError) as error:
             self._failed(act, Cause.BAD_INPUT, error)
         except EngineError as error:
@@ -246,7 +246,9 @@ class Workers:
             self._failed(act, error.cause, error)
         else:
             reach(Failpoint.STARTED_UNRECORDED)
-            self._emit(ContainerStarted(act.key, found.started_at or utc_now(), utc_now(), instant()))
+            now = utc_now()
+            told = found.image_id, found.created_at
+            self._emit(ContainerStarted(act.key, found.started_at or now, now, instant(), *told))
 
     def _start_gated(self, act: Act) -> None:
         try:

@@ -331,10 +331,18 @@ class _OnePool(UnixHTTPAdapter):
 
 
 class _Api(docker.APIClient):
-    """For containers of ours, which never have a terminal: it is not asked whether they do."""
+    """Without what docker-py and requests do at each call and what is never of use here."""
 
     def _check_is_tty(self, container: str) -> bool:
+        """No container of ours has a terminal."""
         return False
+
+    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
+        """No cookies, no passwords, no hooks: only the headers are the session's as well."""
+        prepared = requests.PreparedRequest()
+        headers = {**self.headers, **request.headers}
+        prepared.prepare(request.method, request.url, headers, data=request.data, params=request.params)
+        return prepared
 
 
 def _connect(timeout: float, version: str) -> docker.APIClient:

@@ -10,8 +10,10 @@ from manager import lifecycle
 from manager.facts import (
     AttemptNeeded,
     CommandSucceeded,
+    ContainerCreated,
     ContainerDropped,
     ContainerLost,
+    ContainerStarted,
     ContainerWaiting,
     DeadlinePassed,
     LaunchFailed,
@@ -587,3 +589,18 @@ def test_a_gates_clock_is_not_believed_before_the_start_or_in_the_future(said: f
     fact = CommandSucceeded(A, at(said), at(3.6))
     running = after(claimed(A), created(A), started(A), fact)
     assert running.attempts[0].timings.finished_at == at(meant)
+
+
+def test_what_the_engine_says_of_a_container_at_its_start_takes_the_place_of_what_was_supposed() -> None:
+    made = after(claimed(A), ContainerCreated(A, "id", None, at(2), at(2)))
+    told = ContainerStarted(A, at(3), at(3.1), image_id="sha256:image", created_at=at(1.9))
+    running = lifecycle.step(made, told).attempts[0]
+    assert (running.container.id, running.container.image_id) == ("id", "sha256:image")
+    assert running.timings.created_at == at(1.9)
+
+
+def test_a_container_with_a_gate_is_made_and_waits_in_one_step() -> None:
+    waiting = after(ahead(A), waits(A)).attempts[0]
+    assert waiting.phase is Phase.WAITING
+    assert waiting.container.id
+    assert None not in (waiting.timings.created_at, waiting.timings.container_started_at)

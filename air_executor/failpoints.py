@@ -24,7 +24,8 @@ class Failpoint(StrEnum):
     VIEW_RENAMED = "view-renamed"  # before the folder is synced
     NETWORK_CREATED = "network-created"  # its container does not run yet
     CREATED_UNRECORDED = "created-unrecorded"
-    JOURNALED_CREATED = "journaled-created"  # before start
+    JOURNALED_CREATED = "journaled-created"  # before start; not with a gate
+    WAITING_UNRECORDED = "waiting-unrecorded"  # at its gate
     JOURNALED_WAITING = "journaled-waiting"  # its gate is shut
     SLOT_WAITING = "slot-waiting"  # nobody knows of it yet
     SLOT_MOVED = "slot-moved"  # one of its two folders is the job's

@@ -287,13 +287,10 @@ class Store:
     def __init__(self, home: str | os.PathLike[str] | None = None) -> None:
         self.home = home_folder(home)
         self.jobs = self.home / "jobs"
-        self._folder = lru_cache(FOLDERS_AT_HAND)(
-            lambda name: JobFolder(self.jobs / names.check_name(name, "job name"))
-        )
 
     def folder(self, name: str) -> JobFolder:
         """The folder of the job `name`, whether it exists or not. Raises BadInput for what is no name."""
-        return self._folder(name)
+        return _job_folder(self.jobs, name)
 
     def existing(self, name: str) -> JobFolder:
         """The folder of a job that is there. Raises JobNotFound."""
@@ -344,6 +341,11 @@ class Store:
             raise
         sync_folder(self.jobs)
         return folder
+
+
+@lru_cache(FOLDERS_AT_HAND)
+def _job_folder(jobs: Path, name: str) -> JobFolder:
+    return JobFolder(jobs / names.check_name(name, "job name"))
 
 
 def _discard(hidden: JobFolder) -> None:

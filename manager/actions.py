@@ -25,14 +25,14 @@ class Rest:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """Create the attempt's container, or adopt the one that is there."""
+    """Create the attempt's container, or adopt the one that is there; up to its gate where it has one."""
 
     key: AttemptKey
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Start the created container, up to its gate where it has one; unless it has begun already."""
+    """Start the created container, unless it has begun already; after a restart also one with a gate."""
 
     key: AttemptKey
 

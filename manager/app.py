@@ -104,7 +104,7 @@ class _LogFile(logging.handlers.RotatingFileHandler):
     """Looks at its size only: the usual one formats each line twice and asks the disk twice, to know it."""
 
     def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802 - its name is given
-        return self.stream is not None and self.stream.tell() >= self.maxBytes
+        return self.stream is not None and self.stream.seekable() and self.stream.tell() >= self.maxBytes
 
 
 def _allow_many_files() -> None:

@@ -134,6 +134,11 @@ class JobEnded:
 
 @dataclass(frozen=True, slots=True)
 class ContainerCreated:
+    """It is there, and nobody has asked for its start.
+
+    Made just now, its image is told when it starts, and its time is the manager's until then.
+    """
+
     key: AttemptKey
     container_id: str
     image_id: str | None

@@ -68,17 +68,18 @@ class FileEvents:
             os.close(self._bell)
             self._inotify.close()
 
-    def watch(self, folders: Iterable[Path]) -> bool:
-        """Watch these, and no others; whether one of them was not watched before, as one made anew was not.
+    def watch(self, folders: Iterable[Path]) -> set[Path]:
+        """Watch these, and no others: those that were not watched before, as what was made anew was not.
 
         Raises FileNotFoundError when one is not there, with some of the others watched; NoFileEvents.
         """
         wanted: set[int] = set()
-        fresh = False
+        fresh: set[Path] = set()
         for folder in folders:
             with _limits_told():
                 watch = self._inotify.add_watch(folder, LISTENED_TO)
-            fresh = fresh or watch not in self._folders
+            if watch not in self._folders:
+                fresh.add(folder)
             if watch not in wanted:  # of a folder with two names, the first one counts
                 self._folders[watch] = folder
             wanted.add(watch)

@@ -80,6 +80,7 @@ class Gatekeeper:
         found = self._patience.again(lambda: self._engine.start(container))
         if found.status is not Status.RUNNING:
             return self.void(act)
+        reach(Failpoint.WAITING_UNRECORDED)
         now = utc_now()
         return ContainerWaiting(
             act.key, found.id, found.image_id, found.created_at, found.started_at or now, now

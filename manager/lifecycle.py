@@ -1,8 +1,8 @@
 """PURE. Which state of a task follows which: `(task, fact) -> task`.
 
-The attempt's phases are claimed -> created -> running -> recorded -> removed; with a gate, `waiting` comes
-before `running`. A fact that does not fit the
-phase changes nothing, so facts may come twice or late.
+The attempt's phases are claimed -> created -> running -> recorded -> removed; with a gate, `waiting` takes
+the place of `created`, or follows it after a restart. A fact that does not fit the phase changes nothing, so
+facts may come twice or late.
 """
 
 import signal

@@ -32,7 +32,7 @@ from manager.values import AttemptKey, Slot, is_spare
 HASTE = timedelta(seconds=0.1)
 """Within which a gate opens, as a rule."""
 LONGEST_YIELD = timedelta(seconds=5)
-"""For which slots are not tended while containers are made that tasks wait for."""
+"""For which slots are not tended while gates open, or containers are made that tasks wait for."""
 
 
 @dataclass

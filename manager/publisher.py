@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 PAUSE_FACTOR = 4
 """How many times longer than it was written a job rests: a slow disk, and the other jobs, need their turn."""
 SMALL = 128_000
-"""Bytes of views, those of some 100 tasks, that are written as often as that allows: within milliseconds."""
+"""Bytes of views, those of some 100 tasks, that are written as often as these allow: within milliseconds."""
 RATE = 500_000
 """Bytes in a second for views that are larger. Where ten tasks end in a second that is 50 KB for each, about
 what each costs in a job of 50. The price: 5,000 tasks, 5.5 MB, that change all the time are seen up to 11 s
@@ -177,12 +177,13 @@ class _Views:
         self._tasks = _View(changes.folder / "tasks.json")
         self._state = _View(changes.folder / "state.json")
         self._not_before = 0.0
+        self._gathered_at = 0.0
         self._trouble: str | None = None
 
     @property
     def due(self) -> float:
         """When to write them, by the monotonic clock."""
-        return 0.0 if self._urgent else self._not_before
+        return 0.0 if self._urgent else max(self._not_before, self._gathered_at)
 
     @property
     def altered(self) -> bool:
@@ -191,7 +192,7 @@ class _Views:
 
     def gather(self) -> None:
         """There is something to write again, and more may come at once."""
-        self._not_before = max(self._not_before, time.monotonic() + GATHERING)
+        self._gathered_at = time.monotonic() + GATHERING
 
     def add(self, changes: Changes) -> None:
         """Remember what changed. That a job fails or ends is shown at once: it happens once or twice."""

@@ -85,7 +85,9 @@ def conclusions(attempt: Attempt, stock: StockTaken) -> Iterator[TaskFact]:
         case Verdict.REATTACH | Verdict.RECORD:
             # Its end is found by looking after it, as for any other: so its output is copied first.
             yield _created(stock)
-            yield ContainerStarted(stock.key, stock.started_at or stock.at, stock.at)
+            began = stock.started_at or stock.at
+            told = stock.image_id, stock.created_at
+            yield ContainerStarted(stock.key, began, stock.at, None, *told)
         case Verdict.LOST:
             message = (
                 f"what became of the container {attempt.container.name} while no manager ran is not known: "

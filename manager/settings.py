@@ -45,8 +45,8 @@ class Settings(BaseSettings):
         5.0,
         ge=1,
         le=60,
-        description="Seconds between two looks at the whole folder. File events wake the manager earlier; "
-        "this is for file systems without them.",
+        description="Seconds between two looks at the whole folder, or at whether it has changed. File "
+        "events wake the manager earlier; this is for file systems without them.",
     )
     max_runners: int = Field(
         10, ge=1, le=1000, description="Containers that run at once, over all jobs. One costs about 20 MB."

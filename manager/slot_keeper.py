@@ -28,9 +28,9 @@ log = logging.getLogger(__name__)
 FOLDERS = ("work", "inbox")
 """What a job takes over from its slot, in this order."""
 
-
 FRESH = 1.0
-"""Seconds for which an answer of the engine about a slot holds."""
+"""Seconds for which an answer of the engine about a slot holds. Should the network end within them, the command
+is stopped for that, as one that began before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,12 @@ class _Answers:
     """What the engine says, as soon as it does: which image has the name now, and who holds the network."""
 
     since: float
-    image_id: "Future[str | None]" = field(default_factory=Future)
-    network: "Future[Observation]" = field(default_factory=Future)
+    image_id: Future[str | None] = field(default_factory=Future)
+    network: Future[Observation] = field(default_factory=Future)
 
 
 class SlotKeeper:
-    """Used by the workers, from their threads."""
+    """Used by the workers, from their threads; `questions` are put together by whoever hands them over."""
 
     def __init__(
         self, engine: Engine, home: Home, jobs: Path, settings: Settings, patience: Patience
@@ -129,6 +129,7 @@ class SlotKeeper:
 
     def clear(self, slot: str) -> None:
         """Delete what is left of its folders. Where nobody has moved in, its spare is of no use either."""
+        self._asked.pop(slot, None)
         if self._is_vacant(slot):
             # A task may have got it already: its gate must not go before its container.
             spare = container_spec.slot_name(spare_of(slot))
@@ -177,7 +178,7 @@ class SlotKeeper:
         return Path(container_spec.gate_folder(self._home, container_spec.slot_name(slot)))
 
 
-def _answer(answer: "Future[Any]", ask: Callable[[], object]) -> None:
+def _answer(answer: Future[Any], ask: Callable[[], object]) -> None:
     try:
         answer.set_result(ask())
     except Exception as error:  # for whoever waits for it

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from air_executor import names
@@ -21,6 +20,7 @@ from manager.facts import CancelRequested, Fact, JobFound, JobRefused, JobVanish
 from manager.file_events import Change, FileEvents, NoFileEvents
 from manager.listing import Lister, Listing
 from manager.markers import Markers
+from manager.places import Place, Unready
 from manager.settings import Settings
 from manager.workspace import owner_of
 
@@ -36,38 +36,6 @@ RETRY_PAUSE = 0.05
 """Seconds after which what has just gone is looked for again: where it is the jobs folder, it stays away."""
 
 
-@dataclass
-class _Unready:
-    """A folder that is not yet a job."""
-
-    since: float = field(default_factory=time.monotonic)
-    reported: bool = False
-    stamp: object = None
-    """Inodes, times and sizes of its files when they were last seen to change."""
-    changed: float = 0.0
-    """When that was, by the monotonic clock: the files' own times go wrong when somebody sets the clock."""
-
-    def quiet_for(self, stamp: object) -> float:
-        """Seconds since the files were last seen to change; `stamp` is how they are now."""
-        if stamp != self.stamp:
-            self.stamp, self.changed = stamp, time.monotonic()
-        return time.monotonic() - self.changed
-
-
-@dataclass
-class _Place:
-    """A folder that has been told of, or that has ended: told from another one that takes its name later."""
-
-    inode: int | None = None
-    """None until it was seen."""
-    removed: bool = False
-    """Whether it went, although a folder of that name may be there again, and with the same inode."""
-
-    def holds(self, inode: int) -> bool:
-        """Whether the folder of that inode may be this one."""
-        return not self.removed and self.inode in (inode, None)
-
-
 class Watcher:
     """Looks at the folder in a thread of its own, and tells what it finds through `emit`."""
 
@@ -78,11 +46,11 @@ class Watcher:
         self._markers = Markers(store, emit)
         self._lister = Lister(store.jobs)
         self._live: dict[str, str] = {}
-        self._known: dict[str, _Place] = {}
+        self._known: dict[str, Place] = {}
         """Folders that have been told of, or have ended."""
         self._leaving: set[str] = set()
         """Names whose folder went while their job was live: free again when the job has ended."""
-        self._unready: dict[str, _Unready] = {}
+        self._unready: dict[str, Unready] = {}
         self._lock = threading.Lock()
         self._due = 0.0
         """When the next poll is, by the monotonic clock."""
@@ -90,6 +58,8 @@ class Watcher:
         """None before there are any; closed where they can't be had."""
         self._deaf = False
         """Whether it was said that file events can't be had."""
+        self._hears = False
+        """Whether file events are had now."""
         self._roused = False
         """Whether other folders are live than when these were last looked at."""
         self._to_list = True
@@ -111,13 +81,13 @@ class Watcher:
         """The job is live: tell of its cancel marker, its inbox, and when its folder goes."""
         with self._lock:
             self._live[name] = uid
-            self._known.setdefault(name, _Place())
+            self._known.setdefault(name, Place())
         self._rouse()
 
     def replaced(self, name: str) -> None:
         """The folder of that name is not the followed job's; it comes after it."""
         with self._lock:
-            self._known[name] = _Place(removed=True)
+            self._known[name] = Place(removed=True)
 
     def unfollow(self, name: str, uid: str) -> None:
         """The job has ended."""
@@ -152,7 +122,7 @@ class Watcher:
     def _watch(self, events: FileEvents) -> None:
         """Look whenever something happens, or a poll is due."""
         known = self._places()
-        self._to_list = True  # nobody has told what happened before
+        self._hears = self._to_list = True  # but of what happened before, nobody has told
         looked = False
         pause = 0.0
         while not self._stopping:
@@ -169,9 +139,11 @@ class Watcher:
             # Watched first: what happens from here on is noticed, and what happened before is seen. So what a
             # look has found to be watched is looked at once more.
             looked = self._watch_more(events) or over or roused or self._calls_for_a_look(changes)
+            due = self._due <= time.monotonic()
             if looked:
                 self._look()
-                self._poll_if_due()
+            if looked and due:
+                self._poll()
             if looked or fresh:
                 time.sleep(GATHERING)
             pause = 0.0 if looked else self._patience()
@@ -183,17 +155,20 @@ class Watcher:
     def _watch_more(self, events: FileEvents) -> bool:
         """Whether a folder is watched that was not, or one of them has gone."""
         try:
-            return events.watch(self._watched())
+            fresh = events.watch(self._watched())
+            if self._store.jobs in fresh:  # it is another one: nobody has told of what is in it
+                self._to_list = True
+            return bool(fresh)
         except FileNotFoundError:  # between listing and watching it
             time.sleep(RETRY_PAUSE)
             return True
 
-    def _places(self) -> dict[str, _Place]:
+    def _places(self) -> dict[str, Place]:
         with self._lock:
             return dict(self._known)
 
     def _rouse(self) -> None:
-        """Let the thread look at everything. Without file events it does so once a second."""
+        """Let the thread look at the live folders. Without file events it looks at all once a second."""
         self._roused = True
         if self._events is not None:
             self._events.wake()
@@ -202,22 +177,21 @@ class Watcher:
         """Polling is the safety net for this as well."""
         if not self._deaf:
             log.warning("no file events: %s; looking once a second", error)
-        self._deaf = True
+        self._deaf, self._hears = True, False
         self._look()
-        self._poll_if_due()
+        if self._due <= time.monotonic():
+            self._poll()
         time.sleep(1)
 
-    def _poll_if_due(self) -> None:
+    def _poll(self) -> None:
         """After a look: what is put right at a tick must not be put into a folder that is another by now."""
-        if time.monotonic() < self._due:
-            return
         self._due = time.monotonic() + self._settings.poll_interval
         with self._lock:
             ended = self._known.keys() - self._live.keys() - self._leaving
         self._markers.poll(ended)
         self._emit(Tick())
 
-    def _note_removals(self, changes: Iterable[Change], known: Mapping[str, _Place]) -> None:
+    def _note_removals(self, changes: Iterable[Change], known: Mapping[str, Place]) -> None:
         """`known` are the folders that were known when events were last asked for: none is older."""
         for path in (change.path for change in changes if change.gone):
             if path.parent == self._store.jobs and path.name in known:
@@ -263,6 +237,8 @@ class Watcher:
             for name, inode in listing.folders.items():
                 if name not in self._known:
                     self._look_at_new(self._store.folder(name), inode)
+        for name in () if listing is not None else list(self._unready):
+            self._look_at_name(name)
         with self._lock:
             live = list(self._live.items())
         for name, uid in live:
@@ -272,10 +248,10 @@ class Watcher:
 
     def _listing(self) -> Listing | None:
         """What is there, if that may be news: of most of it events have told, by name."""
-        if self._to_list or self._unready:
+        if self._to_list:
             self._to_list = False
             self._lister.doubt()
-        elif not self._deaf and time.monotonic() < self._due:
+        elif self._hears and time.monotonic() < self._due:
             return None
         return self._lister.changed()
 
@@ -285,12 +261,20 @@ class Watcher:
         for path in dict.fromkeys(change.path for change in changes if not change.gone):
             if path.parent != self._store.jobs or path.name in self._known or not names.is_name(path.name):
                 continue
-            with suppress(FileNotFoundError):
-                found = path.lstat()
-                if stat.S_ISDIR(found.st_mode):
-                    self._look_at_new(self._store.folder(path.name), found.st_ino)
-                    fresh.add(path.name)
+            if self._look_at_name(path.name):
+                fresh.add(path.name)
         return fresh
+
+    def _look_at_name(self, name: str) -> bool:
+        """At what is no known job; whether there is a folder of that name."""
+        folder = self._store.folder(name)
+        with suppress(FileNotFoundError):
+            found = folder.path.lstat()
+            if stat.S_ISDIR(found.st_mode):
+                self._look_at_new(folder, found.st_ino)
+                return True
+        self._unready.pop(name, None)
+        return False
 
     def _forget_what_went(self, present: Mapping[str, int]) -> None:
         """Forget the folders that are gone, and those in whose place another one stands."""
@@ -302,7 +286,7 @@ class Watcher:
         for name in self._unready.keys() - present.keys():
             del self._unready[name]
 
-    def _is_same(self, name: str, place: _Place, inode: int) -> bool:
+    def _is_same(self, name: str, place: Place, inode: int) -> bool:
         """Whether the folder is the one that was there before.
 
         Some file systems give new inodes to what they have not touched for a while: a live job's folder is
@@ -339,7 +323,7 @@ class Watcher:
             self._emit(fact)
 
     def _look_at_new(self, folder: JobFolder, inode: int) -> None:
-        unready = self._unready.setdefault(folder.name, _Unready())
+        unready = self._unready.setdefault(folder.name, Unready())
         job: Job | None = None
         tasks: tuple[Task, ...] = ()
         try:
@@ -359,7 +343,7 @@ class Watcher:
             return
         del self._unready[folder.name]
         with self._lock:
-            self._known[folder.name] = _Place(inode)
+            self._known[folder.name] = Place(inode)
 
     def _found(self, folder: JobFolder, job: Job, tasks: tuple[Task, ...]) -> Fact:
         if job.state is JobState.WORKING:
@@ -372,7 +356,7 @@ class Watcher:
         owner = owner_of(folder.path)
         return JobFound(folder.name, job, tasks, owner, utc_now(), bare, folder.submitted)
 
-    def _report_incomplete(self, folder: JobFolder, unready: _Unready, error: OSError) -> None:
+    def _report_incomplete(self, folder: JobFolder, unready: Unready, error: OSError) -> None:
         if unready.reported or time.monotonic() - unready.since < self._settings.incomplete_after:
             return
         unready.reported = True

@@ -224,7 +224,7 @@ class Workers:
                 self._patience.pause(LONGEST_PAUSE)
 
     def _create_or_retry(self, act: Act) -> str:
-        """The container that holds the network may go between its check and its use."""
+        """The container that holds the network may go while it is made."""
         for _ in range(NETWORK_TRIES - 1):
             try:
                 return self._engine.create(act.spec, act.network)
@@ -296,7 +296,8 @@ class Workers:
         if found.status is Status.CREATED:
             self._emit(ContainerDropped(act.key, utc_now()))
         else:
-            self._emit(ContainerStarted(act.key, found.started_at or utc_now(), utc_now()))
+            now, told = utc_now(), (found.image_id, found.created_at)
+            self._emit(ContainerStarted(act.key, found.started_at or now, now, None, *told))
 
     def _signal(self, act: Act, signal: str) -> None:
         with suppress(ContainerGone):

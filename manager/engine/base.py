@@ -126,7 +126,7 @@ class Engine(Protocol):
     def create(self, spec: ContainerSpec, network: ContainerSpec | None) -> str:
         """Create the container, or adopt it: its id. `network` holds the network that it joins.
 
-        Raises NameTaken, ImageMissing, EngineError.
+        Raises NameTaken, ImageMissing, EngineError; ContainerGone where the network has ended just now.
         """
 
     def start(self, container: str) -> Observation:

@@ -82,7 +82,16 @@ class DockerEngine:
             return self._image_id(image)
 
     def create(self, spec: ContainerSpec, network: ContainerSpec | None) -> str:
-        network_id = None if network is None else self._holders.id_of(network)
+        if network is None:
+            return self._create_or_adopt(spec, None)
+        holder = self._holders.id_of(network)
+        try:
+            return self._create_or_adopt(spec, holder)
+        except ContainerGone:  # an engine that finds out at once that there is no such network
+            self._holders.forget(holder)
+            raise
+
+    def _create_or_adopt(self, spec: ContainerSpec, network_id: str | None) -> str:
         deadline = time.monotonic() + self._timeout
         while True:
             try:

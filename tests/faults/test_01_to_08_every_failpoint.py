@@ -168,6 +168,7 @@ WALKS: dict[Failpoint, Walk] = {
     Failpoint.NETWORK_CREATED: STANDARD,
     Failpoint.CREATED_UNRECORDED: STANDARD,
     Failpoint.JOURNALED_CREATED: STANDARD,
+    Failpoint.WAITING_UNRECORDED: AHEAD,
     Failpoint.JOURNALED_WAITING: AHEAD,
     Failpoint.SLOT_WAITING: WARM,
     Failpoint.SLOT_MOVED: WARM,

@@ -1,3 +1,4 @@
+import pickle
 import json
 import threading
 import time
@@ -519,3 +520,9 @@ def test_a_wrong_document_is_refused_with_the_field(document: Any, field: str) -
     with pytest.raises(BadInput) as refused:
         read_document(document)
     assert refused.value.field == field
+
+
+def test_a_client_can_be_given_to_another_process(tmp_path: Path) -> None:
+    client = Client(tmp_path)
+    client.create_job("job", [{"id": "a", "command": "true"}])
+    assert pickle.loads(pickle.dumps(client)).status("job").job.name == "job"

@@ -377,3 +377,15 @@ def test_nothing_is_made_ahead_while_a_gate_opens_and_enough_wait() -> None:
     assert [claim.key.task for claim in who.claims_ahead([job], at(4.7))] == ["e"], "it takes long"
     job.apply(started(key("b"), 4.56))
     assert [claim.key.task for claim in who.claims_ahead([job], at(4.57))] == ["e"]
+
+
+def test_slots_are_not_tended_while_a_gate_opens() -> None:
+    sharing = planner.Planner("home", make(), no_slots())
+    job = live_job(task("a"), task("b", "a"))
+    for fact in (claimed(key("a")), created(key("a")), started(key("a")), ahead(key("b")), waits(key("b"))):
+        job.apply(fact)
+    assert sharing.grant_tending([job], at(4))
+    job.apply(exited(key("a")))
+    job.apply(needed(key("b"), 4.5))
+    assert not sharing.grant_tending([job], at(4.55))
+    assert sharing.grant_tending([job], at(4.7)), "it takes longer than gates do"

@@ -170,6 +170,9 @@ def test_after_a_restart_each_attempt_is_looked_for_and_goes_on_as_it_must(
         job.apply(conclusion)
     job.apply(stock)
     (action,) = planner.actions([job])
+    if wanted is Watch:
+        taken_up = job.tasks["a"].attempts[-1]
+        assert (taken_up.container.image_id, taken_up.timings.created_at) == ("sha256:image", at(2))
     if isinstance(wanted, str):
         failure = job.tasks["a"].failure
         assert failure is not None and failure.cause == wanted

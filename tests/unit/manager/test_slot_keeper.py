@@ -120,3 +120,9 @@ def test_an_engine_that_did_not_answer_is_asked_again(room: Room, monkeypatch: p
         room.move_in()
     room.move_in()
     assert (room.act.folder / "work").is_dir()
+
+
+def test_what_was_asked_for_nothing_is_not_kept(room: Room) -> None:
+    room.ask()
+    room.keeper.clear(room.slot.id)
+    assert room.keeper._asked == {}

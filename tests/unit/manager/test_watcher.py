@@ -538,3 +538,52 @@ def test_a_trouble_with_the_folder_is_logged_and_tried_again(
     until(lambda: "trying again" in caplog.text)
     watched.client.create_job("after", TASKS)
     watched.first(JobFound)
+
+
+def listings(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """When the jobs folder was listed, from now on."""
+    when: list[float] = []
+    real = watched.watcher._lister._list
+    monkeypatch.setattr(
+        watched.watcher._lister, "_list", lambda: (when.append(time.monotonic()), real())[1]
+    )
+    return when
+
+
+def test_a_job_that_comes_and_goes_on_costs_no_list_of_all(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched.settled()
+    seen = listings(watched, monkeypatch)
+    live(watched)
+    watched.watcher.follow("other", "another-uid")
+    watched.watcher.unfollow("other", "another-uid")
+    watched.settled()
+    assert seen == []
+
+
+def test_a_folder_that_is_no_job_costs_no_list_of_all_each_time(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (watched.jobs / "stray").mkdir()
+    watched.settled()
+    seen = listings(watched, monkeypatch)
+    time.sleep(1.2)
+    live(watched)
+    assert seen == []
+
+
+def test_a_jobs_folder_that_is_another_one_now_is_listed(watched: Watched) -> None:
+    watched.settled()
+    shutil.rmtree(watched.jobs)
+    watched.client.create_job("anew", TASKS)
+    until(lambda: founds(watched, "anew"), 5)
+
+
+def test_a_jobs_folder_that_another_one_has_taken_the_place_of_is_listed(watched: Watched) -> None:
+    other = watched.jobs.with_name("other")
+    Client(other).create_job("there", TASKS)
+    watched.settled()
+    watched.jobs.rename(watched.jobs.with_name("away"))
+    (other / "jobs").rename(watched.jobs)
+    until(lambda: founds(watched, "there"), 5)

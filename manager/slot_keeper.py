@@ -29,8 +29,8 @@ FOLDERS = ("work", "inbox")
 """What a job takes over from its slot, in this order."""
 
 FRESH = 1.0
-"""Seconds for which an answer of the engine about a slot holds. Should the network end within them, the command
-is stopped for that, as one that began before."""
+"""Seconds for which an answer of the engine about a slot holds. Should the network end within them, the
+command is stopped for that, as one that began before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,5 @@
-import pickle
 import json
+import pickle
 import threading
 import time
 from pathlib import Path

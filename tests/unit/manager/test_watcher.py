@@ -118,7 +118,7 @@ def test_jobs_that_were_there_before_are_found_at_the_start(tmp_path: Path) -> N
 
 
 def test_without_file_events_a_poll_finds_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(FileEvents, "watch", lambda *_: False)
+    monkeypatch.setattr(FileEvents, "watch", lambda *_: set())
     found = Watched(tmp_path, poll_interval=1)
     found.watcher.start()
     try:
@@ -403,10 +403,9 @@ def test_a_file_system_that_gives_inodes_anew_takes_no_job_away(watched: Watched
     live(watched)
     (watched.jobs / "live" / "state.json").write_text(json.dumps(STATE | {"name": "live", "uid": "the-uid"}))
     watched.watcher._known["live"].inode = 1
-    (watched.jobs / "news").mkdir()  # so that all are listed
-    watched.settled()
+    (watched.jobs / ".wake-live").touch()  # so that all are listed
+    until(lambda: watched.watcher._known["live"].inode == (watched.jobs / "live").stat().st_ino)
     assert not watched.of(JobVanished)
-    assert watched.watcher._known["live"].inode == (watched.jobs / "live").stat().st_ino
 
 
 def test_a_name_can_be_used_again_although_its_folder_is_gone_for_no_more_than_a_moment(
@@ -544,9 +543,7 @@ def listings(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """When the jobs folder was listed, from now on."""
     when: list[float] = []
     real = watched.watcher._lister._list
-    monkeypatch.setattr(
-        watched.watcher._lister, "_list", lambda: (when.append(time.monotonic()), real())[1]
-    )
+    monkeypatch.setattr(watched.watcher._lister, "_list", lambda: (when.append(time.monotonic()), real())[1])
     return when
 
 

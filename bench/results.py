@@ -30,7 +30,7 @@ def write(file: Path, facts: Facts, began: datetime, rows: Sequence[Row], failed
 def update() -> None:
     """Put the rows of the last partial run in the place of those with the same numbers.
 
-    Raises BenchFailed when they were not measured on the same machine with the same versions.
+    Raises BenchFailed when they were not measured later, on the same machine with the same versions.
     """
     whole, partial = json.loads(FILE.read_text()), json.loads(PARTIAL.read_text())
     for what in ("cores", "memory_gib", "kernel"):
@@ -38,6 +38,8 @@ def update() -> None:
             raise BenchFailed(f"the machine is another one: {what}")
     if whole["versions"] != partial["versions"]:
         raise BenchFailed("the versions are others: measure everything again")
+    if partial["date"] < whole["date"]:
+        raise BenchFailed("the partial run is older than the whole: measure these rows again")
     numbers = {row["number"] for row in partial["rows"]}
     kept = [row for row in whole["rows"] if row["number"] not in numbers]
     rows = sorted(kept + partial["rows"], key=lambda row: (row["number"] is None, row["number"]))

@@ -1,4 +1,4 @@
-"""Rows that were measured again take the place of theirs, if they were measured later and on the same machine."""
+"""Rows that were measured again take the place of theirs: later, and on the same machine."""
 
 import json
 from pathlib import Path

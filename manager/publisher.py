@@ -213,9 +213,14 @@ class _Views:
         self.last = self._taken.state.ended
 
     def write(self) -> None:
-        """Tasks first: who reads a state finds tasks that are not older. What fails may be tried again."""
+        """Tasks first: who reads a state finds tasks that are not older. What fails may be tried again.
+
+        But that a job is taken is said before what has become of its tasks.
+        """
         began = time.monotonic()
         size = 0
+        if self._state.is_somebody_elses and not self.last:
+            size += self._state.replace(job_text(self._taken))
         if self._unrendered:
             self._stale = True
             self._entries.update((task.id, task_text(task)) for task in self._unrendered.values())
@@ -253,6 +258,11 @@ class _View:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._own: Stamp = None
+
+    @property
+    def is_somebody_elses(self) -> bool:
+        """Whether it is there, and has never been written here."""
+        return self._own is None and _stamp(self._path) is not None
 
     @property
     def altered(self) -> bool:

@@ -204,7 +204,9 @@ class DockerEngine:
     def containers(self, home_id: str) -> list[Observation]:
         with _translated():
             found = self._api().containers(all=True, filters={"label": f"{HOME_ID}={home_id}"})
-            return [listed(data) for data in found]
+        all_of_them = [listed(data) for data in found]
+        self._holders.keep([each.id for each in all_of_them if each.status is Status.RUNNING])
+        return all_of_them
 
     # --- Containers --------------------------------------------------------------------------------------
 

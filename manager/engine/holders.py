@@ -1,6 +1,7 @@
 """The containers that hold the networks of jobs, each made when the first task of its job joins it."""
 
 import threading
+from collections.abc import Collection
 from contextlib import suppress
 
 from air_executor.failpoints import Failpoint, reach
@@ -27,6 +28,11 @@ class NetworkHolders:
             if known is None:
                 known = self._running[spec.name] = self._found(spec) or self._made(spec)
             return known
+
+    def keep(self, running: Collection[str]) -> None:
+        """Forget all but these, by id. Who was made meanwhile is looked at once more: that does no harm."""
+        for container in set(self._running.values()) - set(running):
+            self.forget(container)
 
     def forget(self, container: str) -> None:
         """It is removed, or has ended: by its id or its name."""

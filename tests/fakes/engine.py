@@ -330,6 +330,12 @@ class FakeEngine:
 
     def containers(self, home_id: str) -> list[Observation]:
         with self._call("containers", ""):
+            boxes = self._containers
+            self._holders = {
+                name: known
+                for name, known in self._holders.items()
+                if known in boxes and boxes[known].status is Status.RUNNING
+            }
             return [
                 replace(self._observation(box), exit_code=None, started_at=None, finished_at=None)
                 for box in self._containers.values()

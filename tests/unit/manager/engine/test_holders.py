@@ -67,3 +67,15 @@ def test_to_forget_what_is_not_known_changes_nothing(holders: NetworkHolders) ->
     first = holders.id_of(a_network())
     holders.forget("another")
     assert holders.id_of(a_network()) == first
+
+
+def test_those_that_a_list_of_what_runs_does_not_have_are_looked_at_again(
+    engine: FakeEngine, holders: NetworkHolders
+) -> None:
+    first, other = holders.id_of(a_network()), holders.id_of(a_network("f" * 32))
+    before = len(engine.calls)
+    holders.keep([other])
+    assert holders.id_of(a_network("f" * 32)) == other
+    assert engine.calls[before:] == []
+    assert holders.id_of(a_network()) == first, "it runs all the same"
+    assert engine.calls[before:] != []

@@ -31,7 +31,8 @@ what each costs in a job of 50. The price: 5,000 tasks, 5.5 MB, that change all 
 late. After a rest as long as that, and when the job fails or ends, they are seen at once."""
 GATHERING = 0.02
 """Seconds in which changes gather before they are written: what is new is shown when it has been acted on,
-for writing takes the time of the processor that the next command needs to begin. Not for a job's end."""
+for writing takes the time of the processor that the next command needs to begin. That a job is taken, fails
+or ends is shown at once."""
 RETRY_PAUSE = 1.0
 """Seconds until a write that failed (a full disk) is tried again."""
 
@@ -166,7 +167,7 @@ class _Views:
         self._decisions: dict[str, Decision] = {}
         self._changed: dict[str, Task] = {}
         self._answered: list[Path] = []
-        self._urgent = self._job.state.ended or self._job.failure is not None
+        self._urgent = True
         self._taken = self._job
         self._going: list[Path] = []
         self._unrendered: dict[str, Task] = {}
@@ -213,14 +214,9 @@ class _Views:
         self.last = self._taken.state.ended
 
     def write(self) -> None:
-        """Tasks first: who reads a state finds tasks that are not older. What fails may be tried again.
-
-        But that a job is taken is said before what has become of its tasks.
-        """
+        """Tasks first: who reads a state finds tasks that are not older. What fails may be tried again."""
         began = time.monotonic()
         size = 0
-        if self._state.is_somebody_elses and not self.last:
-            size += self._state.replace(job_text(self._taken))
         if self._unrendered:
             self._stale = True
             self._entries.update((task.id, task_text(task)) for task in self._unrendered.values())
@@ -258,11 +254,6 @@ class _View:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._own: Stamp = None
-
-    @property
-    def is_somebody_elses(self) -> bool:
-        """Whether it is there, and has never been written here."""
-        return self._own is None and _stamp(self._path) is not None
 
     @property
     def altered(self) -> bool:

@@ -255,7 +255,7 @@ def go(manager: RealManager, place: str, walk: Walk) -> None:
     if walk.warm:
         until((manager.home / "home-id").exists, PATIENCE)
         until(lambda: slot_waits(manager), PATIENCE)
-        time.sleep(0.5)  # it knows of it
+        time.sleep(1.5)  # it runs, and the manager knows of it
     manager.client.create_job(JOB, walk.tasks)
     if walk.retried:
         assert manager.client.wait(JOB, timeout=PATIENCE).state == "failed"

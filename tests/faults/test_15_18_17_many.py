@@ -79,8 +79,7 @@ def test_15_a_foreign_container_under_the_very_name_is_refused_and_left_as_it_is
 
 def name_to_be(manager: RealManager) -> str:
     """The name that the manager gives the container of the job's first attempt."""
-    uid = manager.client.status("conflict").job.uid
-    assert uid is not None
+    uid = until(lambda: manager.client.status("conflict").job.uid)
     home_id = (manager.home / "home-id").read_text().strip()
     return container_name(home_id, "conflict", AttemptKey(uid, "task", 1, 1))
 

@@ -603,20 +603,3 @@ def test_nothing_is_remembered_of_a_job_that_has_ended(
     publisher.publish(changes(folder, 1, last=True))
     until(lambda: facts)
     assert not publisher._views
-
-
-def test_that_a_job_is_taken_is_said_before_what_became_of_its_tasks(
-    folder: Path, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Who has seen a task run finds a job that works."""
-    (folder / "state.json").write_text('{"id": 0}')
-    (folder / "tasks.json").write_text("[]")
-    order: list[str] = []
-    real = module.write_durably
-    monkeypatch.setattr(
-        module, "write_durably", lambda path, text: (order.append(path.name), real(path, text))[1]
-    )
-    publisher.publish(changes(folder, 1))
-    until(lambda: state(folder) == 1 and numbers(folder) == [1])
-    publisher.stop(timeout=5)
-    assert order == ["state.json", "tasks.json", "state.json"]

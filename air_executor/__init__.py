@@ -4,7 +4,6 @@ This package is the library that users import. It knows the job format and the j
 of Docker: a job is created by writing a folder, and followed by reading it.
 """
 
-from air_executor.attempts import Attempt, Cause, Failure, Timings
 from air_executor.client import Client
 from air_executor.errors import (
     AirExecutorError,
@@ -17,7 +16,8 @@ from air_executor.errors import (
     RequestConflict,
     WaitTimeout,
 )
-from air_executor.models import Job, JobState, JobView, Request, Resources, Task, TaskSpec, TaskStatus
+from air_executor.format.attempts import Attempt, Cause, Failure, Timings
+from air_executor.format.models import Job, JobState, JobView, Request, Resources, Task, TaskSpec, TaskStatus
 
 __all__ = [
     "AirExecutorError",

@@ -10,9 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from air_executor import daemon, names
-from air_executor.attempts import Cause
-from air_executor.documents import validate
+from air_executor import daemon
 from air_executor.errors import (
     BadInput,
     JobEnded,
@@ -23,10 +21,13 @@ from air_executor.errors import (
     RequestConflict,
     WaitTimeout,
 )
-from air_executor.fields import utc_now
-from air_executor.graph import check_graph
+from air_executor.format import names
+from air_executor.format.attempts import Cause
+from air_executor.format.documents import validate
+from air_executor.format.fields import utc_now
+from air_executor.format.graph import check_graph
+from air_executor.format.models import Job, JobState, JobView, Request, Task, TaskSpec
 from air_executor.logs import tail
-from air_executor.models import Job, JobState, JobView, Request, Task, TaskSpec
 from air_executor.store import JobFolder, Store
 
 LOOK_INTERVAL = 0.02

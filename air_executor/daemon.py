@@ -14,7 +14,7 @@ from pydantic import (
     model_serializer,
 )
 
-from air_executor.fields import Time
+from air_executor.format.fields import Time
 from air_executor.logs import tail
 
 LOCK = "manager.lock"

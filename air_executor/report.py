@@ -7,10 +7,10 @@ line of the report.
 from collections.abc import Iterator
 from datetime import datetime
 
-from air_executor.attempts import Attempt, Failure
-from air_executor.fields import format_time
+from air_executor.format.attempts import Attempt, Failure
+from air_executor.format.fields import format_time
+from air_executor.format.models import JobView, Task, TaskStatus
 from air_executor.logs import harmless
-from air_executor.models import JobView, Task, TaskStatus
 
 WIDTH = 62
 LONGEST = 1000

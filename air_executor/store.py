@@ -18,11 +18,11 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from air_executor import names
-from air_executor.documents import MAX_BYTES, parse_json, validate
 from air_executor.errors import BadInput, JobEnded, JobExists, JobNotFound
 from air_executor.files import sync_folder, write_durably
-from air_executor.models import Job, JobState, JobView, Task, TaskSpec
+from air_executor.format import names
+from air_executor.format.documents import MAX_BYTES, parse_json, validate
+from air_executor.format.models import Job, JobState, JobView, Task, TaskSpec
 
 HOME_VARIABLE = "AIR_EXECUTOR_HOME"
 DEFAULT_HOME = ".air-executor"

@@ -17,13 +17,13 @@ from typing import Any
 import docker
 from docker.utils import kwargs_from_env
 
-from air_executor.models import Task
+from air_executor.format.models import Task
 from bench.docker_cli import IMAGE, sweep
 from bench.failed import BenchFailed
-from manager.container_spec import HOME_ID, ContainerSpec, Home, network_container, task_container
-from manager.engine.translate import PathTable, container_body
+from manager.engine.docker.translate import PathTable, container_body
+from manager.model.container_spec import HOME_ID, ContainerSpec, Home, network_container, task_container
+from manager.model.values import AttemptKey, Owner
 from manager.settings import Settings
-from manager.values import AttemptKey, Owner
 
 TIMEOUT = 60
 """Seconds that the engine may take for one call."""

@@ -10,12 +10,12 @@ from typing import Any
 
 from air_executor import Client, JobView, WaitTimeout
 from air_executor.daemon import STATUS, ManagerStatus, read_status
-from air_executor.fields import utc_now
+from air_executor.format.fields import utc_now
 from bench.docker_cli import IMAGE, sweep
 from bench.failed import BenchFailed
 from bench.processes import Processes, clean_environment
 from bench.usage import Usage, usage_of
-from manager.container_spec import HOME_ID
+from manager.model.container_spec import HOME_ID
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 MANAGER = REPOSITORY / "run_manager.py"

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from air_executor import Client
-from air_executor.attempts import Attempt, Timings
-from air_executor.models import Task
+from air_executor.format.attempts import Attempt, Timings
+from air_executor.format.models import Task
 from bench.docker_cli import LABEL, seconds_to_run_true, sweep
 from bench.failed import BenchFailed
 from bench.figures import Goal, Row, Sample, faster_row, median_row, p99_row

@@ -14,21 +14,21 @@ from pathlib import Path
 
 from air_executor.errors import AirExecutorError
 from air_executor.store import Store
-from manager import identity
-from manager.container_spec import Home
-from manager.engine.docker import DockerEngine
-from manager.facts import Fact
-from manager.heartbeat import Heartbeat
-from manager.journal import Journal
-from manager.lock import AlreadyManaged, hold
-from manager.monitor import EngineMonitor
-from manager.publisher import Publisher
-from manager.pulls import Pulls
+from manager.daemon import identity
+from manager.daemon.heartbeat import Heartbeat
+from manager.daemon.lock import AlreadyManaged, hold
+from manager.engine.docker.engine import DockerEngine
+from manager.engine.pulls import Pulls
+from manager.folder.journal import Journal
+from manager.folder.publisher import Publisher
+from manager.folder.watcher import Watcher
+from manager.folder.workspace import owner_of
+from manager.model.container_spec import Home
+from manager.model.facts import Fact
+from manager.runtime.engine_monitor import EngineMonitor
+from manager.runtime.supervisor import Supervisor
+from manager.runtime.workers import Workers
 from manager.settings import Settings, load
-from manager.supervisor import Supervisor
-from manager.watcher import Watcher
-from manager.workers import Workers
-from manager.workspace import owner_of
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ import docker
 import pytest
 from docker.errors import DockerException, NotFound
 
-from manager.container_spec import HOME_ID
+from manager.model.container_spec import HOME_ID
 
 RUNNER = "air-executor-runner:latest"
 BARE_COMMAND = ("/ldconfig", "--version")

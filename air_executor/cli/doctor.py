@@ -9,7 +9,7 @@ from rich.text import Text
 from air_executor.report import one_line
 
 if TYPE_CHECKING:
-    from manager.doctor import Finding
+    from manager.ops.doctor import Finding
 
 HEALTHY, BAD = 0, 1
 _LOOKS = {"ok": ("✅", "green"), "warn": ("🟡", "yellow"), "bad": ("❌", "red")}

@@ -11,9 +11,9 @@ import typer
 from air_executor import daemon
 from air_executor.cli.problems import FAILED, complain
 from air_executor.client import Client, read_document
-from air_executor.documents import MAX_BYTES, parse_json
 from air_executor.errors import BadInput
-from air_executor.models import JobState, JobView
+from air_executor.format.documents import MAX_BYTES, parse_json
+from air_executor.format.models import JobState, JobView
 from air_executor.report import failure_summary
 
 COMPLETED = 0

@@ -18,7 +18,7 @@ from air_executor.errors import AirExecutorError
 from air_executor.store import HOME_VARIABLE
 
 if TYPE_CHECKING:
-    from manager.doctor import Finding
+    from manager.ops.doctor import Finding
     from manager.settings import Settings
 
 PARTS = {"manager", "docker", "pydantic_settings", "watchfiles"}
@@ -75,7 +75,7 @@ def treat(home: Path) -> "Iterator[Finding]":
     """Look at `home`, and remove what serves nobody. Raises ManagerMissing."""
     os.environ[HOME_VARIABLE] = str(home)
     with _installed():
-        from manager import doctor
+        from manager.ops import doctor
     return doctor.treat()
 
 
@@ -83,7 +83,7 @@ def rehearse(home: Path) -> "Iterator[Finding]":
     """Look at `home`, and tell what `treat` would remove. Raises ManagerMissing."""
     os.environ[HOME_VARIABLE] = str(home)
     with _installed():
-        from manager import doctor
+        from manager.ops import doctor
     return doctor.rehearse()
 
 

@@ -12,7 +12,7 @@ from air_executor import daemon
 from air_executor.cli.airflow_status import AirflowStatus, look_at_airflow
 from air_executor.client import Client
 from air_executor.errors import BadInput
-from air_executor.models import JobState, JobView
+from air_executor.format.models import JobState, JobView
 from air_executor.store import JobFolder, Store
 
 _ORDER = {JobState.WORKING: 0, JobState.WAITING: 1, JobState.COMPLETED: 2, JobState.FAILED: 2}

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from air_executor.cli.airflow_status import DEMO_DAG, AirflowStatus
 from air_executor.cli.overview import JobsInfo, LiveContainer, ManagerInfo, Overview
-from air_executor.models import JobState, JobView
+from air_executor.format.models import JobState, JobView
 from air_executor.report import job_lines, one_line
 
 STATE_ICONS = {

@@ -10,7 +10,7 @@ from air_executor import logs
 from air_executor.cli.problems import complain
 from air_executor.client import Client
 from air_executor.errors import AirExecutorError, JobNotFound
-from air_executor.models import JobView, Task
+from air_executor.format.models import JobView, Task
 
 LOOK_INTERVAL = 0.1
 """Seconds between two looks for a task that has begun."""

@@ -1,1 +1,1 @@
-"""Container engines: the contract in `base`, one module for each engine."""
+"""Container engines: the contract, one package for each engine."""

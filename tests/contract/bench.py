@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from manager import container_spec, gate
-from manager.container_spec import CONTROL, RECEIPT, ContainerSpec, Home, Network
-from manager.engine.base import Engine, EngineUnavailable, Observation, Status
+from manager.engine.contract import Engine, EngineUnavailable, Observation, Status
+from manager.gates import gate
+from manager.model import container_spec
+from manager.model.container_spec import CONTROL, RECEIPT, ContainerSpec, Home, Network
+from manager.model.values import AttemptKey, Owner
 from manager.settings import Settings
-from manager.values import AttemptKey, Owner
 from tests.fakes.engine import FakeEngine, Program
 from tests.waiting import until
 
@@ -100,7 +101,7 @@ class Bench:
 
     def spec(self, command: tuple[str, ...] = ("true",), task: str = "", **change: Any) -> ContainerSpec:
         """A task's container; each has a name of its own unless `task` says whose it is."""
-        from air_executor.models import Task
+        from air_executor.format.models import Task
 
         self.numbers += 1
         network = change.pop("network", Network("none"))

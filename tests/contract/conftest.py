@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from manager.container_spec import Home
-from manager.engine.docker import DockerEngine
+from manager.engine.docker.engine import DockerEngine
+from manager.model.container_spec import Home
 from manager.settings import Settings
 from tests import engine_room
 from tests.contract.bench import PROGRAMS, Bench

@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from air_executor.attempts import Cause
-from air_executor.fields import utc_now
-from manager.container_spec import DIGEST, HOME_ID, Home, Network
-from manager.engine.base import (
+from air_executor.format.attempts import Cause
+from air_executor.format.fields import utc_now
+from manager.engine.contract import (
     ContainerGone,
     EngineError,
     EngineUnavailable,
@@ -23,7 +22,8 @@ from manager.engine.base import (
     Observation,
     Status,
 )
-from manager.engine.docker import DockerEngine
+from manager.engine.docker.engine import DockerEngine
+from manager.model.container_spec import DIGEST, HOME_ID, Home, Network
 from tests.contract.bench import (
     EXIT_3,
     EXIT_126,

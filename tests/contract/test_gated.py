@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from air_executor.fields import utc_now
-from manager import gate
-from manager.container_spec import CONTROL, GATE_IN_IMAGE, GATE_PLACE, RECEIPT
-from manager.engine.base import ContainerGone, Status
-from manager.gate import Began, Never, Unusable
+from air_executor.format.fields import utc_now
+from manager.engine.contract import ContainerGone, Status
+from manager.gates import gate
+from manager.gates.gate import Began, Never, Unusable
+from manager.model.container_spec import CONTROL, GATE_IN_IMAGE, GATE_PLACE, RECEIPT
 from tests.contract.bench import (
     EXIT_3,
     EXIT_126,

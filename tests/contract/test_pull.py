@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from docker.errors import ImageNotFound
 
-from manager.container_spec import Home
-from manager.engine import images
-from manager.engine.base import EngineUnavailable, ImageMissing, Pull, Status
-from manager.engine.docker import DockerEngine
+from manager.engine.contract import EngineUnavailable, ImageMissing, Pull, Status
+from manager.engine.docker import images
+from manager.engine.docker.engine import DockerEngine
+from manager.model.container_spec import Home
 from manager.settings import Settings
 from tests import engine_room
 from tests.contract.bench import Bench

@@ -16,10 +16,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from air_executor.fields import utc_now
-from manager import container_spec
-from manager.container_spec import ContainerSpec
-from manager.engine.base import (
+from air_executor.format.fields import utc_now
+from manager.engine.contract import (
     CommandUnusable,
     ContainerGone,
     EngineError,
@@ -30,6 +28,8 @@ from manager.engine.base import (
     Observation,
     Status,
 )
+from manager.model import container_spec
+from manager.model.container_spec import ContainerSpec
 from tests.fakes import gates
 
 Command = tuple[str, ...]

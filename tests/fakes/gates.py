@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from manager import container_spec
-from manager.container_spec import ContainerSpec
-from manager.gate import END, FIFO, RECEIPT, TOKEN
+from manager.gates.gate import END, FIFO, RECEIPT, TOKEN
+from manager.model import container_spec
+from manager.model.container_spec import ContainerSpec
 
 
 @dataclass(frozen=True)

@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import Any, cast
 
 from air_executor.client import Client
-from air_executor.models import JobView, Task
+from air_executor.format.models import JobView, Task
 from air_executor.store import Store
-from manager.container_spec import Home
-from manager.engine.base import Engine, EngineUnavailable
-from manager.facts import Fact
-from manager.journal import Journal
-from manager.monitor import EngineMonitor
-from manager.publisher import Publisher
+from manager.engine.contract import Engine, EngineUnavailable
+from manager.folder.journal import Journal
+from manager.folder.publisher import Publisher
+from manager.folder.watcher import Watcher
+from manager.folder.workspace import owner_of
+from manager.model.container_spec import Home
+from manager.model.facts import Fact
+from manager.runtime.engine_monitor import EngineMonitor
+from manager.runtime.supervisor import Supervisor
+from manager.runtime.workers import Workers
 from manager.settings import Settings
-from manager.supervisor import Supervisor
-from manager.watcher import Watcher
-from manager.workers import Workers
-from manager.workspace import owner_of
 from tests.fakes.engine import FakeEngine
 from tests.waiting import until
 

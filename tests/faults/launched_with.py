@@ -15,7 +15,7 @@ from pathlib import Path
 
 def shift_clock(offset: Path) -> None:
     """Before any module of the manager is imported, so that each takes the changed one."""
-    from air_executor import fields
+    from air_executor.format import fields
 
     real_time = time.time
 
@@ -31,7 +31,7 @@ def shift_clock(offset: Path) -> None:
 
 def silence_file_events() -> None:
     """Who waits for them does so as long, and nothing is ever told."""
-    from manager.file_events import FileEvents
+    from manager.folder.file_events import FileEvents
 
     setattr(FileEvents, "watch", lambda *_: set())  # noqa: B010
 

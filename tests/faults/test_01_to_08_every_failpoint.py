@@ -14,7 +14,7 @@ import pytest
 
 from air_executor import JobView
 from air_executor.failpoints import VARIABLE, Failpoint
-from manager.values import SPARE
+from manager.model.values import SPARE
 from tests.real_manager import RealManager, idle_manager
 from tests.waiting import until
 

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from manager import monitor
+from manager.runtime import engine_monitor as monitor
 from tests.engine_proxy import EngineProxy
 from tests.real_manager import RealManager
 from tests.waiting import until

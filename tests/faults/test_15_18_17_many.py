@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from manager.container_spec import container_name
-from manager.values import AttemptKey
+from manager.model.container_spec import container_name
+from manager.model.values import AttemptKey
 from tests.engine_proxy import EngineProxy
 from tests.real_manager import RealManager, docker, real_manager
 from tests.waiting import until

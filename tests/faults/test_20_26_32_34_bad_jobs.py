@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from air_executor.errors import BadInput
-from air_executor.models import JobState
+from air_executor.format.models import JobState
 from tests.real_manager import RealManager
 from tests.waiting import until
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from air_executor import JobView
-from air_executor.attempts import Attempt
 from air_executor.failpoints import VARIABLE, Failpoint
-from air_executor.models import Task
+from air_executor.format.attempts import Attempt
+from air_executor.format.models import Task
 from tests import engine_room
 from tests.faults.test_01_to_08_every_failpoint import COUNT, killed
 from tests.real_manager import RealManager, docker, idle_manager, real_manager

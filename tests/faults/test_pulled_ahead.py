@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from air_executor import daemon
-from air_executor.attempts import Attempt
+from air_executor.format.attempts import Attempt
 from tests import engine_room
 from tests.real_manager import RealManager, docker, real_manager
 from tests.registry import Registry, filler, registry

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from air_executor import JobView
-from air_executor.attempts import Attempt
 from air_executor.failpoints import VARIABLE
-from air_executor.models import Task
-from manager.values import SPARE
+from air_executor.format.attempts import Attempt
+from air_executor.format.models import Task
+from manager.model.values import SPARE
 from tests.faults.test_01_to_08_every_failpoint import COUNT, killed
 from tests.real_manager import RealManager, docker, idle_manager, real_manager
 from tests.waiting import until

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from air_executor import JobView, TaskStatus
-from air_executor.attempts import Attempt, Cause
-from air_executor.models import Task
-from manager.values import SPARE
+from air_executor.format.attempts import Attempt, Cause
+from air_executor.format.models import Task
+from manager.model.values import SPARE
 from tests.real_manager import RealManager
 from tests.soak import ledger
 from tests.soak.plans import LEDGER, JobPlan, TaskPlan

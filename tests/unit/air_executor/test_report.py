@@ -1,7 +1,7 @@
 from typing import Any
 
 from air_executor import Failure, JobView
-from air_executor.attempts import Cause
+from air_executor.format.attempts import Cause
 from air_executor.report import failure_summary, job_lines, one_line, results_block
 from tests.unit.air_executor.builders import NOON, a_job, a_task, after, an_attempt
 

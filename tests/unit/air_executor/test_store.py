@@ -8,8 +8,8 @@ import pytest
 
 from air_executor import BadInput, Client, JobEnded, JobExists, JobNotFound, JobState, JobView, Task, TaskSpec
 from air_executor import store as store_module
-from air_executor.documents import parse_json
 from air_executor.files import write_durably
+from air_executor.format.documents import parse_json
 from air_executor.store import Store, home_folder
 from tests.unit.air_executor.builders import DEMO, a_job, a_task, complete, hand_written, publish
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from air_executor.attempts import Attempt, Container, Phase, Timings
-from air_executor.models import Task
+from air_executor.format.attempts import Attempt, Container, Phase, Timings
+from air_executor.format.models import Task
 from bench.waits import Waits
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)

@@ -4,9 +4,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from air_executor.models import Job, Task
-from manager.container_spec import Home
-from manager.facts import (
+from air_executor.format.models import Job, Task
+from manager.core.live_job import LiveJob
+from manager.core.slot_pool import SlotPool
+from manager.model.container_spec import Home
+from manager.model.facts import (
     AttemptNeeded,
     CommandSucceeded,
     ContainerCreated,
@@ -17,10 +19,8 @@ from manager.facts import (
     ContainerWaiting,
     TaskClaimed,
 )
-from manager.live_job import LiveJob
+from manager.model.values import AttemptKey, Outcome, Owner
 from manager.settings import Settings
-from manager.slots import SlotPool
-from manager.values import AttemptKey, Outcome, Owner
 
 T0 = datetime(2025, 10, 2, 7, 30, tzinfo=UTC)
 UID = "0123456789abcdef0123456789abcdef"

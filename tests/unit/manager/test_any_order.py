@@ -6,9 +6,9 @@ from random import Random
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, given, settings
 
-from air_executor.models import Task
-from manager.live_job import LiveJob
-from manager.values import AttemptKey
+from air_executor.format.models import Task
+from manager.core.live_job import LiveJob
+from manager.model.values import AttemptKey
 from tests.unit.manager.builders import live_job, task
 from tests.unit.manager.world import Fate, World
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from air_executor.attempts import Attempt
-from air_executor.models import Task
-from manager import container_spec, gate
-from manager.container_spec import ContainerSpec
-from manager.engine.base import EngineUnavailable, Observation, Status
+from air_executor.format.attempts import Attempt
+from air_executor.format.models import Task
+from manager.engine.contract import EngineUnavailable, Observation, Status
+from manager.gates import gate
+from manager.model import container_spec
+from manager.model.container_spec import ContainerSpec
 from tests.fakes.engine import Command, FakeEngine, NotingEngine, Program
 from tests.fakes.manager import InProcess, Start, a_task, statuses
 from tests.waiting import until
@@ -616,7 +617,7 @@ def test_the_record_names_no_log_that_is_not_there(start: Start, engine: Noting)
 def test_an_engine_that_went_away_while_gates_were_tried_has_them_tried_again(
     start: Start, engine: Noting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("manager.monitor.RETRY", 0.1)
+    monkeypatch.setattr("manager.runtime.engine_monitor.RETRY", 0.1)
     engine.refuse("read_file", EngineUnavailable("the container engine does not answer"))
     real = engine.start
     tries: list[str] = []

@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
-from air_executor.attempts import Attempt
 from air_executor.failpoints import Failpoint
-from manager import container_spec, gate, workspace
-from manager.container_spec import ContainerSpec
-from manager.engine.base import EngineError, Observation
-from manager.patience import Stopped
-from manager.values import AttemptKey, Owner, spare_of
+from air_executor.format.attempts import Attempt
+from manager.engine.contract import EngineError, Observation
+from manager.engine.retry import Stopped
+from manager.folder import workspace
+from manager.gates import gate
+from manager.model import container_spec
+from manager.model.container_spec import ContainerSpec
+from manager.model.values import AttemptKey, Owner, spare_of
 from tests.fakes.engine import NotingEngine, Program
 from tests.fakes.manager import HOME_ID, InProcess, Start, a_task, statuses
 from tests.waiting import until
@@ -261,7 +263,7 @@ def test_containers_for_the_jobs_other_tasks_do_not_take_its_place_away(
             meanwhile.wait(0.2)
 
     monkeypatch.setattr(workspace, "prepare", prepare)
-    monkeypatch.setattr("manager.gatekeeper.reach", late)
+    monkeypatch.setattr("manager.gates.gatekeeper.reach", late)
     manager.run(a_task("a", command="write", retries=0), a_task("b", *after))
     attempt = only(manager)
     assert (attempt.start, attempt.incarnation) == ("warm", 1)
@@ -400,7 +402,7 @@ def test_a_folder_that_comes_at_the_last_moment_is_kept_and_costs_no_task(
             mine.mkdir()
             (mine / "mine").touch()
 
-    monkeypatch.setattr("manager.gatekeeper.reach", meanwhile)
+    monkeypatch.setattr("manager.gates.gatekeeper.reach", meanwhile)
     manager.run(a_task("a", command="test -f mine" if folder == "work" else "true", retries=0))
     cold_and_once(manager, engine)
     assert (manager.home / "jobs" / "job" / folder / "mine").exists()
@@ -417,7 +419,7 @@ def test_a_link_in_the_place_of_the_jobs_folder_is_not_followed(
             job.rename(manager.home / "elsewhere")
             job.symlink_to(manager.home / "elsewhere")
 
-    monkeypatch.setattr("manager.gatekeeper.reach", meanwhile)
+    monkeypatch.setattr("manager.gates.gatekeeper.reach", meanwhile)
     manager.client.create_job("job", [a_task("a")])
     nothing_left(manager, engine)
     assert engine.executions == []
@@ -495,7 +497,7 @@ def test_a_job_of_another_owner_does_not_get_a_slot_of_the_usual_one(
     manager: InProcess, engine: Noting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = the_slot(manager)
-    monkeypatch.setattr("manager.watcher.owner_of", lambda path: Owner(4321, 4321))
+    monkeypatch.setattr("manager.folder.watcher.owner_of", lambda path: Owner(4321, 4321))
     manager.run(a_task("a"), name="foreign")
     assert only(manager, job="foreign").start == "cold"
     until(lambda: slots(manager) and the_slot(manager) != before)
@@ -684,7 +686,7 @@ class Death:
         self.reached = False
         self._points = points
         self._patch = monkeypatch
-        for module in ("gatekeeper", "slot_keeper", "workers"):
+        for module in ("gates.gatekeeper", "gates.slot_keeper", "runtime.workers"):
             monkeypatch.setattr(f"manager.{module}.reach", self._reach)
 
     def _reach(self, point: Failpoint) -> None:

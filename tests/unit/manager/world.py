@@ -11,10 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from air_executor.attempts import Cause, Failure
-from air_executor.models import Decision, Job, JobState, Task, TaskSpec, TaskStatus
-from manager import planner, recovery
-from manager.actions import (
+from air_executor.format.attempts import Cause, Failure
+from air_executor.format.models import Decision, Job, JobState, Task, TaskSpec, TaskStatus
+from manager.core import planner, recovery
+from manager.core.live_job import LiveJob
+from manager.model.actions import (
     EXCLUSIVE,
     Create,
     Drop,
@@ -28,7 +29,7 @@ from manager.actions import (
     TaskAction,
     Watch,
 )
-from manager.facts import (
+from manager.model.facts import (
     AttemptNeeded,
     CancelRequested,
     ContainerCreated,
@@ -50,8 +51,7 @@ from manager.facts import (
     TaskClaimed,
     TaskRequested,
 )
-from manager.live_job import LiveJob
-from manager.values import AttemptKey, Found, Outcome
+from manager.model.values import AttemptKey, Found, Outcome
 from tests.unit.manager.builders import OWNER, T0, no_slots, settings
 
 

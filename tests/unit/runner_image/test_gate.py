@@ -25,7 +25,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from manager.gate import (
+from manager.gates.gate import (
     END,
     TOKEN,
     Began,
@@ -40,7 +40,7 @@ from manager.gate import (
     prepare,
     read_receipt,
 )
-from manager.values import Owner
+from manager.model.values import Owner
 from tests.waiting import until
 
 SOURCE = Path(__file__).parents[3] / "runner_image" / "gate" / "gate.c"

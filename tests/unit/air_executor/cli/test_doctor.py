@@ -1,10 +1,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import manager.ops.doctor as module
 import pytest
 
-import manager.doctor as module
-from manager.doctor import Finding, Grade
+from manager.ops.doctor import Finding, Grade
 from tests.fakes.engine import FakeEngine
 from tests.unit.air_executor.cli.conftest import Run
 

@@ -10,9 +10,9 @@ import pytest
 from air_executor import Client, JobState, TaskStatus, airflow_api
 from air_executor.airflow_api import AirflowError, AirflowNotFound, AirflowUnavailable, Health
 from air_executor.airflow_api import Run as DagRun
-from air_executor.attempts import Phase
 from air_executor.cli.overview import look_at_jobs
 from air_executor.cli.render import age
+from air_executor.format.attempts import Phase
 from tests.unit.air_executor.builders import (
     DEMO,
     NOON,

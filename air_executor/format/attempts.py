@@ -1,0 +1,158 @@
+"""The record of one attempt at a task: its container, its times, why it failed."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from air_executor.format.fields import Record, Time
+
+
+class Cause(StrEnum):
+    """Why something failed, as data."""
+
+    EXIT = "exit"  # the command ended with an exit code other than 0
+    TIMEOUT = "timeout"  # it ran longer than the task's `timeout`
+    OOM = "oom"  # the kernel killed it for its memory use
+    SIGNAL = "signal"  # it was ended by a signal that nobody here sent
+    CANCELLED = "cancelled"  # the job was cancelled
+    IMAGE = "image"  # the image is not there and can't be had
+    COMMAND = "command"  # the image has no such command, or it can't be executed
+    LOST = "lost"  # the container is gone and its outcome with it
+    ENGINE = "engine"  # the engine refused or failed
+    BAD_INPUT = "bad_input"  # what was asked for breaks a rule
+
+
+class Phase(StrEnum):
+    """How far one attempt has come; each is on disk before the next act."""
+
+    CLAIMED = "claimed"  # the container's name is decided; the engine may know it or not
+    CREATED = "created"
+    WAITING = "waiting"  # the container runs, its gate is shut: the command has not begun
+    RUNNING = "running"
+    RECORDED = "recorded"  # the outcome is durable; the container may go
+    REMOVED = "removed"
+
+
+class Container(Record):
+    """Which container served an attempt."""
+
+    id: str | None = None
+    name: str
+    image: str
+    image_id: str | None = None
+
+
+class Timings(Record):
+    """When each step of an attempt happened, from the engine's clock where the engine knows."""
+
+    ready_at: Time | None = None
+    """When its last dependency had ended and it could have run."""
+    created_at: Time | None = None
+    container_started_at: Time | None = None
+    """When the container began; before `started_at` where the container waited ahead of time."""
+    started_at: Time | None = None
+    """When the command began; timeouts count from here."""
+    finished_at: Time | None = None
+    recorded_at: Time | None = None
+    """When the outcome was written durably."""
+
+    @property
+    def create_to_start_ms(self) -> float | None:
+        """Milliseconds from the container's creation to the command's start."""
+        return _milliseconds(self.created_at, self.started_at)
+
+    @property
+    def ran_ms(self) -> float | None:
+        """Milliseconds that the command ran."""
+        return _milliseconds(self.started_at, self.finished_at)
+
+
+def _milliseconds(begin: datetime | None, end: datetime | None) -> float | None:
+    if begin is None or end is None:
+        return None
+    return max(0.0, (end - begin).total_seconds() * 1000)
+
+
+class Failure(Record):
+    """Why it failed: the cause as data, and a sentence a person can act on."""
+
+    cause: Cause
+    message: str
+    exit_code: int | None = None
+
+
+class Instant(Record):
+    """A moment by the machine's clock that counts from its start, which nobody can set."""
+
+    boot: str
+    """Which start of the machine it counts from."""
+    seconds: float
+
+
+class Attempt(Record):
+    """One try at a task: one container, used once."""
+
+    number: int
+    incarnation: int = 1
+    timeout: float | None = None
+    """Seconds that its command may run."""
+    memory_mb: int | None = None
+    """Its memory limit in MiB."""
+    phase: Phase
+    start: Literal["warm", "ahead", "cold"] = "cold"
+    """Whether its container waited for it (`warm`: before anybody knew the task), or it for its container."""
+    slot: str | None = None
+    """The slot whose container it got, where it did not get one of its own."""
+    stale: bool = False
+    """Whether the container that waits can't be used any more, and another is to take its place."""
+    container: Container
+    exit_code: int | None = None
+    oom_killed: bool | None = None
+    stopping: Cause | None = None
+    """Why the manager asked it to stop, once it has."""
+    failure: Failure | None = None
+    log: str | None = None
+    timings: Timings = Timings()
+    claimed: Instant | None = None
+    began: Instant | None = None
+    """When the manager saw that it had started, to count its timeout across a restart of the manager."""
+
+    @property
+    def live(self) -> bool:
+        """Whether its container may still be there."""
+        return self.phase is not Phase.REMOVED
+
+    @property
+    def undecided(self) -> bool:
+        """Whether its outcome is still open."""
+        return self.phase in (Phase.CLAIMED, Phase.CREATED, Phase.WAITING, Phase.RUNNING)
+
+    @property
+    def ended_well(self) -> bool:
+        """Whether its command has succeeded, says its gate; the end of its container is still to come."""
+        return self.phase is Phase.RUNNING and self.exit_code == 0
+
+    @property
+    def over_at(self) -> datetime | None:
+        """From when on others need not wait for it any more."""
+        return self.timings.finished_at if self.ended_well else self.timings.recorded_at
+
+    @property
+    def in_making(self) -> bool:
+        """Whether its container is being made: since its turn has come, or ahead of that."""
+        return self.phase in (Phase.CLAIMED, Phase.CREATED) and (self.needed or self.gated)
+
+    @property
+    def at_work(self) -> bool:
+        """Whether it holds a runner: from its turn to the end of its command."""
+        return self.undecided and self.needed and not self.ended_well
+
+    @property
+    def needed(self) -> bool:
+        """Whether its task's turn has come; until then only a container is made for it, ahead of time."""
+        return self.timings.ready_at is not None
+
+    @property
+    def gated(self) -> bool:
+        """Whether its container waits at a gate before the command begins."""
+        return self.start != "cold"

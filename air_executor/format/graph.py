@@ -1,0 +1,57 @@
+"""Rules for the tasks of one job taken together."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from air_executor.errors import BadInput
+from air_executor.format.models import TaskFields
+
+
+def check_graph(tasks: Sequence[TaskFields]) -> None:
+    """Raises BadInput for no task at all, a duplicate id, an unknown dependency (naming it) or a cycle."""
+    if not tasks:
+        raise BadInput("a job needs at least one task", field="tasks")
+    places: dict[str, int] = {}
+    for index, task in enumerate(tasks):
+        if task.id in places:
+            raise BadInput(
+                f"duplicate id {task.id!r}: tasks[{places[task.id]}] has it as well",
+                field=f"tasks[{index}].id",
+            )
+        places[task.id] = index
+    for index, task in enumerate(tasks):
+        check_dependencies(task, places, field=f"tasks[{index}].dependencies")
+    cycle = find_cycle({task.id: task.dependencies for task in tasks})
+    if cycle:
+        raise BadInput(f"dependency cycle: {' -> '.join(cycle)}", field="tasks")
+
+
+def check_dependencies(task: TaskFields, known: Iterable[str], field: str = "dependencies") -> None:
+    """Raises BadInput when `task` depends on itself or on something that is not in `known`."""
+    for dependency in task.dependencies:
+        if dependency == task.id:
+            raise BadInput(f"dependency cycle: {task.id} -> {task.id}", field=field)
+        if dependency not in known:
+            raise BadInput(f"unknown dependency {dependency!r} of task {task.id!r}", field=field)
+
+
+def find_cycle(graph: Mapping[str, Sequence[str]]) -> list[str] | None:
+    """One cycle as a path that ends where it began, or None. Not recursive: chains may be long."""
+    done: set[str] = set()
+    for root in graph:
+        path: list[str] = []
+        on_path: set[str] = set()
+        stack: list[tuple[str, bool]] = [(root, True)]
+        while stack:
+            node, entering = stack.pop()
+            if not entering:
+                path.pop()
+                on_path.discard(node)
+                done.add(node)
+            elif node in on_path:
+                return [*path[path.index(node) :], node]
+            elif node not in done:
+                path.append(node)
+                on_path.add(node)
+                stack.append((node, False))
+                stack.extend((dependency, True) for dependency in graph[node] if dependency in graph)
+    return None

@@ -1,0 +1,280 @@
+"""The job format: what stands in `state.json` and `tasks.json`.
+
+Fields that older readers and writers know keep their names and meaning; everything else is optional on
+input. Times are UTC with microseconds; a time written without a zone is taken as UTC.
+"""
+
+import re
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    model_validator,
+)
+
+from air_executor.format.attempts import Attempt, Cause, Failure
+from air_executor.format.fields import Name, Record, Spec, Text, Time, utc_now
+
+SCHEMA = 1
+
+
+def _check_user(value: str) -> str:
+    if not re.fullmatch("[1-9][0-9]{0,9}(:[0-9]{1,10})?", value, re.ASCII):
+        raise ValueError("must be a numeric user id other than 0, such as 1000 or 1000:1000")
+    return value
+
+
+class JobState(StrEnum):
+    """The four states of a job."""
+
+    WAITING = "waiting"
+    WORKING = "working"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+    @property
+    def ended(self) -> bool:
+        """Whether the job is over."""
+        return self in (JobState.COMPLETED, JobState.FAILED)
+
+
+class TaskStatus(StrEnum):
+    """The five statuses of a task."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+    @property
+    def ended(self) -> bool:
+        """Whether the task is over."""
+        return self not in (TaskStatus.PENDING, TaskStatus.RUNNING)
+
+
+class Resources(Spec):
+    """Limits of one task's container; what is not set takes the manager's default."""
+
+    memory_mb: int | None = Field(None, ge=6, le=1 << 20, strict=True)
+    """Memory in MiB; swap is not added to it."""
+    cpus: float | None = Field(None, ge=0.01, le=1024, strict=True)
+    """CPUs, a hard limit; 0.5 is half of one."""
+    pids: int | None = Field(None, ge=1, le=1 << 22, strict=True)
+    """Processes and threads."""
+
+
+RETRIABLE = (Cause.EXIT, Cause.SIGNAL, Cause.OOM, Cause.TIMEOUT, Cause.LOST, Cause.ENGINE, Cause.IMAGE)
+"""Causes that another attempt may cure."""
+
+
+def _check_causes(value: tuple[Cause, ...]) -> tuple[Cause, ...]:
+    for cause in value:
+        if cause not in RETRIABLE:
+            raise ValueError(f"{cause.value!r} is cured by no further attempt; use {', '.join(RETRIABLE)}")
+    return value
+
+
+class RetryPolicy(Spec):
+    """When a failed task gets a further attempt. A bare number stands for `{"max": number}`."""
+
+    max: int = Field(1, ge=0, le=100, strict=True)
+    """How many further attempts, whatever their causes."""
+    on: Annotated[tuple[Cause, ...], AfterValidator(_check_causes)] = RETRIABLE
+    """The causes that get one."""
+    backoff: float = Field(0, ge=0, le=86_400, strict=True, allow_inf_nan=False)
+    """Seconds before the first further attempt; twice as many before each one after it, an hour at most."""
+    memory_factor: float = Field(1, ge=1, le=64, strict=True, allow_inf_nan=False)
+    """How much more memory an attempt gets for each one before it that ended with cause `oom`."""
+    memory_max_mb: int | None = Field(None, ge=6, le=1 << 20, strict=True)
+    """How far that may go; the operator's setting `retry_memory_mb` bounds it as well."""
+
+
+DEFAULT_RETRIES = RetryPolicy(max=1, on=(Cause.LOST, Cause.ENGINE))
+"""Where a task says nothing: once for what was no fault of its own."""
+
+
+def _read_retries(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return {"max": value}
+    if value is None or isinstance(value, dict | RetryPolicy):
+        return value
+    raise ValueError('must be a number of further attempts, or an object such as {"max": 3, "on": ["oom"]}')
+
+
+def _short_retries(value: RetryPolicy | None) -> Any:
+    """As people write it: a number where nothing else is said."""
+    if value is None:
+        return None
+    said = value.model_dump(mode="json", exclude_defaults=True, exclude={"max"})
+    return {"max": value.max} | said if said else value.max
+
+
+class TaskFields(BaseModel):
+    """What a task is, apart from what became of it."""
+
+    id: Name
+    command: Text = Field(min_length=1)
+    args: tuple[Text, ...] = ()
+    dependencies: tuple[Name, ...] = ()
+    image: Text | None = None
+    env: dict[Text, Text] = {}
+    workdir: Text | None = None
+    timeout: float | None = Field(None, gt=0, allow_inf_nan=False, strict=True)
+    """Seconds from the start of the command; the manager's setting `timeout` where it is not set."""
+    retries: Annotated[
+        RetryPolicy | None, BeforeValidator(_read_retries), PlainSerializer(_short_retries)
+    ] = None
+    """How many further attempts a failure gets, or a policy; DEFAULT_RETRIES where it is not set."""
+    resources: Resources = Resources()
+    network: Text | None = None
+    """`job` (shared by the tasks of a job, the default), `private`, `none`, or what the operator allows."""
+    user: Annotated[str, Field(strict=True), AfterValidator(_check_user)] | None = None
+    """Numeric user id, with a group id if wanted; never root."""
+
+    @model_validator(mode="after")
+    def _env_names(self) -> Self:
+        for key in self.env:
+            if not key or "=" in key:
+                raise ValueError(f"env: {key!r} is not a name for an environment variable")
+        return self
+
+    @property
+    def size(self) -> int:
+        """Characters that it takes to ask for it."""
+        return len(self.model_dump_json(include=set(TaskFields.model_fields), exclude_defaults=True))
+
+
+class TaskSpec(Spec, TaskFields):
+    """A task as somebody asks for it."""
+
+    def is_asked_by(self, other: "TaskFields") -> bool:
+        """Whether the other one asks for the same in every word."""
+        return all(getattr(self, field) == getattr(other, field) for field in TaskSpec.model_fields)
+
+
+class Task(Record, TaskFields):
+    """A task and what became of it."""
+
+    job_name: Text = ""
+    status: TaskStatus = TaskStatus.PENDING
+    created_at: Time = Field(default_factory=utc_now)
+    started_at: Time | None = None
+    completed_at: Time | None = None
+    error: str | None = None
+    failure: Failure | None = None
+    attempts: tuple[Attempt, ...] = ()
+    earlier: int = 0
+    """Attempts before the last `retry` of the job: they do not count against `retries`."""
+    request: str | None = None
+    """The request in the inbox that brought it, where it was not there from the beginning."""
+
+    @property
+    def policy(self) -> RetryPolicy:
+        """When it gets a further attempt."""
+        return DEFAULT_RETRIES if self.retries is None else self.retries
+
+    @property
+    def done(self) -> bool:
+        """Whether its dependants may run: its command has succeeded."""
+        well = self.attempts and self.attempts[-1].ended_well
+        return self.status is TaskStatus.COMPLETED or bool(well)
+
+    @property
+    def attempt(self) -> Attempt | None:
+        """The latest attempt."""
+        return self.attempts[-1] if self.attempts else None
+
+    @classmethod
+    def of(cls, spec: TaskSpec, job_name: str, created_at: datetime) -> "Task":
+        """A fresh task as `spec` asks for it."""
+        return cls(**spec.model_dump(), job_name=job_name, created_at=created_at)
+
+
+class Request(Record):
+    """Which Airflow task instance asked for the job."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int = -1
+    generation: int = 0
+    """Grows when the task is cleared, not when it is retried."""
+    digest: str = ""
+    """A hash of the tasks that were asked for."""
+
+    def same_instance(self, other: "Request") -> bool:
+        """Whether both come from the same task of the same run."""
+        mine = (self.dag_id, self.run_id, self.task_id, self.map_index)
+        return mine == (other.dag_id, other.run_id, other.task_id, other.map_index)
+
+
+class Decision(Record):
+    """What became of one request for a further task."""
+
+    request: str
+    task: str | None = None
+    accepted: bool
+    reason: str | None = None
+    at: Time
+
+
+class Job(Record):
+    """A job, as `state.json` holds it."""
+
+    schema_: int = Field(SCHEMA, alias="schema")
+    id: Text
+    name: Name
+    state: JobState = JobState.WAITING
+    created_at: Time = Field(default_factory=utc_now)
+    updated_at: Time = Field(default_factory=utc_now)
+    uid: str | None = None
+    """The manager's own name for this job; ids repeat when folders are copied."""
+    max_parallel: int | None = Field(None, ge=1, strict=True)
+    slot: str | None = None
+    """The slot that the job's first container came from, whose network its tasks share."""
+    request: Request | None = None
+    failure: Failure | None = None
+    requests: tuple[Decision, ...] = ()
+
+    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
+
+
+class JobView(BaseModel):
+    """A job and its tasks, as they were at one moment."""
+
+    model_config = ConfigDict(frozen=True)
+
+    job: Job
+    tasks: tuple[Task, ...]
+
+    @property
+    def name(self) -> str:
+        return self.job.name
+
+    @property
+    def state(self) -> JobState:
+        return self.job.state
+
+    @property
+    def completed(self) -> int:
+        """How many tasks have completed."""
+        return sum(task.status is TaskStatus.COMPLETED for task in self.tasks)
+
+    @property
+    def progress(self) -> str:
+        """For people: `2/3 completed`."""
+        return f"{self.completed}/{len(self.tasks)} completed"
+
+    @property
+    def failed_task(self) -> Task | None:
+        """The task that failed first."""
+        failed = [task for task in self.tasks if task.status is TaskStatus.FAILED]
+        return min(failed, key=lambda task: task.completed_at or task.created_at, default=None)

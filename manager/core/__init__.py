@@ -1,0 +1,1 @@
+"""PURE. The decisions: no threads, clocks or files."""

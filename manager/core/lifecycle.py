@@ -1,0 +1,396 @@
+"""PURE. Which state of a task follows which: `(task, fact) -> task`.
+
+The attempt's phases are claimed -> created -> running -> recorded -> removed; with a gate, `waiting` takes
+the place of `created`, or follows it after a restart. A fact that does not fit the phase changes nothing, so
+facts may come twice or late.
+"""
+
+import signal
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from air_executor.format.attempts import Attempt, Cause, Container, Failure, Instant, Phase, Timings
+from air_executor.format.models import Task, TaskStatus
+from manager.model.facts import (
+    AttemptNeeded,
+    CommandSucceeded,
+    ContainerCreated,
+    ContainerDropped,
+    ContainerExited,
+    ContainerLost,
+    ContainerRemoved,
+    ContainerStarted,
+    ContainerVoided,
+    ContainerWaiting,
+    DeadlinePassed,
+    LaunchFailed,
+    TaskClaimed,
+    TaskFact,
+)
+from manager.model.values import Outcome
+
+LONGEST_REST = 3600.0
+"""Seconds between two attempts at most, however often they were doubled."""
+OUR_SIGNALS = (128 + signal.SIGTERM, 128 + signal.SIGKILL)
+UNKNOWN_END = 255
+"""The exit code by which the engine says that it does not know how a container ended. Source: Moby,
+`daemon/monitor.go`; seen in tests/faults/test_10_11_13_engine_restarted.py."""
+
+
+def step(task: Task, fact: TaskFact, ready_at: datetime | None = None) -> Task:
+    """The task after `fact`. `ready_at` is when it could first have run, if it could."""
+    if isinstance(fact, TaskClaimed):
+        return _claim(task, fact, ready_at)
+    attempt = task.attempt
+    if attempt is None or (attempt.number, attempt.incarnation) != (fact.key.number, fact.key.incarnation):
+        return task
+    match fact, attempt.phase:
+        case AttemptNeeded(), _ if attempt.undecided and not attempt.needed:
+            return _needed(task, attempt, fact, ready_at)
+        case ContainerCreated(), Phase.CLAIMED:
+            return _created(task, attempt, fact)
+        case ContainerWaiting(), Phase.CLAIMED | Phase.CREATED if attempt.gated:
+            return _waiting(task, attempt, fact)
+        case LaunchFailed(), Phase.CLAIMED | Phase.CREATED | Phase.WAITING:
+            return _record(task, attempt, fact.failure, fact.at)
+        case ContainerStarted(), Phase.CREATED | Phase.WAITING:
+            return _started(task, attempt, fact)
+        case CommandSucceeded(), Phase.RUNNING if attempt.stopping is None and not attempt.ended_well:
+            return _ended_well(task, attempt, fact)
+        case ContainerExited(), Phase.CREATED | Phase.WAITING | Phase.RUNNING:
+            return _exited(task, attempt, fact)
+        case ContainerLost(), Phase.RUNNING if attempt.ended_well:
+            return _record(task, attempt, None, fact.at)
+        case ContainerLost(), Phase.CREATED | Phase.WAITING | Phase.RUNNING:
+            cause = Cause.LOST if attempt.stopping is None else attempt.stopping
+            return _record(task, attempt, Failure(cause=cause, message=fact.message), fact.at)
+        case ContainerDropped(), Phase.CLAIMED | Phase.CREATED | Phase.WAITING:
+            return _drop(task, attempt, fact)
+        case ContainerVoided(), Phase.CLAIMED | Phase.CREATED | Phase.WAITING:
+            return _reincarnate(task, attempt, fact)
+        case ContainerRemoved(), Phase.RECORDED:
+            return _with(task, attempt, phase=Phase.REMOVED)
+        case DeadlinePassed(), Phase.RUNNING:
+            return stop(task, Cause.TIMEOUT)
+    return task
+
+
+def stop(task: Task, cause: Cause) -> Task:
+    """The task whose attempt has been told to stop; the first cause given stays."""
+    attempt = task.attempt
+    if attempt is None or not attempt.undecided or attempt.ended_well or attempt.stopping is not None:
+        return task
+    return _with(task, attempt, stopping=cause)
+
+
+def lose_network(task: Task) -> Task:
+    """The task whose container has no network any more: stopped, or replaced where it waits at its gate."""
+    attempt = task.attempt
+    if attempt is None or attempt.phase is not Phase.WAITING:
+        return stop(task, Cause.ENGINE)
+    return task if attempt.stale else _with(task, attempt, stale=True)
+
+
+def skip(task: Task, failure: Failure, at: datetime) -> Task:
+    """A task that will never run, and why."""
+    return task.model_copy(
+        update={
+            "status": TaskStatus.SKIPPED,
+            "completed_at": at,
+            "failure": failure,
+            "error": failure.message,
+        }
+    )
+
+
+def give_up(task: Task, failure: Failure, at: datetime) -> Task:
+    """A task that will not run any more: skipped, or failed as its last attempt did, where there was one."""
+    last = task.attempt
+    if last is None or last.failure is None:
+        return skip(task, failure, at)
+    return task.model_copy(
+        update={
+            "status": TaskStatus.FAILED,
+            "started_at": last.timings.started_at,
+            "completed_at": last.timings.finished_at or at,
+            "failure": last.failure,
+            "error": last.failure.message,
+        }
+    )
+
+
+def may_retry(task: Task) -> bool:
+    """Whether the policy gives the failed task another attempt."""
+    return (
+        task.status is TaskStatus.FAILED
+        and task.failure is not None
+        and task.failure.cause in task.policy.on
+        and len(task.attempts) - task.earlier <= task.policy.max
+    )
+
+
+def rest(task: Task) -> float:
+    """Seconds between the task's last attempt and the next."""
+    tries = len(task.attempts) - task.earlier
+    if tries < 1 or task.attempts[-1].undecided:
+        return 0.0
+    return min(task.policy.backoff * 2.0 ** (tries - 1), max(LONGEST_REST, task.policy.backoff))
+
+
+def memory_mb(task: Task, default: int, ceiling: int) -> int:
+    """The memory limit of the task's next attempt, in MiB: `default`, or more where there was too little."""
+    asked = task.resources.memory_mb or default
+    short = sum(
+        attempt.failure is not None and attempt.failure.cause is Cause.OOM
+        for attempt in task.attempts[task.earlier :]
+    )
+    grown = asked * task.policy.memory_factor**short
+    return max(asked, int(min(grown, task.policy.memory_max_mb or ceiling, ceiling)))
+
+
+def ran(attempt: Attempt, now: Instant, clock: datetime) -> float:
+    """Seconds that the attempt's command has run, so that no clock that is set ends it early.
+
+    By the clock that nobody can set, where its start was seen. Else from the engine's time of its start by
+    the wall `clock`, but no longer than ago it was claimed.
+    """
+    if attempt.began is not None and attempt.began.boot == now.boot:
+        return now.seconds - attempt.began.seconds
+    began = attempt.timings.started_at
+    elapsed = max(0.0, (clock - began).total_seconds()) if began else 0.0
+    if attempt.claimed is not None and attempt.claimed.boot == now.boot:
+        elapsed = min(elapsed, now.seconds - attempt.claimed.seconds)
+    return elapsed
+
+
+def start_over(task: Task) -> Task:
+    """The task of a job that is tried again: what has failed, or never ran, is pending."""
+    if task.status is TaskStatus.COMPLETED:
+        return task
+    return again(task).model_copy(update={"earlier": len(task.attempts)})
+
+
+def again(task: Task) -> Task:
+    """The failed task, waiting for its next attempt; the record of the last one stays."""
+    return task.model_copy(
+        update={
+            "status": TaskStatus.PENDING,
+            "started_at": None,
+            "completed_at": None,
+            "failure": None,
+            "error": None,
+        }
+    )
+
+
+def _claim(task: Task, fact: TaskClaimed, ready_at: datetime | None) -> Task:
+    if task.status is not TaskStatus.PENDING or (task.attempt is not None and task.attempt.undecided):
+        return task
+    earlier = tuple(_log_moved(task, one) for one in task.attempts)
+    attempt = _attempt(fact, None if fact.start == "ahead" else ready_at)
+    return task.model_copy(update={"attempts": (*earlier, attempt)})
+
+
+def _attempt(fact: TaskClaimed, ready_at: datetime | None) -> Attempt:
+    container, timings, slot = (
+        Container(name=fact.container, image=fact.image),
+        Timings(ready_at=ready_at),
+        fact.slot,
+    )
+    if slot is not None:
+        container = container.model_copy(update={"id": slot.container_id, "image_id": slot.image_id})
+        since = {"created_at": slot.created_at, "container_started_at": slot.container_started_at}
+        timings = timings.model_copy(update=since)
+    return Attempt(
+        number=fact.key.number,
+        incarnation=fact.key.incarnation,
+        phase=Phase.CLAIMED if slot is None else Phase.WAITING,
+        timeout=fact.timeout,
+        memory_mb=fact.memory_mb,
+        start=fact.start,
+        slot=slot and slot.id,
+        claimed=fact.instant,
+        container=container,
+        timings=timings,
+    )
+
+
+def _log_moved(task: Task, attempt: Attempt) -> Attempt:
+    """The log of an earlier attempt lies beside the latest one."""
+    return attempt.model_copy(update={"log": attempt.log and f"logs/{task.id}.log.{attempt.number}"})
+
+
+def _needed(task: Task, attempt: Attempt, fact: AttemptNeeded, ready_at: datetime | None) -> Task:
+    """From here on it is as if it had been claimed just now, but that it has a container, or soon will."""
+    timings = attempt.timings.model_copy(update={"ready_at": ready_at or fact.at})
+    return _with(task, attempt, timings=timings, claimed=fact.instant)
+
+
+def _reincarnate(task: Task, attempt: Attempt, fact: ContainerVoided) -> Task:
+    """The same attempt, in another container: it provably never began in the one before.
+
+    That one has no gate, whatever went wrong with the one that had, and is made when it is needed.
+    """
+    return _with(
+        task,
+        attempt,
+        phase=Phase.CLAIMED,
+        incarnation=attempt.incarnation + 1,
+        start="cold",
+        slot=None,
+        stale=False,
+        container=Container(name=fact.successor, image=attempt.container.image),
+        timings=attempt.timings.model_copy(update={"created_at": None, "container_started_at": None}),
+    )
+
+
+def _created(task: Task, attempt: Attempt, fact: ContainerCreated) -> Task:
+    container = attempt.container.model_copy(update={"id": fact.container_id, "image_id": fact.image_id})
+    return _with(
+        task,
+        attempt,
+        phase=Phase.CREATED,
+        container=container,
+        timings=attempt.timings.model_copy(update={"created_at": fact.created_at}),
+    )
+
+
+def _waiting(task: Task, attempt: Attempt, fact: ContainerWaiting) -> Task:
+    container = attempt.container.model_copy(update={"id": fact.container_id, "image_id": fact.image_id})
+    since = {"created_at": fact.created_at, "container_started_at": fact.container_started_at}
+    timings = attempt.timings.model_copy(update=since)
+    return _with(task, attempt, phase=Phase.WAITING, container=container, timings=timings)
+
+
+def _started(task: Task, attempt: Attempt, fact: ContainerStarted) -> Task:
+    container_started_at = attempt.timings.container_started_at or fact.started_at
+    timings = attempt.timings.model_copy(
+        update={
+            "created_at": fact.created_at or attempt.timings.created_at,
+            "container_started_at": container_started_at,
+            "started_at": fact.started_at,
+        }
+    )
+    container = attempt.container
+    if fact.image_id is not None:
+        container = container.model_copy(update={"image_id": fact.image_id})
+    running = _with(
+        task,
+        attempt,
+        phase=Phase.RUNNING,
+        container=container,
+        timings=timings,
+        log=f"logs/{task.id}.log",
+        began=fact.instant,
+    )
+    return running.model_copy(update={"status": TaskStatus.RUNNING, "started_at": fact.started_at})
+
+
+def _ended_well(task: Task, attempt: Attempt, fact: CommandSucceeded) -> Task:
+    """Its outcome is certain; it is recorded when its output is whole and its container has ended."""
+    began = attempt.timings.started_at or fact.finished_at
+    finished = max(began, min(fact.finished_at, fact.at))
+    return _with(
+        task, attempt, exit_code=0, timings=attempt.timings.model_copy(update={"finished_at": finished})
+    )
+
+
+def _exited(task: Task, attempt: Attempt, fact: ContainerExited) -> Task:
+    outcome = fact.outcome
+    if attempt.ended_well:  # whatever has happened to the container since
+        finished = attempt.timings.finished_at or outcome.finished_at
+        outcome = replace(outcome, exit_code=0, finished_at=finished)
+    began = attempt.timings.started_at or outcome.started_at
+    timings = attempt.timings.model_copy(
+        update={
+            "container_started_at": attempt.timings.container_started_at or began,
+            "started_at": began,
+            "finished_at": max(outcome.finished_at, began),
+        }
+    )
+    ended = _with(
+        task,
+        attempt,
+        exit_code=outcome.exit_code,
+        oom_killed=outcome.oom_killed,
+        timings=timings,
+        log=None if attempt.gated and attempt.phase is not Phase.RUNNING else f"logs/{task.id}.log",
+    ).model_copy(update={"started_at": began})
+    attempt = ended.attempts[-1]
+    return _record(ended, attempt, failure_of(task, _stopped_by(attempt), outcome), fact.at)
+
+
+def _stopped_by(attempt: Attempt) -> Cause | None:
+    """Why it was stopped; not by its timeout where it had ended in time by itself, and that was seen late."""
+    began, ended = attempt.timings.started_at, attempt.timings.finished_at
+    if attempt.stopping is not Cause.TIMEOUT or began is None or ended is None or attempt.timeout is None:
+        return attempt.stopping
+    in_time = (ended - began).total_seconds() < attempt.timeout
+    return None if in_time and attempt.exit_code not in OUR_SIGNALS else attempt.stopping
+
+
+def failure_of(task: Task, stopping: Cause | None, outcome: Outcome) -> Failure | None:
+    """Why an attempt failed, or None when it did not: facts decide, never text."""
+    code = outcome.exit_code
+    if stopping is Cause.TIMEOUT:
+        limit = task.timeout if task.attempt is None else task.attempt.timeout
+        message = f"task {task.id!r} was stopped: it ran longer than its timeout of {limit or 0:g} s"
+        return Failure(cause=stopping, message=message, exit_code=code)
+    if stopping is Cause.ENGINE:
+        message = f"task {task.id!r} was stopped: the container that held its job's network had ended"
+        return Failure(cause=stopping, message=message, exit_code=code)
+    if stopping is not None:
+        return Failure(cause=stopping, message=f"task {task.id!r} was stopped: {stopping}", exit_code=code)
+    if code == 0:
+        return None
+    if outcome.unusable_command is not None:
+        return Failure(cause=Cause.COMMAND, message=outcome.unusable_command, exit_code=code)
+    if outcome.oom_killed:
+        message = (
+            f"task {task.id!r} was killed: it used more memory than its limit; raise resources.memory_mb"
+        )
+        return Failure(cause=Cause.OOM, message=message, exit_code=code)
+    name = _signal_name(code)
+    if outcome.interrupted and (name or code == UNKNOWN_END):
+        message = f"task {task.id!r} was ended because the container engine, or its machine, went down"
+        return Failure(cause=Cause.ENGINE, message=message, exit_code=code)
+    if name:
+        message = f"task {task.id!r} was ended by {name} (exit code {code})"
+        return Failure(cause=Cause.SIGNAL, message=message, exit_code=code)
+    return Failure(cause=Cause.EXIT, message=f"task {task.id!r} ended with exit code {code}", exit_code=code)
+
+
+def _signal_name(code: int) -> str | None:
+    """Shells and the engine report a death by signal N as exit code 128 + N."""
+    try:
+        return signal.Signals(code - 128).name if code > 128 else None
+    except ValueError:
+        return None
+
+
+def _record(task: Task, attempt: Attempt, failure: Failure | None, at: datetime) -> Task:
+    """The attempt is over. `at` is when the manager decided so; the record is synced in the same batch."""
+    finished = attempt.timings.finished_at or at
+    timings = attempt.timings.model_copy(update={"recorded_at": max(at, finished)})
+    recorded = _with(task, attempt, phase=Phase.RECORDED, failure=failure, timings=timings)
+    return recorded.model_copy(
+        update={
+            "status": TaskStatus.FAILED if failure else TaskStatus.COMPLETED,
+            "completed_at": finished,
+            "failure": failure,
+            "error": failure.message if failure else None,
+        }
+    )
+
+
+def _drop(task: Task, attempt: Attempt, fact: ContainerDropped) -> Task:
+    cause = attempt.stopping or Cause.CANCELLED
+    failure = Failure(cause=cause, message=f"task {task.id!r} never ran: {cause}")
+    timings = attempt.timings.model_copy(update={"recorded_at": fact.at})
+    dropped = _with(task, attempt, phase=Phase.RECORDED, failure=failure, timings=timings)
+    return skip(dropped, failure, fact.at)
+
+
+def _with(task: Task, attempt: Attempt, **update: Any) -> Task:
+    return task.model_copy(update={"attempts": (*task.attempts[:-1], attempt.model_copy(update=update))})

@@ -1,0 +1,383 @@
+"""PURE. One job that has not ended: its tasks, and what follows from each fact for all of them together.
+
+No files, no clock, no engine. Every fact costs time in proportion to the tasks that it touches, so a job
+of 10,000 tasks is no problem.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import islice
+
+from air_executor.errors import BadInput
+from air_executor.format.attempts import Cause, Failure, Phase
+from air_executor.format.graph import check_dependencies
+from air_executor.format.models import Decision, Job, JobState, JobView, Task, TaskSpec, TaskStatus
+from manager.core import lifecycle
+from manager.model.facts import (
+    AttemptNeeded,
+    CancelRequested,
+    GracePassed,
+    JobEnded,
+    JobFact,
+    JobVanished,
+    NetworkLost,
+    RequestRefused,
+    RestPassed,
+    StockTaken,
+    TaskClaimed,
+    TaskFact,
+    TaskRequested,
+)
+from manager.model.values import AttemptKey, Owner, first_of
+
+MAX_REFUSALS = 1000
+"""Requests that brought no task and are kept one by one: who floods an inbox must not fill the disk."""
+MAX_REASON = 500
+"""Characters that are kept of why a request was rejected: it may quote what was asked for."""
+PROSPECTS = 64
+"""Dependants of one task that are looked at: of those, a few only get a container ahead of time."""
+MAX_QUEUED_BYTES = 16 << 20
+"""Of all tasks together that come by requests: the views must stay readable."""
+
+
+class LiveJob:
+    """A taken job. `job`, `tasks` and `requests` are its record; `apply` is the only way to change it."""
+
+    def __init__(
+        self, job: Job, tasks: Iterable[Task], owner: Owner, *, max_tasks: int, bare: bool = False
+    ) -> None:
+        if job.uid is None:
+            raise ValueError("a live job has a uid")
+        self.uid: str = job.uid
+        self.name = job.name
+        self.job = job.model_copy(update={"requests": ()})
+        self.owner = owner
+        self.max_tasks = max_tasks
+        self.bare = bare
+        """Whether nothing has been made for it yet, so that it can get the folders of a slot."""
+        self.submitted: str | None = None
+        """Which `state.json` it was taken from."""
+        self.tasks: dict[str, Task] = {task.id: task for task in tasks}
+        self.requests: dict[str, Decision] = {decision.request: decision for decision in job.requests}
+        self.failure: Failure | None = job.failure
+        self.ready: dict[str, datetime] = {}
+        """Tasks that could run now, in the order in which they became so, and since when."""
+        self.live: dict[str, None] = {}
+        """Tasks whose latest attempt may still have a container."""
+        self.resting: dict[str, float] = {}
+        """Tasks that could run but for the pause after their last attempt, and its length in seconds."""
+        self.unsure: set[AttemptKey] = set()
+        """Attempts that went on while no manager ran; what became of them has to be found out first."""
+        self.overdue: set[AttemptKey] = set()
+        """Attempts that were told to stop and did not in time."""
+        self.vanished = False
+        """Whether its folder is gone: what stands there now, if anything, is another job's."""
+        self.changed_tasks: dict[str, None] = {}
+        self.changed_requests: list[Decision] = []
+        self.job_changed = False
+        self._waiting: dict[str, int] = {}
+        self._dependants: dict[str, list[str]] = {}
+        self._open = 0
+        self._queued_bytes = sum(task.size for task in self.tasks.values() if task.request is not None)
+        for task in self.tasks.values():
+            self._index(task, job.created_at)
+
+    # --- What others ask ---------------------------------------------------------------------------------
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is left to do: every task is over and every container gone."""
+        return not self._open and not self.live
+
+    @property
+    def busy(self) -> int:
+        """Commands of this job that hold a runner."""
+        return sum(self.tasks[task_id].attempts[-1].at_work for task_id in self.live)
+
+    @property
+    def ahead(self) -> int:
+        """Containers of this job that were made ahead of time, for tasks whose turn has not come."""
+        return sum(self._early(task_id) and self.tasks[task_id].attempts[-1].gated for task_id in self.live)
+
+    @property
+    def moving_in(self) -> bool:
+        """Whether the folders of a slot are about to become the job's own."""
+        if self.job.slot is None:
+            return False
+        attempts = (self.tasks[task_id].attempts[-1] for task_id in self.live)
+        return any(each.slot == self.job.slot and each.phase is Phase.WAITING for each in attempts)
+
+    def prospects(self) -> Iterator[str]:
+        """Tasks that can't run yet, but for which everything that is missing is under way."""
+        for task_id in list(self.live):
+            for dependant in islice(self._dependants.get(task_id, ()), PROSPECTS):
+                if self._is_prospect(self.tasks[dependant]):
+                    yield dependant
+
+    def networked(self) -> Iterator[Task]:
+        """Tasks that run, or wait at their gates, in the network which the job's tasks share."""
+        for task_id in self.live:
+            task = self.tasks[task_id]
+            if task.network in (None, "job") and task.attempts[-1].phase in (Phase.WAITING, Phase.RUNNING):
+                yield task
+
+    def attempt_key(self, task: Task) -> AttemptKey:
+        """The key of the task's latest attempt."""
+        attempt = task.attempts[-1]
+        return AttemptKey(self.uid, task.id, attempt.number, attempt.incarnation)
+
+    def next_key(self, task_id: str) -> AttemptKey:
+        """The key of the attempt that comes next."""
+        return AttemptKey(self.uid, task_id, len(self.tasks[task_id].attempts) + 1, 1)
+
+    def view(self) -> JobView:
+        """The job and its tasks as readers see them."""
+        job = self.job.model_copy(update={"requests": tuple(self.requests.values())})
+        return JobView(job=job, tasks=tuple(self.tasks.values()))
+
+    # --- Facts -------------------------------------------------------------------------------------------
+
+    def apply(self, fact: JobFact) -> None:
+        """Fold one fact into the job."""
+        if self.job.state.ended:
+            return
+        match fact:
+            case CancelRequested() | JobVanished():
+                self._cancel(fact)
+            case TaskRequested():
+                self._request(fact)
+            case RequestRefused():
+                if fact.request not in self.requests:
+                    self._note(fact.request, None, fact.reason, fact.at)
+            case NetworkLost():
+                for task in list(self.networked()):
+                    self._replace(lifecycle.lose_network(task), fact.at)
+            case GracePassed():
+                self.overdue.add(fact.key)
+            case StockTaken():
+                self.unsure.discard(fact.key)
+            case RestPassed():
+                self._rested(fact)
+            case JobEnded():
+                self._end(fact)
+            case _:
+                self._step(fact)
+
+    def recall(self) -> None:
+        """The job comes from a journal: what it tells of attempts may be old news."""
+        for task_id in self.live:
+            if self._undecided(task_id):
+                self.unsure.add(self.attempt_key(self.tasks[task_id]))
+
+    def take(self, at: datetime) -> None:
+        """The manager takes the job: it is working from now on."""
+        self._update_job(at, state=JobState.WORKING)
+        self.changed_tasks.update(dict.fromkeys(self.tasks))
+
+    def fail(self, failure: Failure, at: datetime) -> None:
+        """The job can't succeed any more: what has not begun is skipped. The first failure stays."""
+        if self.failure is not None:
+            return
+        self.failure = failure
+        self._update_job(at, failure=failure)
+        for task in [task for task in self.tasks.values() if self._untouched(task)]:
+            self._replace(lifecycle.give_up(task, _skipped_for(failure), at), at)
+        for task_id in [task_id for task_id in self.live if self._early(task_id)]:
+            self._replace(lifecycle.stop(self.tasks[task_id], failure.cause), at)
+
+    def _untouched(self, task: Task) -> bool:
+        return task.status is TaskStatus.PENDING and not self._undecided(task.id)
+
+    def _startable(self, task: Task) -> bool:
+        """Whether it waits for a runner only. The container of an attempt before must be gone first."""
+        attempt = task.attempt
+        free = attempt is None or not attempt.live or (self._early(task.id) and attempt.stopping is None)
+        return task.status is TaskStatus.PENDING and free and not self._waiting[task.id]
+
+    def _undecided(self, task_id: str) -> bool:
+        attempt = self.tasks[task_id].attempt
+        return attempt is not None and attempt.undecided
+
+    def _early(self, task_id: str) -> bool:
+        """Whether its attempt was claimed ahead of time, and its turn has not come."""
+        attempt = self.tasks[task_id].attempt
+        return attempt is not None and attempt.undecided and not attempt.needed
+
+    def _is_prospect(self, task: Task) -> bool:
+        if self.failure is not None:
+            return False
+        untried = self._untouched(task) and (task.attempt is None or not task.attempt.live)
+        few = 0 < self._waiting[task.id] <= len(self.live)  # else some have not begun: no need to look
+        return untried and few and all(map(self._under_way, task.dependencies))
+
+    def _under_way(self, task_id: str) -> bool:
+        """Whether it is done, runs, or has a container made ahead: what has not begun yet, goes first."""
+        task = self.tasks[task_id]
+        if task.status in (TaskStatus.COMPLETED, TaskStatus.RUNNING):
+            return True
+        return self._undecided(task_id) and task.attempts[-1].gated
+
+    def _timely(self, fact: TaskFact) -> bool:
+        """Whether a decision still fits: it may be about a task that was skipped since."""
+        match fact:
+            case TaskClaimed(start="ahead"):
+                return self._is_prospect(self.tasks[fact.key.task])
+            case TaskClaimed(start="warm"):
+                return fact.key.task in self.ready or self._is_prospect(self.tasks[fact.key.task])
+            case TaskClaimed() | AttemptNeeded():
+                return fact.key.task in self.ready
+            case _:
+                return True
+
+    def _step(self, fact: TaskFact) -> None:
+        before = self.tasks.get(fact.key.task)
+        if before is None or not self._timely(fact):
+            return
+        after = lifecycle.step(before, fact, self.ready.get(before.id))
+        if after is before:
+            return
+        if isinstance(fact, TaskClaimed):
+            self.bare = False
+            if fact.slot is not None:
+                self._update_job(fact.at, slot=first_of(fact.slot.id))
+        if after.status is TaskStatus.FAILED and before.status is not TaskStatus.FAILED:  # noqa: SIM102
+            if self.failure is None and lifecycle.may_retry(after):
+                after = lifecycle.again(after)
+        self._replace(after, fact.at)
+        if after.status is TaskStatus.FAILED and after.failure is not None:
+            self.fail(after.failure, fact.at)
+
+    def _replace(self, after: Task, at: datetime) -> None:
+        before = self.tasks[after.id]
+        if after is before:
+            return
+        self.tasks[after.id] = after
+        self.changed_tasks[after.id] = None
+        attempt = after.attempt
+        if attempt is not None and attempt.live:
+            self.live[after.id] = None
+        else:
+            self.live.pop(after.id, None)
+        if attempt is not None and not attempt.live:
+            self.overdue.discard(self.attempt_key(after))
+        if after.done and not before.done:
+            self._release(after.id, at)
+        if after.status.ended and not before.status.ended:
+            self._open -= 1
+            self.ready.pop(after.id, None)
+            self.resting.pop(after.id, None)
+        elif self._startable(after):
+            self._make_ready(after, at)
+        else:
+            self.ready.pop(after.id, None)
+            self.resting.pop(after.id, None)
+        self._update_job(at)
+
+    def _make_ready(self, task: Task, at: datetime) -> None:
+        if task.id in self.ready or task.id in self.resting:
+            return
+        seconds = lifecycle.rest(task)
+        if seconds:
+            self.resting[task.id] = seconds
+        else:
+            self.ready[task.id] = at
+
+    def _rested(self, fact: RestPassed) -> None:
+        if self.resting.pop(fact.key.task, None) is not None:
+            self.ready[fact.key.task] = fact.at
+
+    def _release(self, completed: str, at: datetime) -> None:
+        for dependant in self._dependants.get(completed, ()):
+            self._waiting[dependant] -= 1
+            if self._startable(self.tasks[dependant]):
+                self._make_ready(self.tasks[dependant], at)
+
+    def _index(self, task: Task, at: datetime) -> None:
+        """Enter a task into the graph; those it depends on need not be entered yet."""
+        open_dependencies = 0
+        for dependency in dict.fromkeys(task.dependencies):
+            self._dependants.setdefault(dependency, []).append(task.id)
+            open_dependencies += not self.tasks[dependency].done
+        self._waiting[task.id] = open_dependencies
+        if not task.status.ended:
+            self._open += 1
+        attempt = task.attempt
+        if attempt is not None and attempt.live:
+            self.live[task.id] = None
+        if self._startable(task):
+            self._make_ready(task, max([at, *self._ends_before(task)]))
+
+    def _ends_before(self, task: Task) -> Iterator[datetime]:
+        """When what it waited for was over; of an attempt before it as well."""
+        attempts = [self.tasks[dependency].attempt for dependency in task.dependencies]
+        for attempt in (*attempts, task.attempt):
+            if attempt is not None and attempt.over_at is not None:
+                yield attempt.over_at
+
+    def _cancel(self, fact: CancelRequested | JobVanished) -> None:
+        self.vanished = self.vanished or isinstance(fact, JobVanished)
+        if not self._open:
+            return
+        why = "its folder was deleted" if isinstance(fact, JobVanished) else "somebody asked for it"
+        failure = Failure(cause=Cause.CANCELLED, message=f"job {self.name!r} was cancelled: {why}")
+        self.fail(failure, fact.at)
+        for task_id in list(self.live):
+            self._replace(lifecycle.stop(self.tasks[task_id], Cause.CANCELLED), fact.at)
+
+    # --- Requests for further tasks ----------------------------------------------------------------------
+
+    def _request(self, fact: TaskRequested) -> None:
+        if fact.request in self.requests:
+            return
+        known = self.tasks.get(fact.spec.id)
+        if known is not None:
+            reason = None if fact.spec.is_asked_by(known) else "another task with this id exists"
+            self._note(fact.request, fact.spec.id, reason, fact.at)
+            return
+        try:
+            self._admit(fact.spec)
+        except BadInput as error:
+            self._note(fact.request, fact.spec.id, str(error), fact.at)
+            return
+        self._queued_bytes += fact.spec.size
+        task = Task.of(fact.spec, self.name, fact.at).model_copy(update={"request": fact.request})
+        self.tasks[task.id] = task
+        self.changed_tasks[task.id] = None
+        self._index(task, fact.at)
+        self._decide(fact.request, task.id, None, fact.at)
+        if self.failure is not None:
+            self._replace(lifecycle.skip(task, _skipped_for(self.failure), fact.at), fact.at)
+
+    def _admit(self, spec: TaskSpec) -> None:
+        if len(self.tasks) >= self.max_tasks:
+            raise BadInput(f"the job has {len(self.tasks)} tasks, the limit is max_tasks = {self.max_tasks}")
+        if self._queued_bytes + spec.size > MAX_QUEUED_BYTES:
+            raise BadInput(f"the job's queued tasks are larger than {MAX_QUEUED_BYTES} bytes together")
+        check_dependencies(spec, self.tasks)
+
+    def _note(self, request: str, task: str | None, reason: str | None, at: datetime) -> None:
+        """Decide on a request that brings no task: only so many are kept."""
+        if len(self.requests) < self.max_tasks + MAX_REFUSALS:
+            self._decide(request, task, reason and reason[:MAX_REASON], at)
+
+    def _decide(self, request: str, task: str | None, reason: str | None, at: datetime) -> None:
+        decision = Decision(request=request, task=task, accepted=reason is None, reason=reason, at=at)
+        self.requests[request] = decision
+        self.changed_requests.append(decision)
+        self._update_job(at)
+
+    # --- The job's own record ----------------------------------------------------------------------------
+
+    def _end(self, fact: JobEnded) -> None:
+        if self.settled:
+            state = JobState.FAILED if self.failure else JobState.COMPLETED
+            self._update_job(fact.at, state=state)
+
+    def _update_job(self, at: datetime, **update: object) -> None:
+        at = max(at, self.job.updated_at)
+        self.job = self.job.model_copy(update={"updated_at": at, **update})
+        self.job_changed = True
+
+
+def _skipped_for(failure: Failure) -> Failure:
+    return Failure(cause=failure.cause, message=f"never ran: {failure.message}")

@@ -1,0 +1,169 @@
+"""PURE. What the engine has, against what the journals say.
+
+At start, the table: for each attempt that was under way when the manager before this one ended, what follows
+from its phase and from what stands under its container's name now. No verdict runs a command again: a
+container that has exited is never started, and one whose command may have begun is never replaced.
+
+At every poll: the containers that serve nobody, jobs whose network is gone, ends that nobody has noticed.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from enum import StrEnum
+
+from air_executor.format.attempts import Attempt, Cause, Failure, Phase
+from manager.core.live_job import LiveJob
+from manager.model.container_spec import JOB_UID, ROLE, SLOT, key_of
+from manager.model.facts import (
+    ContainerCreated,
+    ContainerLost,
+    ContainerStarted,
+    LaunchFailed,
+    Listed,
+    StockTaken,
+    TaskFact,
+)
+from manager.model.values import AttemptKey, Found
+
+
+class Verdict(StrEnum):
+    """What to do with an attempt that was under way."""
+
+    CREATE = "create"  # it provably never began
+    START = "start"  # it is as its journal says
+    OPEN = "open"  # its gate's receipt says whether it began, and is asked when its turn has come
+    ADOPT = "adopt"  # created, but the id was not recorded
+    REATTACH = "re-attach"  # it runs: go on copying its output, and wait for its end
+    RECORD = "record"  # it has ended: copy its output, and record its outcome
+    LOST = "lost"  # it may have begun, and nobody knows how it ended
+    REFUSE = "refuse"  # the name belongs to somebody else's container, which is not touched
+
+
+TABLE: Mapping[tuple[Phase, Found], Verdict] = {
+    (Phase.CLAIMED, Found.MISSING): Verdict.CREATE,
+    (Phase.CLAIMED, Found.CREATED): Verdict.ADOPT,
+    (Phase.CLAIMED, Found.FORGOTTEN): Verdict.ADOPT,  # nobody has asked for its start
+    (Phase.CLAIMED, Found.RUNNING): Verdict.REATTACH,
+    (Phase.CLAIMED, Found.EXITED): Verdict.RECORD,
+    (Phase.CLAIMED, Found.FOREIGN): Verdict.REFUSE,
+    (Phase.CREATED, Found.MISSING): Verdict.LOST,
+    (Phase.CREATED, Found.CREATED): Verdict.START,
+    (Phase.CREATED, Found.FORGOTTEN): Verdict.LOST,
+    (Phase.CREATED, Found.RUNNING): Verdict.REATTACH,
+    (Phase.CREATED, Found.EXITED): Verdict.RECORD,
+    (Phase.CREATED, Found.FOREIGN): Verdict.LOST,
+    (Phase.RUNNING, Found.MISSING): Verdict.LOST,
+    (Phase.RUNNING, Found.CREATED): Verdict.LOST,  # the engine has forgotten that it began
+    (Phase.RUNNING, Found.FORGOTTEN): Verdict.LOST,
+    (Phase.RUNNING, Found.RUNNING): Verdict.REATTACH,
+    (Phase.RUNNING, Found.EXITED): Verdict.RECORD,
+    (Phase.RUNNING, Found.FOREIGN): Verdict.LOST,
+}
+"""By phase of the attempt and what was found. Attempts that are recorded need no verdict: their containers
+are removed."""
+
+GATED: Mapping[tuple[Phase, Found], Verdict] = {
+    (Phase.CLAIMED, Found.MISSING): Verdict.CREATE,
+    (Phase.CLAIMED, Found.CREATED): Verdict.ADOPT,
+    (Phase.CLAIMED, Found.FORGOTTEN): Verdict.ADOPT,
+    (Phase.CLAIMED, Found.RUNNING): Verdict.ADOPT,
+    (Phase.CLAIMED, Found.EXITED): Verdict.ADOPT,
+    (Phase.CLAIMED, Found.FOREIGN): Verdict.CREATE,  # under another name, as soon as that is noticed
+    **{(Phase.CREATED, found): Verdict.START for found in Found},
+    **{(Phase.WAITING, found): Verdict.OPEN for found in Found},
+}
+"""With a gate: nothing opens it that is not journaled as waiting. So before that, the command provably did
+not begin, whatever was found; and from then on, the gate's receipt knows."""
+
+
+def conclusions(attempt: Attempt, stock: StockTaken) -> Iterator[TaskFact]:
+    """The facts that follow from having taken stock of `attempt`."""
+    if not attempt.undecided:
+        return
+    match verdict(attempt, stock):
+        case Verdict.ADOPT:
+            yield _created(stock)
+        case Verdict.REATTACH | Verdict.RECORD:
+            # Its end is found by looking after it, as for any other: so its output is copied first.
+            yield _created(stock)
+            began = stock.started_at or stock.at
+            told = stock.image_id, stock.created_at
+            yield ContainerStarted(stock.key, began, stock.at, None, *told)
+        case Verdict.LOST:
+            message = (
+                f"what became of the container {attempt.container.name} while no manager ran is not known: "
+                f"the engine says that it is {stock.found}"
+            )
+            yield ContainerLost(stock.key, message, stock.at)
+        case Verdict.REFUSE:
+            message = (
+                f"the container name {attempt.container.name} is taken by a container that is not this "
+                f"task's; look at it with `docker inspect {attempt.container.name}`"
+            )
+            yield LaunchFailed(stock.key, Failure(cause=Cause.ENGINE, message=message), stock.at)
+
+
+def verdict(attempt: Attempt, stock: StockTaken) -> Verdict:
+    """The table's word for an undecided attempt."""
+    table = GATED if attempt.gated and attempt.phase is not Phase.RUNNING else TABLE
+    return table[attempt.phase, stock.found]
+
+
+def _created(stock: StockTaken) -> ContainerCreated:
+    return ContainerCreated(
+        stock.key, stock.container_id, stock.image_id, stock.created_at or stock.at, stock.at
+    )
+
+
+def orphans(listed: Iterable[Listed], jobs: Mapping[str, LiveJob], slots: Collection[str] = ()) -> set[str]:
+    """The containers, of those `listed`, that belong to no live attempt, no live job and no slot."""
+    taken = {job.job.slot for job in jobs.values() if job.job.slot} | set(slots)
+    busy = {
+        attempt.slot
+        for job in jobs.values()
+        for task_id in job.live
+        if (attempt := job.tasks[task_id].attempts[-1]).slot is not None
+    } | set(slots)
+    return {each.container for each in listed if not _serves(each.labels, jobs, taken, busy)}
+
+
+def without_network(listed: Iterable[Listed], jobs: Mapping[str, LiveJob]) -> set[str]:
+    """The jobs, by uid, with tasks running in a shared network that nothing holds any more."""
+    networks = [each.labels for each in listed if each.labels.get(ROLE) == "network" and not each.ended]
+    held = {labels.get(JOB_UID) or labels.get(SLOT) for labels in networks}
+    return {uid for uid, job in jobs.items() if (job.job.slot or uid) not in held and any(job.networked())}
+
+
+def _serves(
+    labels: dict[str, str], jobs: Mapping[str, LiveJob], taken: Collection[str | None], busy: Collection[str]
+) -> bool:
+    """`taken` are the slots whose network somebody has, `busy` those whose container."""
+    job = jobs.get(labels.get(JOB_UID, ""))
+    match labels.get(ROLE):
+        case "network":
+            return job is not None or labels.get(SLOT) in taken
+        case "slot":
+            return labels.get(SLOT) in busy
+        case "task":
+            key = key_of(labels)
+            if job is None or key is None or key.task not in job.tasks:
+                return False
+            attempt = job.tasks[key.task].attempt
+            return (
+                attempt is not None
+                and (attempt.number, attempt.incarnation) == (key.number, key.incarnation)
+                and attempt.phase is not Phase.REMOVED
+            )
+        case _:  # a probe that its manager did not live to remove, among others
+            return False
+
+
+def unnoticed(listed: Iterable[Listed], jobs: Mapping[str, LiveJob]) -> set[AttemptKey]:
+    """The attempts that run by their jobs' records, and have ended, or are gone, by the engine's list."""
+    running = {each.container for each in listed if not each.ended}
+    return {
+        job.attempt_key(task)
+        for job in jobs.values()
+        for task_id in job.live
+        if (task := job.tasks[task_id]).attempts[-1].phase is Phase.RUNNING
+        and task.attempts[-1].container.id not in running
+    }

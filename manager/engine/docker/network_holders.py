@@ -1,0 +1,64 @@
+"""The containers that hold the networks of jobs, each made when the first task of its job joins it."""
+
+import threading
+from collections.abc import Collection
+from contextlib import suppress
+
+from air_executor.failpoints import Failpoint, reach
+from manager.engine.contract import ContainerGone, Engine, Observation, Status
+from manager.model.container_spec import HOME_ID, JOB_UID, ROLE, SLOT, ContainerSpec
+
+LOCKS = 64
+"""Jobs share them: two that meet wait for each other, which costs time only."""
+
+
+class NetworkHolders:
+    """Safe to use from several threads. Who has run once is not looked at again before somebody misses it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._locks = [threading.Lock() for _ in range(LOCKS)]
+        self._running: dict[str, str] = {}
+        """Their ids by their names, as far as is known."""
+
+    def id_of(self, spec: ContainerSpec) -> str:
+        """The id of the running container `spec`; one that has ended is replaced, never started again."""
+        with self._locks[hash(spec.name) % LOCKS]:
+            known = self._running.get(spec.name)
+            if known is None:
+                known = self._running[spec.name] = self._found(spec) or self._made(spec)
+            return known
+
+    def keep(self, running: Collection[str]) -> None:
+        """Forget all but these, by id. Who was made meanwhile is looked at once more: that does no harm."""
+        for container in set(self._running.values()) - set(running):
+            self.forget(container)
+
+    def forget(self, container: str) -> None:
+        """It is removed, or has ended: by its id or its name."""
+        for name, known in list(self._running.items()):
+            if container in (name, known):
+                self._running.pop(name, None)
+
+    def _found(self, spec: ContainerSpec) -> str | None:
+        with suppress(ContainerGone):
+            found = self._engine.observe(spec.name)
+            if _holds_network(found, spec):
+                if found.status is Status.RUNNING:
+                    return found.id
+                self._engine.remove(found.id, spec.labels[HOME_ID])  # asked for in other words, maybe
+        return None
+
+    def _made(self, spec: ContainerSpec) -> str:
+        container = self._engine.create(spec, None)
+        reach(Failpoint.NETWORK_CREATED)
+        found = self._engine.start(container)
+        if found.status is Status.EXITED:
+            self._engine.remove(found.id, spec.labels[HOME_ID])
+            found = self._engine.start(self._engine.create(spec, None))
+        return found.id
+
+
+def _holds_network(found: Observation, spec: ContainerSpec) -> bool:
+    """Whether it is the job's, however it was asked for: a manager with other settings may have done so."""
+    return all(found.labels.get(label) == spec.labels.get(label) for label in (HOME_ID, JOB_UID, SLOT, ROLE))

@@ -1,0 +1,75 @@
+"""An engine that does not answer is asked again until it does: the outcome of a call is never guessed."""
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from air_executor.format.fields import utc_now
+from manager.engine.contract import ContainerGone, EngineError, EngineUnavailable
+from manager.engine.outages import Absences
+from manager.model.facts import EngineChanged, Fact
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 5.0
+"""Seconds between two tries at an engine that does not answer."""
+
+Result = TypeVar("Result")
+
+
+class Patience:
+    """Makes calls until the engine answers, or the manager goes down. Safe to use from several threads."""
+
+    def __init__(self, emit: Callable[[Fact], None]) -> None:
+        self._emit = emit
+        self._stopping = threading.Event()
+        self.absences = Absences()
+        """When the engine did not answer."""
+
+    @property
+    def over(self) -> bool:
+        """Whether the manager goes down."""
+        return self._stopping.is_set()
+
+    def end(self) -> None:
+        """Make no further try: who waits gets Stopped."""
+        self._stopping.set()
+
+    def again(self, call: Callable[[], Result]) -> Result:
+        """What `call` returns, as soon as the engine answers. Raises EngineError when it refuses."""
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                result = call()
+                self.absences.end(utc_now())
+                return result
+            except EngineUnavailable as error:
+                self.absences.begin(utc_now())
+                self._emit(EngineChanged(False, str(error)))
+            self.pause(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    def surely(self, call: Callable[[], Result]) -> Result:
+        """What `call` returns, as soon as the engine does it: there is nothing else that could be done.
+
+        Raises ContainerGone.
+        """
+        while True:
+            try:
+                return self.again(call)
+            except ContainerGone:
+                raise
+            except EngineError as error:
+                log.error("the engine refuses: %s; trying again", error)
+                self.pause(LONGEST_PAUSE)
+
+    def pause(self, seconds: float) -> None:
+        """Wait. Raises Stopped."""
+        if self._stopping.wait(seconds):
+            raise Stopped
+
+
+class Stopped(Exception):
+    """The manager is going down; the next one takes up where this one left off."""

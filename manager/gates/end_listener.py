@@ -1,0 +1,84 @@
+"""Hears from gates that their commands have ended, long before the engine says so of their containers."""
+
+import logging
+import os
+import select
+import threading
+from collections.abc import Callable
+
+from air_executor.failpoints import Failpoint, reach
+from air_executor.format.fields import utc_now
+from manager.folder import inbox as intake
+from manager.gates import gate
+from manager.model.assignment import Act
+from manager.model.facts import CommandSucceeded, Fact
+from manager.model.values import AttemptKey
+
+log = logging.getLogger(__name__)
+
+
+class EndListener:
+    """Listens in a thread of its own. Only successes are told: for a failure nobody waits to go on.
+
+    What the task has left in the inbox is told first: it comes before its dependants.
+
+    A manager that is started again hears nothing of commands that were begun before: it waits for the engine.
+    """
+
+    def __init__(self, emit: Callable[[Fact], None]) -> None:
+        self._emit = emit
+        self._poll = select.epoll()
+        self._lock = threading.Lock()
+        """Held while a descriptor is closed or read, so that none is read that is somebody else's by now."""
+        self._handles: dict[AttemptKey, int] = {}
+        self._heard: dict[int, Act] = {}
+        self._thread = threading.Thread(target=self._run, name="end listener", daemon=True)
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._thread.start()
+
+    def hold(self, key: AttemptKey, handle: int) -> None:
+        """Own the descriptor on which the attempt's gate will speak."""
+        with self._lock:
+            self._handles[key] = handle
+
+    def listen(self, act: Act) -> None:
+        """Tell of the end from here on, also of one that was before: its begin has been told of."""
+        with self._lock:
+            handle = self._handles.get(act.key)
+            if handle is not None:
+                self._heard[handle] = act
+                self._poll.register(handle, select.EPOLLIN)
+
+    def forget(self, key: AttemptKey) -> None:
+        """Nothing more is to be heard of the attempt."""
+        with self._lock:
+            handle = self._handles.pop(key, None)
+            if handle is not None:
+                self._heard.pop(handle, None)
+                os.close(handle)  # and with it goes the registration
+
+    def _run(self) -> None:
+        while True:
+            for handle, _ in self._poll.poll():
+                try:
+                    self._hear(handle)
+                except Exception:
+                    log.exception("what a gate said could not be told: this is a bug")
+
+    def _hear(self, handle: int) -> None:
+        with self._lock:
+            act = self._heard.get(handle)
+            if act is None:
+                return
+            try:
+                end = gate.parse_end(os.read(handle, gate.MAX_END_BYTES))
+            except BlockingIOError:
+                return
+        self.forget(act.key)
+        if end is not None and end.exit_code == 0:
+            for fact in intake.drain(act.folder, act.key.uid, utc_now()):
+                self._emit(fact)
+            reach(Failpoint.END_UNRECORDED)
+            self._emit(CommandSucceeded(act.key, end.at, utc_now()))

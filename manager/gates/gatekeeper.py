@@ -1,0 +1,290 @@
+"""Opens the gates of containers that wait, and finds out from their receipts what became of them.
+
+A container that can't be used before its gate was opened, for whatever reason, is never the task's failure:
+it is *voided*, and the task gets another one, without a gate. What can't be told apart from a command that
+began, counts as begun.
+"""
+
+import errno
+import hashlib
+import logging
+import shutil
+import time
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
+
+from air_executor.clock import instant
+from air_executor.errors import BadInput
+from air_executor.failpoints import Failpoint, reach
+from air_executor.format.attempts import Phase
+from air_executor.format.fields import utc_now
+from manager.engine.contract import ContainerGone, Engine, EngineError, Observation, Status
+from manager.engine.retry import Patience
+from manager.folder import workspace
+from manager.gates import gate
+from manager.gates.end_listener import EndListener
+from manager.gates.slot_keeper import SlotKeeper
+from manager.model.assignment import Act
+from manager.model.container_spec import CONTROL, RECEIPT, container_name
+from manager.model.facts import (
+    ContainerExited,
+    ContainerLost,
+    ContainerStarted,
+    ContainerVoided,
+    ContainerWaiting,
+)
+from manager.model.values import Outcome
+
+log = logging.getLogger(__name__)
+
+Opened = ContainerStarted | ContainerExited | ContainerLost | ContainerVoided
+
+AT_ONCE = 0.5
+"""Seconds within which a gate that was given its command answers, unless the machine has no time for it."""
+BLINK = 0.0005
+"""Seconds between the first two looks for that answer; the longer it takes, the longer they get."""
+LATE = 10.0
+"""Seconds after which a gate that says nothing is not waited for any longer."""
+LEAVING = 5.0
+"""Seconds within which the process of a gate that has said its last word ends."""
+NOT_ITS_FAULT = (None, errno.EAGAIN, errno.ENOMEM)
+"""What a gate tells of a command that can be executed: no failure, or too many processes, or no memory."""
+DENIED_CODE = 126
+MISSING_CODE = 127
+
+
+class Gatekeeper:
+    """Used by the workers, from their threads."""
+
+    def __init__(
+        self, engine: Engine, home_id: str, slots: SlotKeeper, ends: EndListener, patience: Patience
+    ) -> None:
+        self._engine = engine
+        self._home_id = home_id
+        self._slots = slots
+        self._ends = ends
+        self._patience = patience
+
+    def prepare(self, act: Act) -> None:
+        """Make the folders of the gate, unless they are there: they may be mounted already."""
+        try:
+            gate.prepare(act.gate / CONTROL, act.gate / RECEIPT, act.user)
+        except FileExistsError:
+            if (act.gate / CONTROL / gate.FIFO).exists():  # it is made last
+                return
+            shutil.rmtree(act.gate)
+            gate.prepare(act.gate / CONTROL, act.gate / RECEIPT, act.user)
+
+    def start(self, act: Act, container: str) -> ContainerWaiting | ContainerVoided:
+        """Have its gate wait. Raises EngineError."""
+        found = self._patience.again(lambda: self._engine.start(container))
+        if found.status is not Status.RUNNING:
+            return self.void(act)
+        reach(Failpoint.WAITING_UNRECORDED)
+        now = utc_now()
+        return ContainerWaiting(
+            act.key, found.id, found.image_id, found.created_at, found.started_at or now, now
+        )
+
+    def open(self, act: Act) -> Opened:
+        """Hand the command over, once, and tell what the gate says to that."""
+        reach(Failpoint.GATE_SHUT)
+        if self._was_voided(act):
+            return self.void(act)
+        if not self._was_opened(act):
+            try:
+                content = _frame(act)
+                if act.attempt.slot is not None:
+                    self._patience.again(lambda: self._slots.move_in(act))
+            except (EngineError, OSError, BadInput, ValueError) as error:
+                log.info("job=%s container=%s can't be used: %s", act.folder.name, act.spec.name, error)
+                return self.void(act)
+            if not self._hand_over(act, content):
+                return self.void(act)
+            reach(Failpoint.GATE_OPENED)
+        return self._await(act)
+
+    def void(self, act: Act) -> ContainerVoided:
+        """Remove the container, whose gate nobody has opened, so that another may take its place."""
+        self._patience.surely(lambda: self._engine.remove(act.container, self._home_id))
+        self.clear(act)
+        reach(Failpoint.VOIDED_UNRECORDED)
+        next_key = act.key._replace(incarnation=act.key.incarnation + 1)
+        return ContainerVoided(act.key, container_name(self._home_id, act.folder.name, next_key), utc_now())
+
+    def replace(self, act: Act) -> Opened:
+        """Void it, unless its command may have begun; whoever did that had no time to write it down."""
+        asked_for = act.attempt.phase is Phase.WAITING and act.attempt.needed
+        opened = asked_for and not self._was_voided(act) and self._was_opened(act)
+        return self._await(act) if opened else self.void(act)
+
+    def _was_voided(self, act: Act) -> bool:
+        """By somebody who had no time to write it down: nobody else clears a gate before its outcome."""
+        return not act.gate.exists() and self._observe(act) is None
+
+    def _was_opened(self, act: Act) -> bool:
+        """Whether the command may have been handed over: whoever does that takes the FIFO away first.
+
+        After a power cut the FIFO may be there again; a receipt is not there for nothing.
+        """
+        return not (act.gate / CONTROL / gate.FIFO).exists() or self._read(act) is not None
+
+    def _hand_over(self, act: Act, content: bytes) -> bool:
+        """Whether the whole command was; if not, it can't begin."""
+        began = time.monotonic()
+        look = began + AT_ONCE
+        take_end = partial(self._ends.hold, act.key)
+        while time.monotonic() < began + LATE:
+            with suppress(OSError):  # the machine is short of something; it may be tried again
+                handed_over = gate.open_gate(act.gate / CONTROL / gate.FIFO, content, take_end=take_end)
+                if handed_over is not None:
+                    return handed_over
+            if time.monotonic() > look:
+                found = self._observe(act)
+                if found is None or found.status is Status.EXITED:
+                    return False
+                look = time.monotonic() + AT_ONCE
+            self._patience.pause(_blink(began))
+        return False
+
+    def _await(self, act: Act) -> Opened:
+        """What became of a container whose command was handed over."""
+        deadline = time.monotonic() + LATE
+        while True:
+            since = time.monotonic()
+            while (receipt := self._read(act)) is None and time.monotonic() < since + AT_ONCE:
+                time.sleep(_blink(since))
+            if receipt is not None:
+                return self._by_receipt(act, receipt)
+            found = self._observe(act)
+            receipt = self._read(act)
+            if receipt is not None:
+                return self._by_receipt(act, receipt)
+            if found is None or found.status is Status.EXITED:
+                return lost(act)
+            if time.monotonic() > deadline:
+                return _started(act, found.started_at)
+
+    def clear(self, act: Act) -> None:
+        """Delete the folders of the gate; its container is gone."""
+        aside = act.gate.with_name(f".{act.gate.name}")  # at once, or not at all
+        with suppress(OSError):
+            act.gate.rename(aside)
+        workspace.delete(aside)
+        if act.attempt.slot is not None:
+            self._slots.clear(act.attempt.slot)
+
+    def unusable(self, act: Act, found: Observation) -> str | None:
+        """Why the command could not be executed, where the gate found that out at the last moment."""
+        receipt = self._read(act) if found.exit_code == DENIED_CODE else None
+        if isinstance(receipt, gate.Began) and receipt.failed not in NOT_ITS_FAULT:
+            return f"the command {act.task.command!r} is not executable"
+        return None
+
+    def _read(self, act: Act) -> gate.Receipt | None:
+        """The receipt; where the machine is short of something, as soon as it is not."""
+        while True:
+            try:
+                return _receipt(act)
+            except OSError as error:
+                if error.errno not in workspace.SHORT_OF:
+                    raise
+                self._patience.pause(0.05)
+
+    def _observe(self, act: Act) -> Observation | None:
+        try:
+            return self._patience.surely(lambda: self._engine.observe(act.container))
+        except ContainerGone:
+            return None
+
+    def _by_receipt(self, act: Act, receipt: gate.Receipt) -> Opened:
+        match receipt:
+            case gate.Began():
+                return _started(act, receipt.at)
+            case gate.Unusable():
+                return self._unusable(act, receipt)
+            case gate.Never():
+                return self._never(act, receipt)
+
+    def _unusable(self, act: Act, receipt: gate.Unusable) -> Opened:
+        """Confirmed by the exit code as well."""
+        found, ended = self._left(act), _unusable(act, receipt)
+        if found is None:
+            return lost(act)
+        return ended if found.exit_code == ended.outcome.exit_code else _started(act, found.started_at)
+
+    def _left(self, act: Act) -> Observation | None:
+        """The container, when its first process has ended, as a gate's does after its last word."""
+        deadline = time.monotonic() + LEAVING
+        found = self._observe(act)
+        while found is not None and found.status is Status.RUNNING and time.monotonic() < deadline:
+            self._patience.pause(0.05)
+            found = self._observe(act)
+        return found
+
+    def _never(self, act: Act, receipt: gate.Never) -> Opened:
+        """A task that runs can write that as well, but for the token, which it has never seen."""
+        if gate.is_honest(receipt, act.gate / CONTROL):
+            return self.void(act)
+        found = self._left(act)
+        return lost(act) if found is None else _started(act, found.started_at)
+
+
+def _blink(since: float) -> float:
+    return BLINK + (time.monotonic() - since) / 8
+
+
+def _receipt(act: Act) -> gate.Receipt | None:
+    """What the gate of this attempt has said; nothing where its folders are gone."""
+    try:
+        receipt = gate.read_receipt(act.gate / RECEIPT)
+    except FileNotFoundError:
+        return None
+    except PermissionError:  # no gate shuts its folder, so the task has begun
+        return gate.Began(_nonce(act), utc_now())
+    if isinstance(receipt, gate.Never):
+        return receipt
+    return receipt if receipt is not None and receipt.nonce == _nonce(act) else None
+
+
+def _nonce(act: Act) -> str:
+    """A gate serves once, so what is unique about its container will do."""
+    return hashlib.sha256(act.gate.name.encode()).hexdigest()[:32]
+
+
+def _frame(act: Act) -> bytes:
+    """Raises ValueError where no gate takes as much."""
+    # What was made for this task has its variables already.
+    env = {} if act.attempt.slot is None else act.spec.env
+    return gate.frame(_nonce(act), "", (act.task.command, *act.task.args), env)
+
+
+def _started(act: Act, at: datetime | None) -> ContainerStarted:
+    """It began at `at`, says somebody who may lie: not before its turn, and not in the future.
+
+    Unless the clock was set back meanwhile: then no time is right, but none may be negative.
+    """
+    now = utc_now()
+    times = act.attempt.timings
+    earliest = max(filter(None, (times.container_started_at, times.ready_at)), default=now)
+    return ContainerStarted(act.key, max(min(at or now, now), earliest), now, instant())
+
+
+def lost(act: Act) -> ContainerLost:
+    """Nobody knows how its command ended, or whether it began."""
+    message = f"the container {act.spec.name} of task {act.task.id!r} is gone, and its outcome with it"
+    return ContainerLost(act.key, message, utc_now())
+
+
+def _unusable(act: Act, receipt: gate.Unusable) -> ContainerExited:
+    """In the words in which the engine says it of a container without a gate."""
+    now = utc_now()
+    match receipt.problem:
+        case "missing":
+            code, why = MISSING_CODE, f"there is no command {act.task.command!r} in the image"
+        case "denied":
+            code, why = DENIED_CODE, f"the command {act.task.command!r} is not executable"
+        case "workdir":
+            code, why = DENIED_CODE, f"the working directory {act.spec.workdir!r} can't be used"
+    return ContainerExited(act.key, Outcome(code, False, now, now, why), now)

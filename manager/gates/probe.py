@@ -1,0 +1,134 @@
+"""Finds out what can be done with this engine on this host, by doing it."""
+
+import os
+import secrets
+import shutil
+import time
+from pathlib import Path
+
+from manager.engine.contract import Engine, EngineError
+from manager.gates import gate
+from manager.model import container_spec
+from manager.model.container_spec import CONTROL, RECEIPT, ContainerSpec, Home
+from manager.model.facts import GatesTried
+from manager.model.values import Owner
+from manager.settings import Settings
+
+GATE_LIMIT = 10.0
+"""Seconds within which a container that was started waits at its gate, and answers when that is opened."""
+LOOK = 0.01
+
+
+class Probe:
+    """Tries things out with containers that are made for that and removed. Not safe for several threads."""
+
+    def __init__(self, engine: Engine, home: Home, jobs: Path, settings: Settings) -> None:
+        """`jobs` is the folder with all jobs."""
+        self._engine = engine
+        self._jobs = jobs
+        self._home = home
+        self._settings = settings
+        self._ends: list[int] = []
+        """Where the gate that is tried says its last word."""
+
+    def folders(self) -> None:
+        """Have a container look for a file that was made just now. Raises EngineError when it sees none.
+
+        The runner image's gate is kept for other containers, where it has one.
+        """
+        nonce = secrets.token_hex(6)
+        folder = self._settings.home / "probe"
+        folder.mkdir(exist_ok=True)
+        spec = container_spec.probe_container(str(folder), nonce, self._home, self._settings)
+        (folder / nonce).touch()
+        try:
+            self._engine.create(spec, None)
+            if self._run(spec) != 0:
+                raise EngineError(
+                    f"the engine does not see {folder} where the manager sees it: run the manager on the "
+                    "engine's own host, or in one of its containers with the home folder mounted"
+                )
+            self._keep_gate(spec)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)  # with what a killed manager left of its probe
+            self._engine.remove(spec.name, self._home.id)
+
+    def gates(self) -> GatesTried:
+        """Have a container wait at a gate, move the folder that it has mounted, and open the gate.
+
+        Raises EngineError.
+        """
+        if not Path(container_spec.gate_program(self._home)).exists():
+            image = self._settings.runner_image
+            return GatesTried(f"the image {image} has no {container_spec.GATE_IN_IMAGE}", None)
+        name = f"{container_spec.PREFIX}-probe-{secrets.token_hex(6)}"
+        folder = Path(container_spec.gate_folder(self._home, name))
+        uid = self._settings.task_uid
+        slots = Path(container_spec.slots_folder(str(self._jobs)))
+        mounted, moved = slots / f".{name}", self._jobs / f".{name}"
+        try:
+            gate.prepare(folder / CONTROL, folder / RECEIPT, Owner(uid, uid))
+            mounted.mkdir(parents=True)
+            slots.chmod(0o700)
+            spec = container_spec.gate_probe_container(str(mounted), name, self._home, self._settings)
+            self._engine.create(spec, None)
+            self._engine.start(name)
+            mounted.rename(moved)
+            (moved / "moved").touch()
+            problem = self._pass(name, folder, ("test", "-f", f"{container_spec.WORK}/moved"))
+            return GatesTried(problem, None if problem else self._why_not_moved(spec))
+        except OSError as error:
+            return GatesTried(str(error), None)
+        finally:
+            try:
+                self._engine.remove(name, self._home.id)
+            finally:
+                while self._ends:
+                    os.close(self._ends.pop())
+                for rest in (folder, mounted, moved):
+                    shutil.rmtree(rest, ignore_errors=True)
+
+    def _run(self, spec: ContainerSpec) -> int | None:
+        self._engine.start(spec.name)
+        self._engine.wait(spec.name)
+        return self._engine.observe(spec.name).exit_code
+
+    def _keep_gate(self, spec: ContainerSpec) -> None:
+        """By renaming: containers that wait have the one before mounted."""
+        program = self._engine.read_file(spec.name, container_spec.GATE_IN_IMAGE)
+        place = Path(container_spec.gate_program(self._home))
+        if program is None or (place.exists() and place.read_bytes() == program):
+            return
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.parent.parent.chmod(0o700)  # what tasks are handed, is nobody else's business
+        aside = place.with_name(".gate")
+        aside.write_bytes(program)
+        aside.chmod(0o755)
+        aside.replace(place)
+
+    def _told_its_end(self) -> bool:
+        try:
+            return any(gate.parse_end(os.read(handle, gate.MAX_END_BYTES)) for handle in self._ends)
+        except BlockingIOError:
+            return False
+
+    def _pass(self, name: str, folder: Path, command: tuple[str, ...]) -> str | None:
+        """Why the gate does not say that it has begun, and that it has ended; None when it does."""
+        content = gate.frame("probe", "", command, {})
+        deadline = time.monotonic() + GATE_LIMIT
+        handed_over = None
+        while time.monotonic() < deadline:
+            fifo = folder / CONTROL / gate.FIFO
+            handed_over = handed_over or gate.open_gate(fifo, content, take_end=self._ends.append)
+            receipt = gate.read_receipt(folder / RECEIPT)
+            if isinstance(receipt, gate.Began):
+                self._engine.wait(name)
+                return None if self._told_its_end() else "its gate, of another version, does not tell of ends"
+            if receipt is not None:
+                return f"a gate said {receipt}"
+            time.sleep(LOOK)
+        return "a gate was opened and did not answer" if handed_over else "nobody waited at a gate"
+
+    def _why_not_moved(self, spec: ContainerSpec) -> str | None:
+        code = self._engine.observe(spec.name).exit_code
+        return f"a mount did not follow its folder (exit code {code})" if code else None

@@ -1,0 +1,201 @@
+"""Makes slots, throws them away, and moves a job into the folders of the one that it got."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from air_executor.errors import BadInput
+from air_executor.failpoints import Failpoint, reach
+from air_executor.format.fields import utc_now
+from manager.engine.contract import Engine, EngineError, Observation, Status
+from manager.engine.retry import Patience
+from manager.folder import workspace
+from manager.gates import gate
+from manager.model import container_spec
+from manager.model.assignment import Act
+from manager.model.container_spec import CONTROL, RECEIPT, Home
+from manager.model.facts import SlotFailed, SlotReady
+from manager.model.values import Owner, Slot, SlotOrder, first_of, is_spare, spare_of
+from manager.settings import Settings
+
+log = logging.getLogger(__name__)
+
+FOLDERS = ("work", "inbox")
+"""What a job takes over from its slot, in this order."""
+
+FRESH = 1.0
+"""Seconds for which an answer of the engine about a slot holds. Should the network end within them, the
+command is stopped for that, as one that began before."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """What the engine says, as soon as it does: which image has the name now, and who holds the network."""
+
+    since: float
+    image_id: Future[str | None] = field(default_factory=Future)
+    network: Future[Observation] = field(default_factory=Future)
+
+
+class SlotKeeper:
+    """Used by the workers, from their threads; `questions` are put together by whoever hands them over."""
+
+    def __init__(
+        self, engine: Engine, home: Home, jobs: Path, settings: Settings, patience: Patience
+    ) -> None:
+        self._engine = engine
+        self._home = home
+        self._jobs = jobs
+        self._settings = settings
+        self._patience = patience
+        self._asked: dict[str, _Answers] = {}
+
+    def make(self, order: SlotOrder) -> SlotReady | SlotFailed:
+        """Have a container wait at its gate, and its spare. Where that fails, nothing is left of them."""
+        try:
+            self._prepare(order)
+            spare = self._waiting(spare_of(order.id), order)
+            slot = replace(self._waiting(order.id, order), spare=spare)
+        except (EngineError, OSError, BadInput) as error:
+            self.discard(order.id)
+            return SlotFailed(order.id, str(error), utc_now())
+        reach(Failpoint.SLOT_WAITING)
+        return SlotReady(slot)
+
+    def discard(self, slot: str) -> None:
+        """Remove what belongs to a slot that nobody got, or to a spare."""
+        if self._is_vacant(slot):
+            self.discard(spare_of(slot))
+        self._remove(container_spec.slot_name(slot))
+        self._delete(slot)
+        if not is_spare(slot):
+            self._remove(container_spec.slot_network_name(slot))
+
+    def _remove(self, container: str) -> None:
+        try:
+            self._engine.remove(container, self._home.id)
+        except EngineError as error:  # the sweep does it later
+            log.info("container=%s can't be removed now: %s", container, error)
+
+    def discard_all(self, slots: Iterable[str], timeout: float) -> None:
+        """Discard them at the same time, as far as that is done in `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        threads = [threading.Thread(target=self.discard, args=(slot,), daemon=True) for slot in slots]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def questions(self, slot: str, image: str) -> Iterator[Callable[[], None]]:
+        """What `move_in` will ask of the engine: whoever puts it before, spares it the time."""
+        answers = self._asked[slot] = _Answers(time.monotonic())
+        yield partial(_answer, answers.image_id, partial(self._engine.image_id, image))
+        yield partial(_answer, answers.network, partial(self._observe_network, slot))
+
+    def move_in(self, act: Act) -> None:
+        """Make the folders that the slot's container has mounted the job's own; a mount follows its folder.
+
+        What was begun by the manager before this one is finished: what is not in the slot now, was moved.
+        Raises OSError or EngineError when that can't be; then the container must not be used.
+        """
+        slot = first_of(act.attempt.slot or "")
+        image_id, network = self._answers(act.attempt.slot or "", act.attempt.container.image)
+        if image_id != act.attempt.container.image_id:
+            raise EngineError(f"the image {act.attempt.container.image} is another one now")
+        if network.status is not Status.RUNNING:
+            raise EngineError("the container that holds its network has ended")
+        joined = act.attempt.timings.created_at
+        if joined is not None and network.created_at > joined:
+            raise EngineError("the container that held its network has ended; another one has its name")
+        if not is_spare(act.attempt.slot or ""):
+            self._move_folders(slot, act)
+        elif self._is_vacant(slot):
+            raise EngineError("the folders of the slot that it is a spare of are not the job's")
+        workspace.prepare(act.folder, act.user)
+
+    def _answers(self, slot: str, image: str) -> tuple[str | None, Observation]:
+        asked = self._asked.pop(slot, None)
+        if asked is not None and time.monotonic() - asked.since < FRESH:
+            return asked.image_id.result(), asked.network.result()
+        return self._engine.image_id(image), self._observe_network(slot)
+
+    def _observe_network(self, slot: str) -> Observation:
+        return self._engine.observe(container_spec.slot_network_name(first_of(slot)))
+
+    def clear(self, slot: str) -> None:
+        """Delete what is left of its folders. Where nobody has moved in, its spare is of no use either."""
+        self._asked.pop(slot, None)
+        if self._is_vacant(slot):
+            # A task may have got it already: its gate must not go before its container.
+            spare = container_spec.slot_name(spare_of(slot))
+            self._patience.surely(lambda: self._engine.remove(spare, self._home.id))
+            self._delete(spare_of(slot))
+        self._delete(slot)
+
+    def _delete(self, slot: str) -> None:
+        workspace.delete(self._folder(slot))
+        workspace.delete(self._gate(slot))
+
+    def _is_vacant(self, slot: str) -> bool:
+        """Whether no job has taken all of its folders over: the last of them is there."""
+        return (self._folder(slot) / FOLDERS[-1]).exists()
+
+    def _move_folders(self, slot: str, act: Act) -> None:
+        with workspace.opened(self._folder(slot)) as source, workspace.opened(act.folder) as target:
+            for name in FOLDERS:
+                if _is_in(source, name):
+                    _move(name, source, target)
+                    reach(Failpoint.SLOT_MOVED)
+
+    def _prepare(self, order: SlotOrder) -> None:
+        folder = self._folder(order.id)
+        folder.parent.mkdir(mode=0o700, exist_ok=True)
+        folder.mkdir(mode=0o700)
+        workspace.prepare(folder, order.user)
+        for slot in (order.id, spare_of(order.id)):
+            gate.prepare(self._gate(slot) / CONTROL, self._gate(slot) / RECEIPT, order.user)
+
+    def _waiting(self, slot: str, order: SlotOrder) -> Slot:
+        found = self._patience.again(lambda: self._launch(slot, order.user))
+        if found.status is not Status.RUNNING or found.started_at is None:
+            raise EngineError("its container ended before its gate was opened")
+        return Slot(slot, order.user, found.id, found.image_id, found.created_at, found.started_at)
+
+    def _launch(self, slot: str, user: Owner) -> Observation:
+        spec = container_spec.slot_container(slot, user, str(self._jobs), self._home, self._settings)
+        network = container_spec.slot_network_container(first_of(slot), self._home, self._settings)
+        return self._engine.start(self._engine.create(spec, network))
+
+    def _folder(self, slot: str) -> Path:
+        return Path(container_spec.slot_folder(str(self._jobs), slot))
+
+    def _gate(self, slot: str) -> Path:
+        return Path(container_spec.gate_folder(self._home, container_spec.slot_name(slot)))
+
+
+def _answer(answer: Future[Any], ask: Callable[[], object]) -> None:
+    try:
+        answer.set_result(ask())
+    except Exception as error:  # for whoever waits for it
+        answer.set_exception(error)
+
+
+def _is_in(folder: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _move(name: str, source: int, target: int) -> None:
+    if _is_in(target, name):  # renaming would put it in the place of an empty folder
+        raise FileExistsError(f"the job has a folder {name} of its own")
+    os.rename(name, name, src_dir_fd=source, dst_dir_fd=target)

@@ -1,0 +1,1 @@
+"""PURE. The words: what has happened (facts), what is to be done (actions), and what both are about."""

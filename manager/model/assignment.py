@@ -1,0 +1,33 @@
+"""What the workers need to know of an attempt: whose it is, where, and what is asked of the engine."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from air_executor.format.attempts import Attempt
+from air_executor.format.models import Task
+from manager.model.container_spec import ContainerSpec
+from manager.model.values import AttemptKey, Owner
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """See the module's text."""
+
+    key: AttemptKey
+    folder: Path
+    task: Task
+    user: Owner
+    spec: ContainerSpec
+    gate: Path
+    """The folder with those of its gate, where it has one."""
+    network: ContainerSpec | None
+
+    @property
+    def attempt(self) -> Attempt:
+        """The record of the attempt that the act is for."""
+        return self.task.attempts[-1]
+
+    @property
+    def container(self) -> str:
+        """Its id where it is known, else its name."""
+        return self.attempt.container.id or self.spec.name

@@ -1,0 +1,1 @@
+"""For the operator: what is wrong, and what to do."""

@@ -1,0 +1,294 @@
+"""What is wrong with a home folder and around it, and what to do: `air-executor doctor`.
+
+Looking changes nothing. The one thing that is put right here is what nobody else would: where no manager
+runs, containers of this home that serve nobody are removed.
+"""
+
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from air_executor import daemon
+from air_executor.errors import BadInput
+from air_executor.format.fields import utc_now
+from air_executor.store import Store
+from manager.core.live_job import LiveJob
+from manager.core.recovery import orphans
+from manager.daemon.identity import own_id
+from manager.daemon.lock import AlreadyManaged, hold
+from manager.engine.contract import Engine, EngineError, Observation, Status
+from manager.engine.docker.engine import DockerEngine
+from manager.folder.file_events import FileEvents, NoFileEvents
+from manager.folder.journal import peek
+from manager.model.container_spec import JOB, ROLE, SLOT, TASK
+from manager.model.facts import Listed
+from manager.settings import Settings, load
+
+MIB = 1 << 20
+PLENTY_MB = 1024
+"""Free space in MiB below which there is a warning."""
+SILENCE = 180.0
+"""Seconds after which a manager that has said nothing hangs: it speaks once a minute at least."""
+EVENT_PATIENCE = 1.0
+"""Seconds in which a file event must come."""
+CERTAIN_AFTER = 1.0
+"""Seconds between two looks for containers that serve nobody: beside a manager, one may just begin or end."""
+MOST_NAMED = 10
+"""Things of a kind that are named; the others are counted."""
+
+
+class Grade(StrEnum):
+    """How bad it is."""
+
+    OK = "ok"
+    WARN = "warn"  # it works, or will, but somebody should know
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at; where it is not well, the text says what to do."""
+
+    grade: Grade
+    subject: str
+    text: str
+
+
+def treat() -> Iterator[Finding]:
+    """Look at everything, and remove containers that serve nobody where no manager does."""
+    return _visit(lambda doctor: doctor.remove_leftovers())
+
+
+def rehearse() -> Iterator[Finding]:
+    """Look at everything, and tell what `treat` would remove."""
+    return _visit(lambda doctor: doctor.show_leftovers())
+
+
+def _visit(last: "Callable[[Doctor], list[Finding]]") -> Iterator[Finding]:
+    try:
+        settings = load()
+    except BadInput as error:
+        yield Finding(Grade.BAD, "settings", str(error))
+        return
+    doctor = Doctor(settings, DockerEngine(settings.engine_timeout, settings.pull))
+    yield from doctor.look()
+    yield from last(doctor)
+
+
+class Doctor:
+    """Looks at the home folder of `settings`, and at the containers that `engine` has of it."""
+
+    def __init__(self, settings: Settings, engine: Engine) -> None:
+        self._settings = settings
+        self._home = settings.home
+        self._engine = engine
+
+    # --- What changes nothing ----------------------------------------------------------------------------
+
+    def look(self) -> Iterator[Finding]:
+        """Everything but the containers, as it is found out."""
+        yield from self._home_folder()
+        if self._home.is_dir():
+            yield self._manager()
+            yield self._file_events()
+            yield from self._damaged_journals()
+            yield from self._jobs()
+        yield from self._engine_and_image()
+
+    def _home_folder(self) -> Iterator[Finding]:
+        home = self._home
+        if not home.is_dir():
+            what = "is not a folder" if home.exists() else "is not there"
+            advice = (
+                "the manager and `air-executor create` make it; --home and AIR_EXECUTOR_HOME name another"
+            )
+            yield Finding(Grade.BAD, "home", f"{home} {what}: {advice}")
+            return
+        if os.access(home, os.R_OK | os.W_OK | os.X_OK):
+            yield Finding(Grade.OK, "home", f"{home} can be read and written")
+        else:
+            advice = "run this as the user that it belongs to"
+            yield Finding(Grade.BAD, "home", f"{home} can't be read and written: {advice}")
+        yield self._free_space(shutil.disk_usage(home).free // MIB)
+
+    def _free_space(self, free: int) -> Finding:
+        text = f"{free} MiB are free in {self._home}"
+        if free < self._settings.min_free_mb:
+            least = f"no task is launched below min_free_mb = {self._settings.min_free_mb}"
+            return Finding(Grade.BAD, "space", f"{text}, and {least}: free some space")
+        if free < PLENTY_MB:
+            return Finding(Grade.WARN, "space", f"{text}: free some space before it runs out")
+        return Finding(Grade.OK, "space", text)
+
+    def _manager(self) -> Finding:
+        if not daemon.running(self._home):
+            return Finding(Grade.WARN, "manager", "none is running, so jobs wait: start it with `make up`")
+        status = daemon.read_status(self._home)
+        if status is None:
+            return Finding(Grade.WARN, "manager", f"runs, but {self._home / daemon.STATUS} can't be read")
+        silent = (utc_now() - status.updated_at).total_seconds()
+        if silent > SILENCE:
+            advice = f"see the end of {self._home / daemon.LOG}, and start it anew"
+            return Finding(Grade.BAD, "manager", f"has said nothing for {silent:.0f} s: {advice}")
+        text = f"runs, {status.runners} of {status.max_runners} runners in use, engine: {status.engine}"
+        return Finding(Grade.OK, "manager", text)
+
+    def _file_events(self) -> Finding:
+        try:
+            with TemporaryDirectory(prefix=".doctor-", dir=self._home, ignore_cleanup_errors=True) as folder:
+                noticed = _notices_files(Path(folder))
+        except OSError as error:
+            return Finding(Grade.BAD, "file events", f"can't be tried in {self._home}: {error.strerror}")
+        except NoFileEvents as error:
+            slow = "jobs are noticed by a look once a second"
+            return Finding(Grade.WARN, "file events", f"can't be had: {error}; {slow}")
+        if noticed:
+            return Finding(Grade.OK, "file events", "come at once")
+        slow = f"do not come here: jobs are noticed by a look every {self._settings.poll_interval:g} s"
+        advice = "put the home folder on a local disk, or lower poll_interval"
+        return Finding(Grade.WARN, "file events", f"{slow}; {advice}")
+
+    def _damaged_journals(self) -> Iterator[Finding]:
+        journal = self._home / "journal"
+        try:
+            damaged = sorted(name for name in _names(journal) if name.endswith(".damaged"))
+        except OSError as error:
+            yield _refused(error)
+            return
+        advice = "its job was not taken up again; look at the job, then remove this file"
+        yield from _named(Grade.BAD, "journal", [f"{journal / name}: {advice}" for name in damaged])
+        if not damaged:
+            yield Finding(Grade.OK, "journal", "none is damaged")
+
+    def _jobs(self) -> Iterator[Finding]:
+        looks = [folder.look() for folder in Store(self._home).folders()]
+        complaints = [str(look) for look in looks if isinstance(look, BadInput)]
+        advice = "; correct the file, or remove the job's folder"
+        yield from _named(Grade.BAD, "job", [complaint + advice for complaint in complaints])
+        if not complaints:
+            yield Finding(Grade.OK, "jobs", f"{len(looks)} in {self._home / 'jobs'}, and all can be read")
+
+    def _engine_and_image(self) -> Iterator[Finding]:
+        image = self._settings.runner_image
+        try:
+            yield Finding(Grade.OK, "engine", f"{self._engine.describe()} answers")
+            if self._engine.image_id(image) is not None:
+                yield Finding(Grade.OK, "image", f"{image} is here")
+            else:
+                advice = "`make setup` builds the default one, `docker pull` gets others"
+                yield Finding(Grade.BAD, "image", f"{image}, the tasks' default image, is not here: {advice}")
+        except EngineError as error:
+            advice = "is it running, may this user use it, does DOCKER_HOST name it? `docker version` tells"
+            yield Finding(Grade.BAD, "engine", f"{error}; {advice}")
+
+    # --- Containers that serve nobody --------------------------------------------------------------------
+
+    def show_leftovers(self) -> list[Finding]:
+        """The containers that serve nobody, and who removes them."""
+        return self._leftovers(_shown)
+
+    def remove_leftovers(self) -> list[Finding]:
+        """Remove the containers that serve nobody, unless there is a manager, which does so itself."""
+        return self._leftovers(self._removed)
+
+    def _leftovers(self, deal_with: Callable[[str, list[Observation]], list[Finding]]) -> list[Finding]:
+        try:
+            home_id = own_id(self._home)
+            if home_id is None:
+                none = "no manager has run in this folder yet: none can be its own"
+                return [Finding(Grade.OK, "containers", none)]
+            found = self._certainly_serving_nobody(home_id)
+            if not found:
+                return [Finding(Grade.OK, "containers", "none of this home's serves nobody")]
+            if daemon.running(self._home):
+                return self._left_to_the_manager(found)
+            return deal_with(home_id, found)
+        except EngineError as error:
+            return [Finding(Grade.WARN, "containers", f"which serve nobody is not known: {error}")]
+        except OSError as error:
+            return [_refused(error)]
+
+    def _removed(self, home_id: str, found: list[Observation]) -> list[Finding]:
+        try:
+            with hold(self._home):
+                mine = self._serving_nobody(home_id)  # as it is now that no manager can begin
+                for container in mine:
+                    self._engine.remove(container.id, home_id)
+        except AlreadyManaged:
+            return self._left_to_the_manager(found)
+        return [Finding(Grade.OK, "container", f"{_words(each)} served nobody: removed") for each in mine]
+
+    def _left_to_the_manager(self, found: list[Observation]) -> list[Finding]:
+        when = f"the manager removes it after {self._settings.sweep_after:g} s (setting sweep_after)"
+        return [Finding(Grade.WARN, "container", f"{_words(each)} serves nobody: {when}") for each in found]
+
+    def _certainly_serving_nobody(self, home_id: str) -> list[Observation]:
+        found = self._serving_nobody(home_id)
+        if found and daemon.running(self._home):
+            time.sleep(CERTAIN_AFTER)
+            still = {each.id for each in self._serving_nobody(home_id)}
+            return [each for each in found if each.id in still]
+        return found
+
+    def _serving_nobody(self, home_id: str) -> list[Observation]:
+        """Raises EngineError; OSError when it can't be known whom they serve."""
+        jobs = self._live_jobs()
+        containers = self._engine.containers(home_id)
+        listed = [Listed(each.id, each.labels, each.status is Status.EXITED) for each in containers]
+        # A manager that runs knows which slots are its own.
+        slots = {each.labels.get(SLOT, "") for each in listed} if daemon.running(self._home) else ()
+        idle = orphans(listed, jobs, slots)
+        return [each for each in containers if each.id in idle]
+
+    def _live_jobs(self) -> dict[str, LiveJob]:
+        journal = self._home / "journal"
+        if not _names(journal):  # a folder that can't be listed is not an empty one: OSError
+            return {}
+        limit = self._settings.max_tasks
+        jobs = (LiveJob(each.job, each.tasks, each.owner, max_tasks=limit) for each in peek(journal))
+        return {job.uid: job for job in jobs}
+
+
+def _names(folder: Path) -> list[str]:
+    """What is in `folder`; nothing where it is not there. Raises OSError where it can't be listed."""
+    with suppress(FileNotFoundError):
+        return [path.name for path in folder.iterdir()]
+    return []
+
+
+def _notices_files(folder: Path) -> bool:
+    with FileEvents() as events:
+        events.watch([folder])
+        (folder / secrets.token_hex(4)).touch()
+        return bool(events.wait(EVENT_PATIENCE))
+
+
+def _named(grade: Grade, subject: str, texts: list[str]) -> Iterator[Finding]:
+    for text in texts[:MOST_NAMED]:
+        yield Finding(grade, subject, text)
+    if len(texts) > MOST_NAMED:
+        yield Finding(grade, subject, f"and {len(texts) - MOST_NAMED} more")
+
+
+def _shown(_: str, found: list[Observation]) -> list[Finding]:
+    advice = "`air-executor doctor` without --dry-run removes it"
+    return [Finding(Grade.WARN, "container", f"{_words(each)} serves nobody: {advice}") for each in found]
+
+
+def _words(container: Observation) -> str:
+    labels = container.labels
+    role, job, task = (labels.get(label, "") for label in (ROLE, JOB, TASK))
+    of = f" of {job}" + (f", task {task}" if task else "") if job else ""
+    return f"{container.name} ({role or 'no role'}{of}, {container.status.value})"
+
+
+def _refused(error: OSError) -> Finding:
+    advice = "run this as the user that the manager runs as"
+    return Finding(Grade.BAD, "access", f"{error.filename}: {error.strerror}: {advice}")

@@ -1,0 +1,1 @@
+"""The loop and those who work for it: facts in, actions out."""

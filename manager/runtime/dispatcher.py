@@ -1,0 +1,201 @@
+"""Hands out the acts that the state of the jobs calls for, each once, and one at a time for an attempt."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from air_executor.clock import instant
+from air_executor.format.fields import utc_now
+from air_executor.format.models import Task
+from air_executor.store import Store
+from manager.core import lifecycle, planner
+from manager.core.live_job import LiveJob
+from manager.core.slot_pool import SlotPool
+from manager.model import container_spec
+from manager.model.actions import (
+    EXCLUSIVE,
+    Create,
+    Drop,
+    Open,
+    Remove,
+    Replace,
+    Rest,
+    Signal,
+    Start,
+    TakeStock,
+    TaskAction,
+    Watch,
+)
+from manager.model.assignment import Act
+from manager.model.container_spec import ContainerSpec, Home, Network
+from manager.model.facts import (
+    ContainerCreated,
+    ContainerDropped,
+    ContainerExited,
+    ContainerLost,
+    ContainerRemoved,
+    ContainerStarted,
+    ContainerVoided,
+    ContainerWaiting,
+    DeadlinePassed,
+    GracePassed,
+    LaunchFailed,
+    RestPassed,
+    StockTaken,
+)
+from manager.model.values import AttemptKey
+from manager.runtime.timers import Timers
+from manager.runtime.workers import Workers
+from manager.settings import Settings
+
+Outcome = (
+    StockTaken
+    | RestPassed
+    | ContainerCreated
+    | ContainerWaiting
+    | ContainerStarted
+    | ContainerDropped
+    | ContainerVoided
+    | ContainerExited
+    | ContainerLost
+    | ContainerRemoved
+    | LaunchFailed
+)
+
+
+class Dispatcher:
+    """From what the planner wants done to calls of the workers. Used by the supervisor's thread alone."""
+
+    def __init__(
+        self, store: Store, settings: Settings, home: Home, workers: Workers, timers: Timers
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._home = home
+        self._workers = workers
+        self._timers = timers
+        self._issued: dict[AttemptKey, set[TaskAction]] = {}
+        self._busy: set[AttemptKey] = set()
+        self._acts: dict[AttemptKey, Act] = {}
+        """What was worked out for an attempt: all but its record stays as it is."""
+
+    def hand_out(self, jobs: Mapping[str, LiveJob]) -> None:
+        """Hand out what is not under way already. `jobs` are by uid; their state must be in the journal."""
+        for action in planner.actions(jobs.values()):
+            issued = self._issued.setdefault(action.key, set())
+            exclusive = isinstance(action, EXCLUSIVE)
+            if action in issued or (exclusive and action.key in self._busy):
+                continue
+            issued.add(action)
+            if exclusive:
+                self._busy.add(action.key)
+            self._do(self._detail(jobs[action.key.uid], action.key), action)
+
+    def foresee(self, job: LiveJob, task_id: str) -> None:
+        """The task will be begun as soon as that is in the journal: what can be asked before, is."""
+        attempt = job.tasks[task_id].attempts[-1]
+        if attempt.slot is not None:
+            self._workers.foresee(attempt.slot, attempt.container.image)
+
+    def done(self, outcome: Outcome) -> None:
+        """An act has had its outcome; another may follow."""
+        self._busy.discard(outcome.key)
+        if isinstance(outcome, ContainerRemoved | ContainerVoided | RestPassed):
+            self._issued.pop(outcome.key, None)
+            self._acts.pop(outcome.key, None)
+            self._workers.forget(outcome.key)
+
+    def look_again(self, job: LiveJob, key: AttemptKey) -> None:
+        """The attempt's container has ended, and it seems that nobody has noticed."""
+        self._workers.watch_again(self._detail(job, key))
+
+    def sweep(self, container: str) -> None:
+        """Remove a container that serves no attempt and no job any more."""
+        self._workers.sweep(container)
+
+    def end_network(self, job: LiveJob) -> None:
+        """The job has ended, and nobody needs its network any more."""
+        self._workers.sweep(self._network(job).name)
+
+    def discard(self, slot: str) -> None:
+        """Throw away a slot that the pool has forgotten."""
+        self._workers.discard_slot(slot)
+
+    def tend(self, slots: SlotPool, at: datetime) -> bool:
+        """Have the slots made and thrown away that the pool wants to be. Whether there were any."""
+        orders, surplus = list(slots.orders(at)), list(slots.surplus(at))
+        for order in orders:
+            self._workers.make_slot(order)
+        for slot in surplus:
+            self._workers.discard_slot(slot)
+        return bool(orders or surplus)
+
+    def _network(self, job: LiveJob) -> ContainerSpec:
+        if job.job.slot is not None:
+            return container_spec.slot_network_container(job.job.slot, self._home, self._settings)
+        return container_spec.network_container(job.name, job.uid, self._home, self._settings)
+
+    def _do(self, act: Act, action: TaskAction) -> None:
+        match action:
+            case TakeStock():
+                self._workers.take_stock(act)
+            case Rest():
+                self._rest(action)
+            case Create():
+                self._workers.create(act)
+            case Start():
+                self._workers.begin(act)
+            case Open():
+                self._workers.open(act)
+            case Replace():
+                self._workers.replace(act)
+            case Drop():
+                self._workers.drop(act)
+            case Remove():
+                self._workers.remove(act)
+            case Watch():
+                self._watch(act)
+            case Signal():
+                self._workers.signal(act, action.signal)
+                if action.signal == "SIGTERM":
+                    key = act.key
+                    self._timers.add(self._settings.cancel_grace, lambda at: GracePassed(key, at))
+
+    def _watch(self, act: Act) -> None:
+        self._workers.watch(act)
+        # From here on by the monotonic clock: a clock that jumps ends no task early.
+        left = (act.attempt.timeout or self._settings.timeout) - lifecycle.ran(
+            act.attempt, instant(), utc_now()
+        )
+        key = act.key  # and no more: a timer may wait for hours
+        self._timers.add(left, lambda at: DeadlinePassed(key, at))
+
+    def _rest(self, rest: Rest) -> None:
+        gone = (utc_now() - rest.since).total_seconds()
+        left = min(max(0.0, rest.seconds - gone), rest.seconds)
+        self._timers.add(left, lambda at: RestPassed(rest.key, at))
+
+    def _detail(self, job: LiveJob, key: AttemptKey) -> Act:
+        task = job.tasks[key.task]
+        known = self._acts.get(key)
+        act = self._worked_out(job, task, key) if known is None else replace(known, task=task)
+        self._acts[key] = act
+        return act
+
+    def _worked_out(self, job: LiveJob, task: Task, key: AttemptKey) -> Act:
+        folder = self._store.folder(job.name).path
+        spec = container_spec.task_container(
+            job.name, task, key, str(folder), job.owner, self._home, self._settings
+        )
+        network = None
+        if spec.network.kind == "job":
+            network = self._network(job)
+            spec = replace(spec, network=Network("job", network.name))
+        user = container_spec.task_user(task, job.owner, self._settings)
+        attempt = task.attempts[-1]
+        name = spec.name if attempt.slot is None else container_spec.slot_name(attempt.slot)
+        gate = Path(container_spec.gate_folder(self._home, name))
+        if attempt.start == "ahead":
+            spec = container_spec.gated(spec, self._home)
+        return Act(key, folder, task, user, spec, gate, network)

@@ -1,0 +1,108 @@
+"""Looks after the engine: does it answer, does it see the same folders, which of our containers has it."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from manager.engine.contract import Engine, EngineError, EngineUnavailable, Status
+from manager.gates.probe import Probe
+from manager.model.container_spec import Home
+from manager.model.facts import ContainersListed, EngineChanged, Fact, GatesTried, Listed
+from manager.settings import Settings
+
+log = logging.getLogger(__name__)
+
+RETRY = 2.0
+"""Seconds between two looks at an engine that can't be used."""
+
+
+class EngineMonitor:
+    """Looks in a thread of its own, whenever it is woken; an engine that hangs delays nobody else."""
+
+    def __init__(
+        self, engine: Engine, home: Home, jobs: Path, settings: Settings, emit: Callable[[Fact], None]
+    ) -> None:
+        """`jobs` is the folder with all jobs."""
+        self._engine = engine
+        self._home = home
+        self._emit = emit
+        self._probe = Probe(engine, home, jobs, settings)
+        self._probed = False
+        self._gates_tried = settings.look_ahead == settings.warm == 0
+        self._wake = threading.Event()
+        self._answers = threading.Event()
+        """Whether it did when it was last looked at."""
+        self._stopping = False
+        self.description = "not asked yet"
+        self._threads = [
+            threading.Thread(target=self._run, name="engine monitor", daemon=True),
+            threading.Thread(target=self._listen, name="engine listener", daemon=True),
+        ]
+
+    def start(self) -> None:
+        """Begin to look."""
+        for thread in self._threads:
+            thread.start()
+
+    def wake(self) -> None:
+        """Look soon."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stopping = True
+        self._wake.set()
+
+    def _run(self) -> None:
+        while not self._stopping:
+            answers = self._look()
+            self._wake.wait(None if answers else RETRY)
+            self._wake.clear()
+
+    def _listen(self) -> None:
+        """Look as soon as the engine goes away, also where nobody asks anything of it."""
+        while not self._stopping:
+            self._answers.wait()
+            with suppress(EngineError):
+                self._engine.listen()
+            self._answers.clear()
+            self.wake()
+            time.sleep(RETRY)  # where events can't be had, looks must not follow each other without a rest
+
+    def _look(self) -> bool:
+        try:
+            self.description = self._engine.describe()
+            if not self._probed:
+                self._probe.folders()
+                self._probed = True
+            listed = tuple(
+                Listed(each.id, each.labels, each.status is Status.EXITED)
+                for each in self._engine.containers(self._home.id)
+            )
+        except EngineError as error:
+            self.description = str(error)
+            self._emit(EngineChanged(False, self.description))
+            return False
+        except OSError as error:
+            self.description = f"the probe's folder can't be made: {error}"
+            self._emit(EngineChanged(False, self.description))
+            return False
+        self._answers.set()
+        self._emit(EngineChanged(True, self.description))
+        self._emit(ContainersListed(listed))
+        return self._gates_tried or self._try_gates()
+
+    def _try_gates(self) -> bool:
+        """After all else: jobs need not wait for what is only faster."""
+        try:
+            self._emit(self._probe.gates())
+        except EngineUnavailable as error:
+            log.info("gates could not be tried: %s", error)
+            return False
+        except EngineError as error:
+            self._emit(GatesTried(str(error), None))
+        self._gates_tried = True
+        return True

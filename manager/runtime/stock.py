@@ -1,0 +1,48 @@
+"""Looks what has become of an attempt while no manager ran."""
+
+from air_executor.failpoints import Failpoint, reach
+from air_executor.format.fields import utc_now
+from manager.engine.contract import ContainerGone, Engine, Observation, Status
+from manager.engine.retry import Patience
+from manager.model.assignment import Act
+from manager.model.container_spec import HOME_ID, SLOT, key_of
+from manager.model.facts import StockTaken
+from manager.model.values import Found
+
+
+class StockTaker:
+    """Used by the workers, from their threads."""
+
+    def __init__(self, engine: Engine, home_id: str, patience: Patience) -> None:
+        self._engine = engine
+        self._home_id = home_id
+        self._patience = patience
+
+    def take(self, act: Act) -> StockTaken:
+        """What stands under the attempt's name; that of a slot's container may not be its own yet."""
+        name = act.spec.name if act.attempt.slot is None else act.container
+        try:
+            found = self._patience.surely(lambda: self._engine.observe(name))
+        except ContainerGone:
+            return StockTaken(act.key, Found.MISSING, utc_now())
+        stock = StockTaken(
+            act.key,
+            self._patience.surely(lambda: self._kind(act, found)),
+            utc_now(),
+            container_id=found.id,
+            image_id=found.image_id,
+            created_at=found.created_at,
+            started_at=found.started_at,
+        )
+        reach(Failpoint.STOCK_TAKEN)
+        return stock
+
+    def _kind(self, act: Act, found: Observation) -> Found:
+        slot = act.attempt.slot
+        its_own = key_of(found.labels) == act.key if slot is None else found.labels.get(SLOT) == slot
+        ours = found.labels.get(HOME_ID) == self._home_id and its_own
+        if not ours or act.attempt.container.id not in (None, found.id):
+            return Found.FOREIGN
+        if found.status is Status.CREATED and self._engine.restarted_since(found.created_at):
+            return Found.FORGOTTEN
+        return Found(found.status.value)

@@ -1,0 +1,235 @@
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from air_executor import Failure, Job, JobState, JobView, Request, Task, TaskSpec, TaskStatus, Timings
+from air_executor.format.attempts import Phase
+from air_executor.format.fields import format_time
+from air_executor.store import job_text, task_text
+from tests.unit.air_executor.builders import NOON, a_job, a_task, after, an_attempt
+
+MOMENT = datetime(2025, 10, 2, 7, 30, 15, 123456, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2025-10-02T07:30:15.123456Z",
+        "2025-10-02T07:30:15.123456+00:00",
+        "2025-10-02T07:30:15.123456",  # no zone: UTC
+        "2025-10-02T09:30:15.123456+02:00",
+        "2025-10-02T00:00:15.123456-07:30",
+        "2025-10-02 07:30:15.123456",
+        "2025-10-02T07:30:15.123456789Z",  # nanoseconds, as the engine writes them
+    ],
+)
+def test_times_are_read_in_every_usual_form_as_utc(text: str) -> None:
+    assert a_job(created_at=text).created_at == MOMENT
+    assert a_job(created_at=text).created_at.tzinfo is UTC
+
+
+@pytest.fixture
+def _tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_tokyo")
+def test_a_time_without_zone_is_utc_wherever_it_is_read() -> None:
+    assert a_job(created_at="2025-10-02T07:30:15.123456").created_at == MOMENT
+
+
+def test_a_time_without_fraction_is_read() -> None:
+    assert a_job(created_at="2025-10-02T12:00:00Z").created_at == NOON
+
+
+@pytest.mark.parametrize(
+    "value", ["yesterday", "", 5, 1759390215.0, None, ["2025-10-02"], "2025-13-02T00:00:00Z"]
+)
+def test_what_is_no_time_is_refused(value: Any) -> None:
+    with pytest.raises(ValidationError, match="must be a time such as"):
+        a_job(created_at=value)
+
+
+def test_times_are_written_with_microseconds_and_z() -> None:
+    assert format_time(NOON) == "2025-10-02T12:00:00.000000Z"
+    tokyo = timezone(timedelta(hours=9))
+    assert format_time(NOON.astimezone(tokyo)) == "2025-10-02T12:00:00.000000Z"
+    assert json.loads(job_text(a_job()))["created_at"] == "2025-10-02T12:00:00.000000Z"
+
+
+def test_a_job_of_an_older_writer_is_read() -> None:
+    job = Job.model_validate(
+        {
+            "id": "8f0c",
+            "name": "old",
+            "state": "waiting",
+            "created_at": "2025-10-02T07:30:15.123456",
+            "updated_at": "2025-10-02T07:30:15.123456",
+        }
+    )
+    assert job.state is JobState.WAITING
+    assert job.schema_ == 1
+    assert (job.uid, job.max_parallel, job.request, job.failure, job.requests) == (None, None, None, None, ())
+
+
+def test_a_task_of_an_older_writer_is_read() -> None:
+    task = Task.model_validate(
+        {
+            "id": "greet",
+            "job_name": "old",
+            "command": "echo",
+            "args": ["hello"],
+            "dependencies": [],
+            "status": "completed",
+            "created_at": "2025-10-02T07:30:15Z",
+            "started_at": "2025-10-02T07:30:16Z",
+            "completed_at": "2025-10-02T07:30:17Z",
+            "error": None,
+        }
+    )
+    assert task.status is TaskStatus.COMPLETED
+    assert task.attempts == ()
+    assert task.attempt is None
+
+
+def test_unknown_keys_of_records_survive_reading_and_writing() -> None:
+    job = a_job(color="red", nested={"a": [1]})
+    assert json.loads(job_text(job))["nested"] == {"a": [1]}
+    task = a_task(attempts=[an_attempt(shim="v2").model_dump()], note="mine", _comment="x")
+    written = json.loads(task_text(task))
+    assert (written["note"], written["_comment"]) == ("mine", "x")
+    assert written["attempts"][0]["shim"] == "v2"
+
+
+def test_a_full_task_is_the_same_after_writing_and_reading() -> None:
+    task = a_task(
+        job_name="demo",
+        args=["a", "ü", "\n"],
+        dependencies=["x"],
+        image="python:3",
+        env={"A": "1"},
+        workdir="/work",
+        timeout=1.5,
+        retries=2,
+        resources={"memory_mb": 64, "cpus": 0.5, "pids": 10},
+        network="none",
+        user="1000:1000",
+        status="failed",
+        started_at=NOON,
+        completed_at=after(3),
+        error="broken",
+        failure=Failure(cause="oom", message="too much memory", exit_code=137).model_dump(),
+        attempts=[an_attempt(exit_code=137, oom_killed=True).model_dump()],
+    )
+    assert Task.model_validate(json.loads(task_text(task))) == task
+
+
+def test_a_full_job_is_the_same_after_writing_and_reading() -> None:
+    job = a_job(
+        uid="abc",
+        state="failed",
+        max_parallel=2,
+        request=Request(
+            dag_id="d", run_id="r", task_id="t", map_index=3, generation=1, digest="x"
+        ).model_dump(),
+        failure={"cause": "cancelled", "message": "asked"},
+        requests=[{"request": "r1", "task": "a", "accepted": False, "reason": "no", "at": NOON}],
+    )
+    assert Job.model_validate(json.loads(job_text(job))) == job
+
+
+def test_fields_that_older_readers_expect_are_written_even_when_empty() -> None:
+    written = json.loads(task_text(a_task()))
+    expected = "id job_name command args dependencies status created_at started_at completed_at error"
+    assert set(expected.split()) <= set(written)
+    assert (written["started_at"], written["completed_at"], written["error"]) == (None, None, None)
+    assert (written["status"], written["args"], written["dependencies"]) == ("pending", [], [])
+
+
+def test_what_is_not_set_is_not_written() -> None:
+    assert not {"image", "env", "timeout", "failure", "attempts", "resources"} & set(
+        json.loads(task_text(a_task()))
+    )
+
+
+@pytest.mark.parametrize("value", [0, -1, True, "2", 1.0])
+def test_max_parallel_is_a_whole_number_above_zero(value: Any) -> None:
+    with pytest.raises(ValidationError, match="max_parallel"):
+        a_job(max_parallel=value)
+
+
+@pytest.mark.parametrize("state", ["done", "WAITING", "", None, "skipped"])
+def test_a_job_has_one_of_four_states(state: Any) -> None:
+    with pytest.raises(ValidationError, match="state"):
+        a_job(state=state)
+
+
+def test_what_is_over_is_told_from_what_is_not() -> None:
+    assert [state for state in JobState if state.ended] == [JobState.COMPLETED, JobState.FAILED]
+    assert [status for status in TaskStatus if not status.ended] == [TaskStatus.PENDING, TaskStatus.RUNNING]
+
+
+def test_an_attempt_is_live_until_its_container_is_gone_and_undecided_until_recorded() -> None:
+    attempts = {phase: an_attempt(phase=phase) for phase in Phase}
+    assert [phase for phase in Phase if not attempts[phase].live] == [Phase.REMOVED]
+    assert [phase for phase in Phase if not attempts[phase].undecided] == [Phase.RECORDED, Phase.REMOVED]
+
+
+def test_durations_are_in_milliseconds() -> None:
+    timings = an_attempt().timings
+    assert timings.create_to_start_ms == pytest.approx(91)
+    assert timings.ran_ms == pytest.approx(3002)
+
+
+def test_durations_are_never_negative_and_unknown_without_both_ends() -> None:
+    assert Timings(created_at=NOON, started_at=after(-5)).create_to_start_ms == 0
+    assert Timings(started_at=NOON).ran_ms is None
+    assert Timings(finished_at=NOON).ran_ms is None
+
+
+def test_a_task_is_made_as_its_spec_asks() -> None:
+    spec = TaskSpec(id="a", command="echo", args=("x",), timeout=5, resources={"pids": 3})
+    task = Task.of(spec, "demo", NOON)
+    assert (task.id, task.command, task.args, task.timeout, task.resources.pids) == (
+        "a",
+        "echo",
+        ("x",),
+        5,
+        3,
+    )
+    assert (task.job_name, task.created_at, task.status) == ("demo", NOON, TaskStatus.PENDING)
+
+
+def test_the_same_airflow_task_instance_is_known_again_whatever_it_asks_for() -> None:
+    asked = Request(dag_id="d", run_id="r", task_id="t", generation=0, digest="x")
+    assert asked.same_instance(Request(dag_id="d", run_id="r", task_id="t", generation=5, digest="y"))
+    for other in ({"dag_id": "e"}, {"run_id": "s"}, {"task_id": "u"}, {"map_index": 0}):
+        assert not asked.same_instance(asked.model_copy(update=other))
+
+
+def test_progress_counts_completed_tasks_only() -> None:
+    statuses = ["completed", "completed", "failed", "skipped", "running", "pending"]
+    view = JobView(job=a_job(), tasks=[a_task(id=f"t{i}", status=s) for i, s in enumerate(statuses)])
+    assert view.progress == "2/6 completed"
+
+
+def test_the_failed_task_is_the_one_that_failed_first() -> None:
+    late = a_task(id="late", status="failed", completed_at=after(9))
+    early = a_task(id="early", status="failed", completed_at=after(2))
+    skipped = a_task(id="skipped", status="skipped", completed_at=after(1))
+    assert JobView(job=a_job(), tasks=[late, skipped, early]).failed_task == early
+    assert JobView(job=a_job(), tasks=[skipped]).failed_task is None
+
+
+def test_records_are_never_changed_in_place() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        a_task().status = TaskStatus.COMPLETED

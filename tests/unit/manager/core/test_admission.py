@@ -1,0 +1,95 @@
+"""From a folder that was found to a job that is taken, or refused with the rule that it breaks."""
+
+from typing import Any
+
+import pytest
+
+from air_executor.errors import BadInput
+from air_executor.format.attempts import Attempt, Cause, Container, Failure, Phase
+from air_executor.format.models import Decision, Job, JobState, Task, TaskStatus
+from manager.core import admission
+from manager.model.facts import JobFound, JobRefused
+from tests.unit.manager.builders import OWNER, T0, UID, at, settings, task
+
+
+def found(*tasks: Task, **fields: Any) -> JobFound:
+    job = Job(id="1", name="job", created_at=T0, updated_at=T0, **fields)
+    return JobFound("job", job, tasks, OWNER, at(1))
+
+
+def refusal(*tasks: Task, **limits: Any) -> str:
+    with pytest.raises(BadInput) as caught:
+        admission.take(found(*tasks), UID, settings(**limits))
+    return str(caught.value)
+
+
+def test_a_good_job_is_taken_with_a_uid_of_the_managers_own() -> None:
+    job = admission.take(found(task("a"), task("b", "a"), max_parallel=2), UID, settings())
+    assert (job.job.id, job.job.uid, job.uid) == ("1", UID, UID)
+    assert (job.job.state, job.job.updated_at) == (JobState.WORKING, at(1))
+    assert job.job.max_parallel == 2
+    assert list(job.ready) == ["a"]
+    assert set(job.changed_tasks) == {"a", "b"}
+    assert job.owner == OWNER
+
+
+@pytest.mark.parametrize(
+    ("tasks", "words"),
+    [
+        ([], "a job needs at least one task"),
+        ([task("a"), task("b"), task("a")], "tasks[2].id: duplicate id 'a': tasks[0] has it as well"),
+        ([task("a", "b")], "tasks[0].dependencies: unknown dependency 'b' of task 'a'"),
+        ([task("a", "a")], "dependency cycle: a -> a"),
+        ([task("a", "b"), task("b", "c"), task("c", "a")], "dependency cycle: a -> b -> c -> a"),
+        ([task("a", status=TaskStatus.RUNNING)], "tasks[0].status: is 'running'"),
+        ([task("a", status=TaskStatus.FAILED)], "tasks[0].status: is 'failed'"),
+        ([task("a", status=TaskStatus.SKIPPED)], "tasks[0].status: is 'skipped'"),
+        ([task("a"), task("b", network="host")], "tasks[1].network: 'host' is not allowed here"),
+        ([task("a", network="container:other")], "tasks[0].network: 'container:other' is not allowed"),
+        ([task("a", network="")], "tasks[0].network: '' is not allowed"),
+    ],
+)
+def test_a_job_that_breaks_a_rule_is_refused_with_place_and_rule(tasks: list[Task], words: str) -> None:
+    assert words in refusal(*tasks)
+
+
+def test_a_job_with_too_many_tasks_is_refused_with_the_settings_name() -> None:
+    assert "the job has 3 tasks, the limit is max_tasks = 2" in refusal(
+        task("a"), task("b"), task("c"), max_tasks=2
+    )
+
+
+def test_a_network_that_the_operator_allows_may_be_asked_for() -> None:
+    admission.take(found(task("a", network="db")), UID, settings(networks=("db",)))
+
+
+def test_what_somebody_wrote_about_attempts_and_failures_is_not_believed() -> None:
+    attempt = Attempt(number=1, phase=Phase.RUNNING, container=Container(name="foreign", image="x"))
+    lies = task("a", attempts=(attempt,)).model_copy(update={"job_name": "another"})
+    failure = Failure(cause=Cause.EXIT, message="x")
+    requests = (Decision(request="r", accepted=True, at=T0),)
+    job = admission.take(found(lies, uid="f" * 32, failure=failure, requests=requests), UID, settings())
+    assert job.tasks["a"].attempts == ()
+    assert job.tasks["a"].job_name == "job"
+    assert (job.uid, job.failure, job.requests) == (UID, None, {})
+
+
+def test_a_refused_job_is_failed_and_says_why() -> None:
+    job, tasks = admission.refused(JobRefused("job", found().job, (task("a"),), "it is wrong", at(5)))
+    assert job.state is JobState.FAILED
+    assert job.failure == Failure(cause=Cause.BAD_INPUT, message="it is wrong")
+    assert job.updated_at == at(5)
+    assert [(one.id, one.status, one.failure and one.failure.cause) for one in tasks] == [
+        ("a", TaskStatus.SKIPPED, Cause.BAD_INPUT)
+    ]
+
+
+def test_tasks_of_a_refused_job_that_had_ended_stay_as_they_are() -> None:
+    done = task("a", status=TaskStatus.COMPLETED)
+    _, tasks = admission.refused(JobRefused("job", found().job, (done,), "it is wrong", at(5)))
+    assert tasks == (done,)
+
+
+def test_a_folder_whose_state_can_not_be_read_is_refused_under_its_own_name() -> None:
+    job, tasks = admission.refused(JobRefused("broken", None, (), "is not JSON", at(5)))
+    assert (job.name, job.state, tasks) == ("broken", JobState.FAILED, ())

@@ -1,0 +1,606 @@
+"""Which state of a task follows which."""
+
+from typing import Any
+
+import pytest
+
+from air_executor.format.attempts import Attempt, Cause, Container, Failure, Instant, Phase, Timings
+from air_executor.format.models import Task, TaskStatus
+from manager.core import lifecycle
+from manager.model.facts import (
+    AttemptNeeded,
+    CommandSucceeded,
+    ContainerCreated,
+    ContainerDropped,
+    ContainerLost,
+    ContainerStarted,
+    ContainerWaiting,
+    DeadlinePassed,
+    LaunchFailed,
+    TaskFact,
+)
+from manager.model.values import Outcome
+from tests.unit.manager.builders import (
+    T0,
+    ahead,
+    at,
+    claimed,
+    created,
+    exited,
+    key,
+    needed,
+    removed,
+    started,
+    succeeded,
+    task,
+    voided,
+    waits,
+)
+
+A = key("a")
+NO = Failure(cause=Cause.IMAGE, message="there is no image 'x'")
+
+
+def after(*facts: TaskFact, of: Task | None = None) -> Task:
+    result = of or task("a")
+    for fact in facts:
+        result = lifecycle.step(result, fact, T0)
+    return result
+
+
+def test_a_whole_life_leaves_every_time_and_the_container_in_the_record() -> None:
+    done = after(claimed(A), created(A), started(A), exited(A), removed(A))
+    attempt = done.attempts[0]
+    assert done.status is TaskStatus.COMPLETED
+    assert (done.started_at, done.completed_at) == (at(3), at(4))
+    assert attempt.container.model_dump() == {
+        "id": "id-a-1",
+        "name": "airx-a-1",
+        "image": "image",
+        "image_id": "sha256:image",
+    }
+    times = attempt.timings
+    assert (times.ready_at, times.created_at, times.container_started_at) == (T0, at(2), at(3))
+    assert (times.started_at, times.finished_at, times.recorded_at) == (at(3), at(4), at(4.5))
+    assert (attempt.exit_code, attempt.oom_killed, attempt.log) == (0, False, "logs/a.log")
+    assert (times.create_to_start_ms, times.ran_ms) == (1000, 1000)
+
+
+@pytest.mark.parametrize(
+    ("facts", "status", "phase"),
+    [
+        ([claimed(A)], "pending", "claimed"),
+        ([claimed(A), created(A)], "pending", "created"),
+        ([claimed(A), created(A), started(A)], "running", "running"),
+        ([claimed(A), created(A), started(A), exited(A)], "completed", "recorded"),
+        ([claimed(A), created(A), started(A), exited(A), removed(A)], "completed", "removed"),
+        ([claimed(A), created(A), started(A), exited(A, 3)], "failed", "recorded"),
+    ],
+)
+def test_each_step_has_its_status_and_phase(facts: list[TaskFact], status: str, phase: str) -> None:
+    found = after(*facts)
+    assert (found.status, found.attempts[0].phase) == (status, phase)
+
+
+LATE: list[TaskFact] = [
+    claimed(A),
+    created(A),
+    started(A),
+    succeeded(A),
+    exited(A, 9),
+    removed(A),
+    LaunchFailed(A, NO, at(9)),
+    ContainerLost(A, "gone", at(9)),
+    ContainerDropped(A, at(9)),
+    DeadlinePassed(A, at(9)),
+]
+
+
+@pytest.mark.parametrize("fact", LATE, ids=lambda fact: type(fact).__name__)
+def test_after_the_end_no_fact_changes_anything(fact: TaskFact) -> None:
+    done = after(claimed(A), created(A), started(A), exited(A, 3), removed(A))
+    assert lifecycle.step(done, fact) is done
+
+
+@pytest.mark.parametrize("fact", LATE, ids=lambda fact: type(fact).__name__)
+@pytest.mark.parametrize("other", [key("a", 2), key("a", 1, incarnation=2)], ids=["attempt", "incarnation"])
+def test_a_fact_about_another_attempt_or_incarnation_changes_nothing(fact: Any, other: Any) -> None:
+    running = after(claimed(A), created(A), started(A))
+    foreign = type(fact)(other, *[getattr(fact, name) for name in fact.__slots__ if name != "key"])
+    assert lifecycle.step(running, foreign) is running
+
+
+def test_an_exit_that_is_told_before_the_start_counts() -> None:
+    done = after(claimed(A), created(A), exited(A))
+    assert done.status is TaskStatus.COMPLETED
+    assert done.started_at == at(3), "the engine knows when it began"
+
+
+def test_an_exit_of_what_was_not_even_created_is_not_believed() -> None:
+    before = after(claimed(A))
+    assert lifecycle.step(before, exited(A)) is before
+
+
+def test_a_failed_launch_records_its_cause_and_no_exit_code() -> None:
+    failed = after(claimed(A), LaunchFailed(A, NO, at(2)))
+    assert failed.status is TaskStatus.FAILED
+    assert failed.failure == NO
+    assert failed.error == NO.message
+    assert failed.attempts[0].exit_code is None
+    assert failed.attempts[0].log is None
+    assert failed.completed_at == at(2)
+
+
+def test_a_lost_container_has_no_invented_exit_code() -> None:
+    lost = after(claimed(A), created(A), started(A), ContainerLost(A, "gone", at(9)))
+    assert lost.status is TaskStatus.FAILED
+    assert lost.failure is not None
+    assert (lost.failure.cause, lost.failure.exit_code) == (Cause.LOST, None)
+    assert lost.attempts[0].exit_code is None
+
+
+def test_a_container_that_is_dropped_before_its_start_leaves_the_task_skipped() -> None:
+    stopping = lifecycle.stop(after(claimed(A), created(A)), Cause.CANCELLED)
+    dropped = after(ContainerDropped(A, at(5)), of=stopping)
+    assert dropped.status is TaskStatus.SKIPPED
+    assert dropped.failure is not None
+    assert dropped.failure.cause is Cause.CANCELLED
+
+
+def test_the_first_reason_to_stop_stays() -> None:
+    running = after(claimed(A), created(A), started(A))
+    stopping = lifecycle.stop(lifecycle.stop(running, Cause.CANCELLED), Cause.TIMEOUT)
+    assert stopping.attempts[0].stopping is Cause.CANCELLED
+
+
+def test_an_exit_that_was_recorded_before_a_stop_wins() -> None:
+    done = after(claimed(A), created(A), started(A), exited(A))
+    assert lifecycle.stop(done, Cause.CANCELLED) is done
+
+
+def test_a_deadline_stops_a_task_that_runs_and_only_that() -> None:
+    running = after(claimed(A), created(A), started(A), DeadlinePassed(A, at(9)), of=task("a", timeout=5))
+    assert running.attempts[0].stopping is Cause.TIMEOUT
+    waiting = after(claimed(A), created(A), of=task("a", timeout=5))
+    assert lifecycle.step(waiting, DeadlinePassed(A, at(9))) is waiting
+
+
+@pytest.mark.parametrize(
+    ("stopping", "outcome", "cause", "words"),
+    [
+        (None, {"exit_code": 3}, "exit", "ended with exit code 3"),
+        (None, {"exit_code": 127}, "exit", "ended with exit code 127"),
+        (None, {"exit_code": 126}, "exit", "ended with exit code 126"),
+        (None, {"exit_code": 128}, "exit", "ended with exit code 128"),
+        (None, {"exit_code": 255}, "exit", "ended with exit code 255"),
+        (None, {"exit_code": 137}, "signal", "SIGKILL"),
+        (None, {"exit_code": 139}, "signal", "SIGSEGV"),
+        (None, {"exit_code": 137, "oom_killed": True}, "oom", "resources.memory_mb"),
+        (None, {"exit_code": 1, "oom_killed": True}, "oom", "more memory than its limit"),
+        (
+            None,
+            {"exit_code": 127, "unusable_command": "there is no command 'x'"},
+            "command",
+            "no command 'x'",
+        ),
+        (Cause.TIMEOUT, {"exit_code": 143}, "timeout", "longer than its timeout of 2.5 s"),
+        (Cause.TIMEOUT, {"exit_code": 0}, "timeout", "longer than its timeout of 2.5 s"),
+        (Cause.CANCELLED, {"exit_code": 137}, "cancelled", "was stopped: cancelled"),
+        (Cause.ENGINE, {"exit_code": 143}, "engine", "network"),
+    ],
+)
+def test_causes_come_from_facts(stopping: Any, outcome: dict[str, Any], cause: str, words: str) -> None:
+    full = {"oom_killed": False, "started_at": at(1), "finished_at": at(2)} | outcome
+    failure = lifecycle.failure_of(task("a", timeout=2.5), stopping, Outcome(**full))
+    assert failure is not None
+    assert (failure.cause, failure.exit_code) == (cause, outcome["exit_code"])
+    assert words in failure.message
+
+
+def test_success_is_exit_code_zero_even_when_a_child_was_killed_for_its_memory() -> None:
+    assert lifecycle.failure_of(task("a"), None, Outcome(0, True, at(1), at(2))) is None
+
+
+def test_durations_are_never_negative_when_the_engines_clock_jumps_back() -> None:
+    done = after(claimed(A), created(A), started(A, 100), exited(A, 0, finished_at=at(50)))
+    times = done.attempts[0].timings
+    assert times.ran_ms == 0
+    assert times.finished_at == times.started_at == at(100)
+    assert times.recorded_at is not None
+    assert times.recorded_at >= at(100)
+
+
+@pytest.mark.parametrize("cause", list(Cause))
+def test_only_what_another_attempt_may_cure_is_retried(cause: Cause) -> None:
+    failed = task("a", retries=1).model_copy(
+        update={"status": TaskStatus.FAILED, "failure": Failure(cause=cause, message="x")}
+    )
+    expected = cause not in (Cause.CANCELLED, Cause.COMMAND, Cause.BAD_INPUT)
+    assert lifecycle.may_retry(failed) is expected
+
+
+def test_retries_are_counted() -> None:
+    failed = after(claimed(A), created(A), started(A), exited(A, 1), removed(A), of=task("a", retries=1))
+    assert lifecycle.may_retry(failed)
+    second = key("a", 2)
+    facts = (claimed(second), created(second), started(second), exited(second, 1))
+    again = after(*facts, of=lifecycle.again(failed))
+    assert not lifecycle.may_retry(again)
+
+
+def test_the_record_of_an_earlier_attempt_stays_and_its_log_is_where_it_was_put() -> None:
+    failed = after(claimed(A), created(A), started(A), exited(A, 7), removed(A), of=task("a", retries=1))
+    waiting = lifecycle.again(failed)
+    assert (waiting.status, waiting.failure, waiting.started_at) == (TaskStatus.PENDING, None, None)
+    second = after(claimed(key("a", 2)), of=waiting)
+    first = second.attempts[0]
+    assert (first.exit_code, first.log) == (7, "logs/a.log.1")
+    assert first.failure is not None
+
+
+def test_a_task_whose_attempt_is_open_can_not_be_claimed_again() -> None:
+    running = after(claimed(A), created(A))
+    assert lifecycle.step(running, claimed(key("a", 2))) is running
+
+
+@pytest.mark.parametrize(
+    ("outcome", "cause"),
+    [
+        ({"exit_code": 255}, "engine"),
+        ({"exit_code": 137}, "engine"),
+        ({"exit_code": 143}, "engine"),
+        ({"exit_code": 3}, "exit"),
+        ({"exit_code": 0}, None),
+        ({"exit_code": 137, "oom_killed": True}, "oom"),
+    ],
+)
+def test_an_end_that_came_with_the_engines_own_is_told_from_what_the_command_did(
+    outcome: dict[str, Any], cause: str | None
+) -> None:
+    full = {"oom_killed": False, "started_at": at(3), "finished_at": at(4), "interrupted": True} | outcome
+    failure = lifecycle.failure_of(task("a"), None, Outcome(**full))
+    assert (failure and failure.cause) == cause
+
+
+def failed(cause: Cause, *, of: Task) -> Task:
+    """The task after one more attempt that has failed."""
+    attempt = Attempt(
+        number=len(of.attempts) + 1,
+        phase=Phase.REMOVED,
+        container=Container(name="c", image="i"),
+        failure=Failure(cause=cause, message="it did"),
+        timings=Timings(recorded_at=at(10)),
+    )
+    update = {"status": TaskStatus.FAILED, "failure": attempt.failure, "attempts": (*of.attempts, attempt)}
+    return of.model_copy(update=update)
+
+
+@pytest.mark.parametrize("cause", ["lost", "engine"])
+def test_what_was_no_fault_of_the_task_gets_one_further_attempt_by_default(cause: str) -> None:
+    once = failed(Cause(cause), of=task("a"))
+    assert lifecycle.may_retry(once)
+    assert not lifecycle.may_retry(failed(Cause(cause), of=once))
+
+
+@pytest.mark.parametrize("cause", ["exit", "signal", "oom", "timeout", "image"])
+def test_nothing_else_gets_one_by_default(cause: str) -> None:
+    assert not lifecycle.may_retry(failed(Cause(cause), of=task("a")))
+
+
+def test_a_policy_names_the_causes_that_get_a_further_attempt() -> None:
+    of = task("a", retries={"max": 2, "on": ["oom"]})
+    assert lifecycle.may_retry(failed(Cause.OOM, of=of))
+    assert not lifecycle.may_retry(failed(Cause.LOST, of=of))
+
+
+@pytest.mark.parametrize("cause", ["cancelled", "command", "bad_input"])
+def test_some_causes_are_cured_by_no_attempt(cause: str) -> None:
+    assert not lifecycle.may_retry(failed(Cause(cause), of=task("a", retries=9)))
+
+
+def test_the_pause_before_each_attempt_is_twice_the_one_before_and_an_hour_at_most() -> None:
+    of = task("a", retries={"max": 50, "backoff": 10})
+    pauses = []
+    for _ in range(12):
+        of = failed(Cause.EXIT, of=of)
+        pauses.append(lifecycle.rest(of))
+    assert pauses[:4] == [10, 20, 40, 80]
+    assert pauses[-1] == 3600
+
+
+def test_memory_grows_with_each_attempt_that_had_too_little_up_to_the_ceiling() -> None:
+    of = task("a", retries={"max": 5, "memory_factor": 2}, resources={"memory_mb": 100})
+    grown = []
+    for _ in range(4):
+        of = failed(Cause.OOM, of=of)
+        grown.append(lifecycle.memory_mb(of, 512, 500))
+    assert grown == [200, 400, 500, 500]
+    assert lifecycle.memory_mb(failed(Cause.EXIT, of=task("a", retries=1)), 512, 8192) == 512
+
+
+def test_the_policy_may_set_a_ceiling_of_its_own() -> None:
+    of = failed(Cause.OOM, of=task("a", retries={"memory_factor": 10, "memory_max_mb": 700}))
+    assert lifecycle.memory_mb(of, 512, 8192) == 700
+
+
+def test_attempts_before_a_retry_of_the_job_count_neither_for_retries_nor_for_the_pause() -> None:
+    of = failed(Cause.OOM, of=task("a", retries={"max": 1, "backoff": 5, "memory_factor": 2}))
+    of = lifecycle.start_over(failed(Cause.OOM, of=of))
+    assert (of.status, len(of.attempts), lifecycle.rest(of)) == (TaskStatus.PENDING, 2, 0)
+    assert lifecycle.memory_mb(of, 512, 8192) == 512
+    assert lifecycle.may_retry(failed(Cause.OOM, of=of))
+
+
+HOUR = 3600.0
+
+
+@pytest.mark.parametrize("jump", [-24 * HOUR, 0, 24 * HOUR])
+def test_how_long_a_command_ran_does_not_depend_on_a_clock_that_is_set(jump: float) -> None:
+    attempt = Attempt(
+        number=1,
+        phase=Phase.RUNNING,
+        container=Container(name="c", image="i"),
+        timings=Timings(started_at=at(0)),
+        claimed=Instant(boot="this", seconds=98),
+        began=Instant(boot="this", seconds=100),
+    )
+    now = Instant(boot="this", seconds=107)
+    assert lifecycle.ran(attempt, now, at(7 + jump)) == 7
+    unseen = attempt.model_copy(update={"began": None})
+    expected = {-24 * HOUR: 0, 0: 7, 24 * HOUR: 9}  # never longer than since the claim
+    assert lifecycle.ran(unseen, now, at(7 + jump)) == expected[jump]
+
+
+@pytest.mark.parametrize(("code", "status"), [(0, TaskStatus.COMPLETED), (3, TaskStatus.FAILED)])
+def test_a_command_that_had_ended_in_time_is_not_a_timeout_because_that_was_seen_late(
+    code: int, status: TaskStatus
+) -> None:
+    ended = after(
+        claimed(A),
+        created(A),
+        started(A, 3),
+        DeadlinePassed(A, at(100)),
+        exited(A, code, 8, finished_at=at(8)),
+    )
+    assert ended.status is status
+    assert ended.failure is None or ended.failure.cause is Cause.EXIT
+
+
+def test_a_command_that_was_stopped_is_a_timeout_whatever_the_clocks_say() -> None:
+    ended = after(claimed(A), created(A), started(A, 3), DeadlinePassed(A, at(63)), exited(A, 143, 4))
+    assert ended.failure is not None and ended.failure.cause is Cause.TIMEOUT
+
+
+def test_what_was_made_ahead_leaves_the_times_of_its_container_and_of_its_turn() -> None:
+    done = after(
+        ahead(A, 1),
+        created(A, 2),
+        waits(A, 3),
+        needed(A, 50),
+        started(A, 51),
+        exited(A, 0, 52),
+        removed(A, 53),
+    )
+    (attempt,) = done.attempts
+    times = attempt.timings
+    assert done.status is TaskStatus.COMPLETED
+    assert (attempt.start, attempt.incarnation) == ("ahead", 1)
+    assert (times.created_at, times.container_started_at) == (at(2), at(3))
+    assert (times.ready_at, times.started_at, times.finished_at) == (T0, at(51), at(52))
+    assert (done.started_at, times.ran_ms) == (at(51), 1000)
+
+
+@pytest.mark.parametrize(
+    ("facts", "phase", "is_needed"),
+    [
+        ([ahead(A)], Phase.CLAIMED, False),
+        ([ahead(A), created(A)], Phase.CREATED, False),
+        ([ahead(A), created(A), waits(A)], Phase.WAITING, False),
+        ([ahead(A), needed(A), created(A), waits(A)], Phase.WAITING, True),
+        ([ahead(A), created(A), needed(A), waits(A)], Phase.WAITING, True),
+        ([ahead(A), created(A), waits(A), needed(A)], Phase.WAITING, True),
+    ],
+)
+def test_a_task_is_pending_until_its_command_begins_whatever_its_container_does(
+    facts: list[TaskFact], phase: Phase, is_needed: bool
+) -> None:
+    found = after(*facts)
+    assert (found.status, found.started_at) == (TaskStatus.PENDING, None)
+    assert (found.attempts[0].phase, found.attempts[0].needed) == (phase, is_needed)
+    assert found.attempts[0].gated
+
+
+def test_a_claim_in_time_needs_no_turn_and_has_no_gate() -> None:
+    found = after(claimed(A))
+    assert (found.attempts[0].needed, found.attempts[0].gated) == (True, False)
+    assert lifecycle.step(found, needed(A)) is found
+
+
+@pytest.mark.parametrize("facts", [[], [created(A)], [created(A), waits(A)]])
+def test_a_turn_comes_once(facts: list[TaskFact]) -> None:
+    once = after(ahead(A), *facts, needed(A, 5))
+    assert lifecycle.step(once, needed(A, 6), at(6)) is once
+    assert once.attempts[0].timings.ready_at == T0
+
+
+def test_a_turn_that_nobody_dated_is_as_late_as_the_decision() -> None:
+    once = lifecycle.step(after(ahead(A)), needed(A, 5), None)
+    assert once.attempts[0].timings.ready_at == at(5)
+
+
+def test_how_long_a_claim_is_ago_is_counted_from_the_turn() -> None:
+    """What waited for hours must not seem to have run for hours."""
+    early = after(ahead(A), created(A), waits(A))
+    late = lifecycle.step(early, AttemptNeeded(A, at(7200), Instant(boot="this", seconds=7200)), at(7200))
+    running = lifecycle.step(late, started(A, 3))
+    elapsed = lifecycle.ran(running.attempts[0], Instant(boot="this", seconds=7205), at(7205))
+    assert elapsed == 5
+
+
+@pytest.mark.parametrize(
+    "facts", [[claimed(A)], [claimed(A), created(A)], [ahead(A), created(A), waits(A), started(A)]]
+)
+def test_only_a_container_with_a_gate_waits_and_only_before_its_command(facts: list[TaskFact]) -> None:
+    before = after(*facts)
+    assert lifecycle.step(before, waits(A)) is before
+
+
+@pytest.mark.parametrize(
+    "fact", [waits(A, 9), needed(A, 9), voided(A, 9)], ids=lambda fact: type(fact).__name__
+)
+@pytest.mark.parametrize(
+    "facts",
+    [
+        [ahead(A), created(A), waits(A), needed(A), started(A)],
+        [ahead(A), created(A), waits(A), needed(A), started(A), exited(A)],
+        [ahead(A), created(A), waits(A), needed(A), started(A), exited(A), removed(A)],
+        [ahead(A), ContainerDropped(A, at(3))],
+    ],
+    ids=["running", "recorded", "removed", "dropped"],
+)
+def test_once_its_command_has_begun_or_it_is_over_a_gate_changes_nothing(
+    facts: list[TaskFact], fact: TaskFact
+) -> None:
+    before = after(*facts)
+    assert lifecycle.step(before, fact) is before
+
+
+@pytest.mark.parametrize("fact", [ContainerWaiting, AttemptNeeded], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("other", [key("a", 2), key("a", 1, incarnation=2)], ids=["attempt", "incarnation"])
+def test_a_gate_of_another_attempt_or_incarnation_changes_nothing(fact: Any, other: Any) -> None:
+    before = after(ahead(A), created(A))
+    foreign = waits(other, 9) if fact is ContainerWaiting else fact(other, at(9))
+    assert lifecycle.step(before, foreign) is before
+
+
+@pytest.mark.parametrize("facts", [[], [created(A)], [created(A), waits(A)]])
+@pytest.mark.parametrize("turn", [False, True])
+def test_what_is_void_becomes_the_same_attempt_in_a_container_without_a_gate(
+    facts: list[TaskFact], turn: bool
+) -> None:
+    before = after(ahead(A), *facts, *([needed(A)] if turn else []))
+    (attempt,) = lifecycle.step(before, voided(A)).attempts
+    assert (attempt.number, attempt.incarnation, attempt.phase) == (1, 2, Phase.CLAIMED)
+    assert (attempt.start, attempt.gated, attempt.stale, attempt.needed) == ("cold", False, False, turn)
+    assert attempt.container.model_dump(exclude_none=True) == {"name": "airx-a-1-again", "image": "image"}
+    times = attempt.timings
+    assert (times.created_at, times.container_started_at, times.started_at) == (None, None, None)
+
+
+def test_what_is_void_is_so_once_and_its_successor_lives_as_any_other() -> None:
+    again = key("a", incarnation=2)
+    void = after(ahead(A), created(A), waits(A), voided(A))
+    assert lifecycle.step(void, voided(A)) is void
+    assert lifecycle.step(void, started(A)) is void, "nothing of the one before counts"
+    done = after(needed(again, 8), created(again, 9), started(again, 10), exited(again, 0, 11), of=void)
+    assert done.status is TaskStatus.COMPLETED
+    assert done.attempts[0].timings.created_at == at(9)
+    assert done.attempts[0].timings.container_started_at == at(10)
+
+
+def test_what_was_told_to_stop_is_still_told_so_when_its_container_was_void() -> None:
+    stopping = lifecycle.stop(after(ahead(A), created(A)), Cause.CANCELLED)
+    assert lifecycle.step(stopping, voided(A)).attempts[0].stopping is Cause.CANCELLED
+
+
+@pytest.mark.parametrize("facts", [[], [created(A)], [created(A), waits(A)]])
+def test_what_was_made_ahead_and_is_dropped_leaves_the_task_skipped(facts: list[TaskFact]) -> None:
+    stopping = lifecycle.stop(after(ahead(A), *facts), Cause.EXIT)
+    dropped = after(ContainerDropped(A, at(5)), of=stopping)
+    assert (dropped.status, dropped.started_at, dropped.completed_at) == (TaskStatus.SKIPPED, None, at(5))
+    (attempt,) = dropped.attempts
+    assert attempt.failure is not None
+    assert (attempt.phase, attempt.failure.cause, attempt.exit_code) == (Phase.RECORDED, Cause.EXIT, None)
+    assert attempt.timings.recorded_at == at(5)
+
+
+def test_a_command_that_is_missing_behind_its_gate_is_the_tasks_failure() -> None:
+    words = "there is no command 'x' in the image"
+    failed = after(
+        ahead(A),
+        created(A),
+        waits(A, 2.5),
+        needed(A),
+        exited(A, 127, 9, unusable_command=words, started_at=at(9)),
+    )
+    assert failed.failure == Failure(cause=Cause.COMMAND, message=words, exit_code=127)
+    assert failed.attempts[0].timings.container_started_at == at(2.5)
+    assert failed.attempts[0].timings.started_at == at(9)
+
+
+def test_what_waits_without_its_network_is_stale_and_what_runs_is_stopped() -> None:
+    waiting = after(ahead(A), created(A), waits(A))
+    stale = lifecycle.lose_network(waiting)
+    assert (stale.attempts[0].stale, stale.attempts[0].stopping) == (True, None)
+    assert lifecycle.lose_network(stale) is stale
+    running = lifecycle.lose_network(after(ahead(A), created(A), waits(A), needed(A), started(A)))
+    assert (running.attempts[0].stale, running.attempts[0].stopping) == (False, Cause.ENGINE)
+
+
+def test_a_deadline_does_not_pass_for_what_waits_at_its_gate() -> None:
+    waiting = after(ahead(A), created(A), waits(A), needed(A))
+    assert lifecycle.step(waiting, DeadlinePassed(A, at(9))) is waiting
+
+
+def test_what_has_a_container_ahead_can_not_be_claimed_again() -> None:
+    waiting = after(ahead(A))
+    assert lifecycle.step(waiting, claimed(key("a", 2))) is waiting
+    assert lifecycle.step(waiting, ahead(key("a", 2))) is waiting
+
+
+def test_a_command_that_has_succeeded_runs_until_its_container_has_ended() -> None:
+    running = after(claimed(A), created(A), started(A), succeeded(A))
+    attempt = running.attempts[0]
+    assert (running.status, attempt.phase, running.completed_at) == ("running", "running", None)
+    assert (attempt.exit_code, attempt.timings.finished_at) == (0, at(3.5))
+    assert running.done and attempt.ended_well and not attempt.at_work
+    completed = after(exited(A, oom_killed=True), of=running)
+    assert (completed.status, completed.completed_at) == ("completed", at(3.5))
+    assert completed.done and not completed.attempts[0].ended_well
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [exited(A, 137), exited(A, 255, interrupted=True), ContainerLost(A, "gone", at(9))],
+    ids=["killed", "interrupted", "lost"],
+)
+def test_what_becomes_of_the_container_of_a_command_that_has_succeeded_changes_no_outcome(
+    fact: TaskFact,
+) -> None:
+    done = after(claimed(A), created(A), started(A), succeeded(A), fact)
+    assert (done.status, done.failure, done.attempts[0].exit_code) == ("completed", None, 0)
+    assert done.attempts[0].timings.finished_at == at(3.5)
+
+
+@pytest.mark.parametrize("cause", [Cause.TIMEOUT, Cause.CANCELLED, Cause.ENGINE])
+def test_a_command_that_has_succeeded_is_not_stopped_any_more(cause: Cause) -> None:
+    running = after(claimed(A), created(A), started(A), succeeded(A))
+    assert lifecycle.stop(running, cause) is running
+    assert after(DeadlinePassed(A, at(99)), of=running) is running
+
+
+def test_a_command_that_was_told_to_stop_has_not_succeeded_by_its_gates_word() -> None:
+    stopped = lifecycle.stop(after(claimed(A), created(A), started(A)), Cause.CANCELLED)
+    assert after(succeeded(A), of=stopped) is stopped
+
+
+@pytest.mark.parametrize(("said", "meant"), [(1.0, 3.0), (99.0, 3.6)])
+def test_a_gates_clock_is_not_believed_before_the_start_or_in_the_future(said: float, meant: float) -> None:
+    fact = CommandSucceeded(A, at(said), at(3.6))
+    running = after(claimed(A), created(A), started(A), fact)
+    assert running.attempts[0].timings.finished_at == at(meant)
+
+
+def test_what_the_engine_says_of_a_container_at_its_start_takes_the_place_of_what_was_supposed() -> None:
+    made = after(claimed(A), ContainerCreated(A, "id", None, at(2), at(2)))
+    told = ContainerStarted(A, at(3), at(3.1), image_id="sha256:image", created_at=at(1.9))
+    running = lifecycle.step(made, told).attempts[0]
+    assert (running.container.id, running.container.image_id) == ("id", "sha256:image")
+    assert running.timings.created_at == at(1.9)
+
+
+def test_a_container_with_a_gate_is_made_and_waits_in_one_step() -> None:
+    waiting = after(ahead(A), waits(A)).attempts[0]
+    assert waiting.phase is Phase.WAITING
+    assert waiting.container.id
+    assert None not in (waiting.timings.created_at, waiting.timings.container_started_at)

@@ -1,0 +1,81 @@
+"""The container that holds a job's network is looked at once, and replaced when it is missed."""
+
+from dataclasses import replace
+
+import pytest
+
+from manager.engine.contract import Status
+from manager.engine.docker.network_holders import NetworkHolders
+from manager.model import container_spec
+from manager.model.container_spec import ContainerSpec, Home
+from tests.fakes.engine import FakeEngine
+from tests.unit.manager.builders import UID, settings
+
+HOME = Home("the-home", "/home")
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine({})
+
+
+@pytest.fixture
+def holders(engine: FakeEngine) -> NetworkHolders:
+    return NetworkHolders(engine)
+
+
+def a_network(uid: str = UID) -> ContainerSpec:
+    return container_spec.network_container("job", uid, HOME, settings())
+
+
+def test_it_is_made_for_the_first_who_asks_and_not_looked_at_for_the_next(
+    engine: FakeEngine, holders: NetworkHolders
+) -> None:
+    first = holders.id_of(a_network())
+    assert engine.observe(first).status is Status.RUNNING
+    before = len(engine.calls)
+    assert holders.id_of(a_network()) == first
+    assert engine.calls[before:] == []
+
+
+def test_each_job_has_its_own(holders: NetworkHolders) -> None:
+    assert holders.id_of(a_network()) != holders.id_of(a_network("f" * 32))
+
+
+def test_one_that_is_there_is_taken_however_it_was_asked_for(
+    engine: FakeEngine, holders: NetworkHolders
+) -> None:
+    made = engine.create(replace(a_network(), memory_bytes=32 << 20), None)
+    engine.start(made)
+    assert holders.id_of(a_network()) == made
+
+
+@pytest.mark.parametrize("by", ["id", "name"])
+def test_one_that_has_ended_is_replaced_once_it_is_forgotten(
+    engine: FakeEngine, holders: NetworkHolders, by: str
+) -> None:
+    first = holders.id_of(a_network())
+    engine.signal(first, "SIGKILL")
+    assert holders.id_of(a_network()) == first
+    holders.forget(first if by == "id" else a_network().name)
+    second = holders.id_of(a_network())
+    assert second != first
+    assert engine.observe(second).status is Status.RUNNING
+
+
+def test_to_forget_what_is_not_known_changes_nothing(holders: NetworkHolders) -> None:
+    first = holders.id_of(a_network())
+    holders.forget("another")
+    assert holders.id_of(a_network()) == first
+
+
+def test_those_that_a_list_of_what_runs_does_not_have_are_looked_at_again(
+    engine: FakeEngine, holders: NetworkHolders
+) -> None:
+    first, other = holders.id_of(a_network()), holders.id_of(a_network("f" * 32))
+    before = len(engine.calls)
+    holders.keep([other])
+    assert holders.id_of(a_network("f" * 32)) == other
+    assert engine.calls[before:] == []
+    assert holders.id_of(a_network()) == first, "it runs all the same"
+    assert engine.calls[before:] != []

@@ -1,0 +1,212 @@
+"""From the manager's words to the Docker API's, and back."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from manager.engine.contract import Status
+from manager.engine.docker.translate import PathTable, container_body, listed, observation, unusable_command
+from manager.model import container_spec
+from manager.model.container_spec import MIB, Network
+from tests.unit.manager.builders import HOME, OWNER, key, settings, task
+
+SPEC = container_spec.task_container(
+    "job", task("a", command="echo", args=["hi"]), key("a"), "/home/jobs/a:b+c", OWNER, HOME, settings()
+)
+
+
+def body(paths: PathTable | None = None, network_id: str | None = "pause", **change: Any) -> dict[str, Any]:
+    return container_body(replace(SPEC, **change), paths or PathTable(), network_id)
+
+
+def test_paths_stay_as_they_are_where_no_mount_covers_them() -> None:
+    assert PathTable([("/data", "/host/data")]).host_path("/home/jobs/x") == "/home/jobs/x"
+    assert PathTable([("/data", "/host/data")]).host_path("/database/x") == "/database/x"
+
+
+def test_paths_below_a_mount_are_the_hosts() -> None:
+    table = PathTable([("/home", "/srv/air"), ("/etc/hostname", "/var/lib/docker/x")])
+    assert table.host_path("/home/jobs/a:b+c/work") == "/srv/air/jobs/a:b+c/work"
+    assert table.host_path("/home") == "/srv/air"
+
+
+def test_the_innermost_mount_counts() -> None:
+    table = PathTable([("/", "/root-fs"), ("/home", "/srv/air"), ("/home/jobs", "/fast/jobs")])
+    assert table.host_path("/home/jobs/x") == "/fast/jobs/x"
+    assert table.host_path("/home/other") == "/srv/air/other"
+    assert table.host_path("/etc") == "/root-fs/etc"
+
+
+def test_the_body_is_hardened() -> None:
+    found = body()
+    host = found["HostConfig"]
+    assert host["CapDrop"] == ["ALL"]
+    assert host["SecurityOpt"] == ["no-new-privileges:true"]
+    assert host["ReadonlyRootfs"] is True
+    assert host["Memory"] == host["MemorySwap"] == SPEC.memory_bytes
+    assert host["PidsLimit"] == SPEC.pids
+    assert host["NanoCpus"] == 1_000_000_000
+    assert host["RestartPolicy"] == {"Name": "no"}
+    assert host["AutoRemove"] is False
+    assert host["Tmpfs"]["/tmp"].endswith(f"size={64 * MIB}")
+    assert found["User"] == "1000:1000"
+    assert found["Healthcheck"] == {"Test": ["NONE"]}
+    assert "Privileged" not in host
+    assert "Binds" not in host, "that form breaks on a colon, and makes missing folders as root"
+
+
+def test_mounts_have_the_form_in_which_a_path_may_have_any_character() -> None:
+    assert body(PathTable([("/home", "/srv")]))["HostConfig"]["Mounts"] == [
+        {"Type": "bind", "Source": "/srv/jobs/a:b+c/work", "Target": "/work", "ReadOnly": False},
+        {"Type": "bind", "Source": "/srv/jobs/a:b+c/inbox", "Target": "/inbox", "ReadOnly": False},
+    ]
+
+
+def test_the_command_replaces_the_images_entry_point() -> None:
+    found = body()
+    assert (found["Entrypoint"], found["Cmd"]) == (["echo"], ["hi"])
+    assert body(command=("true",))["Cmd"] == []
+
+
+def test_the_digest_is_a_label() -> None:
+    assert body()["Labels"].items() >= (SPEC.labels | {"air-executor.spec": SPEC.digest}).items()
+
+
+def test_a_container_from_an_image_that_compose_built_is_not_one_of_composes() -> None:
+    assert body()["Labels"]["com.docker.compose.project"] == ""
+
+
+@pytest.mark.parametrize(
+    ("network", "mode", "disabled"),
+    [
+        (Network("job", "x"), "container:pause", False),
+        (Network("private"), "bridge", False),
+        (Network("none"), "none", True),
+        (Network("named", "db"), "db", False),
+    ],
+)
+def test_networks(network: Network, mode: str, disabled: bool) -> None:
+    found = body(network=network)
+    assert (found["HostConfig"]["NetworkMode"], found["NetworkDisabled"]) == (mode, disabled)
+
+
+def test_all_output_that_is_kept_fits_into_the_first_file_of_the_engines_own_copy() -> None:
+    config = body()["HostConfig"]["LogConfig"]["Config"]
+    assert int(config["max-size"]) == 4 * SPEC.log_bytes
+    assert int(config["max-file"]) == 2, "bounded"
+
+
+def inspected(**state: Any) -> dict[str, Any]:
+    return {
+        "Id": "f" * 64,
+        "Name": "/airx-job-a-1",
+        "Created": "2025-10-02T07:30:15.123456789Z",
+        "Image": "sha256:abc",
+        "Config": {"Labels": {"k": "v"}},
+        "State": {
+            "Status": "exited",
+            "ExitCode": 3,
+            "OOMKilled": False,
+            "StartedAt": "2025-10-02T07:30:16.5Z",
+            "FinishedAt": "2025-10-02T07:30:17Z",
+        }
+        | state,
+    }
+
+
+def test_an_inspection_becomes_an_observation() -> None:
+    found = observation(inspected())
+    assert (found.id, found.name, found.labels, found.image_id) == (
+        "f" * 64,
+        "airx-job-a-1",
+        {"k": "v"},
+        "sha256:abc",
+    )
+    assert (found.status, found.exit_code, found.oom_killed) == (Status.EXITED, 3, False)
+    assert found.created_at == datetime(2025, 10, 2, 7, 30, 15, 123456, UTC)
+    assert found.started_at == datetime(2025, 10, 2, 7, 30, 16, 500000, UTC)
+    assert found.finished_at == datetime(2025, 10, 2, 7, 30, 17, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2025-10-02T07:30:15.123456789Z", datetime(2025, 10, 2, 7, 30, 15, 123456, UTC)),
+        ("2025-10-02T07:30:15.1Z", datetime(2025, 10, 2, 7, 30, 15, 100000, UTC)),
+        ("2025-10-02T07:30:15Z", datetime(2025, 10, 2, 7, 30, 15, 0, UTC)),
+        ("2025-10-02T09:30:15.123456789+02:00", datetime(2025, 10, 2, 7, 30, 15, 123456, UTC)),
+        ("2025-10-02T05:00:15-02:30", datetime(2025, 10, 2, 7, 30, 15, 0, UTC)),
+        ("2025-10-02T07:30:15.000000001Z", datetime(2025, 10, 2, 7, 30, 15, 0, UTC)),
+        ("0001-01-01T00:00:00Z", None),
+        ("", None),
+    ],
+)
+def test_times_of_the_engine(text: str, expected: datetime | None) -> None:
+    assert observation(inspected(StartedAt=text)).started_at == expected
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [
+        ({"Status": "created", "StartedAt": "0001-01-01T00:00:00Z"}, "created"),
+        ({"Status": "created"}, "exited"),
+        ({"Status": "running"}, "running"),
+        ({"Status": "paused"}, "running"),
+        ({"Status": "exited"}, "exited"),
+        ({"Status": "dead"}, "exited"),
+        ({"Status": "removing"}, "exited"),
+    ],
+)
+def test_statuses(state: dict[str, str], status: str) -> None:
+    found = observation(inspected(**state))
+    assert found.status == status
+    assert (found.exit_code is not None) == (status == "exited"), "no outcome before the end"
+    assert (found.finished_at is not None) == (status == "exited")
+
+
+def test_a_container_without_labels_has_none() -> None:
+    assert observation(inspected() | {"Config": {"Labels": None}}).labels == {}
+
+
+def test_a_list_entry_becomes_an_observation() -> None:
+    entry = {
+        "Id": "f" * 64,
+        "Names": ["/airx-job-a-1"],
+        "Labels": {"k": "v"},
+        "State": "exited",
+        "ImageID": "sha256:abc",
+        "Created": 1759390215,
+    }
+    found = listed(entry)
+    assert (found.name, found.labels, found.status) == ("airx-job-a-1", {"k": "v"}, "exited")
+    assert found.created_at == datetime(2025, 10, 2, 7, 30, 15, tzinfo=UTC)
+    assert listed(entry | {"State": "created"}).status == "created"
+    assert listed(entry | {"State": "running"}).status == "running"
+
+
+FILES = {"/usr/bin/tool": 0o755, "/usr/local/bin/data": 0o644, "/work/run.sh": 0o755, "/work/notes": 0o600}
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("tool", None),
+        ("/usr/bin/tool", None),
+        ("./run.sh", None),
+        ("nothing", "there is no command 'nothing' in the image"),
+        ("run.sh", "there is no command 'run.sh'"),
+        ("/nothing", "there is no command '/nothing'"),
+        ("data", "the command 'data' is not executable"),
+        ("./notes", "the command './notes' is not executable"),
+    ],
+)
+def test_why_a_command_could_not_be_executed(command: str, words: str | None) -> None:
+    found = unusable_command(command, "/usr/local/bin:/usr/bin", "/work", FILES.get)
+    assert found == words or (words is not None and found is not None and words in found)
+
+
+def test_a_file_that_is_executable_somewhere_on_the_path_counts() -> None:
+    files = {"/a/tool": 0o644, "/b/tool": 0o755}
+    assert unusable_command("tool", "/a:/b", "/", files.get) is None

@@ -1,0 +1,142 @@
+"""The markers `retry` and `reset` -> facts."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from air_executor.store import Store
+from manager.folder import markers as module
+from manager.folder.markers import Markers
+from manager.model.facts import Fact, ResetRequested, RetryRequested
+
+
+class Ended:
+    """Folders of ended jobs, and what has been told of them."""
+
+    def __init__(self, home: Path) -> None:
+        self.store = Store(home)
+        self.facts: list[Fact] = []
+        self.markers = Markers(self.store, self.facts.append)
+
+    def ask(self, name: str, what: str = "retry") -> Path:
+        folder = self.store.folder(name).path
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / what).touch()
+        return folder / what
+
+    def told(self) -> list[tuple[type[Fact], str]]:
+        """What has been told since this was asked last."""
+        facts, self.facts[:] = list(self.facts), []
+        return [(type(fact), fact.name) for fact in facts]
+
+
+@pytest.fixture
+def ended(tmp_path: Path) -> Ended:
+    return Ended(tmp_path)
+
+
+def test_each_marker_has_its_fact(ended: Ended) -> None:
+    ended.ask("a", "retry")
+    ended.ask("b", "reset")
+    ended.markers.poll(["a", "b", "c"])
+    assert ended.told() == [(RetryRequested, "a"), (ResetRequested, "b")]
+
+
+def test_a_marker_is_told_of_once_until_it_was_taken_away_or_made_again(ended: Ended) -> None:
+    marker = ended.ask("a")
+    for _ in range(3):
+        ended.markers.look("a")
+    assert len(ended.told()) == 1
+    os.utime(marker, (1, 1))
+    ended.markers.look("a")
+    assert len(ended.told()) == 1, "asked for again"
+    marker.unlink()
+    ended.markers.look("a")
+    assert ended.told() == []
+    os.utime(ended.ask("a"), (1, 1))
+    ended.markers.look("a")
+    assert len(ended.told()) == 1
+
+
+def test_only_a_regular_file_is_a_marker(ended: Ended, tmp_path: Path) -> None:
+    target = ended.ask("a")
+    for name, make in (
+        ("link", lambda path: path.symlink_to(target)),
+        ("folder", lambda path: path.mkdir()),
+        ("pipe", os.mkfifo),
+    ):
+        path = ended.ask(name)
+        path.unlink()
+        make(path)
+        ended.markers.look(name)
+    assert ended.told() == []
+
+
+def test_every_marker_is_found_in_its_turn_however_many_folders_there_are(
+    ended: Ended, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_AT_A_POLL", 3)
+    names = [f"job{number}" for number in range(8)]
+    for name in names:
+        ended.ask(name)
+    told = []
+    for _ in range(3):
+        ended.markers.poll(names)
+        told.append([name for _, name in ended.told()])
+    assert told == [names[:3], names[3:6], names[6:]]
+
+
+def test_a_poll_looks_into_no_more_folders_than_it_may(ended: Ended, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+    monkeypatch.setattr(ended.markers, "look", looked.append)
+    names = [f"job{number:05}" for number in range(10_000)]
+    ended.markers.poll(names)
+    assert looked == names[: module.MOST_AT_A_POLL]
+    few = names[:100]
+    looked.clear()
+    ended.markers.poll(few)
+    ended.markers.poll(few)
+    assert sorted(looked) == sorted(few * 2), "all of a few, at each poll"
+
+
+def test_a_wake_file_is_taken_away_and_its_job_looked_at(ended: Ended) -> None:
+    ended.ask("a")
+    file = ended.store.wake_file("a")
+    file.touch()
+    ended.markers.wake(["a", "never-made"])
+    assert ended.told() == [(RetryRequested, "a")]
+    assert not file.exists()
+
+
+def test_a_wake_file_without_a_job_is_taken_away(ended: Ended) -> None:
+    ended.store.jobs.mkdir()
+    ended.store.wake_file("nobody").touch()
+    ended.markers.wake(["nobody"])
+    assert not ended.store.wake_file("nobody").exists()
+    assert ended.told() == []
+
+
+def test_a_wake_file_that_can_not_be_removed_wakes_once_until_it_is_another(
+    ended: Ended, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended.ask("a")
+    file = ended.store.wake_file("a")
+    file.touch()
+    looked: list[str] = []
+    monkeypatch.setattr(ended.markers, "look", looked.append)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", refuse)
+        for _ in range(3):
+            ended.markers.wake(["a"])
+        assert looked == ["a"]
+        os.utime(file, (1, 1))
+        ended.markers.wake(["a"])
+        assert looked == ["a", "a"]
+    os.utime(file, (2, 2))
+    ended.markers.wake(["a"])
+    assert not file.exists()

@@ -1,0 +1,133 @@
+"""Who hears what gates say at the end."""
+
+import os
+import queue
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from manager.gates.end_listener import EndListener
+from manager.model import container_spec
+from manager.model.assignment import Act
+from manager.model.facts import CommandSucceeded, Fact, TaskRequested
+from manager.model.values import AttemptKey
+from tests.unit.manager.builders import HOME, OWNER, key, settings, task
+
+ENDED = b"ENDED 0 1700000000.250000000\n"
+A, B = key("a"), key("b")
+
+
+class Gate:
+    """Its end of the FIFO."""
+
+    def __init__(self, fifo: Path) -> None:
+        os.mkfifo(fifo)
+        self.handle = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
+        self.listeners = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+
+    def says(self, content: bytes) -> None:
+        os.write(self.handle, content)
+
+    def leaves(self) -> None:
+        os.close(self.handle)
+
+
+@pytest.fixture
+def heard() -> "queue.SimpleQueue[Fact]":
+    return queue.SimpleQueue()
+
+
+@pytest.fixture
+def ends(heard: "queue.SimpleQueue[Fact]") -> Iterator[EndListener]:
+    listener = EndListener(heard.put)
+    listener.start()
+    yield listener
+    for each in (A, B):
+        listener.forget(each)
+
+
+def an_act(of: AttemptKey, folder: Path) -> Act:
+    spec = container_spec.task_container("job", task(), of, str(folder), OWNER, HOME, settings())
+    return Act(of, folder, task(), OWNER, spec, folder, None)
+
+
+def listened_to(ends: EndListener, of: AttemptKey, fifo: Path) -> Gate:
+    gate = Gate(fifo)
+    ends.hold(of, gate.listeners)
+    ends.listen(an_act(of, fifo.parent))
+    return gate
+
+
+def test_a_success_is_told_with_the_gates_time(
+    ends: EndListener, heard: "queue.SimpleQueue[Fact]", tmp_path: Path
+) -> None:
+    gate = listened_to(ends, A, tmp_path / "a")
+    gate.says(ENDED)
+    fact = heard.get(timeout=5)
+    assert isinstance(fact, CommandSucceeded)
+    assert (fact.key, fact.finished_at) == (A, datetime.fromtimestamp(1700000000.25, UTC))
+    gate.leaves()
+
+
+def test_an_end_that_was_before_the_begin_was_told_is_told_after_it(
+    ends: EndListener, heard: "queue.SimpleQueue[Fact]", tmp_path: Path
+) -> None:
+    gate = Gate(tmp_path / "a")
+    ends.hold(A, gate.listeners)
+    gate.says(ENDED)
+    gate.leaves()
+    with pytest.raises(queue.Empty):
+        heard.get(timeout=0.1)
+    ends.listen(an_act(A, tmp_path))
+    assert isinstance(heard.get(timeout=5), CommandSucceeded)
+
+
+def test_what_the_task_has_asked_for_is_told_before_its_end(
+    ends: EndListener, heard: "queue.SimpleQueue[Fact]", tmp_path: Path
+) -> None:
+    """Requests come before dependants start."""
+    (tmp_path / "inbox" / "new").mkdir(parents=True)
+    (tmp_path / "inbox" / "new" / "r.json").write_text('{"id": "x", "command": "true"}')
+    gate = listened_to(ends, A, tmp_path / "a")
+    gate.says(ENDED)
+    asked = heard.get(timeout=5)
+    assert isinstance(asked, TaskRequested) and asked.spec.id == "x"
+    assert isinstance(heard.get(timeout=5), CommandSucceeded)
+    gate.leaves()
+
+
+@pytest.mark.parametrize("content", [b"", b"ENDED 3 1700000000.250000000\n", b"ENDED 0", ENDED + ENDED])
+def test_a_failure_a_silence_and_nonsense_are_left_to_the_engine(
+    ends: EndListener, heard: "queue.SimpleQueue[Fact]", tmp_path: Path, content: bytes
+) -> None:
+    gate = listened_to(ends, A, tmp_path / "a")
+    if content:
+        gate.says(content)
+    gate.leaves()
+    other = listened_to(ends, B, tmp_path / "b")
+    other.says(ENDED)
+    fact = heard.get(timeout=5)
+    assert isinstance(fact, CommandSucceeded) and fact.key == B
+    assert heard.empty()
+    other.leaves()
+
+
+def test_who_is_forgotten_is_not_heard_and_leaves_no_descriptor(
+    ends: EndListener, heard: "queue.SimpleQueue[Fact]", tmp_path: Path
+) -> None:
+    gate = listened_to(ends, A, tmp_path / "a")
+    ends.forget(A)
+    ends.forget(A)
+    with pytest.raises(OSError):
+        os.fstat(gate.listeners)
+    gate.says(ENDED)
+    with pytest.raises(queue.Empty):
+        heard.get(timeout=0.1)
+    gate.leaves()
+
+
+def test_who_never_had_a_gate_that_speaks_is_no_error(ends: EndListener, tmp_path: Path) -> None:
+    ends.listen(an_act(A, tmp_path))
+    ends.forget(A)

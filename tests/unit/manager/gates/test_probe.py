@@ -1,0 +1,206 @@
+"""What can be done with an engine on this host, as it is found out by doing it."""
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from manager.engine.contract import EngineError, EngineUnavailable, ImageMissing, Observation
+from manager.gates.probe import Probe
+from manager.model import container_spec
+from manager.model.container_spec import GATE_IN_IMAGE, GATED, ContainerSpec, Home
+from tests.fakes import gates
+from tests.fakes.engine import FakeEngine, Program
+from tests.fakes.manager import HOME_ID
+from tests.unit.manager.builders import settings
+
+MOVED = ("test", "-f", "/work/moved")
+"""What the probe has a container do behind its gate."""
+
+
+@pytest.fixture
+def engine() -> Iterator[FakeEngine]:
+    made = FakeEngine()
+    yield made
+    made.check()
+
+
+@pytest.fixture
+def probe(tmp_path: Path, engine: FakeEngine) -> Iterator[Probe]:
+    """One that leaves nothing behind, whatever it finds."""
+    (tmp_path / "jobs").mkdir()
+    yield Probe(engine, Home(HOME_ID, str(tmp_path)), tmp_path / "jobs", settings(tmp_path))
+    assert engine.names == []
+    assert not (tmp_path / "probe").exists()
+    assert not list((tmp_path / "jobs").rglob("*probe*"))
+    assert {entry.name for entry in tmp_path.glob("gates/*")} <= {"bin"}
+
+
+@pytest.fixture
+def found(probe: Probe) -> Probe:
+    """One that has got the gate."""
+    probe.folders()
+    return probe
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("manager.gates.probe.GATE_LIMIT", 0.2)
+
+
+def kept(home: Path) -> Path:
+    return Path(container_spec.gate_program(Home(HOME_ID, str(home))))
+
+
+def test_an_engine_that_sees_the_folder_is_fine_and_the_images_gate_is_kept(
+    probe: Probe, tmp_path: Path
+) -> None:
+    probe.folders()
+    assert kept(tmp_path).read_bytes() == b"gate"
+    assert stat.S_IMODE(kept(tmp_path).stat().st_mode) == 0o755
+    assert stat.S_IMODE((tmp_path / "gates").stat().st_mode) == 0o700, "nobody else's business"
+    assert [file.name for file in kept(tmp_path).parent.iterdir()] == ["gate"]
+
+
+def test_an_image_without_a_gate_is_fine_and_that_is_said_when_it_is_asked_for(
+    probe: Probe, engine: FakeEngine, tmp_path: Path
+) -> None:
+    engine.has_gate = False
+    probe.folders()
+    assert not (tmp_path / "gates").exists()
+    assert probe.gates().gates == f"the image air-executor-runner:latest has no {GATE_IN_IMAGE}"
+    assert not [name for name, _ in engine.calls if name == "create"][1:], "nothing is tried"
+
+
+def test_a_gate_that_is_kept_already_stays_the_same_file(found: Probe, tmp_path: Path) -> None:
+    """Containers that wait have it mounted."""
+    before = kept(tmp_path).stat()
+    found.folders()
+    after = kept(tmp_path).stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_a_gate_that_differs_takes_the_place_of_the_one_before_and_does_not_write_into_it(
+    found: Probe, tmp_path: Path
+) -> None:
+    with kept(tmp_path).open("r+b") as mounted:
+        mounted.write(b"older gate")
+        mounted.flush()
+        found.folders()
+        mounted.seek(0)
+        assert mounted.read() == b"older gate"
+    assert kept(tmp_path).read_bytes() == b"gate"
+
+
+def test_an_engine_that_does_not_see_the_folder_is_named(
+    probe: Probe, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(engine, "_program", lambda spec: Program(exit_code=1))
+    with pytest.raises(EngineError, match=f"does not see {tmp_path}/probe"):
+        probe.folders()
+    assert not kept(tmp_path).exists()
+
+
+@pytest.mark.parametrize("call", ["create", "start", "wait", "observe", "read_file"])
+def test_an_engine_that_goes_away_while_folders_are_looked_for_is_said_to(
+    probe: Probe, engine: FakeEngine, call: str
+) -> None:
+    engine.refuse(call, EngineUnavailable("the container engine does not answer"))
+    with pytest.raises(EngineUnavailable):
+        probe.folders()
+
+
+def test_a_gate_that_opens_is_fine(found: Probe, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[ContainerSpec] = []
+    create = engine.create
+
+    def noting(spec: ContainerSpec, network: ContainerSpec | None) -> Observation:
+        asked.append(spec)
+        return create(spec, network)
+
+    monkeypatch.setattr(engine, "create", noting)
+    assert found.gates().gates is None
+    (spec,) = asked
+    assert GATED in spec.labels and spec.labels[container_spec.ROLE] == "probe"
+    assert found.gates().gates is None, "each try has folders of its own"
+
+
+def test_a_gate_that_was_never_asked_for_is_not_there(probe: Probe) -> None:
+    assert "has no" in str(probe.gates().gates)
+
+
+def test_a_gate_that_leaves_when_it_is_told_anything_is_not_fine(found: Probe, engine: FakeEngine) -> None:
+    engine.gates_open = False
+    problem = found.gates().gates
+    assert problem is not None and "a gate said Never(" in problem and "short" in problem
+
+
+def test_a_gate_that_finds_no_command_is_not_fine(found: Probe, engine: FakeEngine) -> None:
+    engine.programs[MOVED] = Program(unusable="there is no command 'test' in the image")
+    problem = found.gates().gates
+    assert problem is not None and "a gate said Unusable(" in problem
+
+
+def test_a_gate_where_nobody_waits_is_not_fine(
+    found: Probe, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, hasty: None
+) -> None:
+    monkeypatch.setattr(engine, "_wait_at_gate", lambda box: None)
+    assert found.gates().gates == "nobody waited at a gate"
+
+
+def test_a_gate_that_does_not_answer_is_not_fine(
+    found: Probe, monkeypatch: pytest.MonkeyPatch, hasty: None
+) -> None:
+    monkeypatch.setattr(gates, "began", lambda spec, nonce: None)
+    assert found.gates().gates == "a gate was opened and did not answer"
+
+
+def test_a_folder_that_does_not_move_with_its_mount_is_no_reason_against_gates(
+    found: Probe, engine: FakeEngine
+) -> None:
+    engine.programs[MOVED] = Program(exit_code=5)
+    tried = found.gates()
+    assert tried.gates is None
+    assert tried.slots is not None and "exit code 5" in tried.slots
+
+
+def test_a_fifo_that_can_not_be_made_is_an_answer(found: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(*_: object, **__: object) -> None:
+        raise OSError(1, "Operation not permitted", "payload")
+
+    monkeypatch.setattr("manager.gates.gate.os.mkfifo", refuses)
+    assert "Operation not permitted" in str(found.gates().gates)
+
+
+@pytest.mark.parametrize("error", [ImageMissing("there is no image"), EngineError("no space left on device")])
+@pytest.mark.parametrize("call", ["create", "start"])
+def test_an_engine_that_refuses_is_told_of_in_its_own_words(
+    found: Probe, engine: FakeEngine, call: str, error: EngineError
+) -> None:
+    engine.refuse(call, error)
+    with pytest.raises(type(error), match=str(error)):
+        found.gates()
+
+
+@pytest.mark.parametrize("call", ["create", "start", "wait", "observe"])
+@pytest.mark.parametrize("effect", ["lose_reply", "refuse"])
+def test_an_engine_that_goes_away_while_a_gate_is_tried_leaves_nothing_behind(
+    found: Probe, engine: FakeEngine, call: str, effect: str
+) -> None:
+    if effect == "refuse":
+        engine.refuse(call, EngineUnavailable("the container engine does not answer"))
+    else:
+        engine.lose_reply(call)
+    with pytest.raises(EngineUnavailable):
+        found.gates()
+
+
+def test_the_folders_of_a_gate_that_was_tried_go_even_when_the_engine_has_gone(
+    found: Probe, engine: FakeEngine, tmp_path: Path
+) -> None:
+    """Its container is found by the sweep; nobody looks for its folders before the next restart."""
+    engine.lose_reply("remove")
+    with pytest.raises(EngineUnavailable):
+        found.gates()
+    assert [entry.name for entry in (tmp_path / "gates").iterdir()] == ["bin"]

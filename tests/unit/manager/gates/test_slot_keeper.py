@@ -1,0 +1,129 @@
+"""What is asked of the engine about a slot, and when."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from air_executor.format.attempts import Attempt, Container, Phase, Timings
+from manager.engine.contract import EngineError, EngineUnavailable
+from manager.engine.retry import Patience
+from manager.gates import slot_keeper
+from manager.gates.slot_keeper import SlotKeeper
+from manager.model import container_spec
+from manager.model.assignment import Act
+from manager.model.container_spec import Home
+from manager.model.values import Slot, SlotOrder
+from tests.fakes.engine import FakeEngine
+from tests.fakes.manager import HOME_ID
+from tests.unit.manager.builders import OWNER, key, settings, task
+
+
+@dataclass
+class Room:
+    """A slot that waits, and a job that is about to move in."""
+
+    engine: FakeEngine
+    keeper: SlotKeeper
+    slot: Slot
+    act: Act
+
+    def ask(self) -> None:
+        for question in self.keeper.questions(self.slot.id, self.act.attempt.container.image):
+            question()
+
+    def asked(self, act: Callable[[], object]) -> list[str]:
+        """The questions that the engine is asked meanwhile."""
+        before = len(self.engine.calls)
+        act()
+        return [name for name, _ in self.engine.calls[before:]]
+
+    def move_in(self) -> None:
+        self.keeper.move_in(self.act)
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Room:
+    home, rules, engine = Home(HOME_ID, str(tmp_path)), settings(tmp_path), FakeEngine({})
+    program = Path(container_spec.gate_program(home))
+    program.parent.mkdir(parents=True)
+    program.touch()
+    jobs = tmp_path / "jobs"
+    (jobs / "job").mkdir(parents=True)
+    keeper = SlotKeeper(engine, home, jobs, rules, Patience(lambda fact: None))
+    ready = keeper.make(SlotOrder("slot", OWNER))
+    assert isinstance(ready, slot_keeper.SlotReady), ready
+    return Room(engine, keeper, ready.slot, an_act(jobs / "job", home, ready.slot, rules.runner_image))
+
+
+def an_act(folder: Path, home: Home, slot: Slot, image: str) -> Act:
+    bare = task("a")
+    attempt = Attempt(
+        number=1,
+        incarnation=1,
+        phase=Phase.WAITING,
+        start="warm",
+        slot=slot.id,
+        container=Container(name="airx", image=image, id=slot.container_id, image_id=slot.image_id),
+        timings=Timings(created_at=slot.created_at, container_started_at=slot.container_started_at),
+    )
+    spec = container_spec.task_container("job", bare, key(), str(folder), OWNER, home, settings())
+    gate = Path(container_spec.gate_folder(home, container_spec.slot_name(slot.id)))
+    return Act(key(), folder, bare.model_copy(update={"attempts": (attempt,)}), OWNER, spec, gate, None)
+
+
+def test_without_a_question_before_the_engine_is_asked_when_a_job_moves_in(room: Room) -> None:
+    assert sorted(room.asked(room.move_in)) == ["image_id", "observe"]
+    assert (room.act.folder / "work").is_dir()
+
+
+def test_what_was_asked_before_is_not_asked_again(room: Room) -> None:
+    assert sorted(room.asked(room.ask)) == ["image_id", "observe"]
+    assert room.asked(room.move_in) == []
+
+
+def test_an_answer_serves_once(room: Room) -> None:
+    room.ask()
+    room.move_in()
+    assert sorted(room.asked(room.move_in)) == ["image_id", "observe"]
+
+
+def test_an_old_answer_is_not_believed(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    room.ask()
+    monkeypatch.setattr(slot_keeper, "FRESH", 0.0)
+    room.engine.image_ids[room.act.attempt.container.image] = "sha256:another"
+    with pytest.raises(EngineError, match="is another one now"):
+        room.move_in()
+
+
+@pytest.mark.parametrize("change", ["image", "network"])
+def test_an_answer_that_speaks_against_the_slot_counts(room: Room, change: str) -> None:
+    if change == "image":
+        room.engine.image_ids[room.act.attempt.container.image] = "sha256:another"
+    else:
+        room.engine.kill(container_spec.slot_network_name(room.slot.id))
+    room.ask()
+    with pytest.raises(EngineError):
+        room.move_in()
+    assert not (room.act.folder / "work").exists()
+
+
+def test_an_engine_that_did_not_answer_is_asked_again(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(*_: Any) -> None:
+        raise EngineUnavailable("it is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(room.engine, "observe", silent)
+        room.ask()
+    with pytest.raises(EngineUnavailable):
+        room.move_in()
+    room.move_in()
+    assert (room.act.folder / "work").is_dir()
+
+
+def test_what_was_asked_for_nothing_is_not_kept(room: Room) -> None:
+    room.ask()
+    room.keeper.clear(room.slot.id)
+    assert room.keeper._asked == {}

@@ -1,0 +1,711 @@
+"""The loop with all its real parts and threads, on the strict fake engine."""
+
+import json
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from air_executor.format.fields import utc_now
+from manager.engine.contract import EngineError, Status
+from manager.model import container_spec
+from manager.model.container_spec import Home
+from manager.model.values import Owner
+from tests.fakes.engine import FakeEngine, Program
+from tests.fakes.manager import HOME_ID, InProcess, Start, a_task, statuses
+from tests.unit.manager.builders import key, settings, task
+from tests.waiting import until
+
+PROGRAMS = {
+    ("short",): Program(seconds=0.05),
+    ("long",): Program(seconds=None),
+    ("stubborn",): Program(seconds=None, ignores_term=True),
+    ("three",): Program(exit_code=3),
+    ("hog",): Program(exit_code=137, oom=True),
+    ("nothing",): Program(unusable="there is no command 'nothing' in the image"),
+    ("nowhere",): Program(start_fails="there is no command 'nowhere' in the image"),
+}
+
+
+@pytest.fixture
+def engine() -> Iterator[FakeEngine]:
+    made = FakeEngine(PROGRAMS)
+    yield made
+    made.check()
+
+
+def no_containers(engine: FakeEngine) -> None:
+    until(lambda: engine.names == [])
+
+
+def test_a_chain_runs_in_order_and_leaves_nothing_behind(start: Start, engine: FakeEngine) -> None:
+    manager = start()
+    view = manager.run(a_task("c", "b"), a_task("a", command="echo hi"), a_task("b", "a"))
+    assert view.state == "completed"
+    assert statuses(view) == {"a": "completed", "b": "completed", "c": "completed"}
+    assert engine.executions == [("job", "a", 1), ("job", "b", 1), ("job", "c", 1)]
+    assert manager.log("a") == "hi\n"
+    no_containers(engine)
+    until(lambda: not list((manager.home / "journal").glob("*.journal")))
+
+
+def test_every_field_that_readers_know_is_in_the_views(start: Start) -> None:
+    manager = start()
+    manager.run(a_task("a", command="echo hi"))
+    state = manager.state()
+    assert set(state) >= {"id", "name", "state", "created_at", "updated_at", "uid", "schema"}
+    (entry,) = json.loads((manager.home / "jobs/job/tasks.json").read_text())
+    known = (
+        "id",
+        "job_name",
+        "command",
+        "args",
+        "dependencies",
+        "status",
+        "created_at",
+        "started_at",
+        "completed_at",
+    )
+    assert [entry[name] for name in known[:6]] == ["a", "job", "echo", ["hi"], [], "completed"]
+    assert (entry["error"], entry["job_name"]) == (None, "job")
+    (attempt,) = entry["attempts"]
+    assert set(attempt["container"]) == {"id", "name", "image", "image_id"}
+    order = ("ready_at", "created_at", "container_started_at", "started_at", "finished_at", "recorded_at")
+    times = [attempt["timings"][name] for name in order]
+    assert times == sorted(times)
+    assert (entry["started_at"], entry["completed_at"]) == (times[3], times[4])
+    assert all(len(time) == len("2025-10-02T07:30:15.123456Z") for time in times)
+
+
+def test_tasks_run_beside_each_other_up_to_the_limit(start: Start, engine: FakeEngine) -> None:
+    manager = start(max_runners=3)
+    view = manager.run(*(a_task(f"t{number}", command="short") for number in range(12)))
+    assert view.state == "completed"
+    assert manager.most_runners == 3
+
+
+def test_max_parallel_one_runs_one_after_the_other(start: Start, engine: FakeEngine) -> None:
+    manager = start()
+    manager.run(*(a_task(f"t{number}", command="short") for number in range(4)), max_parallel=1)
+    assert manager.most_runners == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "cause", "exit_code", "words"),
+    [
+        ("three", "exit", 3, "task 'bad' ended with exit code 3"),
+        ("hog", "oom", 137, "more memory than its limit"),
+        ("nothing", "command", 127, "there is no command 'nothing'"),
+        ("nowhere", "command", None, "there is no command 'nowhere'"),
+    ],
+)
+def test_a_failure_skips_the_rest_and_says_why(
+    start: Start, engine: FakeEngine, command: str, cause: str, exit_code: int | None, words: str
+) -> None:
+    view = start().run(a_task("bad", command=command), a_task("after", "bad"))
+    assert view.state == "failed"
+    assert statuses(view) == {"bad": "failed", "after": "skipped"}
+    bad = view.tasks[0]
+    assert bad.failure is not None
+    assert (bad.failure.cause, bad.failure.exit_code) == (cause, exit_code)
+    assert words in bad.failure.message
+    assert view.job.failure == bad.failure
+    no_containers(engine)
+
+
+def test_an_image_that_is_missing_is_a_cause_of_its_own(start: Start, engine: FakeEngine) -> None:
+    view = start().run(a_task("bad", image="nobody/has:this"))
+    assert view.job.failure is not None
+    assert view.job.failure.cause == "image"
+    no_containers(engine)
+
+
+def test_what_runs_when_another_task_fails_may_finish(start: Start, engine: FakeEngine) -> None:
+    manager = start()
+    manager.client.create_job("job", [a_task("slow", command="long"), a_task("bad", command="three")])
+    manager.until_status("bad", "failed")
+    assert manager.state()["state"] == "working"
+    container = engine.find("slow")
+    assert container is not None
+    assert container.status is Status.RUNNING
+    engine.finish(container.id)
+    assert statuses(manager.client.wait("job", 10)) == {"slow": "completed", "bad": "failed"}
+
+
+def test_retries_get_containers_of_their_own_and_keep_the_logs(start: Start, engine: FakeEngine) -> None:
+    manager = start()
+    manager.client.create_job("job", [a_task("a", command="long", retries=1)])
+    for attempt, code in ((1, 5), (2, 0)):
+        found = until(lambda attempt=attempt: engine.find("a", attempt))
+        until(lambda found=found: ("follow", found.id) in engine.calls)
+        engine.finish(found.id, code, output=b"try %d\n" % attempt)
+    view = manager.client.wait("job", 10)
+    assert view.state == "completed"
+    attempts = view.tasks[0].attempts
+    assert [attempt.exit_code for attempt in attempts] == [5, 0]
+    assert len({attempt.container.id for attempt in attempts}) == 2
+    assert [attempt.log for attempt in attempts] == ["logs/a.log.1", "logs/a.log"]
+    folder = manager.home / "jobs" / "job"
+    assert [(folder / str(attempt.log)).read_text() for attempt in attempts] == ["try 1\n", "try 2\n"]
+
+
+def test_a_log_that_came_with_a_copied_folder_does_not_swallow_the_new_output(start: Start) -> None:
+    manager = start()
+    manager.run(a_task("a", command="echo first"), name="one")
+    copy = manager.home / "jobs" / ".copy"
+    shutil.copytree(manager.home / "jobs" / "one", copy)
+    state = manager.state("one") | {"name": "two", "state": "waiting"}
+    tasks = [a_task("a", command="echo second")]
+    (copy / "state.json").write_text(json.dumps(state))
+    (copy / "tasks.json").write_text(json.dumps(tasks))
+    copy.rename(manager.home / "jobs" / "two")
+    view = manager.client.wait("two", 10)
+    assert view.state == "completed"
+    assert manager.log("a", "two") == "second\n"
+    assert view.job.uid != manager.state("one")["uid"], "ids repeat when folders are copied"
+
+
+def test_a_cancel_stops_what_runs_and_skips_the_rest(start: Start, engine: FakeEngine) -> None:
+    manager = start()
+    manager.client.create_job("job", [a_task("a", command="long"), a_task("b", "a")])
+    manager.until_status("a", "running")
+    manager.client.cancel("job")
+    view = manager.client.wait("job", 10)
+    assert statuses(view) == {"a": "failed", "b": "skipped"}
+    assert view.job.failure is not None
+    assert view.job.failure.cause == "cancelled"
+    assert view.tasks[0].attempts[0].exit_code == 143
+    no_containers(engine)
+
+
+def test_a_task_that_ignores_sigterm_is_killed_after_the_grace_period(
+    start: Start, engine: FakeEngine
+) -> None:
+    manager = start(cancel_grace=0.2)
+    manager.client.create_job("job", [a_task("a", command="stubborn")])
+    manager.until_status("a", "running")
+    manager.client.cancel("job")
+    view = manager.client.wait("job", 10)
+    assert view.tasks[0].attempts[0].exit_code == 137
+    assert [name for name, _ in engine.calls if name == "signal"] == ["signal", "signal"]
+
+
+def test_a_job_that_is_cancelled_before_it_is_seen_runs_nothing(
+    start: Start, engine: FakeEngine, tmp_path: Path
+) -> None:
+    manager = InProcess(tmp_path, engine)
+    manager.client.create_job("job", [a_task("a")])
+    manager.client.cancel("job")
+    view = start().client.wait("job", 10)
+    assert view.job.failure is not None
+    assert view.job.failure.cause == "cancelled"
+    assert engine.executions == []
+
+
+def test_a_timeout_stops_the_task(start: Start, engine: FakeEngine) -> None:
+    view = start().run(a_task("a", command="long", timeout=0.2))
+    assert view.job.failure is not None
+    assert view.job.failure.cause == "timeout"
+    assert "longer than its timeout of 0.2 s" in view.job.failure.message
+
+
+def test_a_folder_that_is_deleted_takes_its_containers_along(start: Start, engine: FakeEngine) -> None:
+    manager = start()
+    manager.client.create_job("job", [a_task("a", command="long")])
+    manager.until_status("a", "running")
+    # In one step: who deletes piece by piece races with views that are still being written.
+    (manager.home / "jobs" / "job").rename(manager.home / "deleted")
+    no_containers(engine)
+    assert manager.run(a_task("a"), name="job").state == "completed", "the name may be used again"
+
+
+def test_a_name_may_be_used_again_when_what_was_deleted_has_been_stopped(
+    start: Start, engine: FakeEngine
+) -> None:
+    """There are never two live jobs of one name; the folder of the second waits untouched."""
+    manager = start(cancel_grace=0.7)
+    manager.client.create_job("job", [a_task("a", command="stubborn")])
+    manager.until_status("a", "running")
+    old = engine.find("a")
+    assert old is not None
+    (manager.home / "jobs" / "job").rename(manager.home / "deleted")
+    until(lambda: ("signal", old.id) in engine.calls)
+    manager.client.create_job("job", [a_task("b", command="long")])
+    assert manager.state()["state"] == "waiting"
+    until(lambda: old.name not in engine.names)
+    manager.until_status("b", "running")
+    manager.client.queue("job", a_task("c", command="echo mine"))
+    manager.until_status("c", "completed")
+    manager.client.cancel("job")
+    assert statuses(manager.client.wait("job", 10)) == {"b": "failed", "c": "completed"}
+    folder = manager.home / "jobs" / "job"
+    assert not list(folder.glob("*.edited-*"))
+    assert sorted(file.name for file in (folder / "logs").iterdir()) == ["b.log", "c.log"]
+
+
+def request(task_id: str, *dependencies: str, command: str = "true") -> str:
+    return json.dumps(a_task(task_id, *dependencies, command=command))
+
+
+def test_a_task_that_is_asked_for_on_the_last_moment_runs_before_the_job_ends(
+    start: Start, engine: FakeEngine
+) -> None:
+    engine.programs[("spawn",)] = Program(drops={"r1.json": request("b", command="spawn-again")})
+    engine.programs[("spawn-again",)] = Program(drops={"r2.json": request("c", "a")})
+    manager = start()
+    view = manager.run(a_task("a", command="spawn"))
+    assert view.state == "completed"
+    assert statuses(view) == {"a": "completed", "b": "completed", "c": "completed"}
+    assert [(decision.request, decision.accepted) for decision in view.job.requests] == [
+        ("r1.json", True),
+        ("r2.json", True),
+    ]
+
+
+def test_a_parent_and_fifty_tasks_that_all_ask_for_tasks_get_them_once(
+    start: Start, engine: FakeEngine
+) -> None:
+    """FAULTS 22, on the fake."""
+    parent = {f"p{number}.json": request(f"child{number}", command=f"child {number}") for number in range(50)}
+    engine.programs[("parent",)] = Program(drops=parent)
+    for number in range(50):
+        drops = {f"c{number}.json": request(f"grandchild{number}", f"child{number}")}
+        engine.programs[("child", str(number))] = Program(seconds=0.01, drops=drops)
+    manager = start(max_runners=20)
+    view = manager.run(a_task("parent", command="parent"), seconds=30)
+    assert view.state == "completed"
+    assert len(view.tasks) == 101
+    assert len(engine.executions) == len(set(engine.executions)) == 101
+
+
+def test_a_request_from_outside_is_taken_while_the_job_works(start: Start, engine: FakeEngine) -> None:
+    manager = start()
+    manager.client.create_job("job", [a_task("a", command="long")])
+    manager.until_status("a", "running")
+    manager.client.queue("job", a_task("b", command="echo late"))
+    manager.until_status("b", "completed")
+    container = engine.find("a")
+    assert container is not None
+    engine.finish(container.id)
+    assert manager.client.wait("job", 10).state == "completed"
+
+
+def test_a_request_that_breaks_a_rule_is_rejected_and_the_job_goes_on(
+    start: Start, engine: FakeEngine
+) -> None:
+    drops = {
+        "bad.json": "{",
+        "cycle.json": request("x", "x"),
+        "network.json": json.dumps(a_task("y", network="host")),
+        "good.json": request("z"),
+    }
+    engine.programs[("spawn",)] = Program(drops=drops)
+    manager = start()
+    view = manager.run(a_task("a", command="spawn"))
+    assert view.state == "completed"
+    assert statuses(view) == {"a": "completed", "z": "completed"}
+    reasons = {decision.request: decision.reason for decision in view.job.requests}
+    assert "not JSON" in str(reasons["bad.json"])
+    assert "cycle" in str(reasons["cycle.json"])
+    assert "'host' is not allowed" in str(reasons["network.json"])
+    assert reasons["good.json"] is None
+
+
+def test_more_requests_than_are_read_at_once_are_all_read_before_the_job_ends(
+    start: Start, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from manager.folder import inbox as intake
+
+    monkeypatch.setattr(intake, "MAX_AT_ONCE", 3)
+    again = {f"r{number}.json": request("same") for number in range(10)}  # accepted, and nothing new
+    engine.programs[("spawn",)] = Program(drops=again | {"s.json": request("last")})
+    view = start().run(a_task("a", command="spawn"))
+    assert statuses(view) == {"a": "completed", "same": "completed", "last": "completed"}
+
+
+def test_bad_jobs_are_refused_and_others_go_on(start: Start, engine: FakeEngine) -> None:
+    manager = start()
+    cycle = manager.home / "jobs" / "cycle"
+    cycle.mkdir(parents=True)
+    (cycle / "state.json").write_text(json.dumps({"id": "1", "name": "cycle"}))
+    (cycle / "tasks.json").write_text(json.dumps([a_task("a", "b"), a_task("b", "a")]))
+    junk = manager.home / "jobs" / "junk"
+    junk.mkdir()
+    (junk / "state.json").write_bytes(b"\0" * 100)
+    (junk / "tasks.json").write_text("[]")
+    assert manager.run(a_task("a"), name="good").state == "completed"
+    for name, words in (("cycle", "dependency cycle: a -> b -> a"), ("junk", "is not JSON")):
+        view = until(lambda name=name: (manager.home / "jobs" / name).is_dir() and ended(manager, name))
+        assert view["state"] == "failed"
+        assert view["failure"]["cause"] == "bad_input"
+        assert words in view["failure"]["message"]
+    assert {job for job, _, _ in engine.executions} == {"good"}
+    assert [file.name for file in junk.glob("state.json.refused-*")] != [], "what was there is kept"
+
+
+def ended(manager: InProcess, name: str) -> Any:
+    try:
+        state = manager.state(name)
+    except (OSError, ValueError):
+        return None
+    return state if state["state"] == "failed" else None
+
+
+def test_an_edit_of_a_live_jobs_view_is_set_aside(start: Start, engine: FakeEngine) -> None:
+    manager = start()
+    manager.client.create_job("job", [a_task("a", command="long")])
+    manager.until_status("a", "running")
+    folder = manager.home / "jobs" / "job"
+    (folder / "tasks.json").write_text("[]")
+    aside = until(lambda: list(folder.glob("tasks.json.edited-*")))
+    until(lambda: aside[0].read_text() == "[]")
+    until(lambda: manager.until_status("a", "running"))
+
+
+def test_an_engine_that_is_not_there_is_waited_for(start: Start, engine: FakeEngine) -> None:
+    """FAULTS 12, on the fake."""
+    engine.go_down()
+    manager = start()
+    manager.client.create_job("job", [a_task("a")])
+    until(lambda: manager.state()["state"] == "working")
+    until(lambda: [name for name, _ in engine.calls].count("describe") >= 2)
+    assert manager.task("a").attempts == (), "nothing is claimed while nobody can serve it"
+    assert "does not answer" in manager.monitor.description
+    engine.come_back()
+    assert manager.client.wait("job", 15).state == "completed"
+
+
+def test_an_engine_that_goes_away_for_a_while_costs_no_task(start: Start, engine: FakeEngine) -> None:
+    manager = start()
+    engine.programs[("talks",)] = Program(seconds=None, output=b"said before\n")
+    manager.client.create_job("job", [a_task("a", command="talks"), a_task("b", "a")])
+    manager.until_status("a", "running")
+    until(lambda: (manager.home / "jobs/job/logs/a.log").exists() and manager.log("a") == "said before\n")
+    container = engine.find("a")
+    assert container is not None
+    engine.go_down()
+    engine.finish(container.id, output=b"said while nobody listened\n")
+    until(lambda: manager.monitor.description != "Fake 1.0")
+    engine.come_back()
+    view = manager.client.wait("job", 20)
+    assert view.state == "completed"
+    assert engine.executions == [("job", "a", 1), ("job", "b", 1)]
+    assert manager.log("a") == "said before\nsaid while nobody listened\n"
+
+
+@pytest.mark.parametrize(
+    "call", ["create", "start", "follow", "wait", "observe", "signal", "remove", "containers"]
+)
+def test_a_reply_that_is_lost_costs_no_task_and_doubles_none(
+    start: Start, engine: FakeEngine, call: str
+) -> None:
+    """FAULTS 14, on the fake."""
+    engine.lose_reply(call, times=2)
+    manager = start()
+    manager.client.create_job("job", [a_task("a", command="echo hi"), a_task("b", "a", command="long")])
+    manager.until_status("b", "running")
+    manager.client.cancel("job")
+    view = manager.client.wait("job", 20)
+    assert statuses(view) == {"a": "completed", "b": "failed"}
+    assert engine.executions == [("job", "a", 1), ("job", "b", 1)]
+    assert manager.log("a") == "hi\n"
+    no_containers(engine)
+
+
+@pytest.mark.parametrize("call", ["create", "start"])
+def test_a_refusal_of_the_engine_fails_the_attempt_and_is_retried_by_policy(
+    start: Start, engine: FakeEngine, call: str
+) -> None:
+    manager = start(look_ahead=0)
+    until(lambda: "containers" in [name for name, _ in engine.calls])  # the probe is over
+    engine.refuse(call, EngineError("no space left on device"))
+    view = manager.run(a_task("a", retries=1))
+    assert view.state == "completed"
+    failure = view.tasks[0].attempts[0].failure
+    assert failure is not None
+    assert (failure.cause, "no space left" in failure.message) == ("engine", True)
+    assert engine.executions == [("job", "a", 2)]
+
+
+def test_a_container_that_is_taken_away_is_lost_and_no_exit_code_invented(
+    start: Start, engine: FakeEngine
+) -> None:
+    """FAULTS 16, on the fake."""
+    manager = start()
+    manager.client.create_job("job", [a_task("a", command="long", retries=0)])
+    manager.until_status("a", "running")
+    container = engine.find("a")
+    assert container is not None
+    engine.kill(container.id)
+    view = manager.client.wait("job", 10)
+    assert view.job.failure is not None
+    assert view.job.failure.cause == "lost"
+    assert view.tasks[0].attempts[0].exit_code is None
+
+
+def test_a_name_that_is_taken_by_somebody_else_is_refused_and_left_alone(
+    start: Start, engine: FakeEngine
+) -> None:
+    """FAULTS 15, on the fake: the manager's next name is foreseen, and taken."""
+    manager = start()
+    spec = container_spec.probe_container("/", "x", Home("another", "/"), settings())
+    real = engine.create
+
+    def create(asked: Any, network: Any) -> Any:
+        if asked.labels[container_spec.ROLE] == "task" and asked.name not in engine.names:
+            foreign = spec.__class__(
+                **{name: getattr(spec, name) for name in spec.__slots__} | {"name": asked.name}
+            )
+            engine.plant(
+                foreign, status=Status.EXITED, exit_code=0, started_at=utc_now(), finished_at=utc_now()
+            )
+        return real(asked, network)
+
+    engine.create = create  # type: ignore[method-assign]
+    view = manager.run(a_task("a", retries=0))
+    assert view.job.failure is not None
+    assert view.job.failure.cause == "engine"
+    assert "is taken" in view.job.failure.message
+    assert len(engine.names) == 1, "the foreign container is still there"
+
+
+def test_an_orphan_of_this_home_is_swept_and_a_foreign_one_is_not(start: Start, engine: FakeEngine) -> None:
+    mine, other = (Home(identity, "/") for identity in (HOME_ID, "another"))
+    specs = [
+        container_spec.task_container("gone", task("x"), key("x"), "/", Owner(1000, 1000), home, settings())
+        for home in (mine, other)
+    ]
+    for spec in specs:
+        engine.plant(spec, outcome_seen=True)
+    start()
+    until(lambda: engine.names == [specs[1].name])
+
+
+def test_the_network_of_a_job_is_shared_and_goes_with_the_job(start: Start, engine: FakeEngine) -> None:
+    manager = start()
+    manager.client.create_job("job", [a_task("a", command="long"), a_task("b", command="long")])
+    for name in "ab":
+        manager.until_status(name, "running")
+    networks = [name for name in engine.names if "-network-" in name]
+    assert len(networks) == 1
+    manager.client.cancel("job")
+    manager.client.wait("job", 10)
+    no_containers(engine)
+
+
+def test_a_network_that_ends_ends_what_runs_in_it_with_the_engine_as_cause(
+    start: Start, engine: FakeEngine
+) -> None:
+    manager = start()
+    manager.client.create_job(
+        "job", [a_task("a", command="long", retries=0), a_task("b", command="long", network="none")]
+    )
+    for name in "ab":
+        manager.until_status(name, "running")
+    engine.finish(next(name for name in engine.names if "-network-" in name), 137)
+    failed = manager.until_status("a", "failed")
+    assert failed.failure is not None
+    assert failed.failure.cause == "engine"
+    assert manager.task("b").status == "running"
+
+
+def test_a_restart_takes_up_what_runs_and_what_waits(start: Start, engine: FakeEngine) -> None:
+    first = start()
+    first.client.create_job("job", [a_task("a", command="long"), a_task("b", "a")])
+    first.until_status("a", "running")
+    first.stop()
+    second = start()
+    container = engine.find("a")
+    assert container is not None
+    engine.finish(container.id, output=b"still me\n")
+    view = second.client.wait("job", 10)
+    assert view.state == "completed"
+    assert engine.executions == [("job", "a", 1), ("job", "b", 1)]
+    assert view.tasks[0].attempts[0].container.id == container.id
+    assert second.log("a") == "still me\n"
+
+
+def test_what_ended_while_no_manager_ran_is_recorded_with_its_own_times(
+    start: Start, engine: FakeEngine
+) -> None:
+    first = start()
+    first.client.create_job("job", [a_task("a", command="long")])
+    first.until_status("a", "running")
+    first.stop()
+    container = engine.find("a")
+    assert container is not None
+    engine.finish(container.id, 3, output=b"unheard\n")
+    ended_at = utc_now()
+    view = start().client.wait("job", 10)
+    attempt = view.tasks[0].attempts[0]
+    assert attempt.exit_code == 3
+    assert attempt.timings.finished_at is not None
+    assert attempt.timings.finished_at <= ended_at
+    assert (first.home / "jobs/job/logs/a.log").read_text() == "unheard\n"
+
+
+def test_a_deadline_that_passed_while_no_manager_ran_counts(start: Start, engine: FakeEngine) -> None:
+    first = start()
+    first.client.create_job("job", [a_task("a", command="long", timeout=0.5)])
+    running = first.until_status("a", "running")
+    first.stop()
+    assert running.started_at is not None
+    until(lambda: (utc_now() - running.started_at).total_seconds() > 0.5)  # type: ignore[operator]
+    view = start().client.wait("job", 10)
+    assert view.job.failure is not None
+    assert view.job.failure.cause == "timeout"
+
+
+def test_a_cancel_that_was_asked_for_while_no_manager_ran_is_done(start: Start, engine: FakeEngine) -> None:
+    first = start()
+    first.client.create_job("job", [a_task("a", command="long"), a_task("b", "a")])
+    first.until_status("a", "running")
+    first.stop()
+    first.client.cancel("job")
+    view = start().client.wait("job", 10)
+    assert view.job.failure is not None
+    assert view.job.failure.cause == "cancelled"
+    no_containers(engine)
+
+
+def test_a_leftover_of_a_killed_probe_does_not_keep_the_engine_from_being_used(
+    start: Start, engine: FakeEngine, tmp_path: Path
+) -> None:
+    (tmp_path / "probe").mkdir()
+    (tmp_path / "probe" / "0badc0de").touch()
+    assert start().run(a_task("a")).state == "completed"
+
+
+def test_an_engine_that_does_not_see_the_folder_is_told_of_and_not_used(
+    start: Start, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_program", lambda spec: Program(exit_code=1))
+    manager = start()
+    until(lambda: "does not see" in manager.monitor.description)
+    manager.client.create_job("job", [a_task("a")])
+    until(lambda: manager.state()["state"] == "working")
+    assert engine.executions == []
+
+
+def test_many_short_jobs_at_once_all_end_well(start: Start, engine: FakeEngine) -> None:
+    manager = start()
+    for number in range(30):
+        manager.client.create_job(f"job{number}", [a_task("a"), a_task("b", "a"), a_task("c", "a")])
+    for number in range(30):
+        assert manager.client.wait(f"job{number}", 30).state == "completed"
+    assert len(engine.executions) == 90
+    no_containers(engine)
+
+
+def test_an_attempt_that_never_began_for_want_of_its_network_gets_another_container_and_no_retry_is_spent(
+    start: Start, engine: FakeEngine
+) -> None:
+    manager = start()
+    manager.client.create_job(
+        "job", [a_task("first", command="long"), a_task("a", retries=0)], max_parallel=1
+    )
+    manager.until_status("first", "running")
+    begin = engine.start
+
+    def lose_network(container: str) -> Any:
+        if engine.find("a") is not None:
+            engine.start = begin  # type: ignore[method-assign]
+            engine.kill(next(name for name in engine.names if "-network-" in name))
+        return begin(container)
+
+    engine.start = lose_network  # type: ignore[method-assign]
+    engine.finish(engine.find("first").id, 0)  # type: ignore[union-attr]
+    view = manager.client.wait("job", 10)
+    (attempt,) = view.tasks[1].attempts
+    assert (view.state, attempt.number, attempt.incarnation) == ("completed", 1, 2)
+    assert engine.executions == [("job", "first", 1), ("job", "a", 1)]
+
+
+def test_an_end_that_nobody_is_told_of_is_noticed_by_the_sweep_and_the_log_is_whole(
+    start: Start, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FAULTS 17: the stream of output says nothing any more, for ever."""
+    monkeypatch.setattr("manager.runtime.workers.STUCK", 0.5)
+    manager = start()
+    follow, deaf = engine.follow, threading.Event()
+
+    def say_nothing(container: str, sink: Callable[[bytes], None]) -> None:
+        engine.follow = follow  # type: ignore[method-assign]
+        sink(b"be")
+        deaf.wait(20)
+        sink(b"gun and ended\n")
+
+    engine.follow = say_nothing  # type: ignore[method-assign]
+    manager.client.create_job("job", [a_task("a", command="long")])
+    task = manager.until_status("a", "running")
+    container = task.attempts[0].container.name
+    engine.finish(container, 0, b"begun and ended\n")
+    view = manager.client.wait("job", 10)
+    deaf.set()
+    assert view.state == "completed"
+    assert manager.log("a") == "begun and ended\n"
+
+
+def test_memory_grows_and_the_pause_is_kept_as_the_policy_says(start: Start, engine: FakeEngine) -> None:
+    policy = {"max": 2, "on": ["oom"], "backoff": 0.2, "memory_factor": 2}
+    manager = start(memory_mb=100)
+    view = manager.run(a_task("a", command="hog", retries=policy))
+    attempts = view.tasks[0].attempts
+    assert [attempt.memory_mb for attempt in attempts] == [100, 200, 400]
+    assert view.tasks[0].failure is not None and view.tasks[0].failure.cause == "oom"
+    recorded = [attempt.timings.recorded_at for attempt in attempts]
+    ready = [attempt.timings.ready_at for attempt in attempts]
+    assert ready[1] - recorded[0] >= timedelta(seconds=0.2)  # type: ignore[operator]
+    assert ready[2] - recorded[1] >= timedelta(seconds=0.4)  # type: ignore[operator]
+
+
+def test_below_the_floor_of_free_space_nothing_is_started_and_that_is_said(
+    start: Start, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager = start()
+    manager.client.create_job("job", [a_task("a", command="long"), a_task("b", "a")])
+    manager.until_status("a", "running")
+    monkeypatch.setattr("manager.daemon.disk.shortage", lambda *_: "there is no room")
+    container = engine.find("a")
+    assert container is not None
+    engine.finish(container.id)
+    manager.until_status("a", "completed")
+    until(lambda: manager.problem == "no further task is started: there is no room")
+    assert [task for _, task, _ in engine.executions] == ["a"]
+    monkeypatch.undo()
+    assert manager.client.wait("job", 10).state == "completed"
+
+
+@pytest.mark.parametrize("call", ["observe", "restarted_since"])
+def test_an_engine_that_refuses_to_tell_after_a_restart_is_asked_again(
+    start: Start, engine: FakeEngine, call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("manager.runtime.workers.LONGEST_PAUSE", 0.1)
+    first = start()
+    first.client.create_job("job", [a_task("a", command="long")])
+    first.until_status("a", "running")
+    first.stop()
+    engine.refuse(call, EngineError("something went wrong"))
+    container = engine.find("a")
+    assert container is not None
+    engine.finish(container.id)
+    second = start()
+    assert second.client.wait("job", 10).state == "completed"
+
+
+def test_a_job_with_other_fields_that_are_nested_without_end_is_refused_and_others_go_on(
+    start: Start,
+) -> None:
+    manager = start()
+    folder = manager.home / "jobs/deep"
+    folder.mkdir(parents=True)
+    deep = '{"id": "1", "name": "deep", "state": "waiting", "more": ' + "[" * 300 + "]" * 300 + "}"
+    (folder / "state.json").write_text(deep)
+    (folder / "tasks.json").write_text('[{"id": "a", "command": "true"}]')
+    assert manager.run(a_task("a"), name="other").state == "completed"
+    until(lambda: manager.state("deep")["state"] == "failed")
+    assert "nested too deeply" in manager.state("deep")["failure"]["message"]

@@ -1,9 +1,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import manager.ops.doctor as module
 import pytest
 
+import manager.ops.doctor as module
 from manager.ops.doctor import Finding, Grade
 from tests.fakes.engine import FakeEngine
 from tests.unit.air_executor.cli.conftest import Run

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from air_executor import daemon
+from air_executor.clock import utc_now
 from air_executor.errors import (
     BadInput,
     JobEnded,
@@ -24,7 +25,6 @@ from air_executor.errors import (
 from air_executor.format import names
 from air_executor.format.attempts import Cause
 from air_executor.format.documents import validate
-from air_executor.format.fields import utc_now
 from air_executor.format.graph import check_graph
 from air_executor.format.models import Job, JobState, JobView, Request, Task, TaskSpec
 from air_executor.logs import tail

@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from air_executor import Client, JobView, WaitTimeout
+from air_executor.clock import utc_now
 from air_executor.daemon import STATUS, ManagerStatus, read_status
-from air_executor.format.fields import utc_now
 from bench.docker_cli import IMAGE, sweep
 from bench.failed import BenchFailed
 from bench.processes import Processes, clean_environment

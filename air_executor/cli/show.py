@@ -14,8 +14,9 @@ import typer
 from air_executor.cli.airflow_status import look_at_airflow
 from air_executor.cli.overview import gather, look_at_manager
 from air_executor.client import Client
+from air_executor.clock import utc_now
 from air_executor.errors import BadInput
-from air_executor.format.fields import format_time, utc_now
+from air_executor.format.fields import format_time
 from air_executor.format.models import JobView
 from air_executor.store import job_text, task_text
 

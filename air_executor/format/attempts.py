@@ -4,6 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
+from air_executor.clock import Instant
 from air_executor.format.fields import Record, Time
 
 
@@ -79,14 +80,6 @@ class Failure(Record):
     cause: Cause
     message: str
     exit_code: int | None = None
-
-
-class Instant(Record):
-    """A moment by the machine's clock that counts from its start, which nobody can set."""
-
-    boot: str
-    """Which start of the machine it counts from."""
-    seconds: float
 
 
 class Attempt(Record):

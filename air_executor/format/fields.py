@@ -19,11 +19,6 @@ from pydantic import (
 from air_executor.format import names
 
 
-def utc_now() -> datetime:
-    """The current time, UTC."""
-    return datetime.now(UTC)
-
-
 def _read_time(value: Any) -> Any:
     if isinstance(value, str):
         try:

@@ -19,8 +19,9 @@ from pydantic import (
     model_validator,
 )
 
+from air_executor.clock import utc_now
 from air_executor.format.attempts import Attempt, Cause, Failure
-from air_executor.format.fields import Name, Record, Spec, Text, Time, utc_now
+from air_executor.format.fields import Name, Record, Spec, Text, Time
 
 SCHEMA = 1
 

@@ -5,7 +5,6 @@ from datetime import datetime
 
 from air_executor.errors import BadInput
 from air_executor.format.attempts import Cause, Failure, Phase
-from air_executor.format.fields import utc_now
 from air_executor.format.graph import check_graph
 from air_executor.format.models import Job, JobState, JobView, Task, TaskFields, TaskStatus
 from manager.core import lifecycle
@@ -103,7 +102,6 @@ def refused(folder: JobRefused, damaged_journal: str | None = None) -> tuple[Job
     job = folder.job or Job(id=folder.name, name=folder.name)
     ended = {"state": JobState.FAILED, "failure": failure, "updated_at": max(folder.at, job.created_at)}
     tasks = tuple(
-        task if task.status.ended else lifecycle.skip(task, failure, folder.at or utc_now())
-        for task in folder.tasks
+        task if task.status.ended else lifecycle.skip(task, failure, folder.at) for task in folder.tasks
     )
     return job.model_copy(update=ended), tasks

@@ -10,7 +10,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from air_executor.format.attempts import Attempt, Cause, Container, Failure, Instant, Phase, Timings
+from air_executor.clock import Instant
+from air_executor.format.attempts import Attempt, Cause, Container, Failure, Phase, Timings
 from air_executor.format.models import Task, TaskStatus
 from manager.model.facts import (
     AttemptNeeded,

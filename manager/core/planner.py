@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Literal
 
-from air_executor.format.attempts import Attempt, Instant, Phase
+from air_executor.clock import Instant
+from air_executor.format.attempts import Attempt, Phase
 from air_executor.format.models import Task
 from manager.core import lifecycle
 from manager.core.live_job import LiveJob

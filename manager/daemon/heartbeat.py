@@ -7,9 +7,9 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from air_executor.clock import utc_now
 from air_executor.daemon import STATUS, ManagerStatus
 from air_executor.files import write_whole
-from air_executor.format.fields import utc_now
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from air_executor.format.fields import utc_now
+from air_executor.clock import utc_now
 from manager.engine.contract import ContainerGone, EngineError, EngineUnavailable
 from manager.engine.outages import Absences
 from manager.model.facts import EngineChanged, Fact

@@ -15,7 +15,7 @@ from air_executor.errors import BadInput
 from air_executor.format import names
 from air_executor.format.documents import parse_json, validate
 from air_executor.format.models import TaskSpec
-from manager.folder.workspace import opened
+from air_executor.untrusted import opened
 from manager.model.facts import RequestRefused, TaskRequested
 
 MAX_REQUEST_BYTES = 256 * 1024

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from air_executor.format.fields import utc_now
+from air_executor.clock import utc_now
 from air_executor.store import RESET, RETRY, Store
 from manager.model.facts import Fact, ResetRequested, RetryRequested
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from air_executor.clock import utc_now
 from air_executor.errors import BadInput
 from air_executor.format import names
 from air_executor.format.documents import Unfinished
-from air_executor.format.fields import utc_now
 from air_executor.format.models import Job, JobState, Task
 from air_executor.store import WAKE, JobFolder, Store
 from manager.folder import inbox as intake

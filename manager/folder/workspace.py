@@ -11,33 +11,18 @@ import stat
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
+from air_executor.untrusted import FOLDER, opened
 from manager.model.values import Owner
 
-FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 FULL = (errno.ENOSPC, errno.EDQUOT)
 SHORT_OF = (*FULL, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
 """Errors that are no fault of the job's, and may pass."""
 CUT = b"\n[air-executor: the output was cut here, at %d bytes; the limit is the setting log_mb]\n"
-
-
-@contextmanager
-def opened(path: Path, *below: str) -> Iterator[int]:
-    """A handle of the folder `below` the folder `path`. Raises OSError where a part is not one."""
-    handle = os.open(path, FOLDER)
-    try:
-        for name in below:
-            inner = os.open(name, FOLDER, dir_fd=handle)
-            os.close(handle)
-            handle = inner
-        yield handle
-    finally:
-        os.close(handle)
 
 
 def prepare(job: Path, user: Owner) -> None:

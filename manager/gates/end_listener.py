@@ -6,8 +6,8 @@ import select
 import threading
 from collections.abc import Callable
 
+from air_executor.clock import utc_now
 from air_executor.failpoints import Failpoint, reach
-from air_executor.format.fields import utc_now
 from manager.folder import inbox as intake
 from manager.gates import gate
 from manager.model.assignment import Act

@@ -27,7 +27,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TypeAlias, cast
 
-from manager.folder.workspace import opened
+from air_executor.untrusted import opened
 from manager.model.values import Owner
 
 FIFO = "payload"

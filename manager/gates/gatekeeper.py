@@ -14,11 +14,10 @@ from contextlib import suppress
 from datetime import datetime
 from functools import partial
 
-from air_executor.clock import instant
+from air_executor.clock import instant, utc_now
 from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
 from air_executor.format.attempts import Phase
-from air_executor.format.fields import utc_now
 from manager.engine.contract import ContainerGone, Engine, EngineError, Observation, Status
 from manager.engine.retry import Patience
 from manager.folder import workspace

@@ -11,9 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from air_executor.clock import utc_now
 from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
-from air_executor.format.fields import utc_now
+from air_executor.untrusted import opened
 from manager.engine.contract import Engine, EngineError, Observation, Status
 from manager.engine.retry import Patience
 from manager.folder import workspace
@@ -148,7 +149,7 @@ class SlotKeeper:
         return (self._folder(slot) / FOLDERS[-1]).exists()
 
     def _move_folders(self, slot: str, act: Act) -> None:
-        with workspace.opened(self._folder(slot)) as source, workspace.opened(act.folder) as target:
+        with opened(self._folder(slot)) as source, opened(act.folder) as target:
             for name in FOLDERS:
                 if _is_in(source, name):
                     _move(name, source, target)

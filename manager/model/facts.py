@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from air_executor.format.attempts import Failure, Instant
+from air_executor.clock import Instant
+from air_executor.format.attempts import Failure
 from air_executor.format.models import Job, Task, TaskSpec
 from manager.model.values import AttemptKey, Found, Outcome, Owner, Slot
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from air_executor import daemon
+from air_executor.clock import utc_now
 from air_executor.errors import BadInput
-from air_executor.format.fields import utc_now
 from air_executor.store import Store
 from manager.core.live_job import LiveJob
 from manager.core.recovery import orphans

@@ -5,8 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from air_executor.clock import instant
-from air_executor.format.fields import utc_now
+from air_executor.clock import instant, utc_now
 from air_executor.format.models import Task
 from air_executor.store import Store
 from manager.core import lifecycle, planner

@@ -1,7 +1,7 @@
 """Looks what has become of an attempt while no manager ran."""
 
+from air_executor.clock import utc_now
 from air_executor.failpoints import Failpoint, reach
-from air_executor.format.fields import utc_now
 from manager.engine.contract import ContainerGone, Engine, Observation, Status
 from manager.engine.retry import Patience
 from manager.model.assignment import Act

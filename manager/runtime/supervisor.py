@@ -13,10 +13,9 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from air_executor.clock import instant
+from air_executor.clock import instant, utc_now
 from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
-from air_executor.format.fields import utc_now
 from air_executor.store import Store
 from manager.core import admission, planner, recovery
 from manager.core.live_job import LiveJob

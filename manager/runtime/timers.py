@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-from air_executor.format.fields import utc_now
+from air_executor.clock import utc_now
 from manager.model.facts import Fact
 
 

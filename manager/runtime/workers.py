@@ -12,11 +12,10 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from air_executor.clock import instant
+from air_executor.clock import instant, utc_now
 from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
 from air_executor.format.attempts import Cause, Failure
-from air_executor.format.fields import utc_now
 from manager.engine.contract import (
     ContainerGone,
     Engine,

@@ -8,9 +8,9 @@ from typing import Any
 from airflow.sdk.bases.operator import ExecutorSafeguard
 
 from air_executor import Client, Failure, JobState, TaskStatus
+from air_executor.clock import utc_now
 from air_executor.files import write_durably
 from air_executor.format.attempts import Cause
-from air_executor.format.fields import utc_now
 from air_executor.store import job_text, task_text, tasks_text
 
 

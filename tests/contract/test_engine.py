@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from air_executor.clock import utc_now
 from air_executor.format.attempts import Cause
-from air_executor.format.fields import utc_now
 from manager.engine.contract import (
     ContainerGone,
     EngineError,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from air_executor.format.fields import utc_now
+from air_executor.clock import utc_now
 from manager.engine.contract import ContainerGone, Status
 from manager.gates import gate
 from manager.gates.gate import Began, Never, Unusable

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from air_executor.format.fields import utc_now
+from air_executor.clock import utc_now
 from manager.engine.contract import (
     CommandUnusable,
     ContainerGone,

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from air_executor.format.attempts import Attempt, Cause, Container, Failure, Instant, Phase, Timings
+from air_executor.clock import Instant
+from air_executor.format.attempts import Attempt, Cause, Container, Failure, Phase, Timings
 from air_executor.format.models import Task, TaskStatus
 from manager.core import lifecycle
 from manager.model.facts import (

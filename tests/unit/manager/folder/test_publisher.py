@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from air_executor import files
+from air_executor.clock import utc_now
 from air_executor.format.attempts import Cause, Failure
-from air_executor.format.fields import utc_now
 from air_executor.format.models import Decision, Job, JobState, Task
 from manager.folder import publisher as module
 from manager.folder.publisher import Changes, Publisher, _Views

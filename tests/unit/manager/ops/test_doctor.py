@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from air_executor.client import Client
+from air_executor.clock import utc_now
 from air_executor.daemon import STATUS, ManagerStatus
-from air_executor.format.fields import utc_now
 from manager.daemon.identity import own_id
 from manager.daemon.lock import hold
 from manager.engine.contract import EngineError, Status

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from air_executor.format.fields import utc_now
+from air_executor.clock import utc_now
 from manager.engine.contract import EngineError, Status
 from manager.model import container_spec
 from manager.model.container_spec import Home

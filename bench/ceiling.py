@@ -20,8 +20,10 @@ from docker.utils import kwargs_from_env
 from air_executor.format.models import Task
 from bench.docker_cli import IMAGE, sweep
 from bench.failed import BenchFailed
+from manager.core.containers import network_container, task_container
 from manager.engine.docker.translate import PathTable, container_body
-from manager.model.container_spec import HOME_ID, ContainerSpec, Home, network_container, task_container
+from manager.model.container_spec import HOME_ID, ContainerSpec
+from manager.model.home import Home
 from manager.model.values import AttemptKey, Owner
 from manager.settings import Settings
 

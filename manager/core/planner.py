@@ -10,6 +10,7 @@ from air_executor.clock import Instant
 from air_executor.format.attempts import Attempt, Phase
 from air_executor.format.models import Task
 from manager.core import lifecycle
+from manager.core.containers import container_name, image_of
 from manager.core.live_job import LiveJob
 from manager.core.slot_pool import SlotPool
 from manager.model.actions import (
@@ -25,7 +26,6 @@ from manager.model.actions import (
     TaskAction,
     Watch,
 )
-from manager.model.container_spec import container_name, image_of
 from manager.model.facts import AttemptNeeded, TaskClaimed
 from manager.model.values import AttemptKey, Slot, is_spare
 from manager.settings import Settings

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from air_executor.format.models import Task
+from manager.core import containers
 from manager.core.live_job import LiveJob
-from manager.model import container_spec
 from manager.model.values import Owner, Slot, SlotOrder, spare_of
 from manager.settings import Settings
 
 WINDOW = timedelta(minutes=2)
 """What was used within it says how many slots are kept."""
-LIFETIME = timedelta(seconds=0.8 * container_spec.GATE_PATIENCE)
+LIFETIME = timedelta(seconds=0.8 * containers.GATE_PATIENCE)
 """After this a slot is replaced: its gate does not wait for ever."""
 REST = timedelta(minutes=1)
 """For which no further slot is made after one could not be made."""
@@ -53,7 +53,7 @@ class SlotPool:
 
     def take(self, job: LiveJob, task: Task, at: datetime) -> Slot | None:
         """The slot that the task gets, if there is one for its user."""
-        user = container_spec.task_user(task, job.owner, self.settings)
+        user = containers.task_user(task, job.owner, self.settings)
         self._uses.append((at, user))
         slot = next((slot for slot in self.ready.values() if slot.user == user), None)
         if slot is None:
@@ -68,7 +68,7 @@ class SlotPool:
         A further attempt may need more memory, and the log of the one before put aside: not that.
         """
         spare = self.spares.get(job.uid)
-        user = container_spec.task_user(task, job.owner, self.settings)
+        user = containers.task_user(task, job.owner, self.settings)
         if spare is None or task.attempts or spare.user != user or not self._is_usual(task):
             return None
         return self.spares.pop(job.uid)

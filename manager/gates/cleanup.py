@@ -3,21 +3,22 @@
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
+from manager.core import containers
 from manager.core.live_job import LiveJob
 from manager.folder import workspace
-from manager.model import container_spec
-from manager.model.container_spec import Home
+from manager.model import home as home_paths
+from manager.model.home import Home
 
 
 def clear(home: Home, jobs: Path, live: Iterable[LiveJob]) -> None:
     """Delete the folders of slots and gates that belong to no attempt of the `live` jobs."""
     attempts = [job.tasks[task_id].attempts[-1] for job in live for task_id in job.live]
     slots = {attempt.slot for attempt in attempts if attempt.slot is not None}
-    containers = {attempt.container.name for attempt in attempts}
-    gates = containers | {container_spec.slot_name(slot) for slot in slots}
-    _delete(Path(container_spec.gates_folder(home)), gates | {"bin"})
-    _delete(Path(container_spec.slots_folder(str(jobs))), slots)
-    for probe in jobs.glob(f".{container_spec.PREFIX}-probe-*"):
+    names = {attempt.container.name for attempt in attempts}
+    gates = names | {containers.slot_name(slot) for slot in slots}
+    _delete(Path(home_paths.gates_folder(home)), gates | {"bin"})
+    _delete(Path(home_paths.slots_folder(str(jobs))), slots)
+    for probe in jobs.glob(f".{containers.PREFIX}-probe-*"):
         workspace.delete(probe)
 
 

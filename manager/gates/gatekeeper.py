@@ -18,6 +18,7 @@ from air_executor.clock import instant, utc_now
 from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
 from air_executor.format.attempts import Phase
+from manager.core.containers import container_name
 from manager.engine.contract import ContainerGone, Engine, EngineError, Observation, Status
 from manager.engine.retry import Patience
 from manager.folder import workspace
@@ -25,7 +26,6 @@ from manager.gates import gate
 from manager.gates.end_listener import EndListener
 from manager.gates.slot_keeper import SlotKeeper
 from manager.model.assignment import Act
-from manager.model.container_spec import CONTROL, RECEIPT, container_name
 from manager.model.facts import (
     ContainerExited,
     ContainerLost,
@@ -33,6 +33,7 @@ from manager.model.facts import (
     ContainerVoided,
     ContainerWaiting,
 )
+from manager.model.home import CONTROL, RECEIPT
 from manager.model.values import Outcome
 
 log = logging.getLogger(__name__)

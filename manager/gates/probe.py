@@ -6,11 +6,13 @@ import shutil
 import time
 from pathlib import Path
 
+from manager.core import containers
 from manager.engine.contract import Engine, EngineError
 from manager.gates import gate
-from manager.model import container_spec
-from manager.model.container_spec import CONTROL, RECEIPT, ContainerSpec, Home
+from manager.model import home as home_paths
+from manager.model.container_spec import ContainerSpec
 from manager.model.facts import GatesTried
+from manager.model.home import CONTROL, RECEIPT, Home
 from manager.model.values import Owner
 from manager.settings import Settings
 
@@ -39,7 +41,7 @@ class Probe:
         nonce = secrets.token_hex(6)
         folder = self._settings.home / "probe"
         folder.mkdir(exist_ok=True)
-        spec = container_spec.probe_container(str(folder), nonce, self._home, self._settings)
+        spec = containers.probe_container(str(folder), nonce, self._home, self._settings)
         (folder / nonce).touch()
         try:
             self._engine.create(spec, None)
@@ -58,24 +60,24 @@ class Probe:
 
         Raises EngineError.
         """
-        if not Path(container_spec.gate_program(self._home)).exists():
+        if not Path(home_paths.gate_program(self._home)).exists():
             image = self._settings.runner_image
-            return GatesTried(f"the image {image} has no {container_spec.GATE_IN_IMAGE}", None)
-        name = f"{container_spec.PREFIX}-probe-{secrets.token_hex(6)}"
-        folder = Path(container_spec.gate_folder(self._home, name))
+            return GatesTried(f"the image {image} has no {containers.GATE_IN_IMAGE}", None)
+        name = f"{containers.PREFIX}-probe-{secrets.token_hex(6)}"
+        folder = Path(home_paths.gate_folder(self._home, name))
         uid = self._settings.task_uid
-        slots = Path(container_spec.slots_folder(str(self._jobs)))
+        slots = Path(home_paths.slots_folder(str(self._jobs)))
         mounted, moved = slots / f".{name}", self._jobs / f".{name}"
         try:
             gate.prepare(folder / CONTROL, folder / RECEIPT, Owner(uid, uid))
             mounted.mkdir(parents=True)
             slots.chmod(0o700)
-            spec = container_spec.gate_probe_container(str(mounted), name, self._home, self._settings)
+            spec = containers.gate_probe_container(str(mounted), name, self._home, self._settings)
             self._engine.create(spec, None)
             self._engine.start(name)
             mounted.rename(moved)
             (moved / "moved").touch()
-            problem = self._pass(name, folder, ("test", "-f", f"{container_spec.WORK}/moved"))
+            problem = self._pass(name, folder, ("test", "-f", f"{containers.WORK}/moved"))
             return GatesTried(problem, None if problem else self._why_not_moved(spec))
         except OSError as error:
             return GatesTried(str(error), None)
@@ -95,8 +97,8 @@ class Probe:
 
     def _keep_gate(self, spec: ContainerSpec) -> None:
         """By renaming: containers that wait have the one before mounted."""
-        program = self._engine.read_file(spec.name, container_spec.GATE_IN_IMAGE)
-        place = Path(container_spec.gate_program(self._home))
+        program = self._engine.read_file(spec.name, containers.GATE_IN_IMAGE)
+        place = Path(home_paths.gate_program(self._home))
         if program is None or (place.exists() and place.read_bytes() == program):
             return
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -15,14 +15,15 @@ from air_executor.clock import utc_now
 from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
 from air_executor.untrusted import opened
+from manager.core import containers
 from manager.engine.contract import Engine, EngineError, Observation, Status
 from manager.engine.retry import Patience
 from manager.folder import workspace
 from manager.gates import gate
-from manager.model import container_spec
+from manager.model import home as home_paths
 from manager.model.assignment import Act
-from manager.model.container_spec import CONTROL, RECEIPT, Home
 from manager.model.facts import SlotFailed, SlotReady
+from manager.model.home import CONTROL, RECEIPT, Home
 from manager.model.values import Owner, Slot, SlotOrder, first_of, is_spare, spare_of
 from manager.settings import Settings
 
@@ -74,10 +75,10 @@ class SlotKeeper:
         """Remove what belongs to a slot that nobody got, or to a spare."""
         if self._is_vacant(slot):
             self.discard(spare_of(slot))
-        self._remove(container_spec.slot_name(slot))
+        self._remove(containers.slot_name(slot))
         self._delete(slot)
         if not is_spare(slot):
-            self._remove(container_spec.slot_network_name(slot))
+            self._remove(containers.slot_network_name(slot))
 
     def _remove(self, container: str) -> None:
         try:
@@ -128,14 +129,14 @@ class SlotKeeper:
         return self._engine.image_id(image), self._observe_network(slot)
 
     def _observe_network(self, slot: str) -> Observation:
-        return self._engine.observe(container_spec.slot_network_name(first_of(slot)))
+        return self._engine.observe(containers.slot_network_name(first_of(slot)))
 
     def clear(self, slot: str) -> None:
         """Delete what is left of its folders. Where nobody has moved in, its spare is of no use either."""
         self._asked.pop(slot, None)
         if self._is_vacant(slot):
             # A task may have got it already: its gate must not go before its container.
-            spare = container_spec.slot_name(spare_of(slot))
+            spare = containers.slot_name(spare_of(slot))
             self._patience.surely(lambda: self._engine.remove(spare, self._home.id))
             self._delete(spare_of(slot))
         self._delete(slot)
@@ -170,15 +171,15 @@ class SlotKeeper:
         return Slot(slot, order.user, found.id, found.image_id, found.created_at, found.started_at)
 
     def _launch(self, slot: str, user: Owner) -> Observation:
-        spec = container_spec.slot_container(slot, user, str(self._jobs), self._home, self._settings)
-        network = container_spec.slot_network_container(first_of(slot), self._home, self._settings)
+        spec = containers.slot_container(slot, user, str(self._jobs), self._home, self._settings)
+        network = containers.slot_network_container(first_of(slot), self._home, self._settings)
         return self._engine.start(self._engine.create(spec, network))
 
     def _folder(self, slot: str) -> Path:
-        return Path(container_spec.slot_folder(str(self._jobs), slot))
+        return Path(home_paths.slot_folder(str(self._jobs), slot))
 
     def _gate(self, slot: str) -> Path:
-        return Path(container_spec.gate_folder(self._home, container_spec.slot_name(slot)))
+        return Path(home_paths.gate_folder(self._home, containers.slot_name(slot)))
 
 
 def _answer(answer: Future[Any], ask: Callable[[], object]) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 from air_executor.clock import instant, utc_now
 from air_executor.format.models import Task
 from air_executor.store import Store
-from manager.core import lifecycle, planner
+from manager.core import containers, lifecycle, planner
 from manager.core.live_job import LiveJob
 from manager.core.slot_pool import SlotPool
-from manager.model import container_spec
+from manager.model import home as home_paths
 from manager.model.actions import (
     EXCLUSIVE,
     Create,
@@ -27,7 +27,7 @@ from manager.model.actions import (
     Watch,
 )
 from manager.model.assignment import Act
-from manager.model.container_spec import ContainerSpec, Home, Network
+from manager.model.container_spec import ContainerSpec, Network
 from manager.model.facts import (
     ContainerCreated,
     ContainerDropped,
@@ -43,6 +43,7 @@ from manager.model.facts import (
     RestPassed,
     StockTaken,
 )
+from manager.model.home import Home
 from manager.model.values import AttemptKey
 from manager.runtime.timers import Timers
 from manager.runtime.workers import Workers
@@ -132,8 +133,8 @@ class Dispatcher:
 
     def _network(self, job: LiveJob) -> ContainerSpec:
         if job.job.slot is not None:
-            return container_spec.slot_network_container(job.job.slot, self._home, self._settings)
-        return container_spec.network_container(job.name, job.uid, self._home, self._settings)
+            return containers.slot_network_container(job.job.slot, self._home, self._settings)
+        return containers.network_container(job.name, job.uid, self._home, self._settings)
 
     def _do(self, act: Act, action: TaskAction) -> None:
         match action:
@@ -184,17 +185,17 @@ class Dispatcher:
 
     def _worked_out(self, job: LiveJob, task: Task, key: AttemptKey) -> Act:
         folder = self._store.folder(job.name).path
-        spec = container_spec.task_container(
+        spec = containers.task_container(
             job.name, task, key, str(folder), job.owner, self._home, self._settings
         )
         network = None
         if spec.network.kind == "job":
             network = self._network(job)
             spec = replace(spec, network=Network("job", network.name))
-        user = container_spec.task_user(task, job.owner, self._settings)
+        user = containers.task_user(task, job.owner, self._settings)
         attempt = task.attempts[-1]
-        name = spec.name if attempt.slot is None else container_spec.slot_name(attempt.slot)
-        gate = Path(container_spec.gate_folder(self._home, name))
+        name = spec.name if attempt.slot is None else containers.slot_name(attempt.slot)
+        gate = Path(home_paths.gate_folder(self._home, name))
         if attempt.start == "ahead":
-            spec = container_spec.gated(spec, self._home)
+            spec = containers.gated(spec, self._home)
         return Act(key, folder, task, user, spec, gate, network)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from manager.engine.contract import Engine, EngineError, EngineUnavailable, Status
 from manager.gates.probe import Probe
-from manager.model.container_spec import Home
 from manager.model.facts import ContainersListed, EngineChanged, Fact, GatesTried, Listed
+from manager.model.home import Home
 from manager.settings import Settings
 
 log = logging.getLogger(__name__)

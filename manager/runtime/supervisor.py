@@ -17,7 +17,7 @@ from air_executor.clock import instant, utc_now
 from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
 from air_executor.store import Store
-from manager.core import admission, planner, recovery
+from manager.core import admission, containers, planner, recovery
 from manager.core.live_job import LiveJob
 from manager.core.reconcile import Suspects
 from manager.core.slot_pool import SlotPool
@@ -27,8 +27,6 @@ from manager.folder.journal import Journal, Remembered
 from manager.folder.publisher import Publisher
 from manager.folder.watcher import Watcher
 from manager.gates import cleanup as leftovers
-from manager.model import container_spec
-from manager.model.container_spec import Home
 from manager.model.facts import (
     CancelRequested,
     ContainersListed,
@@ -51,6 +49,7 @@ from manager.model.facts import (
     TaskRequested,
     Tick,
 )
+from manager.model.home import Home
 from manager.model.values import Owner
 from manager.runtime import event_log as events
 from manager.runtime.admitter import Reception
@@ -98,7 +97,7 @@ class Supervisor:
         self._facts = facts
         self._on_change = on_change
         self._on_tick = on_tick
-        self._slots = SlotPool(settings, container_spec.usual_user(usual_owner, settings))
+        self._slots = SlotPool(settings, containers.usual_user(usual_owner, settings))
         self._planner = planner.Planner(home.id, settings, self._slots)
         self._reception = Reception(store, settings, journal, publisher)
         self._scribe = Scribe(store, journal, publisher)

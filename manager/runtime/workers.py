@@ -33,7 +33,6 @@ from manager.gates.end_listener import EndListener
 from manager.gates.gatekeeper import Gatekeeper, lost
 from manager.gates.slot_keeper import SlotKeeper
 from manager.model.assignment import Act
-from manager.model.container_spec import Home
 from manager.model.facts import (
     ContainerCreated,
     ContainerDropped,
@@ -44,6 +43,7 @@ from manager.model.facts import (
     Fact,
     LaunchFailed,
 )
+from manager.model.home import Home
 from manager.model.values import AttemptKey, Outcome, SlotOrder
 from manager.runtime.stock import StockTaker
 from manager.settings import Settings

@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from manager.core import containers
 from manager.engine.contract import Engine, EngineUnavailable, Observation, Status
 from manager.gates import gate
-from manager.model import container_spec
-from manager.model.container_spec import CONTROL, RECEIPT, ContainerSpec, Home, Network
+from manager.model import home as home_paths
+from manager.model.container_spec import ContainerSpec, Network
+from manager.model.home import CONTROL, RECEIPT, Home
 from manager.model.values import AttemptKey, Owner
 from manager.settings import Settings
 from tests.fakes.engine import FakeEngine, Program
@@ -108,7 +110,7 @@ class Bench:
         key = AttemptKey(UID, task or f"t{self.numbers}", 1, 1)
         fields = Task(id=key.task, command=command[0], args=command[1:], network="none")
         owner = Owner(os.geteuid(), os.getegid())
-        made = container_spec.task_container(
+        made = containers.task_container(
             self.folder.name, fields, key, str(self.folder), owner, self.home, self.settings
         )
         return replace(made, network=network, **change)
@@ -129,8 +131,8 @@ class Bench:
     def gated(self, command: tuple[str, ...] = ("true",), **change: Any) -> Gated:
         """Created, to wait at its gate for the command."""
         self.keep_gate()
-        spec = container_spec.gated(self.spec(command, **change), self.home)
-        folder = Path(container_spec.gate_folder(self.home, spec.name))
+        spec = containers.gated(self.spec(command, **change), self.home)
+        folder = Path(home_paths.gate_folder(self.home, spec.name))
         uid, _, gid = spec.user.partition(":")
         gate.prepare(folder / CONTROL, folder / RECEIPT, Owner(int(uid), int(gid)))
         return Gated(spec, command, self.engine.create(spec, None), folder)
@@ -150,11 +152,11 @@ class Bench:
 
     def keep_gate(self) -> None:
         """Take the gate from the runner image, once."""
-        program = Path(container_spec.gate_program(self.home))
+        program = Path(home_paths.gate_program(self.home))
         if program.exists():
             return
         made = self.create()
-        content = self.engine.read_file(made.id, container_spec.GATE_IN_IMAGE)
+        content = self.engine.read_file(made.id, containers.GATE_IN_IMAGE)
         self.engine.remove(made.id, self.home.id)
         assert content is not None, "the runner image has no gate"
         program.parent.mkdir(parents=True)
@@ -180,7 +182,7 @@ class Bench:
         until(lambda: words in b"".join(heard), 20)
 
     def network(self, uid: str = UID) -> ContainerSpec:
-        return container_spec.network_container(self.folder.name, uid, self.home, self.settings)
+        return containers.network_container(self.folder.name, uid, self.home, self.settings)
 
     def joined(self, command: tuple[str, ...]) -> Observation:
         """Started, in the network of the job."""

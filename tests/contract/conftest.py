@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from manager.engine.docker.engine import DockerEngine
-from manager.model.container_spec import Home
+from manager.model.home import Home
 from manager.settings import Settings
 from tests import engine_room
 from tests.contract.bench import PROGRAMS, Bench

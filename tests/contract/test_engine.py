@@ -23,7 +23,8 @@ from manager.engine.contract import (
     Status,
 )
 from manager.engine.docker.engine import DockerEngine
-from manager.model.container_spec import DIGEST, HOME_ID, Home, Network
+from manager.model.container_spec import DIGEST, HOME_ID, Network
+from manager.model.home import Home
 from tests.contract.bench import (
     EXIT_3,
     EXIT_126,

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from air_executor.clock import utc_now
+from manager.core.containers import GATE_IN_IMAGE, GATE_PLACE
 from manager.engine.contract import ContainerGone, Status
 from manager.gates import gate
 from manager.gates.gate import Began, Never, Unusable
-from manager.model.container_spec import CONTROL, GATE_IN_IMAGE, GATE_PLACE, RECEIPT
+from manager.model.home import CONTROL, RECEIPT
 from tests.contract.bench import (
     EXIT_3,
     EXIT_126,

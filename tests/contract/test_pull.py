@@ -12,7 +12,7 @@ from docker.errors import ImageNotFound
 from manager.engine.contract import EngineUnavailable, ImageMissing, Pull, Status
 from manager.engine.docker import images
 from manager.engine.docker.engine import DockerEngine
-from manager.model.container_spec import Home
+from manager.model.home import Home
 from manager.settings import Settings
 from tests import engine_room
 from tests.contract.bench import Bench

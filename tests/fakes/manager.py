@@ -16,8 +16,8 @@ from manager.folder.journal import Journal
 from manager.folder.publisher import Publisher
 from manager.folder.watcher import Watcher
 from manager.folder.workspace import owner_of
-from manager.model.container_spec import Home
 from manager.model.facts import Fact
+from manager.model.home import Home
 from manager.runtime.engine_monitor import EngineMonitor
 from manager.runtime.supervisor import Supervisor
 from manager.runtime.workers import Workers

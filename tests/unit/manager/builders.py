@@ -7,7 +7,6 @@ from typing import Any
 from air_executor.format.models import Job, Task
 from manager.core.live_job import LiveJob
 from manager.core.slot_pool import SlotPool
-from manager.model.container_spec import Home
 from manager.model.facts import (
     AttemptNeeded,
     CommandSucceeded,
@@ -19,6 +18,7 @@ from manager.model.facts import (
     ContainerWaiting,
     TaskClaimed,
 )
+from manager.model.home import Home
 from manager.model.values import AttemptKey, Outcome, Owner
 from manager.settings import Settings
 

@@ -12,11 +12,13 @@ import pytest
 
 from air_executor.failpoints import Failpoint
 from air_executor.format.attempts import Attempt
+from manager.core import containers
 from manager.engine.contract import EngineError, Observation
 from manager.engine.retry import Stopped
 from manager.folder import workspace
 from manager.gates import gate
 from manager.model import container_spec
+from manager.model import home as home_paths
 from manager.model.container_spec import ContainerSpec
 from manager.model.values import AttemptKey, Owner, spare_of
 from tests.fakes.engine import NotingEngine, Program
@@ -77,12 +79,12 @@ def slots(manager: InProcess) -> set[str]:
 def the_slot(manager: InProcess) -> str:
     """Its container's name."""
     (slot,) = slots(manager)
-    return container_spec.slot_name(slot)
+    return containers.slot_name(slot)
 
 
 def network_of(slot: str) -> str:
     """The name of the container that holds the network of the slot with the container `slot`."""
-    return container_spec.slot_network_name(slot.removeprefix("airx-slot-"))
+    return containers.slot_network_name(slot.removeprefix("airx-slot-"))
 
 
 def only(manager: InProcess, task: str = "a", job: str = "job") -> Attempt:
@@ -107,8 +109,8 @@ def nothing_left(manager: InProcess, engine: Noting) -> None:
 
     def clean() -> bool:
         waiting = set(pool.ready)
-        gates = {container_spec.slot_name(each) for slot in waiting for each in (slot, spare_of(slot))}
-        networks = {container_spec.slot_network_name(slot) for slot in waiting}
+        gates = {containers.slot_name(each) for slot in waiting for each in (slot, spare_of(slot))}
+        networks = {containers.slot_network_name(slot) for slot in waiting}
         return (
             not pool.making and set(engine.names) == gates | networks and folders(manager) == gates | waiting
         )
@@ -118,7 +120,7 @@ def nothing_left(manager: InProcess, engine: Noting) -> None:
 
 def nobody_listens(manager: InProcess, container: str) -> None:
     """The gate of a container that has ended has left its FIFO."""
-    fifo = manager.home / "gates" / container / container_spec.CONTROL / gate.FIFO
+    fifo = manager.home / "gates" / container / home_paths.CONTROL / gate.FIFO
 
     def left() -> bool:
         try:
@@ -149,9 +151,7 @@ def test_the_first_task_of_a_job_gets_a_container_that_waited_for_it(
     attempt = only(manager)
     assert (attempt.start, attempt.slot, attempt.incarnation) == ("warm", slot, 1)
     assert (attempt.container.id, attempt.container.image_id) == (waited.id, waited.image_id)
-    assert attempt.container.name == container_spec.container_name(
-        HOME_ID, "job", container_key(manager, "a")
-    )
+    assert attempt.container.name == containers.container_name(HOME_ID, "job", container_key(manager, "a"))
     assert manager.client.status("job").job.slot == slot
     assert manager.log("a") == "hi\n"
     assert engine.executions == ONCE
@@ -446,7 +446,7 @@ def test_a_job_that_names_the_slot_of_another_does_not_get_into_its_network(
     manager.until_status("v", "running", "victim")
     slot = manager.client.status("victim").job.slot
     assert slot is not None
-    network = container_spec.slot_network_name(slot)
+    network = containers.slot_network_name(slot)
     job_folder(manager, [a_task("a", workdir="/tmp", **fields)], slot=slot).rename(
         manager.home / "jobs" / "job"
     )
@@ -472,7 +472,7 @@ def test_a_view_that_was_edited_does_not_get_a_retried_job_into_anothers_network
     state.write_text(json.dumps(manager.state() | {"slot": slot}))
     manager.client.retry("job")
     until(lambda: manager.state()["state"] == "completed")
-    network = container_spec.slot_network_name(str(slot))
+    network = containers.slot_network_name(str(slot))
     of_job = [each for each in engine.specs if each.labels.get(container_spec.JOB) == "job"]
     assert network not in {each.network.name for each in of_job}
     assert network in engine.names
@@ -649,7 +649,7 @@ def test_a_manager_that_is_told_to_end_throws_its_slots_away(start: Start, engin
     warmed(manager)
     manager.leave()
     taken = manager.client.status("job").job.slot
-    running = {container_spec.slot_name(str(taken)), container_spec.slot_network_name(str(taken))}
+    running = {containers.slot_name(str(taken)), containers.slot_network_name(str(taken))}
     assert len(engine.names) == len(running)
     assert not engine.slots
     assert folders(manager) <= running | {str(taken)}

@@ -5,10 +5,9 @@ from typing import Any
 import pytest
 
 from air_executor.format.attempts import Phase
-from manager.core import planner, recovery
+from manager.core import containers, planner, recovery
 from manager.core.live_job import LiveJob
 from manager.core.recovery import Verdict, orphans, without_network
-from manager.model import container_spec
 from manager.model.actions import Create, Drop, Open, Remove, Replace, Start, TakeStock, Watch
 from manager.model.facts import CancelRequested, JobFact, Listed, NetworkLost, StockTaken
 from manager.model.values import Found
@@ -36,12 +35,12 @@ OTHER = "f" * 32
 
 
 def listed(name: str, of: Any = None, ended: bool = False) -> Listed:
-    spec = container_spec.task_container("job", task(of.task), of, "/job", OWNER, HOME, settings())
+    spec = containers.task_container("job", task(of.task), of, "/job", OWNER, HOME, settings())
     return Listed(name, spec.labels, ended)
 
 
 def network(uid: str, ended: bool = False) -> Listed:
-    return Listed("net", container_spec.network_container("job", uid, HOME, settings()).labels, ended)
+    return Listed("net", containers.network_container("job", uid, HOME, settings()).labels, ended)
 
 
 def running() -> LiveJob:
@@ -66,7 +65,7 @@ def test_containers_of_live_attempts_and_networks_of_live_jobs_serve() -> None:
         Listed("x", {}, False),
         Listed("x", {"air-executor.role": "task", "air-executor.job-uid": UID}, False),
         Listed("x", {"air-executor.role": "unheard-of", "air-executor.job-uid": UID}, False),
-        Listed("x", container_spec.network_container("job", OTHER, HOME, settings()).labels, False),
+        Listed("x", containers.network_container("job", OTHER, HOME, settings()).labels, False),
     ],
     ids=[
         "other job",
@@ -101,7 +100,7 @@ def test_the_container_of_the_attempt_before_is_an_orphan() -> None:
 
 def test_a_probe_that_a_killed_manager_left_behind_is_an_orphan() -> None:
     """The probe is over before the containers are listed: one that is listed serves nobody."""
-    probe = container_spec.probe_container("/probe", "00ff", HOME, settings())
+    probe = containers.probe_container("/probe", "00ff", HOME, settings())
     assert orphans([Listed("p", probe.labels, True)], {UID: running()}) == {"p"}
 
 

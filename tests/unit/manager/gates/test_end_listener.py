@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from manager.core import containers
 from manager.gates.end_listener import EndListener
-from manager.model import container_spec
 from manager.model.assignment import Act
 from manager.model.facts import CommandSucceeded, Fact, TaskRequested
 from manager.model.values import AttemptKey
@@ -49,7 +49,7 @@ def ends(heard: "queue.SimpleQueue[Fact]") -> Iterator[EndListener]:
 
 
 def an_act(of: AttemptKey, folder: Path) -> Act:
-    spec = container_spec.task_container("job", task(), of, str(folder), OWNER, HOME, settings())
+    spec = containers.task_container("job", task(), of, str(folder), OWNER, HOME, settings())
     return Act(of, folder, task(), OWNER, spec, folder, None)
 
 

@@ -12,16 +12,17 @@ import pytest
 
 from air_executor.clock import utc_now
 from air_executor.format.attempts import Attempt, Container, Phase, Timings
+from manager.core import containers
 from manager.engine.contract import EngineError, EngineUnavailable, Status
 from manager.engine.retry import Patience, Stopped
 from manager.gates import gate
 from manager.gates.end_listener import EndListener
 from manager.gates.gatekeeper import Gatekeeper, _nonce
 from manager.gates.slot_keeper import SlotKeeper
-from manager.model import container_spec
+from manager.model import home as home_paths
 from manager.model.assignment import Act
-from manager.model.container_spec import CONTROL, RECEIPT, Home
 from manager.model.facts import ContainerExited, ContainerLost, ContainerStarted, ContainerVoided
+from manager.model.home import CONTROL, RECEIPT, Home
 from tests.fakes.engine import FakeEngine, Program
 from tests.fakes.manager import HOME_ID
 from tests.unit.manager.builders import OWNER, UID, key, settings, task
@@ -74,7 +75,7 @@ def an_act(home_folder: Path, *words: str, incarnation: int = 1) -> Act:
     bare = task("b", "a", command=command, args=args)
     folder = home_folder / "jobs" / "job"
     of = KEY._replace(incarnation=incarnation)
-    spec = container_spec.task_container("job", bare, of, str(folder), OWNER, home, settings())
+    spec = containers.task_container("job", bare, of, str(folder), OWNER, home, settings())
     began = utc_now() - AGO
     attempt = Attempt(
         number=1,
@@ -84,9 +85,9 @@ def an_act(home_folder: Path, *words: str, incarnation: int = 1) -> Act:
         container=Container(name=spec.name, image=spec.image),
         timings=Timings(created_at=began, container_started_at=began, ready_at=began + AGO / 2),
     )
-    gate_folder = Path(container_spec.gate_folder(home, spec.name))
+    gate_folder = Path(home_paths.gate_folder(home, spec.name))
     whole = bare.model_copy(update={"attempts": (attempt,)})
-    return Act(of, folder, whole, OWNER, container_spec.gated(spec, home), gate_folder, None)
+    return Act(of, folder, whole, OWNER, containers.gated(spec, home), gate_folder, None)
 
 
 def plant(engine: FakeEngine, act: Act, status: Status = Status.RUNNING, **state: object) -> str:
@@ -100,14 +101,12 @@ def plant(engine: FakeEngine, act: Act, status: Status = Status.RUNNING, **state
 def at_its_gate(engine: FakeEngine, act: Act) -> None:
     """A container of `act` that really waits, as far as a fake's does."""
     for mount in act.spec.mounts:
-        if not mount.target.startswith(container_spec.GATE_PLACE):
+        if not mount.target.startswith(containers.GATE_PLACE):
             Path(mount.source).mkdir(parents=True, exist_ok=True)
-    program = Path(container_spec.gate_program(Home(HOME_ID, str(act.gate.parent.parent))))
+    program = Path(home_paths.gate_program(Home(HOME_ID, str(act.gate.parent.parent))))
     program.parent.mkdir(exist_ok=True)
     program.touch()
-    network = container_spec.network_container(
-        "job", UID, Home(HOME_ID, str(act.gate.parent.parent)), settings()
-    )
+    network = containers.network_container("job", UID, Home(HOME_ID, str(act.gate.parent.parent)), settings())
     engine.create(act.spec, network)
     engine.start(act.spec.name)
 
@@ -140,7 +139,7 @@ def there(engine: FakeEngine, act: Act) -> bool:
 def is_void(fact: object, engine: FakeEngine, act: Act) -> None:
     """Nothing is left of it, and the next incarnation has its name."""
     assert isinstance(fact, ContainerVoided)
-    successor = container_spec.container_name(HOME_ID, "job", KEY._replace(incarnation=2))
+    successor = containers.container_name(HOME_ID, "job", KEY._replace(incarnation=2))
     assert (fact.key, fact.successor) == (KEY, successor)
     assert successor != act.spec.name
     assert not there(engine, act)

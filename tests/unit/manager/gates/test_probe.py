@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from manager.core.containers import GATE_IN_IMAGE
 from manager.engine.contract import EngineError, EngineUnavailable, ImageMissing, Observation
 from manager.gates.probe import Probe
 from manager.model import container_spec
-from manager.model.container_spec import GATE_IN_IMAGE, GATED, ContainerSpec, Home
+from manager.model import home as home_paths
+from manager.model.container_spec import GATED, ContainerSpec
+from manager.model.home import Home
 from tests.fakes import gates
 from tests.fakes.engine import FakeEngine, Program
 from tests.fakes.manager import HOME_ID
@@ -50,7 +53,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def kept(home: Path) -> Path:
-    return Path(container_spec.gate_program(Home(HOME_ID, str(home))))
+    return Path(home_paths.gate_program(Home(HOME_ID, str(home))))
 
 
 def test_an_engine_that_sees_the_folder_is_fine_and_the_images_gate_is_kept(

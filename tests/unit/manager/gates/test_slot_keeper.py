@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from air_executor.format.attempts import Attempt, Container, Phase, Timings
+from manager.core import containers
 from manager.engine.contract import EngineError, EngineUnavailable
 from manager.engine.retry import Patience
 from manager.gates import slot_keeper
 from manager.gates.slot_keeper import SlotKeeper
-from manager.model import container_spec
+from manager.model import home as home_paths
 from manager.model.assignment import Act
-from manager.model.container_spec import Home
+from manager.model.home import Home
 from manager.model.values import Slot, SlotOrder
 from tests.fakes.engine import FakeEngine
 from tests.fakes.manager import HOME_ID
@@ -47,7 +48,7 @@ class Room:
 @pytest.fixture
 def room(tmp_path: Path) -> Room:
     home, rules, engine = Home(HOME_ID, str(tmp_path)), settings(tmp_path), FakeEngine({})
-    program = Path(container_spec.gate_program(home))
+    program = Path(home_paths.gate_program(home))
     program.parent.mkdir(parents=True)
     program.touch()
     jobs = tmp_path / "jobs"
@@ -69,8 +70,8 @@ def an_act(folder: Path, home: Home, slot: Slot, image: str) -> Act:
         container=Container(name="airx", image=image, id=slot.container_id, image_id=slot.image_id),
         timings=Timings(created_at=slot.created_at, container_started_at=slot.container_started_at),
     )
-    spec = container_spec.task_container("job", bare, key(), str(folder), OWNER, home, settings())
-    gate = Path(container_spec.gate_folder(home, container_spec.slot_name(slot.id)))
+    spec = containers.task_container("job", bare, key(), str(folder), OWNER, home, settings())
+    gate = Path(home_paths.gate_folder(home, containers.slot_name(slot.id)))
     return Act(key(), folder, bare.model_copy(update={"attempts": (attempt,)}), OWNER, spec, gate, None)
 
 
@@ -103,7 +104,7 @@ def test_an_answer_that_speaks_against_the_slot_counts(room: Room, change: str) 
     if change == "image":
         room.engine.image_ids[room.act.attempt.container.image] = "sha256:another"
     else:
-        room.engine.kill(container_spec.slot_network_name(room.slot.id))
+        room.engine.kill(containers.slot_network_name(room.slot.id))
     room.ask()
     with pytest.raises(EngineError):
         room.move_in()

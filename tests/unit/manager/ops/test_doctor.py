@@ -12,13 +12,13 @@ import pytest
 from air_executor.client import Client
 from air_executor.clock import utc_now
 from air_executor.daemon import STATUS, ManagerStatus
+from manager.core import containers
 from manager.daemon.identity import own_id
 from manager.daemon.lock import hold
 from manager.engine.contract import EngineError, Status
 from manager.folder.file_events import NoFileEvents
 from manager.folder.journal import Journal
-from manager.model import container_spec
-from manager.model.container_spec import Home
+from manager.model.home import Home
 from manager.ops import doctor as module
 from manager.ops.doctor import Doctor, Finding, Grade
 from tests.fakes.engine import FakeEngine
@@ -62,7 +62,7 @@ class Patient:
 
     def plant(self, task_id: str, status: Status = Status.EXITED) -> str:
         """A container of a task. That of one that has ended may be removed: its outcome was seen."""
-        spec = container_spec.task_container(
+        spec = containers.task_container(
             "job", task(task_id), key(task_id), str(self.path), OWNER, self.home, self.settings
         )
         self.engine.plant(spec, status=status, outcome_seen=status is Status.EXITED)

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from air_executor.clock import utc_now
+from manager.core import containers
 from manager.engine.contract import EngineError, Status
 from manager.model import container_spec
-from manager.model.container_spec import Home
+from manager.model.home import Home
 from manager.model.values import Owner
 from tests.fakes.engine import FakeEngine, Program
 from tests.fakes.manager import HOME_ID, InProcess, Start, a_task, statuses
@@ -452,7 +453,7 @@ def test_a_name_that_is_taken_by_somebody_else_is_refused_and_left_alone(
 ) -> None:
     """FAULTS 15, on the fake: the manager's next name is foreseen, and taken."""
     manager = start()
-    spec = container_spec.probe_container("/", "x", Home("another", "/"), settings())
+    spec = containers.probe_container("/", "x", Home("another", "/"), settings())
     real = engine.create
 
     def create(asked: Any, network: Any) -> Any:
@@ -476,7 +477,7 @@ def test_a_name_that_is_taken_by_somebody_else_is_refused_and_left_alone(
 def test_an_orphan_of_this_home_is_swept_and_a_foreign_one_is_not(start: Start, engine: FakeEngine) -> None:
     mine, other = (Home(identity, "/") for identity in (HOME_ID, "another"))
     specs = [
-        container_spec.task_container("gone", task("x"), key("x"), "/", Owner(1000, 1000), home, settings())
+        containers.task_container("gone", task("x"), key("x"), "/", Owner(1000, 1000), home, settings())
         for home in (mine, other)
     ]
     for spec in specs:

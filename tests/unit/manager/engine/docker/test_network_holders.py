@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from manager.core import containers
 from manager.engine.contract import Status
 from manager.engine.docker.network_holders import NetworkHolders
-from manager.model import container_spec
-from manager.model.container_spec import ContainerSpec, Home
+from manager.model.container_spec import ContainerSpec
+from manager.model.home import Home
 from tests.fakes.engine import FakeEngine
 from tests.unit.manager.builders import UID, settings
 
@@ -25,7 +26,7 @@ def holders(engine: FakeEngine) -> NetworkHolders:
 
 
 def a_network(uid: str = UID) -> ContainerSpec:
-    return container_spec.network_container("job", uid, HOME, settings())
+    return containers.network_container("job", uid, HOME, settings())
 
 
 def test_it_is_made_for_the_first_who_asks_and_not_looked_at_for_the_next(

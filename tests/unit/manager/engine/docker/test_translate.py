@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
+from manager.core import containers
+from manager.core.containers import MIB
 from manager.engine.contract import Status
 from manager.engine.docker.translate import PathTable, container_body, listed, observation, unusable_command
-from manager.model import container_spec
-from manager.model.container_spec import MIB, Network
+from manager.model.container_spec import Network
 from tests.unit.manager.builders import HOME, OWNER, key, settings, task
 
-SPEC = container_spec.task_container(
+SPEC = containers.task_container(
     "job", task("a", command="echo", args=["hi"]), key("a"), "/home/jobs/a:b+c", OWNER, HOME, settings()
 )
 

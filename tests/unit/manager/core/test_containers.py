@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 
 from air_executor.format import names
+from manager.core import containers
+from manager.core.containers import MIB, container_name, network_name
 from manager.model import container_spec
-from manager.model.container_spec import MIB, Mount, Network, container_name, network_name
+from manager.model.container_spec import Mount, Network
 from manager.model.values import AttemptKey, Owner
 from tests.unit.manager.builders import HOME, OWNER, UID, key, settings, task
 
@@ -27,7 +29,7 @@ a_key = st.builds(
 
 
 def spec(*, owner: Owner = OWNER, limits: dict[str, Any] | None = None, **fields: Any) -> Any:
-    return container_spec.task_container(
+    return containers.task_container(
         "job", task("a", **fields), key("a", 2), "/jobs/job", owner, HOME, settings(**(limits or {}))
     )
 
@@ -153,7 +155,7 @@ def test_networks(asked: str | None, expected: Network) -> None:
 
 
 def test_all_tasks_of_a_job_share_one_network_container_and_jobs_do_not() -> None:
-    one = container_spec.network_container("job", UID, HOME, settings())
+    one = containers.network_container("job", UID, HOME, settings())
     assert one.name == spec().network.name
     assert one.name != network_name(HOME.id, "job", "f" * 32)
     assert one.labels["air-executor.role"] == "network"
@@ -162,8 +164,8 @@ def test_all_tasks_of_a_job_share_one_network_container_and_jobs_do_not() -> Non
 
 def test_helpers_are_never_root_and_bounded() -> None:
     helpers = [
-        container_spec.network_container("job", UID, HOME, settings()),
-        container_spec.probe_container("/probe", "00ff", HOME, settings()),
+        containers.network_container("job", UID, HOME, settings()),
+        containers.probe_container("/probe", "00ff", HOME, settings()),
     ]
     for helper in helpers:
         assert helper.user == "65534:65534"

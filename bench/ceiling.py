@@ -60,7 +60,7 @@ class Ceiling:
     def _task(self, number: int, network: str) -> dict[str, Any]:
         task = Task(id=f"task-{number}", command="true", job_name=JOB)
         key = AttemptKey(self.uid, task.id, 1, 1)
-        spec = task_container(JOB, task, key, self.home.path, Owner(USER, USER), self.home, _settings())
+        spec = task_container(JOB, task, key, str(self.home.path), Owner(USER, USER), self.home, _settings())
         return _body(spec, network)
 
 
@@ -84,7 +84,7 @@ def ceiling() -> Iterator[Ceiling]:
     with TemporaryDirectory(prefix="air-executor-bench-") as folder:
         for name in ("work", "inbox"):
             Path(folder, name).mkdir()
-        home, uid = Home(secrets.token_hex(8), folder), secrets.token_hex(16)
+        home, uid = Home(secrets.token_hex(8), Path(folder)), secrets.token_hex(16)
         try:
             network = _started(_connect(), _body(network_container(JOB, uid, home, _settings()), None))
             yield Ceiling(home, uid, network)

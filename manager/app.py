@@ -57,15 +57,15 @@ def main() -> int:
 def run(settings: Settings) -> None:
     """Wire the parts together, and work until a signal comes."""
     store = Store(settings.home)
-    home = Home(identity.identify(settings.home), str(settings.home))
+    home = Home(identity.identify(settings.home), settings.home)
     facts: queue.SimpleQueue[Fact] = queue.SimpleQueue()
     pulls = Pulls()
     engine = DockerEngine(settings.engine_timeout, settings.pull, pulls.tell)
-    journal = Journal(settings.home / "journal")
+    journal = Journal(home.journal)
     publisher = Publisher(facts.put)
     watcher = Watcher(store, settings, facts.put)
-    workers = Workers(engine, home, store.jobs, settings, facts.put)
-    monitor = EngineMonitor(engine, home, store.jobs, settings, facts.put)
+    workers = Workers(engine, home, settings, facts.put)
+    monitor = EngineMonitor(engine, home, settings, facts.put)
     heartbeat = Heartbeat(settings.home, settings.max_runners, lambda: monitor.description, pulls.texts)
     supervisor = Supervisor(
         store=store,

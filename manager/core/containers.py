@@ -24,7 +24,7 @@ from manager.model.container_spec import (
     Mount,
     Network,
 )
-from manager.model.home import CONTROL, RECEIPT, Home, gate_folder, gate_program, slot_folder
+from manager.model.home import CONTROL, RECEIPT, Home
 from manager.model.values import AttemptKey, Owner, first_of
 from manager.settings import Settings
 
@@ -127,12 +127,12 @@ def slot_name(slot: str) -> str:
     return f"{PREFIX}-slot-{slot}"
 
 
-def slot_container(slot: str, user: Owner, jobs: str, home: Home, settings: Settings) -> ContainerSpec:
+def slot_container(slot: str, user: Owner, home: Home, settings: Settings) -> ContainerSpec:
     """A container of the default kind that waits for a task of a job that nobody knows yet."""
-    folder = slot_folder(jobs, first_of(slot))
+    folder = home.slot(first_of(slot))
     spec = ContainerSpec(
         name=slot_name(slot),
-        labels={HOME_ID: home.id, HOME_PATH: home.path, SLOT: slot, ROLE: "slot"},
+        labels={HOME_ID: home.id, HOME_PATH: str(home.path), SLOT: slot, ROLE: "slot"},
         image=settings.runner_image,
         command=("true",),
         env={"HOME": "/tmp"},
@@ -156,18 +156,18 @@ def slot_network_name(slot: str) -> str:
 
 def slot_network_container(slot: str, home: Home, settings: Settings) -> ContainerSpec:
     """As `network_container`, made before the job is known."""
-    labels = {HOME_ID: home.id, HOME_PATH: home.path, SLOT: slot, ROLE: "network"}
+    labels = {HOME_ID: home.id, HOME_PATH: str(home.path), SLOT: slot, ROLE: "network"}
     command = ("sleep", "infinity")
     return _helper(slot_network_name(slot), labels, command, (), Network("private"), settings)
 
 
 def gated(spec: ContainerSpec, home: Home) -> ContainerSpec:
     """The container of `spec`, but that it waits at a gate until it is handed its command."""
-    own = gate_folder(home, spec.name)
+    own = home.gate(spec.name)
     mounts = (
-        Mount(gate_program(home), f"{GATE_PLACE}/gate", read_only=True),
-        Mount(f"{own}/{CONTROL}", f"{GATE_PLACE}/{CONTROL}", read_only=True),
-        Mount(f"{own}/{RECEIPT}", f"{GATE_PLACE}/{RECEIPT}"),
+        Mount(str(home.gate_program), f"{GATE_PLACE}/gate", read_only=True),
+        Mount(str(own.control), f"{GATE_PLACE}/{CONTROL}", read_only=True),
+        Mount(str(own.receipt), f"{GATE_PLACE}/{RECEIPT}"),
     )
     folders = (f"{GATE_PLACE}/{CONTROL}", f"{GATE_PLACE}/{RECEIPT}")
     return replace(
@@ -180,20 +180,20 @@ def gated(spec: ContainerSpec, home: Home) -> ContainerSpec:
 
 def network_container(job: str, uid: str, home: Home, settings: Settings) -> ContainerSpec:
     """The container that does nothing but hold the network that a job's tasks share."""
-    labels = {HOME_ID: home.id, HOME_PATH: home.path, JOB: job, JOB_UID: uid, ROLE: "network"}
+    labels = {HOME_ID: home.id, HOME_PATH: str(home.path), JOB: job, JOB_UID: uid, ROLE: "network"}
     name = network_name(home.id, job, uid)
     return _helper(name, labels, ("sleep", "infinity"), (), Network("private"), settings)
 
 
 def gate_probe_container(folder: str, name: str, home: Home, settings: Settings) -> ContainerSpec:
     """A container that waits at a gate with `folder` mounted, to see whether that works here."""
-    labels = {HOME_ID: home.id, HOME_PATH: home.path, ROLE: "probe"}
+    labels = {HOME_ID: home.id, HOME_PATH: str(home.path), ROLE: "probe"}
     return gated(_helper(name, labels, ("true",), (Mount(folder, WORK),), Network("none"), settings), home)
 
 
 def probe_container(folder: str, nonce: str, home: Home, settings: Settings) -> ContainerSpec:
     """A container that ends well when the engine sees the file `nonce` in the manager's `folder`."""
-    labels = {HOME_ID: home.id, HOME_PATH: home.path, ROLE: "probe"}
+    labels = {HOME_ID: home.id, HOME_PATH: str(home.path), ROLE: "probe"}
     mounts = (Mount(folder, WORK),)
     command = ("test", "-f", f"{WORK}/{nonce}")
     return _helper(f"{PREFIX}-probe-{nonce}", labels, command, mounts, Network("none"), settings)
@@ -228,7 +228,7 @@ def _helper(
 def _labels(job: str, key: AttemptKey, home: Home) -> dict[str, str]:
     return {
         HOME_ID: home.id,
-        HOME_PATH: home.path,
+        HOME_PATH: str(home.path),
         JOB: job,
         JOB_UID: key.uid,
         TASK: key.task,

@@ -6,19 +6,18 @@ from pathlib import Path
 from manager.core import containers
 from manager.core.live_job import LiveJob
 from manager.folder import workspace
-from manager.model import home as home_paths
 from manager.model.home import Home
 
 
-def clear(home: Home, jobs: Path, live: Iterable[LiveJob]) -> None:
+def clear(home: Home, live: Iterable[LiveJob]) -> None:
     """Delete the folders of slots and gates that belong to no attempt of the `live` jobs."""
     attempts = [job.tasks[task_id].attempts[-1] for job in live for task_id in job.live]
     slots = {attempt.slot for attempt in attempts if attempt.slot is not None}
     names = {attempt.container.name for attempt in attempts}
     gates = names | {containers.slot_name(slot) for slot in slots}
-    _delete(Path(home_paths.gates_folder(home)), gates | {"bin"})
-    _delete(Path(home_paths.slots_folder(str(jobs))), slots)
-    for probe in jobs.glob(f".{containers.PREFIX}-probe-*"):
+    _delete(home.gates, gates | {"bin"})
+    _delete(home.slots, slots)
+    for probe in home.jobs.glob(f".{containers.PREFIX}-probe-*"):
         workspace.delete(probe)
 
 

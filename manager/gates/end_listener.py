@@ -9,7 +9,7 @@ from collections.abc import Callable
 from air_executor.clock import utc_now
 from air_executor.failpoints import Failpoint, reach
 from manager.folder import inbox as intake
-from manager.gates import gate
+from manager.gates import gate_folder, protocol
 from manager.model.assignment import Act
 from manager.model.facts import CommandSucceeded, Fact
 from manager.model.values import AttemptKey
@@ -73,7 +73,7 @@ class EndListener:
             if act is None:
                 return
             try:
-                end = gate.parse_end(os.read(handle, gate.MAX_END_BYTES))
+                end = protocol.parse_end(os.read(handle, gate_folder.MAX_END_BYTES))
             except BlockingIOError:
                 return
         self.forget(act.key)

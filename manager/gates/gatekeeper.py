@@ -22,7 +22,7 @@ from manager.core.containers import container_name
 from manager.engine.contract import ContainerGone, Engine, EngineError, Observation, Status
 from manager.engine.retry import Patience
 from manager.folder import workspace
-from manager.gates import gate
+from manager.gates import gate_folder, protocol
 from manager.gates.end_listener import EndListener
 from manager.gates.slot_keeper import SlotKeeper
 from manager.model.assignment import Act
@@ -33,7 +33,6 @@ from manager.model.facts import (
     ContainerVoided,
     ContainerWaiting,
 )
-from manager.model.home import CONTROL, RECEIPT
 from manager.model.values import Outcome
 
 log = logging.getLogger(__name__)
@@ -69,12 +68,12 @@ class Gatekeeper:
     def prepare(self, act: Act) -> None:
         """Make the folders of the gate, unless they are there: they may be mounted already."""
         try:
-            gate.prepare(act.gate / CONTROL, act.gate / RECEIPT, act.user)
+            gate_folder.prepare(act.gate.control, act.gate.receipt, act.user)
         except FileExistsError:
-            if (act.gate / CONTROL / gate.FIFO).exists():  # it is made last
+            if act.gate.fifo.exists():  # it is made last
                 return
-            shutil.rmtree(act.gate)
-            gate.prepare(act.gate / CONTROL, act.gate / RECEIPT, act.user)
+            shutil.rmtree(act.gate.path)
+            gate_folder.prepare(act.gate.control, act.gate.receipt, act.user)
 
     def start(self, act: Act, container: str) -> ContainerWaiting | ContainerVoided:
         """Have its gate wait. Raises EngineError."""
@@ -121,14 +120,14 @@ class Gatekeeper:
 
     def _was_voided(self, act: Act) -> bool:
         """By somebody who had no time to write it down: nobody else clears a gate before its outcome."""
-        return not act.gate.exists() and self._observe(act) is None
+        return not act.gate.path.exists() and self._observe(act) is None
 
     def _was_opened(self, act: Act) -> bool:
         """Whether the command may have been handed over: whoever does that takes the FIFO away first.
 
         After a power cut the FIFO may be there again; a receipt is not there for nothing.
         """
-        return not (act.gate / CONTROL / gate.FIFO).exists() or self._read(act) is not None
+        return not act.gate.fifo.exists() or self._read(act) is not None
 
     def _hand_over(self, act: Act, content: bytes) -> bool:
         """Whether the whole command was; if not, it can't begin."""
@@ -137,7 +136,7 @@ class Gatekeeper:
         take_end = partial(self._ends.hold, act.key)
         while time.monotonic() < began + LATE:
             with suppress(OSError):  # the machine is short of something; it may be tried again
-                handed_over = gate.open_gate(act.gate / CONTROL / gate.FIFO, content, take_end=take_end)
+                handed_over = gate_folder.open_gate(act.gate.fifo, content, take_end=take_end)
                 if handed_over is not None:
                     return handed_over
             if time.monotonic() > look:
@@ -168,9 +167,9 @@ class Gatekeeper:
 
     def clear(self, act: Act) -> None:
         """Delete the folders of the gate; its container is gone."""
-        aside = act.gate.with_name(f".{act.gate.name}")  # at once, or not at all
+        aside = act.gate.path.with_name(f".{act.gate.path.name}")  # at once, or not at all
         with suppress(OSError):
-            act.gate.rename(aside)
+            act.gate.path.rename(aside)
         workspace.delete(aside)
         if act.attempt.slot is not None:
             self._slots.clear(act.attempt.slot)
@@ -178,11 +177,11 @@ class Gatekeeper:
     def unusable(self, act: Act, found: Observation) -> str | None:
         """Why the command could not be executed, where the gate found that out at the last moment."""
         receipt = self._read(act) if found.exit_code == DENIED_CODE else None
-        if isinstance(receipt, gate.Began) and receipt.failed not in NOT_ITS_FAULT:
+        if isinstance(receipt, protocol.Began) and receipt.failed not in NOT_ITS_FAULT:
             return f"the command {act.task.command!r} is not executable"
         return None
 
-    def _read(self, act: Act) -> gate.Receipt | None:
+    def _read(self, act: Act) -> protocol.Receipt | None:
         """The receipt; where the machine is short of something, as soon as it is not."""
         while True:
             try:
@@ -198,16 +197,16 @@ class Gatekeeper:
         except ContainerGone:
             return None
 
-    def _by_receipt(self, act: Act, receipt: gate.Receipt) -> Opened:
+    def _by_receipt(self, act: Act, receipt: protocol.Receipt) -> Opened:
         match receipt:
-            case gate.Began():
+            case protocol.Began():
                 return _started(act, receipt.at)
-            case gate.Unusable():
+            case protocol.Unusable():
                 return self._unusable(act, receipt)
-            case gate.Never():
+            case protocol.Never():
                 return self._never(act, receipt)
 
-    def _unusable(self, act: Act, receipt: gate.Unusable) -> Opened:
+    def _unusable(self, act: Act, receipt: protocol.Unusable) -> Opened:
         """Confirmed by the exit code as well."""
         found, ended = self._left(act), _unusable(act, receipt)
         if found is None:
@@ -223,9 +222,9 @@ class Gatekeeper:
             found = self._observe(act)
         return found
 
-    def _never(self, act: Act, receipt: gate.Never) -> Opened:
+    def _never(self, act: Act, receipt: protocol.Never) -> Opened:
         """A task that runs can write that as well, but for the token, which it has never seen."""
-        if gate.is_honest(receipt, act.gate / CONTROL):
+        if gate_folder.is_honest(receipt, act.gate.control):
             return self.void(act)
         found = self._left(act)
         return lost(act) if found is None else _started(act, found.started_at)
@@ -235,29 +234,29 @@ def _blink(since: float) -> float:
     return BLINK + (time.monotonic() - since) / 8
 
 
-def _receipt(act: Act) -> gate.Receipt | None:
+def _receipt(act: Act) -> protocol.Receipt | None:
     """What the gate of this attempt has said; nothing where its folders are gone."""
     try:
-        receipt = gate.read_receipt(act.gate / RECEIPT)
+        receipt = gate_folder.read_receipt(act.gate.receipt)
     except FileNotFoundError:
         return None
     except PermissionError:  # no gate shuts its folder, so the task has begun
-        return gate.Began(_nonce(act), utc_now())
-    if isinstance(receipt, gate.Never):
+        return protocol.Began(_nonce(act), utc_now())
+    if isinstance(receipt, protocol.Never):
         return receipt
     return receipt if receipt is not None and receipt.nonce == _nonce(act) else None
 
 
 def _nonce(act: Act) -> str:
     """A gate serves once, so what is unique about its container will do."""
-    return hashlib.sha256(act.gate.name.encode()).hexdigest()[:32]
+    return hashlib.sha256(act.gate.path.name.encode()).hexdigest()[:32]
 
 
 def _frame(act: Act) -> bytes:
     """Raises ValueError where no gate takes as much."""
     # What was made for this task has its variables already.
     env = {} if act.attempt.slot is None else act.spec.env
-    return gate.frame(_nonce(act), "", (act.task.command, *act.task.args), env)
+    return protocol.frame(_nonce(act), "", (act.task.command, *act.task.args), env)
 
 
 def _started(act: Act, at: datetime | None) -> ContainerStarted:
@@ -277,7 +276,7 @@ def lost(act: Act) -> ContainerLost:
     return ContainerLost(act.key, message, utc_now())
 
 
-def _unusable(act: Act, receipt: gate.Unusable) -> ContainerExited:
+def _unusable(act: Act, receipt: protocol.Unusable) -> ContainerExited:
     """In the words in which the engine says it of a container without a gate."""
     now = utc_now()
     match receipt.problem:

@@ -4,15 +4,13 @@ import os
 import secrets
 import shutil
 import time
-from pathlib import Path
 
 from manager.core import containers
 from manager.engine.contract import Engine, EngineError
-from manager.gates import gate
-from manager.model import home as home_paths
+from manager.gates import gate_folder, protocol
 from manager.model.container_spec import ContainerSpec
 from manager.model.facts import GatesTried
-from manager.model.home import CONTROL, RECEIPT, Home
+from manager.model.home import GateFolder, Home
 from manager.model.values import Owner
 from manager.settings import Settings
 
@@ -24,10 +22,8 @@ LOOK = 0.01
 class Probe:
     """Tries things out with containers that are made for that and removed. Not safe for several threads."""
 
-    def __init__(self, engine: Engine, home: Home, jobs: Path, settings: Settings) -> None:
-        """`jobs` is the folder with all jobs."""
+    def __init__(self, engine: Engine, home: Home, settings: Settings) -> None:
         self._engine = engine
-        self._jobs = jobs
         self._home = home
         self._settings = settings
         self._ends: list[int] = []
@@ -39,7 +35,7 @@ class Probe:
         The runner image's gate is kept for other containers, where it has one.
         """
         nonce = secrets.token_hex(6)
-        folder = self._settings.home / "probe"
+        folder = self._home.probe
         folder.mkdir(exist_ok=True)
         spec = containers.probe_container(str(folder), nonce, self._home, self._settings)
         (folder / nonce).touch()
@@ -60,16 +56,16 @@ class Probe:
 
         Raises EngineError.
         """
-        if not Path(home_paths.gate_program(self._home)).exists():
+        if not self._home.gate_program.exists():
             image = self._settings.runner_image
             return GatesTried(f"the image {image} has no {containers.GATE_IN_IMAGE}", None)
         name = f"{containers.PREFIX}-probe-{secrets.token_hex(6)}"
-        folder = Path(home_paths.gate_folder(self._home, name))
+        gate = self._home.gate(name)
         uid = self._settings.task_uid
-        slots = Path(home_paths.slots_folder(str(self._jobs)))
-        mounted, moved = slots / f".{name}", self._jobs / f".{name}"
+        slots = self._home.slots
+        mounted, moved = slots / f".{name}", self._home.jobs / f".{name}"
         try:
-            gate.prepare(folder / CONTROL, folder / RECEIPT, Owner(uid, uid))
+            gate_folder.prepare(gate.control, gate.receipt, Owner(uid, uid))
             mounted.mkdir(parents=True)
             slots.chmod(0o700)
             spec = containers.gate_probe_container(str(mounted), name, self._home, self._settings)
@@ -77,7 +73,7 @@ class Probe:
             self._engine.start(name)
             mounted.rename(moved)
             (moved / "moved").touch()
-            problem = self._pass(name, folder, ("test", "-f", f"{containers.WORK}/moved"))
+            problem = self._pass(name, gate, ("test", "-f", f"{containers.WORK}/moved"))
             return GatesTried(problem, None if problem else self._why_not_moved(spec))
         except OSError as error:
             return GatesTried(str(error), None)
@@ -87,7 +83,7 @@ class Probe:
             finally:
                 while self._ends:
                     os.close(self._ends.pop())
-                for rest in (folder, mounted, moved):
+                for rest in (gate.path, mounted, moved):
                     shutil.rmtree(rest, ignore_errors=True)
 
     def _run(self, spec: ContainerSpec) -> int | None:
@@ -98,7 +94,7 @@ class Probe:
     def _keep_gate(self, spec: ContainerSpec) -> None:
         """By renaming: containers that wait have the one before mounted."""
         program = self._engine.read_file(spec.name, containers.GATE_IN_IMAGE)
-        place = Path(home_paths.gate_program(self._home))
+        place = self._home.gate_program
         if program is None or (place.exists() and place.read_bytes() == program):
             return
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -110,20 +106,22 @@ class Probe:
 
     def _told_its_end(self) -> bool:
         try:
-            return any(gate.parse_end(os.read(handle, gate.MAX_END_BYTES)) for handle in self._ends)
+            return any(
+                protocol.parse_end(os.read(handle, gate_folder.MAX_END_BYTES)) for handle in self._ends
+            )
         except BlockingIOError:
             return False
 
-    def _pass(self, name: str, folder: Path, command: tuple[str, ...]) -> str | None:
+    def _pass(self, name: str, gate: GateFolder, command: tuple[str, ...]) -> str | None:
         """Why the gate does not say that it has begun, and that it has ended; None when it does."""
-        content = gate.frame("probe", "", command, {})
+        content = protocol.frame("probe", "", command, {})
         deadline = time.monotonic() + GATE_LIMIT
         handed_over = None
         while time.monotonic() < deadline:
-            fifo = folder / CONTROL / gate.FIFO
-            handed_over = handed_over or gate.open_gate(fifo, content, take_end=self._ends.append)
-            receipt = gate.read_receipt(folder / RECEIPT)
-            if isinstance(receipt, gate.Began):
+            if not handed_over:
+                handed_over = gate_folder.open_gate(gate.fifo, content, take_end=self._ends.append)
+            receipt = gate_folder.read_receipt(gate.receipt)
+            if isinstance(receipt, protocol.Began):
                 self._engine.wait(name)
                 return None if self._told_its_end() else "its gate, of another version, does not tell of ends"
             if receipt is not None:

@@ -19,11 +19,10 @@ from manager.core import containers
 from manager.engine.contract import Engine, EngineError, Observation, Status
 from manager.engine.retry import Patience
 from manager.folder import workspace
-from manager.gates import gate
-from manager.model import home as home_paths
+from manager.gates import gate_folder
 from manager.model.assignment import Act
 from manager.model.facts import SlotFailed, SlotReady
-from manager.model.home import CONTROL, RECEIPT, Home
+from manager.model.home import GateFolder, Home
 from manager.model.values import Owner, Slot, SlotOrder, first_of, is_spare, spare_of
 from manager.settings import Settings
 
@@ -49,12 +48,9 @@ class _Answers:
 class SlotKeeper:
     """Used by the workers, from their threads; `questions` are put together by whoever hands them over."""
 
-    def __init__(
-        self, engine: Engine, home: Home, jobs: Path, settings: Settings, patience: Patience
-    ) -> None:
+    def __init__(self, engine: Engine, home: Home, settings: Settings, patience: Patience) -> None:
         self._engine = engine
         self._home = home
-        self._jobs = jobs
         self._settings = settings
         self._patience = patience
         self._asked: dict[str, _Answers] = {}
@@ -143,7 +139,7 @@ class SlotKeeper:
 
     def _delete(self, slot: str) -> None:
         workspace.delete(self._folder(slot))
-        workspace.delete(self._gate(slot))
+        workspace.delete(self._gate(slot).path)
 
     def _is_vacant(self, slot: str) -> bool:
         """Whether no job has taken all of its folders over: the last of them is there."""
@@ -162,7 +158,8 @@ class SlotKeeper:
         folder.mkdir(mode=0o700)
         workspace.prepare(folder, order.user)
         for slot in (order.id, spare_of(order.id)):
-            gate.prepare(self._gate(slot) / CONTROL, self._gate(slot) / RECEIPT, order.user)
+            own = self._gate(slot)
+            gate_folder.prepare(own.control, own.receipt, order.user)
 
     def _waiting(self, slot: str, order: SlotOrder) -> Slot:
         found = self._patience.again(lambda: self._launch(slot, order.user))
@@ -171,15 +168,15 @@ class SlotKeeper:
         return Slot(slot, order.user, found.id, found.image_id, found.created_at, found.started_at)
 
     def _launch(self, slot: str, user: Owner) -> Observation:
-        spec = containers.slot_container(slot, user, str(self._jobs), self._home, self._settings)
+        spec = containers.slot_container(slot, user, self._home, self._settings)
         network = containers.slot_network_container(first_of(slot), self._home, self._settings)
         return self._engine.start(self._engine.create(spec, network))
 
     def _folder(self, slot: str) -> Path:
-        return Path(home_paths.slot_folder(str(self._jobs), slot))
+        return self._home.slot(slot)
 
-    def _gate(self, slot: str) -> Path:
-        return Path(home_paths.gate_folder(self._home, containers.slot_name(slot)))
+    def _gate(self, slot: str) -> GateFolder:
+        return self._home.gate(containers.slot_name(slot))
 
 
 def _answer(answer: Future[Any], ask: Callable[[], object]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from air_executor.format.attempts import Attempt
 from air_executor.format.models import Task
 from manager.model.container_spec import ContainerSpec
+from manager.model.home import GateFolder
 from manager.model.values import AttemptKey, Owner
 
 
@@ -18,8 +19,8 @@ class Act:
     task: Task
     user: Owner
     spec: ContainerSpec
-    gate: Path
-    """The folder with those of its gate, where it has one."""
+    gate: GateFolder
+    """The folder of its gate, where it has one."""
     network: ContainerSpec | None
 
     @property

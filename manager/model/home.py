@@ -1,39 +1,83 @@
 """PURE. Whose home it is, and where everything is in it, as the manager sees it."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 CONTROL = "control"
 RECEIPT = "receipt"
+FIFO = "payload"
+END = "end"
+TOKEN = "token"
+
+
+@dataclass(frozen=True, slots=True)
+class GateFolder:
+    """What the manager and the gate of one container tell each other by."""
+
+    path: Path
+
+    @property
+    def control(self) -> Path:
+        """The folder that the container can only read: what the manager has for its gate."""
+        return self.path / CONTROL
+
+    @property
+    def receipt(self) -> Path:
+        """The folder that the container can write to: what its gate answers."""
+        return self.path / RECEIPT
+
+    @property
+    def fifo(self) -> Path:
+        """Where the gate waits for its command."""
+        return self.path / CONTROL / FIFO
+
+    @property
+    def token(self) -> Path:
+        """What only a gate that was not opened can say; kept beside the folders that the container has."""
+        return self.path / TOKEN
 
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Which folder the containers belong to: by its id, and by its path, since folders are copied."""
+    """One home folder, known by its id, and by its path, since folders are copied."""
 
     id: str
-    path: str
+    path: Path
 
+    @property
+    def jobs(self) -> Path:
+        """The folder with all jobs."""
+        return self.path / "jobs"
 
-def slots_folder(jobs: str) -> str:
-    """Where the folders of slots are: beside the jobs, whose own they become by renaming."""
-    return f"{jobs}/.slots"
+    @property
+    def journal(self) -> Path:
+        """The folder with all journals."""
+        return self.path / "journal"
 
+    @property
+    def probe(self) -> Path:
+        """The folder in which a container looks for a file, to prove that the engine sees this home."""
+        return self.path / "probe"
 
-def slot_folder(jobs: str, slot: str) -> str:
-    """Where the folders of one slot are until a job has them."""
-    return f"{slots_folder(jobs)}/{slot}"
+    @property
+    def slots(self) -> Path:
+        """Where the folders of slots are: beside the jobs, whose own they become by renaming."""
+        return self.jobs / ".slots"
 
+    def slot(self, slot: str) -> Path:
+        """Where the folders of one slot are until a job has them."""
+        return self.slots / slot
 
-def gates_folder(home: Home) -> str:
-    """Where everything is that has to do with gates, as the manager sees it."""
-    return f"{home.path}/gates"
+    @property
+    def gates(self) -> Path:
+        """Where everything is that has to do with gates."""
+        return self.path / "gates"
 
+    @property
+    def gate_program(self) -> Path:
+        """The gate itself, which every container with a gate mounts."""
+        return self.gates / "bin" / "gate"
 
-def gate_folder(home: Home, container: str) -> str:
-    """Where the two folders of a container's gate are, as the manager sees them."""
-    return f"{gates_folder(home)}/{container}"
-
-
-def gate_program(home: Home) -> str:
-    """Where the gate itself is, as the manager sees it."""
-    return f"{gates_folder(home)}/bin/gate"
+    def gate(self, container: str) -> GateFolder:
+        """The folder of a container's gate, by the container's name."""
+        return GateFolder(self.gates / container)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
 from air_executor.clock import instant, utc_now
 from air_executor.format.models import Task
@@ -11,7 +10,6 @@ from air_executor.store import Store
 from manager.core import containers, lifecycle, planner
 from manager.core.live_job import LiveJob
 from manager.core.slot_pool import SlotPool
-from manager.model import home as home_paths
 from manager.model.actions import (
     EXCLUSIVE,
     Create,
@@ -195,7 +193,7 @@ class Dispatcher:
         user = containers.task_user(task, job.owner, self._settings)
         attempt = task.attempts[-1]
         name = spec.name if attempt.slot is None else containers.slot_name(attempt.slot)
-        gate = Path(home_paths.gate_folder(self._home, name))
+        gate = self._home.gate(name)
         if attempt.start == "ahead":
             spec = containers.gated(spec, self._home)
         return Act(key, folder, task, user, spec, gate, network)

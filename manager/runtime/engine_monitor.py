@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 from manager.engine.contract import Engine, EngineError, EngineUnavailable, Status
 from manager.gates.probe import Probe
@@ -22,14 +21,11 @@ RETRY = 2.0
 class EngineMonitor:
     """Looks in a thread of its own, whenever it is woken; an engine that hangs delays nobody else."""
 
-    def __init__(
-        self, engine: Engine, home: Home, jobs: Path, settings: Settings, emit: Callable[[Fact], None]
-    ) -> None:
-        """`jobs` is the folder with all jobs."""
+    def __init__(self, engine: Engine, home: Home, settings: Settings, emit: Callable[[Fact], None]) -> None:
         self._engine = engine
         self._home = home
         self._emit = emit
-        self._probe = Probe(engine, home, jobs, settings)
+        self._probe = Probe(engine, home, settings)
         self._probed = False
         self._gates_tried = settings.look_ahead == settings.warm == 0
         self._wake = threading.Event()

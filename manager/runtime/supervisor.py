@@ -130,7 +130,7 @@ class Supervisor:
             if folder.is_fresh and folder.submitted != record.submitted:
                 job.vanished = True
                 self._watcher.replaced(job.name)
-        leftovers.clear(self._home, self._store.jobs, self._jobs.values())
+        leftovers.clear(self._home, self._jobs.values())
 
     def run(self) -> None:
         """Work until `stop`."""

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 from air_executor.clock import instant, utc_now
 from air_executor.errors import BadInput
@@ -61,17 +60,14 @@ INCARNATIONS = 5
 class Workers:
     """Acts on the engine; every outcome goes to `emit`."""
 
-    def __init__(
-        self, engine: Engine, home: Home, jobs: Path, settings: Settings, emit: Callable[[Fact], None]
-    ) -> None:
-        """`jobs` is the folder with all jobs."""
+    def __init__(self, engine: Engine, home: Home, settings: Settings, emit: Callable[[Fact], None]) -> None:
         self._engine = engine
         self._home_id = home.id
         self._emit = emit
         self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._patience = Patience(emit)
         self._stock = StockTaker(engine, home.id, self._patience)
-        self._slots = SlotKeeper(engine, home, jobs, settings, self._patience)
+        self._slots = SlotKeeper(engine, home, settings, self._patience)
         self._ends = EndListener(emit)
         self._gatekeeper = Gatekeeper(engine, home.id, self._slots, self._ends, self._patience)
         self._watching: dict[AttemptKey, workspace.LogFile] = {}

@@ -9,10 +9,9 @@ from typing import Any
 
 from manager.core import containers
 from manager.engine.contract import Engine, EngineUnavailable, Observation, Status
-from manager.gates import gate
-from manager.model import home as home_paths
+from manager.gates import gate_folder, protocol
 from manager.model.container_spec import ContainerSpec, Network
-from manager.model.home import CONTROL, RECEIPT, Home
+from manager.model.home import GateFolder, Home
 from manager.model.values import AttemptKey, Owner
 from manager.settings import Settings
 from tests.fakes.engine import FakeEngine, Program
@@ -66,20 +65,20 @@ class Gated:
     spec: ContainerSpec
     command: tuple[str, ...]
     id: str
-    folder: Path
+    folder: GateFolder
 
     def hand_over(self, nonce: str = "nonce") -> bool:
         """Whether somebody took the command, as soon as somebody waits for it."""
-        content = gate.frame(nonce, "", self.command, {})
-        fifo = self.folder / CONTROL / gate.FIFO
+        content = protocol.frame(nonce, "", self.command, {})
+        fifo = self.folder.fifo
         deadline = time.monotonic() + 10
-        while (taken := gate.open_gate(fifo, content)) is None and time.monotonic() < deadline:
+        while (taken := gate_folder.open_gate(fifo, content)) is None and time.monotonic() < deadline:
             time.sleep(0.005)
         return bool(taken)
 
     @property
-    def receipt(self) -> gate.Receipt | None:
-        return gate.read_receipt(self.folder / RECEIPT)
+    def receipt(self) -> protocol.Receipt | None:
+        return gate_folder.read_receipt(self.folder.receipt)
 
 
 @dataclass
@@ -132,9 +131,9 @@ class Bench:
         """Created, to wait at its gate for the command."""
         self.keep_gate()
         spec = containers.gated(self.spec(command, **change), self.home)
-        folder = Path(home_paths.gate_folder(self.home, spec.name))
+        folder = self.home.gate(spec.name)
         uid, _, gid = spec.user.partition(":")
-        gate.prepare(folder / CONTROL, folder / RECEIPT, Owner(int(uid), int(gid)))
+        gate_folder.prepare(folder.control, folder.receipt, Owner(int(uid), int(gid)))
         return Gated(spec, command, self.engine.create(spec, None), folder)
 
     def waiting(self, command: tuple[str, ...] = ("true",), **change: Any) -> Gated:
@@ -152,7 +151,7 @@ class Bench:
 
     def keep_gate(self) -> None:
         """Take the gate from the runner image, once."""
-        program = Path(home_paths.gate_program(self.home))
+        program = self.home.gate_program
         if program.exists():
             return
         made = self.create()

@@ -33,7 +33,7 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def fake_bench(tmp_path: Path, settings: Settings) -> Iterator[Bench]:
     engine = FakeEngine(PROGRAMS)
-    bench = Bench(engine, Home(engine_room.fresh_home_id(), str(tmp_path)), tmp_path / "a:b+c", settings)
+    bench = Bench(engine, Home(engine_room.fresh_home_id(), tmp_path), tmp_path / "a:b+c", settings)
     bench.prepare()
     yield bench
     engine.check()
@@ -44,7 +44,7 @@ def docker_bench(
     tmp_path: Path, settings: Settings, docker_client: Any, on_failure: Callable[..., None]
 ) -> Iterator[Bench]:
     """Everything that a test leaves goes, by its label; what does not go fails the test."""
-    home = Home(engine_room.fresh_home_id(), str(tmp_path))
+    home = Home(engine_room.fresh_home_id(), tmp_path)
     bench = Bench(DockerEngine(30, pull=False), home, tmp_path / "a:b+c", settings)
     bench.prepare()
     on_failure("containers", lambda: engine_room.testimony(docker_client, home.id))

@@ -584,6 +584,10 @@ def test_output_that_breaks_off_is_not_taken_for_its_end(
 def test_an_engine_that_is_not_there_is_unavailable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
     engine = DockerEngine(2, pull=False)
-    for call in (engine.describe, lambda: engine.observe("x"), lambda: engine.containers(Home("x", "/").id)):
+    for call in (
+        engine.describe,
+        lambda: engine.observe("x"),
+        lambda: engine.containers(Home("x", Path("/")).id),
+    ):
         with pytest.raises(EngineUnavailable):
             call()

@@ -40,7 +40,7 @@ def puller(
     tmp_path: Path, settings: Settings, docker_client: Any, told: list[Pull], on_failure: Callable[..., None]
 ) -> Iterator[Bench]:
     """With an engine that pulls what is missing."""
-    home = Home(engine_room.fresh_home_id(), str(tmp_path))
+    home = Home(engine_room.fresh_home_id(), tmp_path)
     bench = Bench(DockerEngine(30, True, told.append), home, tmp_path / "job", settings)
     bench.prepare()
     on_failure("what was told of pulls", lambda: "\n".join(map(str, told)))

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from stack import Stack
 
-from air_executor import JobNotFound, JobView, TaskStatus, names
+from air_executor import JobNotFound, JobView, TaskStatus
 from air_executor.airflow_api import AirflowNotFound, AirflowUnavailable
+from air_executor.format import names
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 
 from air_executor.clock import utc_now
+from manager.core import containers
 from manager.engine.contract import (
     CommandUnusable,
     ContainerGone,
@@ -319,7 +320,7 @@ class FakeEngine:
     def read_file(self, container: str, path: str) -> bytes | None:
         with self._call("read_file", container):
             self._find(container)
-            return b"gate" if path == container_spec.GATE_IN_IMAGE and self.has_gate else None
+            return b"gate" if path == containers.GATE_IN_IMAGE and self.has_gate else None
 
     def listen(self) -> None:
         with self._call("listen", ""):
@@ -521,15 +522,15 @@ class FakeEngine:
         with self._changed:
             if box.status is Status.RUNNING:
                 for name, content in box.program.drops.items():
-                    inbox = box.folder(container_spec.INBOX)
+                    inbox = box.folder(containers.INBOX)
                     (inbox / "tmp" / name).write_text(content)
                     (inbox / "tmp" / name).rename(inbox / "new" / name)
                 for name, content in box.program.writes.items():
-                    (box.folder(container_spec.WORK) / name).write_text(content)
+                    (box.folder(containers.WORK) / name).write_text(content)
                 box.output = box.output or box.program.output
                 box.oom_killed = box.program.oom
                 sought = box.program.looks_for
-                found = sought is None or (box.folder(container_spec.WORK) / sought).is_file()
+                found = sought is None or (box.folder(containers.WORK) / sought).is_file()
                 self._end(box, box.program.exit_code if found else 1)
 
     def _end(self, box: _Container, exit_code: int) -> None:

@@ -77,14 +77,14 @@ class InProcess:
         self.settings = Settings(home=home, **rules)
         self.client = Client(home)
         facts: queue.SimpleQueue[Fact] = queue.SimpleQueue()
-        store, own = Store(home), Home(HOME_ID, str(home))
+        store, own = Store(home), Home(HOME_ID, home)
         self.journal = Journal(home / "journal")
         self.publisher = Publisher(facts.put)
         self.watcher = Watcher(store, self.settings, facts.put)
         self.leash = Leash(engine)
         engine = cast(Engine, self.leash)
-        self.workers = Workers(engine, own, store.jobs, self.settings, facts.put)
-        self.monitor = EngineMonitor(engine, own, store.jobs, self.settings, facts.put)
+        self.workers = Workers(engine, own, self.settings, facts.put)
+        self.monitor = EngineMonitor(engine, own, self.settings, facts.put)
         self.facts = facts
         self.most_runners = 0
         self.problem: str | None = None

@@ -25,7 +25,7 @@ from manager.settings import Settings
 T0 = datetime(2025, 10, 2, 7, 30, tzinfo=UTC)
 UID = "0123456789abcdef0123456789abcdef"
 OWNER = Owner(1000, 1000)
-HOME = Home("00d1ed0ddba11000", "/srv/air-executor")
+HOME = Home("00d1ed0ddba11000", Path("/srv/air-executor"))
 
 
 def at(seconds: float) -> datetime:

@@ -16,10 +16,9 @@ from manager.core import containers
 from manager.engine.contract import EngineError, Observation
 from manager.engine.retry import Stopped
 from manager.folder import workspace
-from manager.gates import gate
 from manager.model import container_spec
-from manager.model import home as home_paths
 from manager.model.container_spec import ContainerSpec
+from manager.model.home import Home
 from manager.model.values import AttemptKey, Owner, spare_of
 from tests.fakes.engine import NotingEngine, Program
 from tests.fakes.manager import HOME_ID, InProcess, Start, a_task, statuses
@@ -120,7 +119,7 @@ def nothing_left(manager: InProcess, engine: Noting) -> None:
 
 def nobody_listens(manager: InProcess, container: str) -> None:
     """The gate of a container that has ended has left its FIFO."""
-    fifo = manager.home / "gates" / container / home_paths.CONTROL / gate.FIFO
+    fifo = Home(HOME_ID, manager.home).gate(container).fifo
 
     def left() -> bool:
         try:

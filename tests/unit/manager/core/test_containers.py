@@ -68,7 +68,7 @@ def test_names_that_would_run_into_each_other_stay_apart() -> None:
 def test_labels_tell_whose_container_it_is() -> None:
     assert spec().labels == {
         "air-executor.home-id": HOME.id,
-        "air-executor.home": HOME.path,
+        "air-executor.home": str(HOME.path),
         "air-executor.job": "job",
         "air-executor.job-uid": UID,
         "air-executor.task": "a",

@@ -50,7 +50,7 @@ def ends(heard: "queue.SimpleQueue[Fact]") -> Iterator[EndListener]:
 
 def an_act(of: AttemptKey, folder: Path) -> Act:
     spec = containers.task_container("job", task(), of, str(folder), OWNER, HOME, settings())
-    return Act(of, folder, task(), OWNER, spec, folder, None)
+    return Act(of, folder, task(), OWNER, spec, HOME.gate(spec.name), None)
 
 
 def listened_to(ends: EndListener, of: AttemptKey, fifo: Path) -> Gate:

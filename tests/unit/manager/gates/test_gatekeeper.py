@@ -15,14 +15,13 @@ from air_executor.format.attempts import Attempt, Container, Phase, Timings
 from manager.core import containers
 from manager.engine.contract import EngineError, EngineUnavailable, Status
 from manager.engine.retry import Patience, Stopped
-from manager.gates import gate
+from manager.gates import gate_folder, protocol
 from manager.gates.end_listener import EndListener
 from manager.gates.gatekeeper import Gatekeeper, _nonce
 from manager.gates.slot_keeper import SlotKeeper
-from manager.model import home as home_paths
 from manager.model.assignment import Act
 from manager.model.facts import ContainerExited, ContainerLost, ContainerStarted, ContainerVoided
-from manager.model.home import CONTROL, RECEIPT, Home
+from manager.model.home import CONTROL, END, FIFO, RECEIPT, TOKEN, Home
 from tests.fakes.engine import FakeEngine, Program
 from tests.fakes.manager import HOME_ID
 from tests.unit.manager.builders import OWNER, UID, key, settings, task
@@ -61,15 +60,15 @@ def keeper(engine: FakeEngine, act: Act) -> Gatekeeper:
 
 def a_keeper(engine: FakeEngine, act: Act, patience: Patience | None = None) -> Gatekeeper:
     patience = patience or Patience(lambda fact: None)
-    home_folder = act.gate.parent.parent
+    home_folder = act.gate.path.parent.parent
     rules = settings(home_folder)
-    slots = SlotKeeper(engine, Home(HOME_ID, str(home_folder)), home_folder / "jobs", rules, patience)
+    slots = SlotKeeper(engine, Home(HOME_ID, home_folder), rules, patience)
     return Gatekeeper(engine, HOME_ID, slots, EndListener(lambda fact: None), patience)
 
 
 def an_act(home_folder: Path, *words: str, incarnation: int = 1) -> Act:
     """A task whose turn has come, and whose container waits."""
-    home = Home(HOME_ID, str(home_folder))
+    home = Home(HOME_ID, home_folder)
     (home_folder / "gates").mkdir(exist_ok=True)
     command, *args = words or ("true",)
     bare = task("b", "a", command=command, args=args)
@@ -85,9 +84,8 @@ def an_act(home_folder: Path, *words: str, incarnation: int = 1) -> Act:
         container=Container(name=spec.name, image=spec.image),
         timings=Timings(created_at=began, container_started_at=began, ready_at=began + AGO / 2),
     )
-    gate_folder = Path(home_paths.gate_folder(home, spec.name))
     whole = bare.model_copy(update={"attempts": (attempt,)})
-    return Act(of, folder, whole, OWNER, containers.gated(spec, home), gate_folder, None)
+    return Act(of, folder, whole, OWNER, containers.gated(spec, home), home.gate(spec.name), None)
 
 
 def plant(engine: FakeEngine, act: Act, status: Status = Status.RUNNING, **state: object) -> str:
@@ -103,10 +101,10 @@ def at_its_gate(engine: FakeEngine, act: Act) -> None:
     for mount in act.spec.mounts:
         if not mount.target.startswith(containers.GATE_PLACE):
             Path(mount.source).mkdir(parents=True, exist_ok=True)
-    program = Path(home_paths.gate_program(Home(HOME_ID, str(act.gate.parent.parent))))
+    program = Home(HOME_ID, act.gate.path.parent.parent).gate_program
     program.parent.mkdir(exist_ok=True)
     program.touch()
-    network = containers.network_container("job", UID, Home(HOME_ID, str(act.gate.parent.parent)), settings())
+    network = containers.network_container("job", UID, Home(HOME_ID, act.gate.path.parent.parent), settings())
     engine.create(act.spec, network)
     engine.start(act.spec.name)
 
@@ -115,11 +113,11 @@ def says(act: Act, *lines: str, opened: bool = True) -> None:
     """Write the receipt of a gate, opened or not; N stands for the nonce, T for the token."""
     if opened:
         hand_over(act)
-    token = (act.gate / gate.TOKEN).read_text()
+    token = act.gate.token.read_text()
     text = "".join(f"{line}\n" for line in lines)
     text = text.replace(" N ", f" {_nonce(act)} ").replace(" T ", f" {token} ")
-    (act.gate / RECEIPT / "new").write_text(text)
-    (act.gate / RECEIPT / "new").rename(act.gate / RECEIPT / gate.RECEIPT)
+    (act.gate.receipt / "new").write_text(text)
+    (act.gate.receipt / "new").rename(act.gate.receipt / gate_folder.RECEIPT)
 
 
 def began_at(moment: datetime) -> str:
@@ -128,8 +126,8 @@ def began_at(moment: datetime) -> str:
 
 def hand_over(act: Act) -> None:
     """A manager has done so, and taken away the token and the FIFO."""
-    for name in (gate.TOKEN, gate.END, gate.FIFO):
-        (act.gate / CONTROL / name).unlink(missing_ok=True)
+    for name in (TOKEN, END, FIFO):
+        (act.gate.control / name).unlink(missing_ok=True)
 
 
 def there(engine: FakeEngine, act: Act) -> bool:
@@ -143,7 +141,7 @@ def is_void(fact: object, engine: FakeEngine, act: Act) -> None:
     assert (fact.key, fact.successor) == (KEY, successor)
     assert successor != act.spec.name
     assert not there(engine, act)
-    assert not act.gate.exists()
+    assert not act.gate.path.exists()
 
 
 class TestAGateThatOpens:
@@ -157,7 +155,7 @@ class TestAGateThatOpens:
         assert isinstance(fact, ContainerStarted)
         assert before <= fact.started_at <= fact.at <= utc_now()
         assert fact.instant is not None
-        assert not (act.gate / CONTROL / gate.FIFO).exists()
+        assert not act.gate.fifo.exists()
         assert engine.executions == [("job", "b", 1)]
 
     def test_is_not_opened_again(self, engine: FakeEngine, act: Act, keeper: Gatekeeper) -> None:
@@ -185,7 +183,7 @@ class TestAGateThatOpens:
         heard: list[bytes] = []
 
         def late() -> None:
-            with (act.gate / CONTROL / gate.FIFO).open("rb") as fifo:
+            with act.gate.fifo.open("rb") as fifo:
                 heard.append(fifo.read())
             says(act, began_at(utc_now()))
 
@@ -193,7 +191,7 @@ class TestAGateThatOpens:
         slow.start()
         assert isinstance(keeper.open(act), ContainerStarted)
         slow.join()
-        assert heard == [gate.frame(_nonce(act), "", ("true",), {})]
+        assert heard == [protocol.frame(_nonce(act), "", ("true",), {})]
 
     def test_began_when_it_says(self, engine: FakeEngine, act: Act, keeper: Gatekeeper) -> None:
         plant(engine, act)
@@ -280,7 +278,7 @@ class TestAGateThatSaysNever:
         other = an_act(tmp_path, incarnation=2)
         keeper.prepare(other)
         plant(engine, act, Status.EXITED)
-        says(act, f"NEVER {(other.gate / gate.TOKEN).read_text()} told")
+        says(act, f"NEVER {other.gate.token.read_text()} told")
         assert isinstance(keeper.open(act), ContainerStarted)
 
     def test_is_a_task_that_lies_when_nobody_knows_the_token_any_more(
@@ -288,7 +286,7 @@ class TestAGateThatSaysNever:
     ) -> None:
         plant(engine, act, Status.EXITED)
         says(act, "NEVER T told")
-        (act.gate / gate.TOKEN).unlink()
+        act.gate.token.unlink()
         assert isinstance(keeper.open(act), ContainerStarted)
 
     def test_is_a_task_that_lies_when_it_goes_on_running(
@@ -389,7 +387,7 @@ class TestAGateThatSaysNothing:
         plant(engine, act)
 
         def leave() -> None:
-            with (act.gate / CONTROL / gate.FIFO).open("rb", buffering=0) as fifo:
+            with act.gate.fifo.open("rb", buffering=0) as fifo:
                 fifo.read(10)
 
         reader = threading.Thread(target=leave)
@@ -599,10 +597,10 @@ class TestAContainerThatIsReplaced:
 class TestTheFoldersOfAGate:
     def test_are_made_once(self, act: Act, keeper: Gatekeeper) -> None:
         """They may be mounted already: asked for again, they stay what they are."""
-        fifo = act.gate / CONTROL / gate.FIFO
-        before = fifo.stat().st_ino, (act.gate / RECEIPT).stat().st_ino
+        fifo = act.gate.fifo
+        before = fifo.stat().st_ino, act.gate.receipt.stat().st_ino
         keeper.prepare(act)
-        assert (fifo.stat().st_ino, (act.gate / RECEIPT).stat().st_ino) == before
+        assert (fifo.stat().st_ino, act.gate.receipt.stat().st_ino) == before
         assert fifo.is_fifo()
 
     @pytest.mark.parametrize("made", [[], [CONTROL], [CONTROL, RECEIPT]])
@@ -611,14 +609,14 @@ class TestTheFoldersOfAGate:
     ) -> None:
         """Else a FIFO that never was would pass for one that was taken away after use."""
         for name in made:
-            (act.gate / name).mkdir(parents=True)
+            (act.gate.path / name).mkdir(parents=True)
         a_keeper(engine, act).prepare(act)
-        assert (act.gate / CONTROL / gate.FIFO).is_fifo()
-        assert (act.gate / RECEIPT).is_dir()
+        assert act.gate.fifo.is_fifo()
+        assert act.gate.receipt.is_dir()
 
     def test_go_with_the_container(self, act: Act, keeper: Gatekeeper) -> None:
         keeper.clear(act)
-        assert not act.gate.exists()
+        assert not act.gate.path.exists()
         keeper.clear(act)
 
 
@@ -655,15 +653,15 @@ class TestAReceiptThatCanNotBeRead:
 
 def fails(monkeypatch: pytest.MonkeyPatch, number: int, times: int | None = None) -> None:
     """Have receipts not be read, so many times or for ever."""
-    read, left = gate.read_receipt, [times]
+    read, left = gate_folder.read_receipt, [times]
 
-    def broken(folder: Path) -> gate.Receipt | None:
+    def broken(folder: Path) -> protocol.Receipt | None:
         if left[0] is None or left[0] > 0:
             left[0] = left[0] and left[0] - 1
             raise OSError(number, "it can't be read", str(folder))
         return read(folder)
 
-    monkeypatch.setattr(gate, "read_receipt", broken)
+    monkeypatch.setattr(gate_folder, "read_receipt", broken)
 
 
 def test_an_engine_that_goes_away_meanwhile_is_asked_until_it_answers(
@@ -679,7 +677,7 @@ def test_the_nonce_is_the_gates_own(tmp_path: Path) -> None:
     first, again = an_act(tmp_path), an_act(tmp_path, incarnation=2)
     assert _nonce(first) != _nonce(again)
     assert _nonce(first) == _nonce(an_act(tmp_path)), "also for the manager after this one"
-    gate.frame(_nonce(first), "", ("true",), {})
+    protocol.frame(_nonce(first), "", ("true",), {})
 
 
 def test_nobody_waits_for_a_manager_that_goes_down(

@@ -10,7 +10,6 @@ from manager.core.containers import GATE_IN_IMAGE
 from manager.engine.contract import EngineError, EngineUnavailable, ImageMissing, Observation
 from manager.gates.probe import Probe
 from manager.model import container_spec
-from manager.model import home as home_paths
 from manager.model.container_spec import GATED, ContainerSpec
 from manager.model.home import Home
 from tests.fakes import gates
@@ -33,7 +32,7 @@ def engine() -> Iterator[FakeEngine]:
 def probe(tmp_path: Path, engine: FakeEngine) -> Iterator[Probe]:
     """One that leaves nothing behind, whatever it finds."""
     (tmp_path / "jobs").mkdir()
-    yield Probe(engine, Home(HOME_ID, str(tmp_path)), tmp_path / "jobs", settings(tmp_path))
+    yield Probe(engine, Home(HOME_ID, tmp_path), settings(tmp_path))
     assert engine.names == []
     assert not (tmp_path / "probe").exists()
     assert not list((tmp_path / "jobs").rglob("*probe*"))
@@ -53,7 +52,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def kept(home: Path) -> Path:
-    return Path(home_paths.gate_program(Home(HOME_ID, str(home))))
+    return Home(HOME_ID, home).gate_program
 
 
 def test_an_engine_that_sees_the_folder_is_fine_and_the_images_gate_is_kept(
@@ -172,7 +171,7 @@ def test_a_fifo_that_can_not_be_made_is_an_answer(found: Probe, monkeypatch: pyt
     def refuses(*_: object, **__: object) -> None:
         raise OSError(1, "Operation not permitted", "payload")
 
-    monkeypatch.setattr("manager.gates.gate.os.mkfifo", refuses)
+    monkeypatch.setattr("manager.gates.gate_folder.os.mkfifo", refuses)
     assert "Operation not permitted" in str(found.gates().gates)
 
 

@@ -13,7 +13,6 @@ from manager.engine.contract import EngineError, EngineUnavailable
 from manager.engine.retry import Patience
 from manager.gates import slot_keeper
 from manager.gates.slot_keeper import SlotKeeper
-from manager.model import home as home_paths
 from manager.model.assignment import Act
 from manager.model.home import Home
 from manager.model.values import Slot, SlotOrder
@@ -47,13 +46,13 @@ class Room:
 
 @pytest.fixture
 def room(tmp_path: Path) -> Room:
-    home, rules, engine = Home(HOME_ID, str(tmp_path)), settings(tmp_path), FakeEngine({})
-    program = Path(home_paths.gate_program(home))
+    home, rules, engine = Home(HOME_ID, tmp_path), settings(tmp_path), FakeEngine({})
+    program = home.gate_program
     program.parent.mkdir(parents=True)
     program.touch()
     jobs = tmp_path / "jobs"
     (jobs / "job").mkdir(parents=True)
-    keeper = SlotKeeper(engine, home, jobs, rules, Patience(lambda fact: None))
+    keeper = SlotKeeper(engine, home, rules, Patience(lambda fact: None))
     ready = keeper.make(SlotOrder("slot", OWNER))
     assert isinstance(ready, slot_keeper.SlotReady), ready
     return Room(engine, keeper, ready.slot, an_act(jobs / "job", home, ready.slot, rules.runner_image))
@@ -71,7 +70,7 @@ def an_act(folder: Path, home: Home, slot: Slot, image: str) -> Act:
         timings=Timings(created_at=slot.created_at, container_started_at=slot.container_started_at),
     )
     spec = containers.task_container("job", bare, key(), str(folder), OWNER, home, settings())
-    gate = Path(home_paths.gate_folder(home, containers.slot_name(slot.id)))
+    gate = home.gate(containers.slot_name(slot.id))
     return Act(key(), folder, bare.model_copy(update={"attempts": (attempt,)}), OWNER, spec, gate, None)
 
 

@@ -35,7 +35,7 @@ class Patient:
         self.engine = FakeEngine()
         self.settings = settings(path, **fields)
         self.doctor = Doctor(self.settings, self.engine)
-        self.home = Home(HOME_ID, str(path))
+        self.home = Home(HOME_ID, path)
 
     def found(self, subject: str) -> list[Finding]:
         return [finding for finding in self.doctor.look() if finding.subject == subject]

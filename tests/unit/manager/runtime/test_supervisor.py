@@ -453,7 +453,7 @@ def test_a_name_that_is_taken_by_somebody_else_is_refused_and_left_alone(
 ) -> None:
     """FAULTS 15, on the fake: the manager's next name is foreseen, and taken."""
     manager = start()
-    spec = containers.probe_container("/", "x", Home("another", "/"), settings())
+    spec = containers.probe_container("/", "x", Home("another", Path("/")), settings())
     real = engine.create
 
     def create(asked: Any, network: Any) -> Any:
@@ -475,7 +475,7 @@ def test_a_name_that_is_taken_by_somebody_else_is_refused_and_left_alone(
 
 
 def test_an_orphan_of_this_home_is_swept_and_a_foreign_one_is_not(start: Start, engine: FakeEngine) -> None:
-    mine, other = (Home(identity, "/") for identity in (HOME_ID, "another"))
+    mine, other = (Home(identity, Path("/")) for identity in (HOME_ID, "another"))
     specs = [
         containers.task_container("gone", task("x"), key("x"), "/", Owner(1000, 1000), home, settings())
         for home in (mine, other)

@@ -1,6 +1,7 @@
 """The container that holds a job's network is looked at once, and replaced when it is missed."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,7 @@ from manager.model.home import Home
 from tests.fakes.engine import FakeEngine
 from tests.unit.manager.builders import UID, settings
 
-HOME = Home("the-home", "/home")
+HOME = Home("the-home", Path("/home"))
 
 
 @pytest.fixture

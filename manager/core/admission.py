@@ -49,7 +49,7 @@ def afresh(name: str, view: JobView, owner: Owner, at: datetime) -> JobFound:
     """The ended job as it was when it was found: without its records, and the tasks that it queued itself."""
     tasks = tuple(_as_defined(task, at) for task in view.tasks if task.request is None)
     job = view.job.model_copy(update={"state": JobState.WAITING, "created_at": at, "updated_at": at})
-    return JobFound(name, job, tasks, owner, at)
+    return JobFound(name=name, job=job, tasks=tasks, owner=owner, at=at)
 
 
 def _with_attempts_over(task: Task) -> Task:

@@ -26,10 +26,10 @@ from manager.model.facts import (
     ContainerWaiting,
     DeadlinePassed,
     LaunchFailed,
+    OfAttempt,
     TaskClaimed,
-    TaskFact,
 )
-from manager.model.values import Outcome
+from manager.model.values import ExitResult
 
 LONGEST_REST = 3600.0
 """Seconds between two attempts at most, however often they were doubled."""
@@ -39,7 +39,7 @@ UNKNOWN_END = 255
 `daemon/monitor.go`; seen in tests/faults/test_10_11_13_engine_restarted.py."""
 
 
-def step(task: Task, fact: TaskFact, ready_at: datetime | None = None) -> Task:
+def step(task: Task, fact: OfAttempt, ready_at: datetime | None = None) -> Task:
     """The task after `fact`. `ready_at` is when it could first have run, if it could."""
     if isinstance(fact, TaskClaimed):
         return _claim(task, fact, ready_at)
@@ -298,7 +298,7 @@ def _ended_well(task: Task, attempt: Attempt, fact: CommandSucceeded) -> Task:
 
 
 def _exited(task: Task, attempt: Attempt, fact: ContainerExited) -> Task:
-    outcome = fact.outcome
+    outcome = fact.result
     if attempt.ended_well:  # whatever has happened to the container since
         finished = attempt.timings.finished_at or outcome.finished_at
         outcome = replace(outcome, exit_code=0, finished_at=finished)
@@ -331,7 +331,7 @@ def _stopped_by(attempt: Attempt) -> Cause | None:
     return None if in_time and attempt.exit_code not in OUR_SIGNALS else attempt.stopping
 
 
-def failure_of(task: Task, stopping: Cause | None, outcome: Outcome) -> Failure | None:
+def failure_of(task: Task, stopping: Cause | None, outcome: ExitResult) -> Failure | None:
     """Why an attempt failed, or None when it did not: facts decide, never text."""
     code = outcome.exit_code
     if stopping is Cause.TIMEOUT:

@@ -17,15 +17,15 @@ from manager.model.facts import (
     AttemptNeeded,
     CancelRequested,
     GracePassed,
+    Inspected,
     JobEnded,
     JobFact,
     JobVanished,
     NetworkLost,
+    OfAttempt,
     RequestRefused,
     RestPassed,
-    StockTaken,
     TaskClaimed,
-    TaskFact,
     TaskRequested,
 )
 from manager.model.values import AttemptKey, Owner, first_of
@@ -154,14 +154,16 @@ class LiveJob:
                     self._replace(lifecycle.lose_network(task), fact.at)
             case GracePassed():
                 self.overdue.add(fact.key)
-            case StockTaken():
+            case Inspected():
                 self.unsure.discard(fact.key)
             case RestPassed():
                 self._rested(fact)
             case JobEnded():
                 self._end(fact)
-            case _:
+            case OfAttempt():
                 self._step(fact)
+            case _:
+                raise TypeError(f"no job knows what to do with {fact}")
 
     def recall(self) -> None:
         """The job comes from a journal: what it tells of attempts may be old news."""
@@ -217,7 +219,7 @@ class LiveJob:
             return True
         return self._undecided(task_id) and task.attempts[-1].gated
 
-    def _timely(self, fact: TaskFact) -> bool:
+    def _timely(self, fact: OfAttempt) -> bool:
         """Whether a decision still fits: it may be about a task that was skipped since."""
         match fact:
             case TaskClaimed(start="ahead"):
@@ -229,7 +231,7 @@ class LiveJob:
             case _:
                 return True
 
-    def _step(self, fact: TaskFact) -> None:
+    def _step(self, fact: OfAttempt) -> None:
         before = self.tasks.get(fact.key.task)
         if before is None or not self._timely(fact):
             return

@@ -16,13 +16,13 @@ from manager.core.slot_pool import SlotPool
 from manager.model.actions import (
     Create,
     Drop,
+    Inspect,
     Open,
     Remove,
     Replace,
     Rest,
     Signal,
     Start,
-    TakeStock,
     TaskAction,
     Watch,
 )
@@ -107,7 +107,7 @@ class Planner:
         task_id = next(iter(job.ready))
         attempt = job.tasks[task_id].attempt
         if attempt is not None and attempt.undecided:
-            return AttemptNeeded(job.attempt_key(job.tasks[task_id]), at, instant)
+            return AttemptNeeded(key=job.attempt_key(job.tasks[task_id]), at=at, instant=instant)
         task = job.tasks[task_id]
         if self.slots.fits(job, task):
             slot = self.slots.take(job, task, at)
@@ -128,8 +128,8 @@ class Planner:
         name = container_name(self.home_id, job.name, key)
         task, settings = job.tasks[task_id], self.settings
         return TaskClaimed(
-            key,
-            name,
+            key=key,
+            container=name,
             image=image_of(task, settings),
             timeout=task.timeout or settings.timeout,
             memory_mb=lifecycle.memory_mb(task, settings.memory_mb, settings.retry_memory_mb),
@@ -162,7 +162,7 @@ def actions(jobs: Iterable[LiveJob]) -> Iterator[TaskAction]:
             task = job.tasks[task_id]
             key = job.attempt_key(task)
             if key in job.unsure:
-                yield TakeStock(key)
+                yield Inspect(key)
             elif moving_in and _waits_for_folders(task):
                 continue
             else:

@@ -17,10 +17,10 @@ from manager.model.facts import (
     ContainerCreated,
     ContainerLost,
     ContainerStarted,
+    Inspected,
     LaunchFailed,
     Listed,
-    StockTaken,
-    TaskFact,
+    OfAttempt,
 )
 from manager.model.values import AttemptKey, Found
 
@@ -75,7 +75,7 @@ GATED: Mapping[tuple[Phase, Found], Verdict] = {
 not begin, whatever was found; and from then on, the gate's receipt knows."""
 
 
-def conclusions(attempt: Attempt, stock: StockTaken) -> Iterator[TaskFact]:
+def conclusions(attempt: Attempt, stock: Inspected) -> Iterator[OfAttempt]:
     """The facts that follow from having taken stock of `attempt`."""
     if not attempt.undecided:
         return
@@ -86,31 +86,42 @@ def conclusions(attempt: Attempt, stock: StockTaken) -> Iterator[TaskFact]:
             # Its end is found by looking after it, as for any other: so its output is copied first.
             yield _created(stock)
             began = stock.started_at or stock.at
-            told = stock.image_id, stock.created_at
-            yield ContainerStarted(stock.key, began, stock.at, None, *told)
+            yield ContainerStarted(
+                key=stock.key,
+                started_at=began,
+                at=stock.at,
+                image_id=stock.image_id,
+                created_at=stock.created_at,
+            )
         case Verdict.LOST:
             message = (
                 f"what became of the container {attempt.container.name} while no manager ran is not known: "
                 f"the engine says that it is {stock.found}"
             )
-            yield ContainerLost(stock.key, message, stock.at)
+            yield ContainerLost(key=stock.key, message=message, at=stock.at)
         case Verdict.REFUSE:
             message = (
                 f"the container name {attempt.container.name} is taken by a container that is not this "
                 f"task's; look at it with `docker inspect {attempt.container.name}`"
             )
-            yield LaunchFailed(stock.key, Failure(cause=Cause.ENGINE, message=message), stock.at)
+            yield LaunchFailed(
+                key=stock.key, failure=Failure(cause=Cause.ENGINE, message=message), at=stock.at
+            )
 
 
-def verdict(attempt: Attempt, stock: StockTaken) -> Verdict:
+def verdict(attempt: Attempt, stock: Inspected) -> Verdict:
     """The table's word for an undecided attempt."""
     table = GATED if attempt.gated and attempt.phase is not Phase.RUNNING else TABLE
     return table[attempt.phase, stock.found]
 
 
-def _created(stock: StockTaken) -> ContainerCreated:
+def _created(stock: Inspected) -> ContainerCreated:
     return ContainerCreated(
-        stock.key, stock.container_id, stock.image_id, stock.created_at or stock.at, stock.at
+        key=stock.key,
+        container_id=stock.container_id,
+        image_id=stock.image_id,
+        created_at=stock.created_at or stock.at,
+        at=stock.at,
     )
 
 

@@ -47,7 +47,7 @@ class Patience:
                 return result
             except EngineUnavailable as error:
                 self.absences.begin(utc_now())
-                self._emit(EngineChanged(False, str(error)))
+                self._emit(EngineChanged(answers=False, description=str(error)))
             self.pause(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 

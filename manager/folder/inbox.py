@@ -77,11 +77,15 @@ def _read(inbox: int, file: str, uid: str, at: datetime) -> TaskRequested | Requ
     """A request's id is its file's name."""
     if not names.is_name(file):
         _discard(inbox, file)
-        return RequestRefused(uid, ascii(file)[1:-1][:255], f"the file's name {names.RULE}", at)
+        return RequestRefused(
+            uid=uid, request=ascii(file)[1:-1][:255], reason=f"the file's name {names.RULE}", at=at
+        )
     try:
-        return TaskRequested(uid, file, validate(TaskSpec, parse_json(_content(inbox, file))), at)
+        return TaskRequested(
+            uid=uid, request=file, spec=validate(TaskSpec, parse_json(_content(inbox, file))), at=at
+        )
     except BadInput as error:
-        return RequestRefused(uid, file, str(error), at)
+        return RequestRefused(uid=uid, request=file, reason=str(error), at=at)
 
 
 def _content(inbox: int, file: str) -> bytes:

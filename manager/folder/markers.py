@@ -56,7 +56,7 @@ class Markers:
         """Tell of the markers that are in the job's folder and have not been told of."""
         for marker, request in REQUESTS.items():
             if self._is_fresh(f"{self._store.jobs}/{name}/{marker}"):
-                self._emit(request(name, utc_now()))
+                self._emit(request(name=name, at=utc_now()))
 
     def _is_fresh(self, marker: str) -> bool:
         version = _version(marker)

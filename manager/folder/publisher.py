@@ -143,7 +143,7 @@ class Publisher:
             if views.last and views.uid not in self._wanted:
                 self._views.pop(views.uid, None)
         if views.last:
-            self._emit(JobPublished(views.uid))
+            self._emit(JobPublished(uid=views.uid))
 
     def _postpone(self, views: "_Views", error: Exception) -> None:
         views.postpone(error)

@@ -314,11 +314,11 @@ class Watcher:
             else:
                 self._leaving.add(name)
         if uid is not None:
-            self._emit(JobVanished(uid, utc_now()))
+            self._emit(JobVanished(uid=uid, at=utc_now()))
 
     def _look_at_live(self, folder: JobFolder, uid: str) -> None:
         if folder.cancel_asked:
-            self._emit(CancelRequested(uid, utc_now()))
+            self._emit(CancelRequested(uid=uid, at=utc_now()))
         for fact in intake.drain(folder.path, uid, utc_now()):
             self._emit(fact)
 
@@ -337,7 +337,7 @@ class Watcher:
         except BadInput as error:
             if isinstance(error, Unfinished) and unready.quiet_for(folder.stamp()) < self._settings.settle:
                 return
-            self._emit(JobRefused(folder.name, job, tasks, str(error), utc_now()))
+            self._emit(JobRefused(name=folder.name, job=job, tasks=tasks, message=str(error), at=utc_now()))
         except OSError as error:
             self._report_incomplete(folder, unready, error)
             return
@@ -351,10 +351,18 @@ class Watcher:
                 f'{folder.state_file}: state: says "working", but this manager has never taken the job, so '
                 f"what ran of it is not known; `air-executor reset {folder.name}` runs it from the beginning"
             )
-            return JobRefused(folder.name, job, tasks, message, utc_now())
+            return JobRefused(name=folder.name, job=job, tasks=tasks, message=message, at=utc_now())
         bare = not any(map(os.path.lexists, (folder.work, folder.inbox, folder.logs)))
         owner = owner_of(folder.path)
-        return JobFound(folder.name, job, tasks, owner, utc_now(), bare, folder.submitted)
+        return JobFound(
+            name=folder.name,
+            job=job,
+            tasks=tasks,
+            owner=owner,
+            at=utc_now(),
+            bare=bare,
+            submitted=folder.submitted,
+        )
 
     def _report_incomplete(self, folder: JobFolder, unready: Unready, error: OSError) -> None:
         if unready.reported or time.monotonic() - unready.since < self._settings.incomplete_after:

@@ -81,4 +81,4 @@ class EndListener:
             for fact in intake.drain(act.folder, act.key.uid, utc_now()):
                 self._emit(fact)
             reach(Failpoint.END_UNRECORDED)
-            self._emit(CommandSucceeded(act.key, end.at, utc_now()))
+            self._emit(CommandSucceeded(key=act.key, finished_at=end.at, at=utc_now()))

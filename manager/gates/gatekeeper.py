@@ -33,7 +33,7 @@ from manager.model.facts import (
     ContainerVoided,
     ContainerWaiting,
 )
-from manager.model.values import Outcome
+from manager.model.values import ExitResult
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +83,12 @@ class Gatekeeper:
         reach(Failpoint.WAITING_UNRECORDED)
         now = utc_now()
         return ContainerWaiting(
-            act.key, found.id, found.image_id, found.created_at, found.started_at or now, now
+            key=act.key,
+            container_id=found.id,
+            image_id=found.image_id,
+            created_at=found.created_at,
+            container_started_at=found.started_at or now,
+            at=now,
         )
 
     def open(self, act: Act) -> Opened:
@@ -110,7 +115,9 @@ class Gatekeeper:
         self.clear(act)
         reach(Failpoint.VOIDED_UNRECORDED)
         next_key = act.key._replace(incarnation=act.key.incarnation + 1)
-        return ContainerVoided(act.key, container_name(self._home_id, act.folder.name, next_key), utc_now())
+        return ContainerVoided(
+            key=act.key, successor=container_name(self._home_id, act.folder.name, next_key), at=utc_now()
+        )
 
     def replace(self, act: Act) -> Opened:
         """Void it, unless its command may have begun; whoever did that had no time to write it down."""
@@ -211,7 +218,7 @@ class Gatekeeper:
         found, ended = self._left(act), _unusable(act, receipt)
         if found is None:
             return lost(act)
-        return ended if found.exit_code == ended.outcome.exit_code else _started(act, found.started_at)
+        return ended if found.exit_code == ended.result.exit_code else _started(act, found.started_at)
 
     def _left(self, act: Act) -> Observation | None:
         """The container, when its first process has ended, as a gate's does after its last word."""
@@ -267,13 +274,15 @@ def _started(act: Act, at: datetime | None) -> ContainerStarted:
     now = utc_now()
     times = act.attempt.timings
     earliest = max(filter(None, (times.container_started_at, times.ready_at)), default=now)
-    return ContainerStarted(act.key, max(min(at or now, now), earliest), now, instant())
+    return ContainerStarted(
+        key=act.key, started_at=max(min(at or now, now), earliest), at=now, instant=instant()
+    )
 
 
 def lost(act: Act) -> ContainerLost:
     """Nobody knows how its command ended, or whether it began."""
     message = f"the container {act.spec.name} of task {act.task.id!r} is gone, and its outcome with it"
-    return ContainerLost(act.key, message, utc_now())
+    return ContainerLost(key=act.key, message=message, at=utc_now())
 
 
 def _unusable(act: Act, receipt: protocol.Unusable) -> ContainerExited:
@@ -286,4 +295,4 @@ def _unusable(act: Act, receipt: protocol.Unusable) -> ContainerExited:
             code, why = DENIED_CODE, f"the command {act.task.command!r} is not executable"
         case "workdir":
             code, why = DENIED_CODE, f"the working directory {act.spec.workdir!r} can't be used"
-    return ContainerExited(act.key, Outcome(code, False, now, now, why), now)
+    return ContainerExited(key=act.key, result=ExitResult(code, False, now, now, why), at=now)

@@ -58,7 +58,7 @@ class Probe:
         """
         if not self._home.gate_program.exists():
             image = self._settings.runner_image
-            return GatesTried(f"the image {image} has no {containers.GATE_IN_IMAGE}", None)
+            return GatesTried(gates=f"the image {image} has no {containers.GATE_IN_IMAGE}", slots=None)
         name = f"{containers.PREFIX}-probe-{secrets.token_hex(6)}"
         gate = self._home.gate(name)
         uid = self._settings.task_uid
@@ -74,9 +74,9 @@ class Probe:
             mounted.rename(moved)
             (moved / "moved").touch()
             problem = self._pass(name, gate, ("test", "-f", f"{containers.WORK}/moved"))
-            return GatesTried(problem, None if problem else self._why_not_moved(spec))
+            return GatesTried(gates=problem, slots=None if problem else self._why_not_moved(spec))
         except OSError as error:
-            return GatesTried(str(error), None)
+            return GatesTried(gates=str(error), slots=None)
         finally:
             try:
                 self._engine.remove(name, self._home.id)

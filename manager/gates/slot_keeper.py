@@ -63,9 +63,9 @@ class SlotKeeper:
             slot = replace(self._waiting(order.id, order), spare=spare)
         except (EngineError, OSError, BadInput) as error:
             self.discard(order.id)
-            return SlotFailed(order.id, str(error), utc_now())
+            return SlotFailed(id=order.id, message=str(error), at=utc_now())
         reach(Failpoint.SLOT_WAITING)
-        return SlotReady(slot)
+        return SlotReady(slot=slot)
 
     def discard(self, slot: str) -> None:
         """Remove what belongs to a slot that nobody got, or to a spare."""

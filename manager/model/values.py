@@ -23,7 +23,7 @@ class Owner(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ExitResult:
     """How a container ended, as the engine's inspection tells it."""
 
     exit_code: int

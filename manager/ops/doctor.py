@@ -241,7 +241,10 @@ class Doctor:
         """Raises EngineError; OSError when it can't be known whom they serve."""
         jobs = self._live_jobs()
         containers = self._engine.containers(home_id)
-        listed = [Listed(each.id, each.labels, each.status is Status.EXITED) for each in containers]
+        listed = [
+            Listed(container=each.id, labels=each.labels, ended=each.status is Status.EXITED)
+            for each in containers
+        ]
         # A manager that runs knows which slots are its own.
         slots = {each.labels.get(SLOT, "") for each in listed} if daemon.running(self._home) else ()
         idle = orphans(listed, jobs, slots)

@@ -36,7 +36,9 @@ class Reception:
             job = admission.take(fact, uuid.uuid4().hex, self._settings)
         except BadInput as error:
             where = error.at(self._store.folder(fact.name).tasks_file)
-            self.refuse(JobRefused(fact.name, fact.job, fact.tasks, str(where), fact.at))
+            self.refuse(
+                JobRefused(name=fact.name, job=fact.job, tasks=fact.tasks, message=str(where), at=fact.at)
+            )
             return None
         log.info("job=%s taken: %d tasks", job.name, len(job.tasks))
         return job

@@ -14,52 +14,31 @@ from manager.model.actions import (
     EXCLUSIVE,
     Create,
     Drop,
+    Inspect,
     Open,
     Remove,
     Replace,
     Rest,
     Signal,
     Start,
-    TakeStock,
     TaskAction,
     Watch,
 )
 from manager.model.assignment import Act
 from manager.model.container_spec import ContainerSpec, Network
 from manager.model.facts import (
-    ContainerCreated,
-    ContainerDropped,
-    ContainerExited,
-    ContainerLost,
+    Completion,
     ContainerRemoved,
-    ContainerStarted,
     ContainerVoided,
-    ContainerWaiting,
     DeadlinePassed,
     GracePassed,
-    LaunchFailed,
     RestPassed,
-    StockTaken,
 )
 from manager.model.home import Home
 from manager.model.values import AttemptKey
 from manager.runtime.timers import Timers
 from manager.runtime.workers import Workers
 from manager.settings import Settings
-
-Outcome = (
-    StockTaken
-    | RestPassed
-    | ContainerCreated
-    | ContainerWaiting
-    | ContainerStarted
-    | ContainerDropped
-    | ContainerVoided
-    | ContainerExited
-    | ContainerLost
-    | ContainerRemoved
-    | LaunchFailed
-)
 
 
 class Dispatcher:
@@ -96,7 +75,7 @@ class Dispatcher:
         if attempt.slot is not None:
             self._workers.foresee(attempt.slot, attempt.container.image)
 
-    def done(self, outcome: Outcome) -> None:
+    def done(self, outcome: Completion) -> None:
         """An act has had its outcome; another may follow."""
         self._busy.discard(outcome.key)
         if isinstance(outcome, ContainerRemoved | ContainerVoided | RestPassed):
@@ -136,7 +115,7 @@ class Dispatcher:
 
     def _do(self, act: Act, action: TaskAction) -> None:
         match action:
-            case TakeStock():
+            case Inspect():
                 self._workers.take_stock(act)
             case Rest():
                 self._rest(action)
@@ -158,7 +137,7 @@ class Dispatcher:
                 self._workers.signal(act, action.signal)
                 if action.signal == "SIGTERM":
                     key = act.key
-                    self._timers.add(self._settings.cancel_grace, lambda at: GracePassed(key, at))
+                    self._timers.add(self._settings.cancel_grace, lambda at: GracePassed(key=key, at=at))
 
     def _watch(self, act: Act) -> None:
         self._workers.watch(act)
@@ -167,12 +146,12 @@ class Dispatcher:
             act.attempt, instant(), utc_now()
         )
         key = act.key  # and no more: a timer may wait for hours
-        self._timers.add(left, lambda at: DeadlinePassed(key, at))
+        self._timers.add(left, lambda at: DeadlinePassed(key=key, at=at))
 
     def _rest(self, rest: Rest) -> None:
         gone = (utc_now() - rest.since).total_seconds()
         left = min(max(0.0, rest.seconds - gone), rest.seconds)
-        self._timers.add(left, lambda at: RestPassed(rest.key, at))
+        self._timers.add(left, lambda at: RestPassed(key=rest.key, at=at))
 
     def _detail(self, job: LiveJob, key: AttemptKey) -> Act:
         task = job.tasks[key.task]

@@ -75,20 +75,20 @@ class EngineMonitor:
                 self._probe.folders()
                 self._probed = True
             listed = tuple(
-                Listed(each.id, each.labels, each.status is Status.EXITED)
+                Listed(container=each.id, labels=each.labels, ended=each.status is Status.EXITED)
                 for each in self._engine.containers(self._home.id)
             )
         except EngineError as error:
             self.description = str(error)
-            self._emit(EngineChanged(False, self.description))
+            self._emit(EngineChanged(answers=False, description=self.description))
             return False
         except OSError as error:
             self.description = f"the probe's folder can't be made: {error}"
-            self._emit(EngineChanged(False, self.description))
+            self._emit(EngineChanged(answers=False, description=self.description))
             return False
         self._answers.set()
-        self._emit(EngineChanged(True, self.description))
-        self._emit(ContainersListed(listed))
+        self._emit(EngineChanged(answers=True, description=self.description))
+        self._emit(ContainersListed(containers=listed))
         return self._gates_tried or self._try_gates()
 
     def _try_gates(self) -> bool:
@@ -99,6 +99,6 @@ class EngineMonitor:
             log.info("gates could not be tried: %s", error)
             return False
         except EngineError as error:
-            self._emit(GatesTried(str(error), None))
+            self._emit(GatesTried(gates=str(error), slots=None))
         self._gates_tried = True
         return True

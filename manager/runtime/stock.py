@@ -6,7 +6,7 @@ from manager.engine.contract import ContainerGone, Engine, Observation, Status
 from manager.engine.retry import Patience
 from manager.model.assignment import Act
 from manager.model.container_spec import HOME_ID, SLOT, key_of
-from manager.model.facts import StockTaken
+from manager.model.facts import Inspected
 from manager.model.values import Found
 
 
@@ -18,17 +18,17 @@ class StockTaker:
         self._home_id = home_id
         self._patience = patience
 
-    def take(self, act: Act) -> StockTaken:
+    def take(self, act: Act) -> Inspected:
         """What stands under the attempt's name; that of a slot's container may not be its own yet."""
         name = act.spec.name if act.attempt.slot is None else act.container
         try:
             found = self._patience.surely(lambda: self._engine.observe(name))
         except ContainerGone:
-            return StockTaken(act.key, Found.MISSING, utc_now())
-        stock = StockTaken(
-            act.key,
-            self._patience.surely(lambda: self._kind(act, found)),
-            utc_now(),
+            return Inspected(key=act.key, found=Found.MISSING, at=utc_now())
+        stock = Inspected(
+            key=act.key,
+            found=self._patience.surely(lambda: self._kind(act, found)),
+            at=utc_now(),
             container_id=found.id,
             image_id=found.image_id,
             created_at=found.created_at,

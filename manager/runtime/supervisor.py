@@ -29,10 +29,12 @@ from manager.folder.watcher import Watcher
 from manager.gates import cleanup as leftovers
 from manager.model.facts import (
     CancelRequested,
+    Completion,
     ContainersListed,
     EngineChanged,
     Fact,
     GatesTried,
+    Inspected,
     JobEnded,
     JobFact,
     JobFound,
@@ -40,12 +42,13 @@ from manager.model.facts import (
     JobRefused,
     JobVanished,
     NetworkLost,
+    OfAttempt,
+    OfJob,
     RequestRefused,
     ResetRequested,
     RetryRequested,
     SlotFailed,
     SlotReady,
-    StockTaken,
     TaskRequested,
     Tick,
 )
@@ -53,7 +56,7 @@ from manager.model.home import Home
 from manager.model.values import Owner
 from manager.runtime import event_log as events
 from manager.runtime.admitter import Reception
-from manager.runtime.dispatcher import Dispatcher, Outcome
+from manager.runtime.dispatcher import Dispatcher
 from manager.runtime.recorder import Scribe
 from manager.runtime.timers import Timers
 from manager.runtime.workers import Workers
@@ -208,20 +211,19 @@ class Supervisor:
                 self._published(fact.uid)
             case RetryRequested() | ResetRequested():
                 self._reopen(fact)
-            case _:
+            case OfJob() | OfAttempt():
                 self._apply(fact)
 
     def _apply(self, fact: JobFact) -> None:
-        uid = fact.uid if not hasattr(fact, "key") else fact.key.uid
-        job = self._jobs.get(uid)
-        if isinstance(fact, Outcome):
+        job = self._jobs.get(fact.uid)
+        if isinstance(fact, Completion):
             self._dispatcher.done(fact)
         if job is None or (job.vanished and isinstance(fact, TaskRequested | RequestRefused)):
             return  # what is in an inbox in that place now, is another job's
         if isinstance(fact, TaskRequested):
             reach(Failpoint.REQUEST_READ)
             fact = self._admitted(fact)
-        if isinstance(fact, StockTaken):
+        if isinstance(fact, Inspected):
             self._conclude(job, fact)
         before = job.job
         job.apply(fact)
@@ -237,7 +239,7 @@ class Supervisor:
         try:
             admission.check_policy(fact.spec, self._settings)
         except BadInput as error:
-            return RequestRefused(fact.uid, fact.request, str(error), fact.at)
+            return RequestRefused(uid=fact.uid, request=fact.request, reason=str(error), at=fact.at)
         return fact
 
     def _engine_changed(self, fact: EngineChanged) -> None:
@@ -269,7 +271,7 @@ class Supervisor:
         log.warning("slot=%s can't be made: %s", fact.id, fact.message)
         self._slots.fail(fact.id, fact.at)
 
-    def _conclude(self, job: LiveJob, stock: StockTaken) -> None:
+    def _conclude(self, job: LiveJob, stock: Inspected) -> None:
         """Take up an attempt that went on while no manager ran."""
         attempt = job.tasks[stock.key.task].attempts[-1]
         if stock.key not in job.unsure or not attempt.undecided:
@@ -293,7 +295,7 @@ class Supervisor:
             self._dispatcher.sweep(container)
         for uid in certain.networkless:
             self._slots.forget(uid)  # its spare has lost it too
-            self._apply(NetworkLost(uid, utc_now()))
+            self._apply(NetworkLost(uid=uid, at=utc_now()))
         for key in certain.unnoticed:
             self._dispatcher.look_again(self._jobs[key.uid], key)
 
@@ -327,7 +329,7 @@ class Supervisor:
         self._jobs[job.uid] = job
         self._watcher.follow(job.name, job.uid)
         if self._store.folder(job.name).cancel_asked:  # before anything of it is claimed
-            self._apply(CancelRequested(job.uid, utc_now()))
+            self._apply(CancelRequested(uid=job.uid, at=utc_now()))
 
     # --- Decisions ---------------------------------------------------------------------------------------
 
@@ -351,7 +353,7 @@ class Supervisor:
         Where something was, even if it was refused, there may be more: it is read in goes.
         """
         if job.vanished:
-            self._apply(JobEnded(job.uid, at))
+            self._apply(JobEnded(uid=job.uid, at=at))
             return
         if self._scribe.owes(job):  # or what was read just now is read again, and taken for all there is
             self._scribe.write_down([job])
@@ -362,7 +364,7 @@ class Supervisor:
         for fact in intake.drain(folder, job.uid, at, intake.CLOSED):
             self._apply(fact)
         if job.settled and (job.failure is not None or len(job.requests) == known):
-            self._apply(JobEnded(job.uid, at))
+            self._apply(JobEnded(uid=job.uid, at=at))
         else:
             intake.reopen(folder)
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 
 from air_executor.clock import instant, utc_now
 from air_executor.errors import BadInput
@@ -43,7 +44,7 @@ from manager.model.facts import (
     LaunchFailed,
 )
 from manager.model.home import Home
-from manager.model.values import AttemptKey, Outcome, SlotOrder
+from manager.model.values import AttemptKey, ExitResult, SlotOrder
 from manager.runtime.stock import StockTaker
 from manager.settings import Settings
 
@@ -86,7 +87,7 @@ class Workers:
         self._patience.end()
 
     def take_stock(self, act: Act) -> None:
-        """StockTaken."""
+        """Inspected."""
         self._submit(self._take_stock, act)
 
     def create(self, act: Act) -> None:
@@ -192,7 +193,11 @@ class Workers:
                 self._emit(self._gatekeeper.start(act, container))
             else:  # what else is to be known of it is told when it starts
                 now = utc_now()
-                self._emit(ContainerCreated(act.key, container, None, now, now))
+                self._emit(
+                    ContainerCreated(
+                        key=act.key, container_id=container, image_id=None, created_at=now, at=now
+                    )
+                )
         except (BadInput, OSError) as error:
             self._failed(act, Cause.BAD_INPUT, error)
         except EngineError as error:
@@ -243,8 +248,7 @@ class Workers:
         else:
             reach(Failpoint.STARTED_UNRECORDED)
             now = utc_now()
-            told = found.image_id, found.created_at
-            self._emit(ContainerStarted(act.key, found.started_at or now, now, instant(), *told))
+            self._emit(replace(_begun(act, found, now), instant=instant()))
 
     def _start_gated(self, act: Act) -> None:
         try:
@@ -281,19 +285,18 @@ class Workers:
 
     def _drop_gated(self, act: Act) -> None:
         gone = self._gatekeeper.replace(act)
-        self._emit(ContainerDropped(act.key, utc_now()) if isinstance(gone, ContainerVoided) else gone)
+        self._emit(ContainerDropped(key=act.key, at=utc_now()) if isinstance(gone, ContainerVoided) else gone)
 
     def _drop(self, act: Act) -> None:
         try:
             found = self._patience.surely(lambda: self._engine.observe(act.container))
         except ContainerGone:
-            self._emit(ContainerDropped(act.key, utc_now()))
+            self._emit(ContainerDropped(key=act.key, at=utc_now()))
             return
         if found.status is Status.CREATED:
-            self._emit(ContainerDropped(act.key, utc_now()))
+            self._emit(ContainerDropped(key=act.key, at=utc_now()))
         else:
-            now, told = utc_now(), (found.image_id, found.created_at)
-            self._emit(ContainerStarted(act.key, found.started_at or now, now, None, *told))
+            self._emit(_begun(act, found, utc_now()))
 
     def _signal(self, act: Act, signal: str) -> None:
         with suppress(ContainerGone):
@@ -313,7 +316,7 @@ class Workers:
         if act.attempt.gated:
             self._gatekeeper.clear(act)
         reach(Failpoint.REMOVED_UNRECORDED)
-        self._emit(ContainerRemoved(act.key, utc_now()))
+        self._emit(ContainerRemoved(key=act.key, at=utc_now()))
 
     def _runs(self, act: Act) -> bool:
         try:
@@ -340,7 +343,7 @@ class Workers:
         outcome = _outcome(found, interrupted=interrupted)
         if act.attempt.gated:
             outcome = replace(outcome, unusable_command=self._gatekeeper.unusable(act, found))
-        self._emit(ContainerExited(act.key, outcome, utc_now()))
+        self._emit(ContainerExited(key=act.key, result=outcome, at=utc_now()))
 
     def _interrupted(self, act: Act, found: Observation) -> bool:
         """Whether the engine, or its machine, went down about when the container ended."""
@@ -380,12 +383,22 @@ class Workers:
             self._emit(self._gatekeeper.void(act))
             return
         failure = Failure(cause=cause, message=f"task {act.task.id!r} could not be started: {error}")
-        self._emit(LaunchFailed(act.key, failure, utc_now()))
+        self._emit(LaunchFailed(key=act.key, failure=failure, at=utc_now()))
 
 
-def _outcome(found: Observation, *, interrupted: bool) -> Outcome:
+def _begun(act: Act, found: Observation, now: datetime) -> ContainerStarted:
+    return ContainerStarted(
+        key=act.key,
+        started_at=found.started_at or now,
+        at=now,
+        image_id=found.image_id,
+        created_at=found.created_at,
+    )
+
+
+def _outcome(found: Observation, *, interrupted: bool) -> ExitResult:
     finished = found.finished_at or utc_now()
-    return Outcome(
+    return ExitResult(
         exit_code=found.exit_code if found.exit_code is not None else -1,
         oom_killed=found.oom_killed,
         started_at=found.started_at or finished,

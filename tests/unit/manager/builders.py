@@ -19,7 +19,7 @@ from manager.model.facts import (
     TaskClaimed,
 )
 from manager.model.home import Home
-from manager.model.values import AttemptKey, Outcome, Owner
+from manager.model.values import AttemptKey, ExitResult, Owner
 from manager.settings import Settings
 
 T0 = datetime(2025, 10, 2, 7, 30, tzinfo=UTC)
@@ -57,47 +57,75 @@ def key(task_id: str = "a", number: int = 1, uid: str = UID, incarnation: int = 
 
 
 def claimed(of: AttemptKey, seconds: float = 1) -> TaskClaimed:
-    return TaskClaimed(of, f"airx-{of.task}-{of.number}", "image", 60.0, 512, at(seconds))
+    return TaskClaimed(
+        key=of,
+        container=f"airx-{of.task}-{of.number}",
+        image="image",
+        timeout=60.0,
+        memory_mb=512,
+        at=at(seconds),
+    )
 
 
 def ahead(of: AttemptKey, seconds: float = 1) -> TaskClaimed:
     """A claim for a task whose turn has not come."""
-    return TaskClaimed(of, f"airx-{of.task}-{of.number}", "image", 60.0, 512, at(seconds), start="ahead")
+    return TaskClaimed(
+        key=of,
+        container=f"airx-{of.task}-{of.number}",
+        image="image",
+        timeout=60.0,
+        memory_mb=512,
+        at=at(seconds),
+        start="ahead",
+    )
 
 
 def waits(of: AttemptKey, seconds: float = 2.5) -> ContainerWaiting:
     made = created(of)
-    return ContainerWaiting(of, made.container_id, made.image_id, made.created_at, at(seconds), at(seconds))
+    return ContainerWaiting(
+        key=of,
+        container_id=made.container_id,
+        image_id=made.image_id,
+        created_at=made.created_at,
+        container_started_at=at(seconds),
+        at=at(seconds),
+    )
 
 
 def needed(of: AttemptKey, seconds: float = 2.7) -> AttemptNeeded:
-    return AttemptNeeded(of, at(seconds))
+    return AttemptNeeded(key=of, at=at(seconds))
 
 
 def voided(of: AttemptKey, seconds: float = 3) -> ContainerVoided:
-    return ContainerVoided(of, f"airx-{of.task}-{of.number}-again", at(seconds))
+    return ContainerVoided(key=of, successor=f"airx-{of.task}-{of.number}-again", at=at(seconds))
 
 
 def created(of: AttemptKey, seconds: float = 2) -> ContainerCreated:
-    return ContainerCreated(of, f"id-{of.task}-{of.number}", "sha256:image", at(seconds), at(seconds))
+    return ContainerCreated(
+        key=of,
+        container_id=f"id-{of.task}-{of.number}",
+        image_id="sha256:image",
+        created_at=at(seconds),
+        at=at(seconds),
+    )
 
 
 def started(of: AttemptKey, seconds: float = 3) -> ContainerStarted:
-    return ContainerStarted(of, at(seconds), at(seconds))
+    return ContainerStarted(key=of, started_at=at(seconds), at=at(seconds))
 
 
 def succeeded(of: AttemptKey, seconds: float = 3.5) -> CommandSucceeded:
     """So its gate says, before the engine does."""
-    return CommandSucceeded(of, at(seconds), at(seconds + 0.1))
+    return CommandSucceeded(key=of, finished_at=at(seconds), at=at(seconds + 0.1))
 
 
 def exited(of: AttemptKey, code: int = 0, seconds: float = 4, **fields: Any) -> ContainerExited:
     fields = {"oom_killed": False, "started_at": at(3), "finished_at": at(seconds)} | fields
-    return ContainerExited(of, Outcome(code, **fields), at(seconds + 0.5))
+    return ContainerExited(key=of, result=ExitResult(code, **fields), at=at(seconds + 0.5))
 
 
 def removed(of: AttemptKey, seconds: float = 5) -> ContainerRemoved:
-    return ContainerRemoved(of, at(seconds))
+    return ContainerRemoved(key=of, at=at(seconds))
 
 
 def run(job: LiveJob, task_id: str, code: int = 0, number: int = 1) -> None:

@@ -21,8 +21,8 @@ from manager.model.facts import (
     CancelRequested,
     GracePassed,
     NetworkLost,
+    OfAttempt,
     TaskClaimed,
-    TaskFact,
 )
 from tests.unit.manager.builders import (
     UID,
@@ -143,7 +143,7 @@ def test_each_phase_calls_for_its_act_and_goes_on_calling() -> None:
 def test_a_container_that_is_not_wanted_any_more_is_dropped_before_its_start() -> None:
     job, of = live_job(task("a")), key("a")
     job.apply(claimed(of))
-    job.apply(CancelRequested(UID, at(2)))
+    job.apply(CancelRequested(uid=UID, at=at(2)))
     assert acts(job) == [Drop(of)], "it may be there already: only the engine knows"
     job.apply(created(of))  # a create that was under way
     assert acts(job) == [Drop(of)]
@@ -151,10 +151,10 @@ def test_a_container_that_is_not_wanted_any_more_is_dropped_before_its_start() -
 
 def test_a_running_task_is_asked_to_stop_and_killed_when_it_does_not() -> None:
     job, of = live_job(task("a")), key("a")
-    for fact in (claimed(of), created(of), started(of), CancelRequested(UID, at(5))):
+    for fact in (claimed(of), created(of), started(of), CancelRequested(uid=UID, at=at(5))):
         job.apply(fact)
     assert acts(job) == [Watch(of), Signal(of, "SIGTERM", Cause.CANCELLED)]
-    job.apply(GracePassed(of, at(9)))
+    job.apply(GracePassed(key=of, at=at(9)))
     assert acts(job) == [Watch(of), Signal(of, "SIGKILL", Cause.CANCELLED)]
 
 
@@ -231,7 +231,7 @@ def test_a_task_with_a_container_gets_its_turn_and_no_second_claim() -> None:
     foresee([job], 1)
     job.apply(exited(key("t0", uid=job.uid)))
     (turn,) = planner.Planner("home", make(max_runners=1), no_slots()).claims([job], at(9))
-    assert turn == AttemptNeeded(key("t1", uid=job.uid), at(9))
+    assert turn == AttemptNeeded(key=key("t1", uid=job.uid), at=at(9))
 
 
 def test_a_turn_takes_a_runner_and_heeds_max_parallel() -> None:
@@ -305,7 +305,7 @@ def test_what_takes_the_place_of_a_container_with_a_gate_is_created_when_it_is_n
 def test_a_container_without_its_network_is_replaced_before_it_is_opened() -> None:
     job, of = live_job(task("a", network="none"), task("b", "a")), key("b")
     begun(job, "a")
-    for fact in (ahead(of), created(of), waits(of), NetworkLost(UID, at(3))):
+    for fact in (ahead(of), created(of), waits(of), NetworkLost(uid=UID, at=at(3))):
         job.apply(fact)
     assert acts(job) == [Watch(key("a")), Replace(of)]
     job.apply(exited(key("a")))
@@ -318,7 +318,7 @@ def test_a_container_without_its_network_is_replaced_before_it_is_opened() -> No
 
 def test_what_was_made_ahead_is_dropped_when_nobody_wants_it_any_more() -> None:
     of = key("b")
-    reached: list[list[TaskFact]] = [[], [created(of)], [created(of), waits(of)]]
+    reached: list[list[OfAttempt]] = [[], [created(of)], [created(of), waits(of)]]
     for facts in reached:
         job = begun(live_job(task("a"), task("b", "a")), "a")
         job.apply(ahead(of))

@@ -81,7 +81,7 @@ def test_views_are_written_and_the_last_one_is_told(
     until(lambda: state(folder) == 1)
     assert facts == []
     publisher.publish(changes(folder, 2, last=True))
-    until(lambda: facts == [JobPublished("uid")])
+    until(lambda: facts == [JobPublished(uid="uid")])
     assert state(folder) == 2
     assert numbers(folder) == [2]
     assert sorted(file.name for file in folder.iterdir()) == ["state.json", "tasks.json"]
@@ -261,7 +261,7 @@ def test_a_write_that_fails_is_tried_again(
     monkeypatch.setattr(module, "RETRY_PAUSE", 0.05)
     fail(monkeypatch, times=3)
     publisher.publish(changes(folder, 1, last=True))
-    until(lambda: facts == [JobPublished("uid")])
+    until(lambda: facts == [JobPublished(uid="uid")])
     assert state(folder) == 1
     assert "No space left on device" in caplog.text
 
@@ -295,7 +295,7 @@ def test_a_folder_that_is_gone_is_not_made_again(
 ) -> None:
     folder.rmdir()
     publisher.publish(changes(folder, 1, last=True))
-    until(lambda: facts == [JobPublished("uid")])
+    until(lambda: facts == [JobPublished(uid="uid")])
     assert not folder.exists()
 
 

@@ -446,7 +446,7 @@ class TestACommandThatCanNotBeUsed:
         says(act, f"UNUSABLE N {problem}")
         fact = keeper.open(act)
         assert isinstance(fact, ContainerExited)
-        outcome = fact.outcome
+        outcome = fact.result
         assert (outcome.exit_code, outcome.unusable_command, outcome.oom_killed) == (code, words, False)
         assert outcome.started_at <= outcome.finished_at <= utc_now()
 

@@ -43,6 +43,31 @@ class Container(Record):
     image_id: str | None = None
 
 
+class GrantedNetwork(Record):
+    """`job`: shared by the job's tasks, and held by the container `name`; `named`: one of the engine's."""
+
+    kind: Literal["job", "private", "none", "named"]
+    name: str = ""
+
+
+class Grant(Record):
+    """What an attempt gets. It is decided once, at the claim; the container is built from it alone."""
+
+    image: str
+    user: str
+    """Numeric user and group id: `1000:1000`."""
+    network: GrantedNetwork
+    memory_mb: int
+    cpus: float
+    pids: int
+    tmp_mb: int
+    """Size of `/tmp`."""
+    log_mb: int
+    """Output that is kept."""
+    timeout: float
+    """Seconds that the command may run."""
+
+
 class Timings(Record):
     """When each step of an attempt happened, from the engine's clock where the engine knows."""
 
@@ -87,10 +112,6 @@ class Attempt(Record):
 
     number: int
     incarnation: int = 1
-    timeout: float | None = None
-    """Seconds that its command may run."""
-    memory_mb: int | None = None
-    """Its memory limit in MiB."""
     phase: Phase
     start: Literal["warm", "ahead", "cold"] = "cold"
     """Whether its container waited for it (`warm`: before anybody knew the task), or it for its container."""
@@ -99,6 +120,9 @@ class Attempt(Record):
     stale: bool = False
     """Whether the container that waits can't be used any more, and another is to take its place."""
     container: Container
+    """Its name is decided at the claim, and read from here ever after."""
+    grant: Grant | None = None
+    """None in records of managers that did not write it; these have `timeout` and `memory_mb` beside it."""
     exit_code: int | None = None
     oom_killed: bool | None = None
     stopping: Cause | None = None

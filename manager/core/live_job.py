@@ -12,7 +12,7 @@ from air_executor.errors import BadInput
 from air_executor.format.attempts import Cause, Failure, Phase
 from air_executor.format.graph import check_dependencies
 from air_executor.format.models import Decision, Job, JobState, JobView, Task, TaskSpec, TaskStatus
-from manager.core import lifecycle
+from manager.core import lifecycle, retries
 from manager.model.facts import (
     AttemptNeeded,
     CancelRequested,
@@ -28,7 +28,7 @@ from manager.model.facts import (
     TaskClaimed,
     TaskRequested,
 )
-from manager.model.values import AttemptKey, Owner, first_of
+from manager.model.values import AttemptKey, Owner, is_spare
 
 MAX_REFUSALS = 1000
 """Requests that brought no task and are kept one by one: who floods an inbox must not fill the disk."""
@@ -102,10 +102,11 @@ class LiveJob:
     @property
     def moving_in(self) -> bool:
         """Whether the folders of a slot are about to become the job's own."""
-        if self.job.slot is None:
-            return False
         attempts = (self.tasks[task_id].attempts[-1] for task_id in self.live)
-        return any(each.slot == self.job.slot and each.phase is Phase.WAITING for each in attempts)
+        return any(
+            each.slot is not None and not is_spare(each.slot) and each.phase is Phase.WAITING
+            for each in attempts
+        )
 
     def prospects(self) -> Iterator[str]:
         """Tasks that can't run yet, but for which everything that is missing is under way."""
@@ -240,10 +241,11 @@ class LiveJob:
             return
         if isinstance(fact, TaskClaimed):
             self.bare = False
-            if fact.slot is not None:
-                self._update_job(fact.at, slot=first_of(fact.slot.id))
+            network = fact.grant.network
+            if network.kind == "job" and self.job.network is None:
+                self._update_job(fact.at, network=network.name)
         if after.status is TaskStatus.FAILED and before.status is not TaskStatus.FAILED:  # noqa: SIM102
-            if self.failure is None and lifecycle.may_retry(after):
+            if self.failure is None and retries.may_retry(after):
                 after = lifecycle.again(after)
         self._replace(after, fact.at)
         if after.status is TaskStatus.FAILED and after.failure is not None:
@@ -278,7 +280,7 @@ class LiveJob:
     def _make_ready(self, task: Task, at: datetime) -> None:
         if task.id in self.ready or task.id in self.resting:
             return
-        seconds = lifecycle.rest(task)
+        seconds = retries.rest(task)
         if seconds:
             self.resting[task.id] = seconds
         else:

@@ -5,15 +5,15 @@ that waits at its gate, with fresh folders mounted that become the job's own. It
 job, once. Its spare, a second container in the same folders and network, serves the task that comes next.
 """
 
-import secrets
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from air_executor.format.models import Task
-from manager.core import containers
+from manager.core import policy
 from manager.core.live_job import LiveJob
+from manager.model import containers
 from manager.model.values import Owner, Slot, SlotOrder, spare_of
 from manager.settings import Settings
 
@@ -30,6 +30,8 @@ class SlotPool:
     """The slots that are there or being made. Told of everything, decides; asks nobody."""
 
     settings: Settings
+    fresh_id: Callable[[], str]
+    """Gives an id that no slot has had."""
     user: Owner
     """Whom tasks run as, most likely, before the first has run."""
     ready: dict[str, Slot] = field(default_factory=dict)
@@ -44,16 +46,11 @@ class SlotPool:
 
     def fits(self, job: LiveJob, task: Task) -> bool:
         """Whether the task could use one: its job has begun nothing, and it asks for nothing of its own."""
-        return self.open and job.bare and self._is_usual(task)
-
-    def _is_usual(self, task: Task) -> bool:
-        usual = task.image in (None, self.settings.runner_image) and task.network in (None, "job")
-        plain = task.workdir is None and not any(value for _, value in task.resources)
-        return usual and plain
+        return self.open and job.bare and policy.is_usual(task, self.settings)
 
     def take(self, job: LiveJob, task: Task, at: datetime) -> Slot | None:
         """The slot that the task gets, if there is one for its user."""
-        user = containers.task_user(task, job.owner, self.settings)
+        user = policy.user_of(task, job.owner, self.settings)
         self._uses.append((at, user))
         slot = next((slot for slot in self.ready.values() if slot.user == user), None)
         if slot is None:
@@ -68,8 +65,8 @@ class SlotPool:
         A further attempt may need more memory, and the log of the one before put aside: not that.
         """
         spare = self.spares.get(job.uid)
-        user = containers.task_user(task, job.owner, self.settings)
-        if spare is None or task.attempts or spare.user != user or not self._is_usual(task):
+        user = policy.user_of(task, job.owner, self.settings)
+        if spare is None or task.attempts or spare.user != user or not policy.is_usual(task, self.settings):
             return None
         return self.spares.pop(job.uid)
 
@@ -112,7 +109,7 @@ class SlotPool:
             there = [slot.user for slot in self.ready.values()]
             there += [order.user for order in self.making.values()]
             for _ in range(number - there.count(user)):
-                order = SlotOrder(secrets.token_hex(5), user)
+                order = SlotOrder(self.fresh_id(), user)
                 self.making[order.id] = order
                 yield order
 

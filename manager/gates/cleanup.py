@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from manager.core import containers
 from manager.core.live_job import LiveJob
 from manager.folder import workspace
+from manager.model import containers
 from manager.model.home import Home
 
 

@@ -18,7 +18,6 @@ from air_executor.clock import instant, utc_now
 from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
 from air_executor.format.attempts import Phase
-from manager.core.containers import container_name
 from manager.engine.contract import ContainerGone, Engine, EngineError, Observation, Status
 from manager.engine.retry import Patience
 from manager.folder import workspace
@@ -114,10 +113,7 @@ class Gatekeeper:
         self._patience.surely(lambda: self._engine.remove(act.container, self._home_id))
         self.clear(act)
         reach(Failpoint.VOIDED_UNRECORDED)
-        next_key = act.key._replace(incarnation=act.key.incarnation + 1)
-        return ContainerVoided(
-            key=act.key, successor=container_name(self._home_id, act.folder.name, next_key), at=utc_now()
-        )
+        return ContainerVoided(key=act.key, at=utc_now())
 
     def replace(self, act: Act) -> Opened:
         """Void it, unless its command may have begun; whoever did that had no time to write it down."""

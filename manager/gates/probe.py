@@ -5,9 +5,9 @@ import secrets
 import shutil
 import time
 
-from manager.core import containers
 from manager.engine.contract import Engine, EngineError
 from manager.gates import gate_folder, protocol
+from manager.model import containers
 from manager.model.container_spec import ContainerSpec
 from manager.model.facts import GatesTried
 from manager.model.home import GateFolder, Home
@@ -37,7 +37,7 @@ class Probe:
         nonce = secrets.token_hex(6)
         folder = self._home.probe
         folder.mkdir(exist_ok=True)
-        spec = containers.probe_container(str(folder), nonce, self._home, self._settings)
+        spec = containers.probe_container(folder, nonce, self._home, self._settings)
         (folder / nonce).touch()
         try:
             self._engine.create(spec, None)
@@ -68,7 +68,7 @@ class Probe:
             gate_folder.prepare(gate.control, gate.receipt, Owner(uid, uid))
             mounted.mkdir(parents=True)
             slots.chmod(0o700)
-            spec = containers.gate_probe_container(str(mounted), name, self._home, self._settings)
+            spec = containers.gate_probe_container(mounted, name, self._home, self._settings)
             self._engine.create(spec, None)
             self._engine.start(name)
             mounted.rename(moved)

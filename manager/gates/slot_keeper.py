@@ -15,11 +15,12 @@ from air_executor.clock import utc_now
 from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
 from air_executor.untrusted import opened
-from manager.core import containers
+from manager.core import policy
 from manager.engine.contract import Engine, EngineError, Observation, Status
 from manager.engine.retry import Patience
 from manager.folder import workspace
 from manager.gates import gate_folder
+from manager.model import containers
 from manager.model.assignment import Act
 from manager.model.facts import SlotFailed, SlotReady
 from manager.model.home import GateFolder, Home
@@ -168,8 +169,9 @@ class SlotKeeper:
         return Slot(slot, order.user, found.id, found.image_id, found.created_at, found.started_at)
 
     def _launch(self, slot: str, user: Owner) -> Observation:
-        spec = containers.slot_container(slot, user, self._home, self._settings)
         network = containers.slot_network_container(first_of(slot), self._home, self._settings)
+        grant = policy.usual_grant(user, network.name, self._settings)
+        spec = containers.slot_container(slot, grant, self._home)
         return self._engine.start(self._engine.create(spec, network))
 
     def _folder(self, slot: str) -> Path:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Literal
 
 from air_executor.clock import Instant
-from air_executor.format.attempts import Failure
+from air_executor.format.attempts import Failure, Grant
 from air_executor.format.models import Job, Task, TaskSpec
 from manager.model.values import AttemptKey, ExitResult, Found, Owner, Slot
 
@@ -119,9 +119,7 @@ class TaskClaimed(OfAttempt):
     """The task gets a container of this name."""
 
     container: str
-    image: str
-    timeout: float
-    memory_mb: int
+    grant: Grant
     instant: Instant | None = None
     start: Literal["warm", "ahead", "cold"] = "cold"
     """`ahead`: it is for a task that can't run yet. `warm`: it is the `slot`'s container."""
@@ -225,9 +223,6 @@ class ContainerDropped(Completion):
 class ContainerVoided(Completion):
     """A container can't be used, provably never began, and is gone: another may take its place."""
 
-    successor: str
-    """The name of the attempt's next incarnation."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerRemoved(Completion):
@@ -304,6 +299,8 @@ class Listed:
     """One container of this home that the engine has."""
 
     container: str
+    """Its id."""
+    name: str
     labels: dict[str, str]
     ended: bool
 

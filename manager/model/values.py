@@ -21,6 +21,15 @@ class Owner(NamedTuple):
     uid: int
     gid: int
 
+    @classmethod
+    def parse(cls, text: str) -> "Owner":
+        """`1000:1000`, or `1000`, whose group has the same number."""
+        uid, _, gid = text.partition(":")
+        return cls(int(uid), int(gid or uid))
+
+    def __str__(self) -> str:
+        return f"{self.uid}:{self.gid}"
+
 
 @dataclass(frozen=True, slots=True)
 class ExitResult:

@@ -20,7 +20,7 @@ from air_executor.clock import utc_now
 from air_executor.errors import BadInput
 from air_executor.store import Store
 from manager.core.live_job import LiveJob
-from manager.core.recovery import orphans
+from manager.core.reconcile import orphans
 from manager.daemon.identity import own_id
 from manager.daemon.lock import AlreadyManaged, hold
 from manager.engine.contract import Engine, EngineError, Observation, Status
@@ -242,7 +242,7 @@ class Doctor:
         jobs = self._live_jobs()
         containers = self._engine.containers(home_id)
         listed = [
-            Listed(container=each.id, labels=each.labels, ended=each.status is Status.EXITED)
+            Listed(container=each.id, name=each.name, labels=each.labels, ended=each.status is Status.EXITED)
             for each in containers
         ]
         # A manager that runs knows which slots are its own.

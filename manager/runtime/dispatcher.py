@@ -5,11 +5,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from air_executor.clock import instant, utc_now
+from air_executor.format.attempts import Attempt, Grant
 from air_executor.format.models import Task
 from air_executor.store import Store
-from manager.core import containers, lifecycle, planner
+from manager.core import lifecycle, planner
 from manager.core.live_job import LiveJob
 from manager.core.slot_pool import SlotPool
+from manager.model import containers
 from manager.model.actions import (
     EXCLUSIVE,
     Create,
@@ -25,7 +27,7 @@ from manager.model.actions import (
     Watch,
 )
 from manager.model.assignment import Act
-from manager.model.container_spec import ContainerSpec, Network
+from manager.model.container_spec import ContainerSpec
 from manager.model.facts import (
     Completion,
     ContainerRemoved,
@@ -93,7 +95,8 @@ class Dispatcher:
 
     def end_network(self, job: LiveJob) -> None:
         """The job has ended, and nobody needs its network any more."""
-        self._workers.sweep(self._network(job).name)
+        if job.job.network is not None:
+            self._workers.sweep(job.job.network)
 
     def discard(self, slot: str) -> None:
         """Throw away a slot that the pool has forgotten."""
@@ -108,10 +111,8 @@ class Dispatcher:
             self._workers.discard_slot(slot)
         return bool(orders or surplus)
 
-    def _network(self, job: LiveJob) -> ContainerSpec:
-        if job.job.slot is not None:
-            return containers.slot_network_container(job.job.slot, self._home, self._settings)
-        return containers.network_container(job.name, job.uid, self._home, self._settings)
+    def _network(self, job: LiveJob, name: str) -> ContainerSpec:
+        return containers.network_container(name, job.name, job.uid, self._home, self._settings)
 
     def _do(self, act: Act, action: TaskAction) -> None:
         match action:
@@ -142,9 +143,7 @@ class Dispatcher:
     def _watch(self, act: Act) -> None:
         self._workers.watch(act)
         # From here on by the monotonic clock: a clock that jumps ends no task early.
-        left = (act.attempt.timeout or self._settings.timeout) - lifecycle.ran(
-            act.attempt, instant(), utc_now()
-        )
+        left = act.grant.timeout - lifecycle.ran(act.attempt, instant(), utc_now())
         key = act.key  # and no more: a timer may wait for hours
         self._timers.add(left, lambda at: DeadlinePassed(key=key, at=at))
 
@@ -162,17 +161,18 @@ class Dispatcher:
 
     def _worked_out(self, job: LiveJob, task: Task, key: AttemptKey) -> Act:
         folder = self._store.folder(job.name).path
-        spec = containers.task_container(
-            job.name, task, key, str(folder), job.owner, self._home, self._settings
-        )
-        network = None
-        if spec.network.kind == "job":
-            network = self._network(job)
-            spec = replace(spec, network=Network("job", network.name))
-        user = containers.task_user(task, job.owner, self._settings)
         attempt = task.attempts[-1]
-        name = spec.name if attempt.slot is None else containers.slot_name(attempt.slot)
-        gate = self._home.gate(name)
+        name, grant = attempt.container.name, _grant_of(attempt)
+        spec = containers.task_container(job.name, task, key, name, grant, folder, self._home)
+        joins = grant.network.kind == "job"
+        network = self._network(job, grant.network.name) if joins else None
+        gate = self._home.gate(name if attempt.slot is None else containers.slot_name(attempt.slot))
         if attempt.start == "ahead":
             spec = containers.gated(spec, self._home)
-        return Act(key, folder, task, user, spec, gate, network)
+        return Act(key, folder, task, grant, spec, gate, network)
+
+
+def _grant_of(attempt: Attempt) -> Grant:
+    if attempt.grant is None:
+        raise ValueError(f"attempt {attempt.number} has a container, and no grant")
+    return attempt.grant

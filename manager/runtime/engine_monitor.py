@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from manager.engine.contract import Engine, EngineError, EngineUnavailable, Status
+from manager.engine.contract import Engine, EngineError, EngineUnavailable, Observation, Status
 from manager.gates.probe import Probe
 from manager.model.facts import ContainersListed, EngineChanged, Fact, GatesTried, Listed
 from manager.model.home import Home
@@ -75,7 +75,9 @@ class EngineMonitor:
                 self._probe.folders()
                 self._probed = True
             listed = tuple(
-                Listed(container=each.id, labels=each.labels, ended=each.status is Status.EXITED)
+                Listed(
+                    container=each.id, name=each.name, labels=each.labels, ended=each.status is Status.EXITED
+                )
                 for each in self._engine.containers(self._home.id)
             )
         except EngineError as error:
@@ -102,3 +104,8 @@ class EngineMonitor:
             self._emit(GatesTried(gates=str(error), slots=None))
         self._gates_tried = True
         return True
+
+
+def _listed(found: Observation) -> Listed:
+    ended = found.status is Status.EXITED
+    return Listed(container=found.id, name=found.name, labels=found.labels, ended=ended)

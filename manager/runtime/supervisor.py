@@ -6,6 +6,7 @@ for each job, and only then hands out the actions that these decisions permit.
 
 import logging
 import queue
+import secrets
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -17,9 +18,10 @@ from air_executor.clock import instant, utc_now
 from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
 from air_executor.store import Store
-from manager.core import admission, containers, planner, recovery
+from manager.core import policy, recovery
 from manager.core.live_job import LiveJob
 from manager.core.reconcile import Suspects
+from manager.core.scheduler import Scheduler
 from manager.core.slot_pool import SlotPool
 from manager.daemon.disk import Disk
 from manager.folder import inbox as intake
@@ -27,6 +29,7 @@ from manager.folder.journal import Journal, Remembered
 from manager.folder.publisher import Publisher
 from manager.folder.watcher import Watcher
 from manager.gates import cleanup as leftovers
+from manager.model import containers
 from manager.model.facts import (
     CancelRequested,
     Completion,
@@ -100,8 +103,10 @@ class Supervisor:
         self._facts = facts
         self._on_change = on_change
         self._on_tick = on_tick
-        self._slots = SlotPool(settings, containers.usual_user(usual_owner, settings))
-        self._planner = planner.Planner(home.id, settings, self._slots)
+        self._slots = SlotPool(
+            settings, lambda: secrets.token_hex(5), policy.usual_user(usual_owner, settings)
+        )
+        self._scheduler = Scheduler(home.id, settings, self._slots)
         self._reception = Reception(store, settings, journal, publisher)
         self._scribe = Scribe(store, journal, publisher)
         self._disk = Disk(settings.home, settings.min_free_mb)
@@ -120,7 +125,7 @@ class Supervisor:
     def restore(self, remembered: Iterable[Remembered]) -> None:
         """Take up the jobs that the journals tell of."""
         for record in remembered:
-            job = LiveJob(record.job, record.tasks, record.owner, max_tasks=self._settings.max_tasks)
+            job = self._remembered(record)
             log.info("job=%s taken up again: %s", job.name, job.view().progress)
             job.changed_tasks.update(dict.fromkeys(job.tasks))
             job.changed_requests.extend(job.requests.values())
@@ -134,6 +139,14 @@ class Supervisor:
                 job.vanished = True
                 self._watcher.replaced(job.name)
         leftovers.clear(self._home, self._jobs.values())
+
+    def _remembered(self, record: Remembered) -> LiveJob:
+        """What an older manager claimed without a grant, gets one."""
+        name = record.job.network or containers.network_name(
+            self._home.id, record.job.name, record.job.uid or ""
+        )
+        tasks = [policy.with_grant(task, record.owner, name, self._settings) for task in record.tasks]
+        return LiveJob(record.job, tasks, record.owner, max_tasks=self._settings.max_tasks)
 
     def run(self) -> None:
         """Work until `stop`."""
@@ -237,7 +250,7 @@ class Supervisor:
 
     def _admitted(self, fact: TaskRequested) -> TaskRequested | RequestRefused:
         try:
-            admission.check_policy(fact.spec, self._settings)
+            policy.check(fact.spec, self._settings)
         except BadInput as error:
             return RequestRefused(uid=fact.uid, request=fact.request, reason=str(error), at=fact.at)
         return fact
@@ -260,7 +273,7 @@ class Supervisor:
         return self._quiet_polls <= LOOKS_AFTER
 
     def _gates_tried(self, fact: GatesTried) -> None:
-        self._planner.gates = fact.gates is None
+        self._scheduler.gates = fact.gates is None
         self._slots.open = fact.gates is None and fact.slots is None
         if fact.gates is not None:
             log.warning("no container is made ahead of time: %s", fact.gates)
@@ -339,10 +352,10 @@ class Supervisor:
         if self._engine_answers and not self._disk.shortage and not self._stopping:
             written = [job for uid, job in self._jobs.items() if uid not in self._scribe.behind]
             moment = instant()
-            for claim in self._planner.claims(written, now, moment):
+            for claim in self._scheduler.claims(written, now, moment):
                 self._apply(claim)
                 self._dispatcher.foresee(self._jobs[claim.key.uid], claim.key.task)
-            for claim in self._planner.claims_ahead(written, now, moment):
+            for claim in self._scheduler.claims_ahead(written, now, moment):
                 self._apply(claim)
         for job in [job for job in self._jobs.values() if job.settled and not job.job.state.ended]:
             self._end(job, now)
@@ -374,7 +387,7 @@ class Supervisor:
             self._dispatcher.hand_out(written)
             now = utc_now()
             usable = self._engine_answers and not self._disk.shortage
-            if usable and self._planner.grant_tending(self._jobs.values(), now):
+            if usable and self._scheduler.grant_tending(self._jobs.values(), now):
                 tended = self._dispatcher.tend(self._slots, now)
                 self._quiet_polls = 0 if tended else self._quiet_polls  # what could not be removed is seen
 
@@ -390,7 +403,7 @@ class Supervisor:
             del self._jobs[job.uid]
             self._ending[job.uid] = job
             self._watcher.unfollow(job.name, job.uid)
-            self._planner.forget(job.uid)
+            self._scheduler.forget(job.uid)
             if any(task.attempts for task in job.tasks.values()):
                 self._dispatcher.end_network(job)
             if job.vanished:

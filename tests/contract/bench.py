@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from manager.core import containers
+from manager.core import policy
 from manager.engine.contract import Engine, EngineUnavailable, Observation, Status
 from manager.gates import gate_folder, protocol
+from manager.model import containers
 from manager.model.container_spec import ContainerSpec, Network
 from manager.model.home import GateFolder, Home
 from manager.model.values import AttemptKey, Owner
@@ -109,9 +110,9 @@ class Bench:
         key = AttemptKey(UID, task or f"t{self.numbers}", 1, 1)
         fields = Task(id=key.task, command=command[0], args=command[1:], network="none")
         owner = Owner(os.geteuid(), os.getegid())
-        made = containers.task_container(
-            self.folder.name, fields, key, str(self.folder), owner, self.home, self.settings
-        )
+        grant = policy.grant(fields, owner, "", self.settings)
+        name = containers.container_name(self.home.id, self.folder.name, key)
+        made = containers.task_container(self.folder.name, fields, key, name, grant, self.folder, self.home)
         return replace(made, network=network, **change)
 
     def create(self, command: tuple[str, ...] = ("true",), **change: Any) -> Observation:
@@ -181,7 +182,8 @@ class Bench:
         until(lambda: words in b"".join(heard), 20)
 
     def network(self, uid: str = UID) -> ContainerSpec:
-        return containers.network_container(self.folder.name, uid, self.home, self.settings)
+        name = containers.network_name(self.home.id, self.folder.name, uid)
+        return containers.network_container(name, self.folder.name, uid, self.home, self.settings)
 
     def joined(self, command: tuple[str, ...]) -> Observation:
         """Started, in the network of the job."""

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from air_executor.clock import utc_now
-from manager.core.containers import GATE_IN_IMAGE, GATE_PLACE
 from manager.engine.contract import ContainerGone, Status
 from manager.gates import gate_folder
 from manager.gates.protocol import Began, Never, Unusable
+from manager.model.containers import GATE_IN_IMAGE, GATE_PLACE
 from manager.model.home import CONTROL, FIFO, RECEIPT, GateFolder
 from tests.contract.bench import (
     EXIT_3,

@@ -17,7 +17,6 @@ from datetime import datetime
 from pathlib import Path
 
 from air_executor.clock import utc_now
-from manager.core import containers
 from manager.engine.contract import (
     CommandUnusable,
     ContainerGone,
@@ -29,7 +28,7 @@ from manager.engine.contract import (
     Observation,
     Status,
 )
-from manager.model import container_spec
+from manager.model import container_spec, containers
 from manager.model.container_spec import ContainerSpec
 from tests.fakes import gates
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from air_executor.failpoints import Failpoint, reach
 from manager.engine.contract import ContainerGone, Engine, Observation, Status
-from manager.model.container_spec import HOME_ID, JOB_UID, ROLE, SLOT, ContainerSpec
+from manager.model.container_spec import HOME_ID, JOB_UID, ROLE, ContainerSpec
 
 LOCKS = 64
 """Jobs share them: two that meet wait for each other, which costs time only."""
@@ -60,5 +60,6 @@ class NetworkHolders:
 
 
 def _holds_network(found: Observation, spec: ContainerSpec) -> bool:
-    """Whether it is the job's, however it was asked for: a manager with other settings may have done so."""
-    return all(found.labels.get(label) == spec.labels.get(label) for label in (HOME_ID, JOB_UID, SLOT, ROLE))
+    """Whether it is the job's, made by a manager with other settings, maybe, or when it was nobody's yet."""
+    same = all(found.labels.get(label) == spec.labels[label] for label in (HOME_ID, ROLE))
+    return same and found.labels.get(JOB_UID) in (None, spec.labels.get(JOB_UID))

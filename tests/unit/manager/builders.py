@@ -4,9 +4,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from air_executor.format.attempts import Grant
 from air_executor.format.models import Job, Task
+from manager.core import policy
 from manager.core.live_job import LiveJob
 from manager.core.slot_pool import SlotPool
+from manager.model import containers
+from manager.model.container_spec import ContainerSpec
 from manager.model.facts import (
     AttemptNeeded,
     CommandSucceeded,
@@ -60,9 +64,7 @@ def claimed(of: AttemptKey, seconds: float = 1) -> TaskClaimed:
     return TaskClaimed(
         key=of,
         container=f"airx-{of.task}-{of.number}",
-        image="image",
-        timeout=60.0,
-        memory_mb=512,
+        grant=granted(task(image="image", timeout=60.0)),
         at=at(seconds),
     )
 
@@ -72,9 +74,7 @@ def ahead(of: AttemptKey, seconds: float = 1) -> TaskClaimed:
     return TaskClaimed(
         key=of,
         container=f"airx-{of.task}-{of.number}",
-        image="image",
-        timeout=60.0,
-        memory_mb=512,
+        grant=granted(task(image="image", timeout=60.0)),
         at=at(seconds),
         start="ahead",
     )
@@ -97,7 +97,7 @@ def needed(of: AttemptKey, seconds: float = 2.7) -> AttemptNeeded:
 
 
 def voided(of: AttemptKey, seconds: float = 3) -> ContainerVoided:
-    return ContainerVoided(key=of, successor=f"airx-{of.task}-{of.number}-again", at=at(seconds))
+    return ContainerVoided(key=of, at=at(seconds))
 
 
 def created(of: AttemptKey, seconds: float = 2) -> ContainerCreated:
@@ -135,6 +135,34 @@ def run(job: LiveJob, task_id: str, code: int = 0, number: int = 1) -> None:
         job.apply(fact)
 
 
+def granted(of: Task | None = None, owner: Owner = OWNER, **rules: Any) -> Grant:
+    """What an attempt at the task gets, in a job whose network is the usual one."""
+    network = containers.network_name(HOME.id, "job", UID)
+    return policy.grant(of or task(), owner, network, settings(**rules))
+
+
+def container(
+    of: Task,
+    at: AttemptKey,
+    folder: Path = Path("/jobs/job"),
+    *,
+    job: str = "job",
+    owner: Owner = OWNER,
+    home: Home = HOME,
+    **rules: Any,
+) -> ContainerSpec:
+    """The container of an attempt, as it is claimed and then asked for."""
+    grant = policy.grant(of, owner, containers.network_name(home.id, job, at.uid), settings(**rules))
+    name = containers.container_name(home.id, job, at)
+    return containers.task_container(job, of, at, name, grant, folder, home)
+
+
+def network(uid: str = UID, home: Home = HOME, **rules: Any) -> ContainerSpec:
+    """The container that holds the network of the job with this uid."""
+    name = containers.network_name(home.id, "job", uid)
+    return containers.network_container(name, "job", uid, home, settings(**rules))
+
+
 def no_slots() -> SlotPool:
     """A pool with nothing in it, that stays so."""
-    return SlotPool(settings(), OWNER)
+    return SlotPool(settings(), lambda: "never", OWNER)

@@ -12,11 +12,10 @@ import pytest
 
 from air_executor.failpoints import Failpoint
 from air_executor.format.attempts import Attempt
-from manager.core import containers
 from manager.engine.contract import EngineError, Observation
 from manager.engine.retry import Stopped
 from manager.folder import workspace
-from manager.model import container_spec
+from manager.model import container_spec, containers
 from manager.model.container_spec import ContainerSpec
 from manager.model.home import Home
 from manager.model.values import AttemptKey, Owner, spare_of
@@ -151,7 +150,7 @@ def test_the_first_task_of_a_job_gets_a_container_that_waited_for_it(
     assert (attempt.start, attempt.slot, attempt.incarnation) == ("warm", slot, 1)
     assert (attempt.container.id, attempt.container.image_id) == (waited.id, waited.image_id)
     assert attempt.container.name == containers.container_name(HOME_ID, "job", container_key(manager, "a"))
-    assert manager.client.status("job").job.slot == slot
+    assert manager.client.status("job").job.network == containers.slot_network_name(slot)
     assert manager.log("a") == "hi\n"
     assert engine.executions == ONCE
     nothing_left(manager, engine)
@@ -443,10 +442,9 @@ def test_a_job_that_names_the_slot_of_another_does_not_get_into_its_network(
     """Who writes a job, or copies the folder of one, does not say whose network it shares, nor ends it."""
     manager.client.create_job("victim", [a_task("v", command="long")])
     manager.until_status("v", "running", "victim")
-    slot = manager.client.status("victim").job.slot
-    assert slot is not None
-    network = containers.slot_network_name(slot)
-    job_folder(manager, [a_task("a", workdir="/tmp", **fields)], slot=slot).rename(
+    network = manager.client.status("victim").job.network
+    assert network is not None
+    job_folder(manager, [a_task("a", workdir="/tmp", **fields)], network=network).rename(
         manager.home / "jobs" / "job"
     )
     assert manager.client.wait("job", 10).state == "completed"
@@ -463,15 +461,14 @@ def test_a_view_that_was_edited_does_not_get_a_retried_job_into_anothers_network
 ) -> None:
     manager.client.create_job("victim", [a_task("v", command="long")])
     manager.until_status("v", "running", "victim")
-    slot = manager.client.status("victim").job.slot
+    network = manager.client.status("victim").job.network
     manager.run(a_task("a", command="three", retries=0, workdir="/tmp"))
     engine.programs[("three",)] = Program()
     state = manager.home / "jobs" / "job" / "state.json"
     until(lambda: not list((manager.home / "journal").glob("job~*.journal")))
-    state.write_text(json.dumps(manager.state() | {"slot": slot}))
+    state.write_text(json.dumps(manager.state() | {"network": network}))
     manager.client.retry("job")
     until(lambda: manager.state()["state"] == "completed")
-    network = containers.slot_network_name(str(slot))
     of_job = [each for each in engine.specs if each.labels.get(container_spec.JOB) == "job"]
     assert network not in {each.network.name for each in of_job}
     assert network in engine.names
@@ -479,7 +476,7 @@ def test_a_view_that_was_edited_does_not_get_a_retried_job_into_anothers_network
 
 def test_a_copy_of_a_job_that_was_warm_runs_as_a_job_of_its_own(manager: InProcess, engine: Noting) -> None:
     manager.run(a_task("a", command="write"), name="one")
-    slot = manager.client.status("one").job.slot
+    network = manager.client.status("one").job.network
     warmed(manager)
     shutil.copytree(manager.home / "jobs" / "one", manager.home / "jobs" / ".copy")
     state = manager.state("one") | {"name": "job", "state": "waiting"}
@@ -488,7 +485,7 @@ def test_a_copy_of_a_job_that_was_warm_runs_as_a_job_of_its_own(manager: InProce
     (manager.home / "jobs" / ".copy").rename(manager.home / "jobs" / "job")
     assert manager.client.wait("job", 10).state == "completed"
     assert only(manager).start == "cold"
-    assert manager.client.status("job").job.slot != slot
+    assert manager.client.status("job").job.network != network
     nothing_left(manager, engine)
 
 
@@ -514,7 +511,7 @@ def test_a_job_of_another_owner_does_not_get_a_slot_of_the_usual_one(
 def test_without_slots_none_is_ever_made(start: Start, engine: Noting) -> None:
     manager = start(warm=0)
     manager.run(a_task("a"))
-    until(lambda: manager.supervisor._planner.gates)
+    until(lambda: manager.supervisor._scheduler.gates)
     manager.run(a_task("a"), name="another")
     assert only(manager).start == only(manager, job="another").start == "cold"
     assert not [spec.name for spec in engine.specs if "slot" in spec.name]
@@ -647,7 +644,7 @@ def test_a_manager_that_is_told_to_end_throws_its_slots_away(start: Start, engin
     manager.until_status("a", "running")
     warmed(manager)
     manager.leave()
-    taken = manager.client.status("job").job.slot
+    taken = manager.task("a").attempts[0].slot
     running = {containers.slot_name(str(taken)), containers.slot_network_name(str(taken))}
     assert len(engine.names) == len(running)
     assert not engine.slots

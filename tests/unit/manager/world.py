@@ -15,6 +15,7 @@ from air_executor.format.attempts import Cause, Failure
 from air_executor.format.models import Decision, Job, JobState, Task, TaskSpec, TaskStatus
 from manager.core import planner, recovery
 from manager.core.live_job import LiveJob
+from manager.core.scheduler import Scheduler
 from manager.model.actions import (
     EXCLUSIVE,
     Create,
@@ -102,11 +103,11 @@ class World:
     seconds: int = 0
 
     def __post_init__(self) -> None:
-        self._new_planner()
+        self._new_scheduler()
 
-    def _new_planner(self) -> None:
+    def _new_scheduler(self) -> None:
         rules = settings(max_runners=self.max_runners, look_ahead=self.look_ahead)
-        self.planner = planner.Planner("home", rules, no_slots(), gates=True)
+        self.scheduler = Scheduler("home", rules, no_slots(), gates=True)
 
     # --- What can happen ---------------------------------------------------------------------------------
 
@@ -190,10 +191,10 @@ class World:
 
     def decide(self) -> None:
         """What the supervisor does after each batch of facts."""
-        for claim in self.planner.claims(self.jobs, self.now()):
+        for claim in self.scheduler.claims(self.jobs, self.now()):
             self._check_claim(claim)
             self._apply(claim)
-        for ahead in self.planner.claims_ahead(self.jobs, self.now()):
+        for ahead in self.scheduler.claims_ahead(self.jobs, self.now()):
             self._check_ahead(ahead)
             self._apply(ahead)
         for job in self.jobs:
@@ -277,9 +278,7 @@ class World:
             case Open():
                 self._open(key, box, fate)
             case Replace():
-                self._throw_away(
-                    key, ContainerVoided(key=key, successor=f"airx-{key.task}-again", at=self.now())
-                )
+                self._throw_away(key, ContainerVoided(key=key, at=self.now()))
             case Drop() if self._gated(key):
                 self._throw_away(key, ContainerDropped(key=key, at=self.now()))
             case Drop():
@@ -336,7 +335,7 @@ class World:
     def _void(self, key: AttemptKey) -> None:
         assert key not in self.runs, f"{key} is voided, and has run"
         self.boxes.pop(key, None)
-        self._tell(ContainerVoided(key=key, successor=f"airx-{key.task}-again", at=self.now()))
+        self._tell(ContainerVoided(key=key, at=self.now()))
 
     def _throw_away(self, key: AttemptKey, gone: JobFact) -> None:
         if key in self.runs:
@@ -431,7 +430,7 @@ class World:
         self.jobs[:] = again
         self.acts, self.mail, self.issued, self.busy = [], [], set(), set()
         self.old_mail = [fact for fact in self.old_mail if not isinstance(fact, Inspected | RestPassed)]
-        self._new_planner()
+        self._new_scheduler()
 
     # --- What must be true -------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ import pytest
 from air_executor.clock import Instant
 from air_executor.format.attempts import Attempt, Cause, Container, Failure, Phase, Timings
 from air_executor.format.models import Task, TaskStatus
-from manager.core import lifecycle
+from manager.core import failures, lifecycle, retries
 from manager.model.facts import (
     AttemptNeeded,
     CommandSucceeded,
@@ -195,14 +195,14 @@ def test_a_deadline_stops_a_task_that_runs_and_only_that() -> None:
 )
 def test_causes_come_from_facts(stopping: Any, outcome: dict[str, Any], cause: str, words: str) -> None:
     full = {"oom_killed": False, "started_at": at(1), "finished_at": at(2)} | outcome
-    failure = lifecycle.failure_of(task("a", timeout=2.5), stopping, ExitResult(**full))
+    failure = failures.failure_of(task("a", timeout=2.5), stopping, ExitResult(**full))
     assert failure is not None
     assert (failure.cause, failure.exit_code) == (cause, outcome["exit_code"])
     assert words in failure.message
 
 
 def test_success_is_exit_code_zero_even_when_a_child_was_killed_for_its_memory() -> None:
-    assert lifecycle.failure_of(task("a"), None, ExitResult(0, True, at(1), at(2))) is None
+    assert failures.failure_of(task("a"), None, ExitResult(0, True, at(1), at(2))) is None
 
 
 def test_durations_are_never_negative_when_the_engines_clock_jumps_back() -> None:
@@ -220,16 +220,16 @@ def test_only_what_another_attempt_may_cure_is_retried(cause: Cause) -> None:
         update={"status": TaskStatus.FAILED, "failure": Failure(cause=cause, message="x")}
     )
     expected = cause not in (Cause.CANCELLED, Cause.COMMAND, Cause.BAD_INPUT)
-    assert lifecycle.may_retry(failed) is expected
+    assert retries.may_retry(failed) is expected
 
 
 def test_retries_are_counted() -> None:
     failed = after(claimed(A), created(A), started(A), exited(A, 1), removed(A), of=task("a", retries=1))
-    assert lifecycle.may_retry(failed)
+    assert retries.may_retry(failed)
     second = key("a", 2)
     facts = (claimed(second), created(second), started(second), exited(second, 1))
     again = after(*facts, of=lifecycle.again(failed))
-    assert not lifecycle.may_retry(again)
+    assert not retries.may_retry(again)
 
 
 def test_the_record_of_an_earlier_attempt_stays_and_its_log_is_where_it_was_put() -> None:
@@ -262,7 +262,7 @@ def test_an_end_that_came_with_the_engines_own_is_told_from_what_the_command_did
     outcome: dict[str, Any], cause: str | None
 ) -> None:
     full = {"oom_killed": False, "started_at": at(3), "finished_at": at(4), "interrupted": True} | outcome
-    failure = lifecycle.failure_of(task("a"), None, ExitResult(**full))
+    failure = failures.failure_of(task("a"), None, ExitResult(**full))
     assert (failure and failure.cause) == cause
 
 
@@ -282,24 +282,24 @@ def failed(cause: Cause, *, of: Task) -> Task:
 @pytest.mark.parametrize("cause", ["lost", "engine"])
 def test_what_was_no_fault_of_the_task_gets_one_further_attempt_by_default(cause: str) -> None:
     once = failed(Cause(cause), of=task("a"))
-    assert lifecycle.may_retry(once)
-    assert not lifecycle.may_retry(failed(Cause(cause), of=once))
+    assert retries.may_retry(once)
+    assert not retries.may_retry(failed(Cause(cause), of=once))
 
 
 @pytest.mark.parametrize("cause", ["exit", "signal", "oom", "timeout", "image"])
 def test_nothing_else_gets_one_by_default(cause: str) -> None:
-    assert not lifecycle.may_retry(failed(Cause(cause), of=task("a")))
+    assert not retries.may_retry(failed(Cause(cause), of=task("a")))
 
 
 def test_a_policy_names_the_causes_that_get_a_further_attempt() -> None:
     of = task("a", retries={"max": 2, "on": ["oom"]})
-    assert lifecycle.may_retry(failed(Cause.OOM, of=of))
-    assert not lifecycle.may_retry(failed(Cause.LOST, of=of))
+    assert retries.may_retry(failed(Cause.OOM, of=of))
+    assert not retries.may_retry(failed(Cause.LOST, of=of))
 
 
 @pytest.mark.parametrize("cause", ["cancelled", "command", "bad_input"])
 def test_some_causes_are_cured_by_no_attempt(cause: str) -> None:
-    assert not lifecycle.may_retry(failed(Cause(cause), of=task("a", retries=9)))
+    assert not retries.may_retry(failed(Cause(cause), of=task("a", retries=9)))
 
 
 def test_the_pause_before_each_attempt_is_twice_the_one_before_and_an_hour_at_most() -> None:
@@ -307,7 +307,7 @@ def test_the_pause_before_each_attempt_is_twice_the_one_before_and_an_hour_at_mo
     pauses = []
     for _ in range(12):
         of = failed(Cause.EXIT, of=of)
-        pauses.append(lifecycle.rest(of))
+        pauses.append(retries.rest(of))
     assert pauses[:4] == [10, 20, 40, 80]
     assert pauses[-1] == 3600
 
@@ -317,22 +317,22 @@ def test_memory_grows_with_each_attempt_that_had_too_little_up_to_the_ceiling() 
     grown = []
     for _ in range(4):
         of = failed(Cause.OOM, of=of)
-        grown.append(lifecycle.memory_mb(of, 512, 500))
+        grown.append(retries.memory_mb(of, 512, 500))
     assert grown == [200, 400, 500, 500]
-    assert lifecycle.memory_mb(failed(Cause.EXIT, of=task("a", retries=1)), 512, 8192) == 512
+    assert retries.memory_mb(failed(Cause.EXIT, of=task("a", retries=1)), 512, 8192) == 512
 
 
 def test_the_policy_may_set_a_ceiling_of_its_own() -> None:
     of = failed(Cause.OOM, of=task("a", retries={"memory_factor": 10, "memory_max_mb": 700}))
-    assert lifecycle.memory_mb(of, 512, 8192) == 700
+    assert retries.memory_mb(of, 512, 8192) == 700
 
 
 def test_attempts_before_a_retry_of_the_job_count_neither_for_retries_nor_for_the_pause() -> None:
     of = failed(Cause.OOM, of=task("a", retries={"max": 1, "backoff": 5, "memory_factor": 2}))
     of = lifecycle.start_over(failed(Cause.OOM, of=of))
-    assert (of.status, len(of.attempts), lifecycle.rest(of)) == (TaskStatus.PENDING, 2, 0)
-    assert lifecycle.memory_mb(of, 512, 8192) == 512
-    assert lifecycle.may_retry(failed(Cause.OOM, of=of))
+    assert (of.status, len(of.attempts), retries.rest(of)) == (TaskStatus.PENDING, 2, 0)
+    assert retries.memory_mb(of, 512, 8192) == 512
+    assert retries.may_retry(failed(Cause.OOM, of=of))
 
 
 HOUR = 3600.0
@@ -488,7 +488,7 @@ def test_what_is_void_becomes_the_same_attempt_in_a_container_without_a_gate(
     (attempt,) = lifecycle.step(before, voided(A)).attempts
     assert (attempt.number, attempt.incarnation, attempt.phase) == (1, 2, Phase.CLAIMED)
     assert (attempt.start, attempt.gated, attempt.stale, attempt.needed) == ("cold", False, False, turn)
-    assert attempt.container.model_dump(exclude_none=True) == {"name": "airx-a-1-again", "image": "image"}
+    assert attempt.container.model_dump(exclude_none=True) == {"name": "airx-a-1.2", "image": "image"}
     times = attempt.timings
     assert (times.created_at, times.container_started_at, times.started_at) == (None, None, None)
 

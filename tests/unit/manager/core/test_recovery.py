@@ -1,23 +1,26 @@
 """What the engine has, against what the journals say."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from air_executor.format.attempts import Phase
-from manager.core import containers, planner, recovery
+from manager.core import planner, recovery
 from manager.core.live_job import LiveJob
-from manager.core.recovery import Verdict, orphans, without_network
+from manager.core.reconcile import orphans, unnoticed, without_network
+from manager.core.recovery import Verdict
+from manager.model import containers
 from manager.model.actions import Create, Drop, Inspect, Open, Remove, Replace, Start, Watch
 from manager.model.facts import CancelRequested, Inspected, JobFact, Listed, NetworkLost
 from manager.model.values import Found
 from tests.unit.manager.builders import (
     HOME,
-    OWNER,
     UID,
     ahead,
     at,
     claimed,
+    container,
     created,
     exited,
     key,
@@ -30,19 +33,21 @@ from tests.unit.manager.builders import (
     voided,
     waits,
 )
+from tests.unit.manager.builders import (
+    network as network_of,
+)
 
 OTHER = "f" * 32
 
 
 def listed(name: str, of: Any = None, ended: bool = False) -> Listed:
-    spec = containers.task_container("job", task(of.task), of, "/job", OWNER, HOME, settings())
-    return Listed(container=name, labels=spec.labels, ended=ended)
+    spec = container(task(of.task), of)
+    return Listed(container=name, name=spec.name, labels=spec.labels, ended=ended)
 
 
 def network(uid: str, ended: bool = False) -> Listed:
-    return Listed(
-        container="net", labels=containers.network_container("job", uid, HOME, settings()).labels, ended=ended
-    )
+    spec = network_of(uid)
+    return Listed(container="net", name=spec.name, labels=spec.labels, ended=ended)
 
 
 def running() -> LiveJob:
@@ -64,16 +69,23 @@ def test_containers_of_live_attempts_and_networks_of_live_jobs_serve() -> None:
         listed("x", key("a", incarnation=2)),
         listed("x", key("b")),
         listed("x", key("stranger")),
-        Listed(container="x", labels={}, ended=False),
-        Listed(container="x", labels={"air-executor.role": "task", "air-executor.job-uid": UID}, ended=False),
+        Listed(container="x", name="x", labels={}, ended=False),
         Listed(
             container="x",
+            name="x",
+            labels={"air-executor.role": "task", "air-executor.job-uid": UID},
+            ended=False,
+        ),
+        Listed(
+            container="x",
+            name="x",
             labels={"air-executor.role": "unheard-of", "air-executor.job-uid": UID},
             ended=False,
         ),
         Listed(
             container="x",
-            labels=containers.network_container("job", OTHER, HOME, settings()).labels,
+            name="x",
+            labels=network_of(OTHER).labels,
             ended=False,
         ),
     ],
@@ -110,8 +122,10 @@ def test_the_container_of_the_attempt_before_is_an_orphan() -> None:
 
 def test_a_probe_that_a_killed_manager_left_behind_is_an_orphan() -> None:
     """The probe is over before the containers are listed: one that is listed serves nobody."""
-    probe = containers.probe_container("/probe", "00ff", HOME, settings())
-    assert orphans([Listed(container="p", labels=probe.labels, ended=True)], {UID: running()}) == {"p"}
+    probe = containers.probe_container(Path("/probe"), "00ff", HOME, settings())
+    assert orphans([Listed(container="p", name="p", labels=probe.labels, ended=True)], {UID: running()}) == {
+        "p"
+    }
 
 
 def test_a_job_whose_network_is_held_is_not_without_one() -> None:
@@ -203,9 +217,9 @@ def test_ends_that_nobody_has_noticed_are_found_in_the_engines_list() -> None:
     job = running()
     name = job.tasks["a"].attempts[-1].container.id
     assert name is not None
-    assert recovery.unnoticed([listed(name, key("a"))], {UID: job}) == set()
-    assert recovery.unnoticed([listed(name, key("a"), ended=True)], {UID: job}) == {key("a")}
-    assert recovery.unnoticed([], {UID: job}) == {key("a")}
+    assert unnoticed([listed(name, key("a"))], {UID: job}) == set()
+    assert unnoticed([listed(name, key("a"), ended=True)], {UID: job}) == {key("a")}
+    assert unnoticed([], {UID: job}) == {key("a")}
 
 
 B = key("b")
@@ -360,4 +374,4 @@ def test_a_container_that_ended_at_its_gate_is_not_an_end_that_nobody_has_notice
     job = foreseen(Phase.WAITING)
     ran = job.tasks["a"].attempts[-1].container.id
     assert ran is not None
-    assert recovery.unnoticed([listed(ran, key("a"))], {UID: job}) == set()
+    assert unnoticed([listed(ran, key("a"))], {UID: job}) == set()

@@ -1,5 +1,6 @@
 """The pool of slots, by itself: who may get one, who gets one, and how many there are."""
 
+import secrets
 from collections import Counter
 from dataclasses import replace
 from typing import Any
@@ -10,7 +11,19 @@ from air_executor.format.models import Job, Resources
 from manager.core.live_job import LiveJob
 from manager.core.slot_pool import LIFETIME, REST, WINDOW, SlotPool
 from manager.model.values import Owner, Slot, SlotOrder, first_of, spare_of
-from tests.unit.manager.builders import OWNER, T0, UID, at, claimed, key, live_job, run, settings, task
+from tests.unit.manager.builders import (
+    OWNER,
+    T0,
+    UID,
+    at,
+    claimed,
+    key,
+    live_job,
+    no_slots,
+    run,
+    settings,
+    task,
+)
 
 OTHER = Owner(2000, 2000)
 WINDOW_S, LIFETIME_S, REST_S = (each.total_seconds() for each in (WINDOW, LIFETIME, REST))
@@ -18,7 +31,7 @@ WINDOW_S, LIFETIME_S, REST_S = (each.total_seconds() for each in (WINDOW, LIFETI
 
 def pool(warm: int = 3, user: Owner = OWNER, **fields: Any) -> SlotPool:
     """A pool that is open, and has nothing yet."""
-    return SlotPool(settings(warm=warm, **fields), user, open=True)
+    return SlotPool(settings(warm=warm, **fields), lambda: secrets.token_hex(5), user, open=True)
 
 
 def bare_job(*tasks: Any, owner: Owner = OWNER) -> LiveJob:
@@ -117,7 +130,7 @@ def test_a_job_of_which_something_was_claimed_does_not_fit_any_more() -> None:
 
 
 def test_nothing_fits_where_slots_do_not_work() -> None:
-    assert not SlotPool(settings(), OWNER).fits(bare_job(), task())
+    assert not no_slots().fits(bare_job(), task())
 
 
 # --- Who gets one ----------------------------------------------------------------------------------------
@@ -188,7 +201,7 @@ def test_no_slot_is_made_where_none_is_wanted() -> None:
 
 
 def test_no_slot_is_made_where_they_do_not_work() -> None:
-    assert list(SlotPool(settings(), OWNER).orders(at(0))) == []
+    assert list(no_slots().orders(at(0))) == []
 
 
 def test_slots_that_were_not_used_for_a_while_go_but_for_one() -> None:

@@ -12,19 +12,19 @@ import pytest
 
 from air_executor.clock import utc_now
 from air_executor.format.attempts import Attempt, Container, Phase, Timings
-from manager.core import containers
 from manager.engine.contract import EngineError, EngineUnavailable, Status
 from manager.engine.retry import Patience, Stopped
 from manager.gates import gate_folder, protocol
 from manager.gates.end_listener import EndListener
 from manager.gates.gatekeeper import Gatekeeper, _nonce
 from manager.gates.slot_keeper import SlotKeeper
+from manager.model import containers
 from manager.model.assignment import Act
 from manager.model.facts import ContainerExited, ContainerLost, ContainerStarted, ContainerVoided
 from manager.model.home import CONTROL, END, FIFO, RECEIPT, TOKEN, Home
 from tests.fakes.engine import FakeEngine, Program
 from tests.fakes.manager import HOME_ID
-from tests.unit.manager.builders import OWNER, UID, key, settings, task
+from tests.unit.manager.builders import container, granted, key, network, settings, task
 from tests.waiting import until
 
 KEY = key("b")
@@ -74,7 +74,7 @@ def an_act(home_folder: Path, *words: str, incarnation: int = 1) -> Act:
     bare = task("b", "a", command=command, args=args)
     folder = home_folder / "jobs" / "job"
     of = KEY._replace(incarnation=incarnation)
-    spec = containers.task_container("job", bare, of, str(folder), OWNER, home, settings())
+    spec = container(bare, of, folder, home=home)
     began = utc_now() - AGO
     attempt = Attempt(
         number=1,
@@ -85,7 +85,7 @@ def an_act(home_folder: Path, *words: str, incarnation: int = 1) -> Act:
         timings=Timings(created_at=began, container_started_at=began, ready_at=began + AGO / 2),
     )
     whole = bare.model_copy(update={"attempts": (attempt,)})
-    return Act(of, folder, whole, OWNER, containers.gated(spec, home), home.gate(spec.name), None)
+    return Act(of, folder, whole, granted(bare), containers.gated(spec, home), home.gate(spec.name), None)
 
 
 def plant(engine: FakeEngine, act: Act, status: Status = Status.RUNNING, **state: object) -> str:
@@ -104,8 +104,7 @@ def at_its_gate(engine: FakeEngine, act: Act) -> None:
     program = Home(HOME_ID, act.gate.path.parent.parent).gate_program
     program.parent.mkdir(exist_ok=True)
     program.touch()
-    network = containers.network_container("job", UID, Home(HOME_ID, act.gate.path.parent.parent), settings())
-    engine.create(act.spec, network)
+    engine.create(act.spec, network(home=Home(HOME_ID, act.gate.path.parent.parent)))
     engine.start(act.spec.name)
 
 
@@ -135,11 +134,9 @@ def there(engine: FakeEngine, act: Act) -> bool:
 
 
 def is_void(fact: object, engine: FakeEngine, act: Act) -> None:
-    """Nothing is left of it, and the next incarnation has its name."""
+    """Nothing is left of it."""
     assert isinstance(fact, ContainerVoided)
-    successor = containers.container_name(HOME_ID, "job", KEY._replace(incarnation=2))
-    assert (fact.key, fact.successor) == (KEY, successor)
-    assert successor != act.spec.name
+    assert fact.key == KEY
     assert not there(engine, act)
     assert not act.gate.path.exists()
 

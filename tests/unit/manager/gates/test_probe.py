@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from manager.core.containers import GATE_IN_IMAGE
 from manager.engine.contract import EngineError, EngineUnavailable, ImageMissing, Observation
 from manager.gates.probe import Probe
 from manager.model import container_spec
 from manager.model.container_spec import GATED, ContainerSpec
+from manager.model.containers import GATE_IN_IMAGE
 from manager.model.home import Home
 from tests.fakes import gates
 from tests.fakes.engine import FakeEngine, Program

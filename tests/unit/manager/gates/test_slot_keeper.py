@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 
 from air_executor.format.attempts import Attempt, Container, Phase, Timings
-from manager.core import containers
 from manager.engine.contract import EngineError, EngineUnavailable
 from manager.engine.retry import Patience
 from manager.gates import slot_keeper
 from manager.gates.slot_keeper import SlotKeeper
+from manager.model import containers
 from manager.model.assignment import Act
 from manager.model.home import Home
 from manager.model.values import Slot, SlotOrder
 from tests.fakes.engine import FakeEngine
 from tests.fakes.manager import HOME_ID
-from tests.unit.manager.builders import OWNER, key, settings, task
+from tests.unit.manager.builders import OWNER, container, granted, key, settings, task
 
 
 @dataclass
@@ -69,9 +69,11 @@ def an_act(folder: Path, home: Home, slot: Slot, image: str) -> Act:
         container=Container(name="airx", image=image, id=slot.container_id, image_id=slot.image_id),
         timings=Timings(created_at=slot.created_at, container_started_at=slot.container_started_at),
     )
-    spec = containers.task_container("job", bare, key(), str(folder), OWNER, home, settings())
+    spec = container(bare, key(), folder, home=home)
     gate = home.gate(containers.slot_name(slot.id))
-    return Act(key(), folder, bare.model_copy(update={"attempts": (attempt,)}), OWNER, spec, gate, None)
+    return Act(
+        key(), folder, bare.model_copy(update={"attempts": (attempt,)}), granted(bare), spec, gate, None
+    )
 
 
 def test_without_a_question_before_the_engine_is_asked_when_a_job_moves_in(room: Room) -> None:

@@ -12,7 +12,6 @@ import pytest
 from air_executor.client import Client
 from air_executor.clock import utc_now
 from air_executor.daemon import STATUS, ManagerStatus
-from manager.core import containers
 from manager.daemon.identity import own_id
 from manager.daemon.lock import hold
 from manager.engine.contract import EngineError, Status
@@ -22,7 +21,17 @@ from manager.model.home import Home
 from manager.ops import doctor as module
 from manager.ops.doctor import Doctor, Finding, Grade
 from tests.fakes.engine import FakeEngine
-from tests.unit.manager.builders import OWNER, at, claimed, created, key, live_job, settings, started, task
+from tests.unit.manager.builders import (
+    at,
+    claimed,
+    container,
+    created,
+    key,
+    live_job,
+    settings,
+    started,
+    task,
+)
 
 HOME_ID = "00d1ed0ddba11000"
 
@@ -62,9 +71,7 @@ class Patient:
 
     def plant(self, task_id: str, status: Status = Status.EXITED) -> str:
         """A container of a task. That of one that has ended may be removed: its outcome was seen."""
-        spec = containers.task_container(
-            "job", task(task_id), key(task_id), str(self.path), OWNER, self.home, self.settings
-        )
+        spec = container(task(task_id), key(task_id), self.path, home=self.home)
         self.engine.plant(spec, status=status, outcome_seen=status is Status.EXITED)
         return spec.name
 

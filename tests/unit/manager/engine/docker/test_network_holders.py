@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from manager.core import containers
 from manager.engine.contract import Status
 from manager.engine.docker.network_holders import NetworkHolders
 from manager.model.container_spec import ContainerSpec
 from manager.model.home import Home
 from tests.fakes.engine import FakeEngine
-from tests.unit.manager.builders import UID, settings
+from tests.unit.manager.builders import UID, network
 
 HOME = Home("the-home", Path("/home"))
 
@@ -27,7 +26,7 @@ def holders(engine: FakeEngine) -> NetworkHolders:
 
 
 def a_network(uid: str = UID) -> ContainerSpec:
-    return containers.network_container("job", uid, HOME, settings())
+    return network(uid, HOME)
 
 
 def test_it_is_made_for_the_first_who_asks_and_not_looked_at_for_the_next(

@@ -9,7 +9,6 @@ import errno
 import json
 import os
 import secrets
-import stat
 import time
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -19,15 +18,14 @@ from typing import Any
 from pydantic_core import to_json
 
 from air_executor.errors import BadInput, JobEnded, JobExists, JobNotFound
-from air_executor.files import sync_folder, write_durably
-from air_executor.format import names
+from air_executor.files import Version, sync_folder, version_of, write_durably
+from air_executor.format import layout, names
 from air_executor.format.documents import MAX_BYTES, parse_json, validate
 from air_executor.format.models import Job, JobState, JobView, Task, TaskSpec
+from air_executor.untrusted import NotRegular, TooLarge, opened, opened_file, whole
 
 HOME_VARIABLE = "AIR_EXECUTOR_HOME"
 DEFAULT_HOME = ".air-executor"
-RETRY, RESET = "retry", "reset"
-"""The files by which an ended job is asked to run again."""
 WAKE = ".wake-"
 """What the name of a file begins with that has the manager look at the ended job named in the rest of it."""
 FOLDERS_AT_HAND = 200
@@ -51,56 +49,56 @@ class JobFolder:
     @property
     def state_file(self) -> Path:
         """The job, as its readers see it."""
-        return self.path / "state.json"
+        return self.path / layout.STATE
 
     @property
     def tasks_file(self) -> Path:
         """Its tasks."""
-        return self.path / "tasks.json"
+        return self.path / layout.TASKS
 
     @property
     def logs(self) -> Path:
         """The output of its tasks."""
-        return self.path / "logs"
+        return self.path / layout.LOGS
 
     @property
     def work(self) -> Path:
         """What its containers see as `/work`."""
-        return self.path / "work"
+        return self.path / layout.WORK
 
     @property
     def inbox(self) -> Path:
         """What its containers see as `/inbox`."""
-        return self.path / "inbox"
+        return self.path / layout.INBOX
 
     @property
     def inbox_new(self) -> Path:
         """Requests that are complete."""
-        return self.inbox / "new"
+        return self.inbox / layout.NEW
 
     @property
     def inbox_tmp(self) -> Path:
         """Requests that are being written."""
-        return self.inbox / "tmp"
+        return self.inbox / layout.TMP
 
     @property
     def cancel_marker(self) -> Path:
         """Asks that the job is stopped."""
-        return self.path / "cancel"
+        return self.path / layout.CANCEL
 
     @property
     def retry_marker(self) -> Path:
         """Asks that what failed in it runs again."""
-        return self.path / RETRY
+        return self.path / layout.RETRY
 
     @property
     def reset_marker(self) -> Path:
         """Asks that it starts over."""
-        return self.path / RESET
+        return self.path / layout.RESET
 
     def log_file(self, task: str) -> Path:
         """Standard output and error of the task's last attempt."""
-        return self.logs / f"{task}.log"
+        return self.logs / layout.log_name(task)
 
     def read_job(self) -> Job:
         """What `state.json` says.
@@ -155,9 +153,9 @@ class JobFolder:
         except OSError as error:
             return BadInput(f"can't be read: {error.strerror}", where=error.filename or self.path)
 
-    def stamp(self) -> tuple[tuple[int, int, int], ...]:
+    def stamp(self) -> tuple[Version | None, Version | None]:
         """Changes whenever one of the job's two files is replaced; costs two `stat` calls."""
-        return tuple(_stamp(file) for file in (self.state_file, self.tasks_file))
+        return version_of(self.state_file), version_of(self.tasks_file)
 
     def drop_request(self, task: TaskSpec) -> str:
         """Put a request for a further task into the inbox; returns the request's id.
@@ -234,27 +232,17 @@ class JobFolder:
         return os.path.lexists(self.retry_marker) or os.path.lexists(self.reset_marker)
 
 
-def _content(file: Path) -> bytes:
-    """What stands in the file. Nothing else is read: a pipe would block, and who knows how large it is."""
-    handle = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(handle, "rb") as opened:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            raise BadInput("is not a regular file")
-        if status.st_size > MAX_BYTES:
-            raise BadInput(f"is larger than {MAX_BYTES} bytes")
-        return opened.read(MAX_BYTES + 1)
-
-
-@contextlib.contextmanager
-def _opened(name: str | Path, parent: int | None = None) -> Iterator[int]:
-    """A handle of a folder that must not be a link."""
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-    handle = os.open(name, flags, dir_fd=parent)
+def _content(path: Path) -> bytes:
+    """What is in the file. Raises BadInput."""
     try:
-        yield handle
-    finally:
-        os.close(handle)
+        with opened_file(path) as file:
+            return whole(file, MAX_BYTES)
+    except NotRegular:
+        if path.is_dir():  # no view could take its place: this is not yet a job, rather than a bad one
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path) from None
+        raise BadInput("is not a regular file") from None
+    except TooLarge:
+        raise BadInput(f"is larger than {MAX_BYTES} bytes") from None
 
 
 def _put(inbox: Path, name: str, body: bytes) -> None:
@@ -262,7 +250,7 @@ def _put(inbox: Path, name: str, body: bytes) -> None:
 
     Raises FileNotFoundError when the inbox was closed before the request was certainly in it.
     """
-    with _opened(inbox) as folder, _opened("tmp", folder) as tmp, _opened("new", folder) as new:
+    with opened(inbox) as folder, opened("tmp", folder=folder) as tmp, opened("new", folder=folder) as new:
         handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=tmp)
         with os.fdopen(handle, "wb") as file:
             file.write(body)
@@ -271,14 +259,6 @@ def _put(inbox: Path, name: str, body: bytes) -> None:
         # read before. Asking again is harmless: the same request twice is one.
         if not os.path.samestat(os.fstat(new), os.stat("new", dir_fd=folder, follow_symlinks=False)):
             raise FileNotFoundError
-
-
-def _stamp(file: Path) -> tuple[int, int, int]:
-    try:
-        status = file.stat()
-    except OSError:
-        return 0, 0, 0
-    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 class Store:

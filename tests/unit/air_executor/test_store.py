@@ -261,6 +261,17 @@ def test_a_file_that_may_not_be_read_is_a_complaint_of_that_job(
     assert str(complaint) == f"{folder / 'state.json'}: can't be read: Permission denied"
 
 
+def test_a_folder_in_the_place_of_a_file_is_named_and_leaves_nothing_open(store: Store) -> None:
+    folder = store.create(a_job(), [a_task()])
+    folder.tasks_file.unlink()
+    folder.tasks_file.mkdir()
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(IsADirectoryError) as caught:
+        folder.read_tasks()
+    assert caught.value.filename == folder.tasks_file
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
 def test_the_stamp_changes_with_each_file_and_only_then(client: Client, home: Path) -> None:
     client.create_job("demo", DEMO)
     folder = client.store.existing("demo")

@@ -27,6 +27,7 @@ from air_executor.format.attempts import Cause
 from air_executor.format.documents import validate
 from air_executor.format.graph import check_graph
 from air_executor.format.models import Job, JobState, JobView, Request, Task, TaskSpec
+from air_executor.inbox import drop_request
 from air_executor.logs import tail
 from air_executor.store import JobFolder, Store
 
@@ -226,7 +227,7 @@ class Client:
         """
         folder = self.store.existing(job)
         spec = read_spec(task, "task")
-        folder.drop_request(spec)
+        drop_request(folder, spec)
         return spec.id
 
     def log_file(self, job: str, task: str) -> Path:

@@ -1,4 +1,4 @@
-"""The jobs folder: create a job whole, read it, publish atomically, drop requests.
+"""The jobs folder: create a job whole, read it, ask something of it.
 
 Layout: see "The folder" in ARCHITECTURE.md. Whoever reads here may be ahead of or behind the manager,
 but never sees half a file.
@@ -6,23 +6,19 @@ but never sees half a file.
 
 import contextlib
 import errno
-import json
 import os
 import secrets
-import time
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
-from pydantic_core import to_json
-
-from air_executor.errors import BadInput, JobEnded, JobExists, JobNotFound
+from air_executor.errors import BadInput, JobExists, JobNotFound
 from air_executor.files import Version, sync_folder, version_of, write_durably
 from air_executor.format import layout, names
 from air_executor.format.documents import MAX_BYTES, parse_json, validate
-from air_executor.format.models import Job, JobState, JobView, Task, TaskSpec
-from air_executor.untrusted import NotRegular, TooLarge, opened, opened_file, whole
+from air_executor.format.models import Job, JobState, JobView, Task
+from air_executor.format.text import job_text, task_text, tasks_text
+from air_executor.untrusted import NotRegular, TooLarge, opened_file, whole
 
 HOME_VARIABLE = "AIR_EXECUTOR_HOME"
 DEFAULT_HOME = ".air-executor"
@@ -30,8 +26,6 @@ WAKE = ".wake-"
 """What the name of a file begins with that has the manager look at the ended job named in the rest of it."""
 FOLDERS_AT_HAND = 200
 """Job folders whose paths are not put together again each time."""
-INBOX_PATIENCE = 5.0
-"""Seconds that an inbox may be away while the manager decides whether its job has ended."""
 
 
 def home_folder(home: str | os.PathLike[str] | None = None) -> Path:
@@ -157,41 +151,6 @@ class JobFolder:
         """Changes whenever one of the job's two files is replaced; costs two `stat` calls."""
         return version_of(self.state_file), version_of(self.tasks_file)
 
-    def drop_request(self, task: TaskSpec) -> str:
-        """Put a request for a further task into the inbox; returns the request's id.
-
-        Raises JobEnded when the job takes no more requests.
-        """
-        request = f"{task.id[:180]}~{secrets.token_hex(6)}.json"
-        body = json.dumps(task.model_dump(mode="json", exclude_defaults=True)).encode()
-        deadline = time.monotonic() + INBOX_PATIENCE
-        while True:
-            self._make_inbox()
-            try:
-                _put(self.inbox, request, body)
-                return request
-            except FileNotFoundError:
-                # The manager takes `new` away before it ends a job, so that no request is lost in between;
-                # when it finds one all the same, the job goes on and `new` comes back.
-                if time.monotonic() > deadline:
-                    raise BadInput("has no folders tmp and new", where=self.inbox) from None
-                time.sleep(0.02)
-            except OSError as error:
-                if error.errno in (errno.ELOOP, errno.ENOTDIR):
-                    raise BadInput("is no inbox: a task put something else there", where=self.inbox) from None
-                raise
-
-    def _make_inbox(self) -> None:
-        """A job that no manager has taken yet has no inbox. Raises JobEnded."""
-        state = self.read_job().state
-        if state.ended:
-            raise JobEnded(self.name, state)
-        with contextlib.suppress(FileExistsError):
-            self.inbox.mkdir()
-            # Only by whoever made the inbox: a `new` that the manager has taken away must stay away.
-            self.inbox_tmp.mkdir()
-            self.inbox_new.mkdir()
-
     def request_cancel(self) -> None:
         """Ask the manager to stop this job. Asking twice is asking once."""
         self.cancel_marker.touch()
@@ -243,22 +202,6 @@ def _content(path: Path) -> bytes:
         raise BadInput("is not a regular file") from None
     except TooLarge:
         raise BadInput(f"is larger than {MAX_BYTES} bytes") from None
-
-
-def _put(inbox: Path, name: str, body: bytes) -> None:
-    """Write a request whole. The inbox is a task's to change: links in it are not followed.
-
-    Raises FileNotFoundError when the inbox was closed before the request was certainly in it.
-    """
-    with opened(inbox) as folder, opened("tmp", folder=folder) as tmp, opened("new", folder=folder) as new:
-        handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=tmp)
-        with os.fdopen(handle, "wb") as file:
-            file.write(body)
-        os.rename(name, name, src_dir_fd=tmp, dst_dir_fd=new)
-        # The handle follows a folder that is renamed, so this may have gone into an inbox just closed, and
-        # read before. Asking again is harmless: the same request twice is one.
-        if not os.path.samestat(os.fstat(new), os.stat("new", dir_fd=folder, follow_symlinks=False)):
-            raise FileNotFoundError
 
 
 class Store:
@@ -333,42 +276,3 @@ def _discard(hidden: JobFolder) -> None:
         file.unlink(missing_ok=True)
     with contextlib.suppress(FileNotFoundError):
         hidden.path.rmdir()
-
-
-def job_text(job: Job) -> str:
-    """A job as `state.json` holds it."""
-    return job.model_dump_json(by_alias=True, indent=2, exclude_none=True) + "\n"
-
-
-OLD_FIELDS = (
-    "id",
-    "job_name",
-    "command",
-    "args",
-    "dependencies",
-    "status",
-    "created_at",
-    "started_at",
-    "completed_at",
-    "error",
-)
-"""Fields that older readers expect to find, in this order, even when there is nothing in them."""
-
-
-PRIVATE = {"claimed", "began"}
-"""What an attempt's record has for the manager alone."""
-
-
-def task_text(task: Task) -> str:
-    """A task as one entry of `tasks.json`."""
-    old = task.model_dump(mode="json", include=set(OLD_FIELDS))
-    hidden: Any = dict.fromkeys(OLD_FIELDS, True) | {"attempts": {"__all__": PRIVATE}}
-    new = task.model_dump(mode="json", exclude=hidden, exclude_none=True, exclude_defaults=True)
-    for entry, attempt in zip(new.get("attempts", ()), task.attempts, strict=False):
-        entry["start"] = attempt.start  # also the usual one: people look for it
-    return to_json({field: old[field] for field in OLD_FIELDS} | new, indent=2).decode()
-
-
-def tasks_text(entries: Iterator[str] | Sequence[str]) -> str:
-    """`tasks.json` from its entries."""
-    return "[\n" + ",\n".join(entries) + "\n]\n"

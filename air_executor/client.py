@@ -173,14 +173,19 @@ class Client:
                 raise JobNotFound(folder.name, self.store.jobs) from None
             return before
 
-    def results(self, job: str) -> JobView:
-        """The ended job. Raises JobNotFound; or BadInput while it has not ended."""
+    def ended(self, job: str) -> JobView:
+        """The job, which has ended. Raises JobNotFound; JobNotEnded while it has not."""
         view = self._view(job)
         if not view.state.ended:
-            raise BadInput(
-                f"job {job!r} has not ended yet ({view.state}, {view.progress}); wait for it first"
-            )
+            raise JobNotEnded(job, view.state, view.progress)
         return view
+
+    def results(self, job: str) -> JobView:
+        """The same, for whoever has waited for it. Raises JobNotFound; or BadInput while it has not ended."""
+        try:
+            return self.ended(job)
+        except JobNotEnded as error:
+            raise BadInput(f"job {job!r} has not ended yet ({error.progress}); wait for it first") from None
 
     def cancel(self, job: str) -> None:
         """Ask for the job to be stopped: its containers get SIGTERM, and SIGKILL after a grace period.
@@ -192,13 +197,6 @@ class Client:
         if state.ended:
             raise JobEnded(job, state)
         folder.request_cancel()
-
-    def ended(self, job: str) -> JobView:
-        """The job, which is over. Raises JobNotFound; JobNotEnded while it is not."""
-        view = self._view(job)
-        if not view.state.ended:
-            raise JobNotEnded(job, view.state)
-        return view
 
     def retry(self, job: str) -> None:
         """Ask that what failed and what was skipped in an ended job runs again, as new attempts.

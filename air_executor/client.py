@@ -105,7 +105,7 @@ class Client:
             number += 1
 
     def _rival(self, name: str, taken: JobExists) -> JobView:
-        """The job that somebody made a moment before. Raises `taken` for a folder that is not a job."""
+        """The job that somebody else has just made. Raises `taken` where the folder is not a job."""
         try:
             return self._view(name)
         except JobNotFound:
@@ -145,7 +145,7 @@ class Client:
         view: JobView | None = None
         next_report = 0.0
         while True:
-            # Asked before the files are read: once it is not so any more, they tell what came.
+            # Asked before the files are read: when nothing is asked any more, they say what came of it.
             again = folder.awaits_manager
             stamp = folder.stamp()
             changed = stamp != seen

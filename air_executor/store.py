@@ -23,9 +23,9 @@ from air_executor.untrusted import NotRegular, TooLarge, opened_file, whole
 HOME_VARIABLE = "AIR_EXECUTOR_HOME"
 DEFAULT_HOME = ".air-executor"
 WAKE = ".wake-"
-"""What the name of a file begins with that has the manager look at the ended job named in the rest of it."""
+"""How the name of a wake file begins; the rest is the name of an ended job that the manager is to look at."""
 FOLDERS_AT_HAND = 200
-"""Job folders whose paths are not put together again each time."""
+"""Job folders that are kept, so that their paths are not put together again each time."""
 
 
 def home_folder(home: str | os.PathLike[str] | None = None) -> Path:
@@ -157,11 +157,11 @@ class JobFolder:
 
     @property
     def cancel_asked(self) -> bool:
-        """Whether somebody asks that this job is stopped; not where its folder is closed to us."""
+        """Whether somebody asks that this job is stopped. False where its folder may not be looked into."""
         return os.path.lexists(self.cancel_marker)
 
     def discard_leftovers(self) -> None:
-        """Remove what a writer of the two files did not live to finish. For the one who writes them only."""
+        """Remove temporary files that a killed writer of the two files left. Only for whoever writes them."""
         for file in (self.state_file, self.tasks_file):
             for leftover in self.path.glob(f".{file.name}.{'[0-9a-f]' * 12}"):
                 with contextlib.suppress(OSError):
@@ -169,7 +169,10 @@ class JobFolder:
 
     @property
     def submitted(self) -> str | None:
-        """What tells this `state.json` from any other in its place; None where there is none."""
+        """Which `state.json` this is: another one in its place has another text; None where there is none.
+
+        The manager keeps it in its journal, so its form stays.
+        """
         try:
             status = self.state_file.stat()
         except OSError:
@@ -187,7 +190,7 @@ class JobFolder:
 
     @property
     def awaits_manager(self) -> bool:
-        """Whether the ended job was asked to run again, and no manager has taken that up yet."""
+        """Whether somebody asks that the ended job runs again, and no manager has taken that up yet."""
         return os.path.lexists(self.retry_marker) or os.path.lexists(self.reset_marker)
 
 
@@ -223,13 +226,13 @@ class Store:
         return folder
 
     def wake_file(self, name: str) -> Path:
-        """The file that has the manager look at the ended job `name` at once, and that it takes away."""
+        """The wake file of the ended job `name`: the manager looks at the job at once, and removes this."""
         return self.jobs / f"{WAKE}{name}"
 
     def ask_again(self, marker: Path) -> None:
-        """Put `marker` into an ended job's folder; the manager is told to look at it.
+        """Put `marker` into an ended job's folder, and a wake file beside it.
 
-        It would find the marker without that as well, only later: so nothing depends on being able to tell.
+        Without a wake file the manager finds the marker as well, only later: so it may fail to be made.
         """
         marker.touch()
         with contextlib.suppress(OSError):

@@ -114,11 +114,11 @@ class Attempt(Record):
     incarnation: int = 1
     phase: Phase
     start: Literal["warm", "ahead", "cold"] = "cold"
-    """Whether its container waited for it (`warm`: before anybody knew the task), or it for its container."""
+    """When its container was made: before the task was known, before its turn had come, or when it had."""
     slot: str | None = None
-    """The slot whose container it got, where it did not get one of its own."""
+    """The slot whose container it got; None where a container was made for it."""
     stale: bool = False
-    """Whether the container that waits can't be used any more, and another is to take its place."""
+    """Whether its container, which waits, can't be used any more and has to be replaced."""
     container: Container
     """Its name is decided at the claim, and read from here ever after."""
     grant: Grant | None = None
@@ -146,17 +146,17 @@ class Attempt(Record):
 
     @property
     def ended_well(self) -> bool:
-        """Whether its command has succeeded, says its gate; the end of its container is still to come."""
+        """Whether its gate has said that its command succeeded. Its container may still run."""
         return self.phase is Phase.RUNNING and self.exit_code == 0
 
     @property
     def over_at(self) -> datetime | None:
-        """From when on others need not wait for it any more."""
+        """From when on tasks that depend on it need not wait for it."""
         return self.timings.finished_at if self.ended_well else self.timings.recorded_at
 
     @property
     def in_making(self) -> bool:
-        """Whether its container is being made: since its turn has come, or ahead of that."""
+        """Whether its container is being made, after its turn has come or ahead of it."""
         return self.phase in (Phase.CLAIMED, Phase.CREATED) and (self.needed or self.gated)
 
     @property

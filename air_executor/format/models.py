@@ -184,7 +184,7 @@ class Task(Record, TaskFields):
 
     @property
     def done(self) -> bool:
-        """Whether its dependants may run: its command has succeeded."""
+        """Whether its command has succeeded, so that its dependants may run."""
         well = self.attempts and self.attempts[-1].ended_well
         return self.status is TaskStatus.COMPLETED or bool(well)
 

@@ -13,7 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from air_executor.clock import utc_now
-from air_executor.store import RESET, RETRY, Store
+from air_executor.format.layout import RESET, RETRY
+from air_executor.store import Store
 from manager.model.facts import Fact, ResetRequested, RetryRequested
 
 MOST_AT_A_POLL = 500

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from air_executor.files import write_durably
 from air_executor.format.models import Decision, Job, Task
-from air_executor.store import job_text, task_text, tasks_text
+from air_executor.format.text import job_text, task_text, tasks_text
 from manager.folder import markers
 from manager.model.facts import Fact, JobPublished
 

@@ -43,7 +43,7 @@ class Case:
 
     def name(self, number: int = 1) -> str:
         """The name of the `number`th job that this run's create task asks for."""
-        return names.successor(names.for_airflow_task(self.dag, self.run_id, "create"), number)
+        return names.successor(f"airflow~{self.dag}~{self.run_id}~create", number)
 
     def job(self, number: int = 1) -> JobView:
         return self.stack.job(self.name(number))

@@ -79,7 +79,7 @@ def look_at_jobs(store: Store, most: int) -> JobsInfo:
     Reading 10,000 ended jobs in full would take many seconds, so the state decides first which are read.
     """
     peeks, unclear = _peek_all(store.folders())
-    peeks.sort(key=lambda peek: (_ORDER[peek.state], -peek.changed))
+    peeks.sort(key=lambda peek: (_ORDER[peek.state], -peek.changed_ns))
     working = sum(peek.state is JobState.WORKING for peek in peeks)
     found = [peek.folder.look() for peek in peeks[: max(most, working)]]
     views = [view for view in found if isinstance(view, JobView)]
@@ -97,13 +97,13 @@ def look_at_jobs(store: Store, most: int) -> JobsInfo:
 class _Peek:
     folder: JobFolder
     state: JobState
-    changed: float
+    changed_ns: int
 
 
 def _peek(folder: JobFolder) -> _Peek:
-    changed = folder.state_file.stat().st_mtime
+    changed_ns = folder.state_file.stat().st_mtime_ns
     state = JobState(json.loads(folder.state_file.read_bytes())["state"])
-    return _Peek(folder, state, changed)
+    return _Peek(folder, state, changed_ns)
 
 
 def _peek_all(folders: Iterable[JobFolder]) -> tuple[list[_Peek], list[JobFolder]]:

@@ -1,6 +1,6 @@
 # Everything a person or CI does with this project.  Each target is a line or two over setup/.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down clean test check bench soak engine-stop
+.PHONY: help setup demo up down clean test check bench soak fuzz engine-stop
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -41,6 +41,10 @@ bench: setup ## side-by-side measurements
 MINUTES ?= 5
 soak: setup ## random jobs under random faults for MINUTES=5; add ARGS="--seed N" to repeat one
 	.venv/bin/python -m tests.soak --minutes $(MINUTES) $(ARGS)
+
+fuzz: ## random examples for the unit tests for MINUTES=5; add SEED=N to repeat one round; needs no engine
+	@setup/venv.sh
+	@setup/fuzz.sh $(MINUTES) $(SEED)
 
 engine-stop: ## stop the Docker Engine, if make setup started it
 	@setup/engine-stop.sh

@@ -1,9 +1,13 @@
-"""For all tests: a failing test tells what the manager and the containers said."""
+"""For all tests: which examples hypothesis draws; a failing test tells what manager and containers said."""
 
 from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
+
+from tests.examples import register_profiles
+
+register_profiles()
 
 Witness = Callable[[], str]
 WITNESSES = pytest.StashKey[list[tuple[str, Witness]]]()

@@ -82,7 +82,7 @@ def look_at_jobs(store: Store, most: int) -> JobsInfo:
     Reading 10,000 ended jobs in full would take many seconds, so the state decides first which are read.
     """
     peeks, unclear = _peek_all(store.folders())
-    peeks.sort(key=lambda peek: (_ORDER[peek.state], -peek.changed))
+    peeks.sort(key=lambda peek: (_ORDER[peek.state], -peek.changed_ns))
     working = sum(peek.state is JobState.WORKING for peek in peeks)
     found = [peek.folder.look() for peek in peeks[: max(most, working)]]
     views = [view for view in found if isinstance(view, JobView)]
@@ -100,14 +100,14 @@ def look_at_jobs(store: Store, most: int) -> JobsInfo:
 class _Peek:
     folder: JobFolder
     state: JobState
-    changed: float
+    changed_ns: int
 
 
 def _peek(folder: JobFolder) -> _Peek:
     with opened_file(folder.state_file) as file:
-        changed = os.fstat(file).st_mtime
+        changed_ns = os.fstat(file).st_mtime_ns
         state = JobState(json.loads(whole(file, MAX_BYTES))["state"])
-    return _Peek(folder, state, changed)
+    return _Peek(folder, state, changed_ns)
 
 
 def _peek_all(folders: Iterable[JobFolder]) -> tuple[list[_Peek], list[JobFolder]]:

@@ -1,6 +1,6 @@
 """The record of one attempt at a task: its container, its times, why it failed."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
@@ -96,7 +96,7 @@ class Timings(Record):
 def _milliseconds(begin: datetime | None, end: datetime | None) -> float | None:
     if begin is None or end is None:
         return None
-    return max(0.0, (end - begin).total_seconds() * 1000)
+    return max(0.0, (end - begin) / timedelta(milliseconds=1))
 
 
 class Failure(Record):

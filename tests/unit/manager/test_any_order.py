@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from air_executor.format.models import Task
 from manager.core.live_job import LiveJob
 from manager.model.values import AttemptKey
+from tests.examples import fewer
 from tests.unit.manager.builders import live_job, task
 from tests.unit.manager.world import Fate, World
 
@@ -77,9 +78,7 @@ def plans(draw: st.DrawFn, calm: bool = False) -> Plan:
     )
 
 
-RULES = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+RULES = settings(fewer(60), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 @RULES

@@ -22,13 +22,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from manager.gates.gate_folder import is_honest, open_gate, prepare, read_receipt
 from manager.gates.protocol import Began, Ended, Never, Receipt, Unusable, frame, parse_end
 from manager.model.home import END, TOKEN
 from manager.model.values import Owner
+from tests.examples import fewer
 from tests.waiting import until
 
 SOURCE = Path(__file__).parents[3] / "runner_image" / "gate" / "gate.c"
@@ -270,7 +271,7 @@ class TestAnOpenedGate:
         assert until(lambda: open_gate(room.fifo, content))
         assert int(room.ended(process)[1]) == 1 << 20
 
-    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @fewer(40)
     @given(
         words=st.lists(st.text(CHARACTERS), max_size=5),
         env=st.dictionaries(
@@ -680,7 +681,7 @@ class TestARefusal:
     def test_of_a_payload_that_is_not_what_it_says(self, room: Room, content: bytes) -> None:
         assert room.refuses(content) == Never("n1", "malformed")
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @fewer(60)
     @given(at=st.integers(0, len(GOOD) - 1), byte=st.integers(0, 255))
     def test_or_a_valid_line_whatever_byte_is_wrong(self, program: Path, at: int, byte: int) -> None:
         with tempfile.TemporaryDirectory() as folder:

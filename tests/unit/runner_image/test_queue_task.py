@@ -13,6 +13,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import fewer
+
 SCRIPT = Path(__file__).parents[3] / "runner_image" / "queue-task"
 # The image's sh is dash; bash and busybox stand for other images, where they are at hand.
 SHELLS = [
@@ -131,7 +133,12 @@ def test_every_control_character_arrives_as_it_was(inbox: Inbox) -> None:
     assert inbox.queue("--", "true", *texts)["args"] == texts
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+# The plugin suppresses the second of these itself, but only after the first shell. From then on it draws
+# otherwise, so that examples would depend on whether the same process ran the other shell before.
+SHARED = [HealthCheck.function_scoped_fixture, HealthCheck.differing_executors]
+
+
+@settings(fewer(25), suppress_health_check=[*SHARED, HealthCheck.too_slow])
 @example(command="a", arguments=["\n", "", "\\\n"])
 @given(command=TEXT.filter(bool), arguments=st.lists(TEXT, max_size=4))
 def test_any_text_arrives_as_it_was(inbox: Inbox, command: str, arguments: list[str]) -> None:

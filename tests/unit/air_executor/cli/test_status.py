@@ -171,6 +171,14 @@ def test_status_prefers_what_works_to_what_waits_and_what_is_over(client: Client
     assert info.hidden == 1
 
 
+def test_status_prefers_what_changed_a_nanosecond_later(client: Client, home: Path) -> None:
+    for name, moment in (("later", 1759390215_000000001), ("earlier", 1759390215_000000000)):
+        client.create_job(name, DEMO)
+        complete(home, name)
+        os.utime(client.store.existing(name).state_file, ns=(moment, moment))
+    assert [view.name for view in look_at_jobs(client.store, 1).shown] == ["later"]
+
+
 def test_containers_of_jobs_that_do_not_fit_are_counted(client: Client, home: Path) -> None:
     for name in ("one", "two", "three"):
         client.create_job(name, DEMO)

@@ -72,7 +72,7 @@ def test_a_success_is_told_with_the_gates_time(
     gate.says(ENDED)
     fact = heard.get(timeout=5)
     assert isinstance(fact, CommandSucceeded)
-    assert (fact.key, fact.finished_at) == (A, datetime.fromtimestamp(1700000000.25, UTC))
+    assert (fact.key, fact.finished_at) == (A, datetime(2023, 11, 14, 22, 13, 20, 250_000, UTC))
     gate.leaves()
 
 

@@ -1,5 +1,6 @@
 """What becomes of a container that waits at its gate: opened, replaced, or lost; also where receipts lie."""
 
+import calendar
 import errno
 import threading
 from collections.abc import Iterator
@@ -120,7 +121,7 @@ def says(act: Act, *lines: str, opened: bool = True) -> None:
 
 
 def began_at(moment: datetime) -> str:
-    return f"BEGAN N {int(moment.timestamp())}.{moment.microsecond:06}000"
+    return f"BEGAN N {calendar.timegm(moment.utctimetuple())}.{moment.microsecond:06}000"
 
 
 def hand_over(act: Act) -> None:

@@ -15,7 +15,7 @@ from air_executor.format import names
 from air_executor.format.documents import Unfinished
 from air_executor.format.models import Job, JobState, Task
 from air_executor.store import WAKE, JobFolder, Store
-from manager.folder import inbox as intake
+from manager.folder import inbox
 from manager.folder.file_events import Change, FileEvents, NoFileEvents
 from manager.folder.listing import Lister, Listing
 from manager.folder.markers import Markers
@@ -319,7 +319,7 @@ class Watcher:
     def _look_at_live(self, folder: JobFolder, uid: str) -> None:
         if folder.cancel_asked:
             self._emit(CancelRequested(uid=uid, at=utc_now()))
-        for fact in intake.drain(folder.path, uid, utc_now()):
+        for fact in inbox.drain(folder.path, uid, utc_now()):
             self._emit(fact)
 
     def _look_at_new(self, folder: JobFolder, inode: int) -> None:

@@ -9,8 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from air_executor.failpoints import Failpoint, reach
+from air_executor.format import layout
 from air_executor.untrusted import opened
-from manager.folder.workspace import FULL
+from manager.folder.workspace import DISK_FULL
 
 CUT = b"\n[air-executor: the output was cut here, at %d bytes; the limit is the setting log_mb]\n"
 
@@ -32,13 +33,13 @@ class LogFile:
         self._touched = time.monotonic()
         self._lock = threading.Lock()
         self._job = job
-        self._name = f"{task}.log"
+        self._name = layout.log_name(task)
         self._open()
 
     def _open(self) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_APPEND
         try:
-            with opened(self._job, "logs") as logs:
+            with opened(self._job, layout.LOGS) as logs:
                 handle = os.open(self._name, flags, 0o644, dir_fd=logs)
             status = os.fstat(handle)
             if not stat.S_ISREG(status.st_mode):
@@ -51,10 +52,10 @@ class LogFile:
     @property
     def lacks_space(self) -> bool:
         """Whether output is missing only because the disk is full: it can be had again later."""
-        return self.problem is not None and self.problem.errno in FULL
+        return self.problem is not None and self.problem.errno in DISK_FULL
 
     def restart(self) -> None:
-        """The output comes from its beginning again."""
+        """Called when the engine gives the output from its beginning again."""
         self._position = 0
         self._touched = time.monotonic()
         if self.lacks_space:
@@ -68,7 +69,7 @@ class LogFile:
         return time.monotonic() - self._touched
 
     def give_up(self) -> None:
-        """Somebody else writes from now on: whoever opens the log after this finds it as it stays."""
+        """Write no more, whatever still comes: from now on another LogFile writes this log."""
         with self._lock:
             self.given_up = True
 
@@ -112,10 +113,11 @@ class LogFile:
 
 
 def keep_earlier_log(job: Path, task: str, attempt: int) -> None:
-    """Put the log of an earlier attempt beside the one that comes: `<task>.log.<attempt>`.
+    """Rename the log of an earlier attempt to `<task>.log.<attempt>`, out of the way of the next one.
 
     No task can have such a log of its own. A log that is there before the first attempt came with a folder
-    that was copied; it is put beside as `<task>.log.0`.
+    that was copied; it becomes `<task>.log.0`.
     """
-    with opened(job, "logs") as logs, suppress(FileNotFoundError):
-        os.rename(f"{task}.log", f"{task}.log.{attempt}", src_dir_fd=logs, dst_dir_fd=logs)
+    names = layout.log_name(task), layout.earlier_log_name(task, attempt)
+    with opened(job, layout.LOGS) as logs, suppress(FileNotFoundError):
+        os.rename(*names, src_dir_fd=logs, dst_dir_fd=logs)

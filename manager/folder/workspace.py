@@ -1,4 +1,4 @@
-"""A job's own folders, as the manager makes and reads them.
+"""Makes, gives away and deletes the folders of a job: `work/`, `inbox/`, `logs/`.
 
 The job's folder belongs to whoever submitted the job, `work/` and `inbox/` to the task: nothing in them is
 trusted. Everything below the job's folder is opened through folder handles, and no link is followed.
@@ -13,31 +13,32 @@ from contextlib import suppress
 from pathlib import Path
 
 from air_executor.errors import BadInput
+from air_executor.format import layout
 from air_executor.untrusted import FOLDER, opened
 from manager.model.values import Owner
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
-SHORT_OF = (*FULL, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
-"""Errors that are no fault of the job's, and may pass."""
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+TRANSIENT = (*DISK_FULL, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
+"""Errors of the machine, not of the job: the same may succeed later."""
 
 
 def prepare(job: Path, user: Owner) -> None:
-    """Make what a container mounts, and give it to the task's user where this process may.
+    """Make the folders that a container mounts, and give them to the task's user where this process may.
 
-    Raises BadInput when something else stands in its place; OSError while the machine is short of something.
+    Raises BadInput when something else stands in the place of one; OSError for a TRANSIENT error.
     """
     try:
         with opened(job) as folder:
-            _make(folder, "logs")
-            for name in ("work", "inbox"):
+            _make(folder, layout.LOGS)
+            for name in (layout.WORK, layout.INBOX):
                 _make(folder, name)
                 _give(folder, name, user)
-        with opened(job, "inbox") as inbox:
-            for name in ("tmp", "new"):
+        with opened(job, layout.INBOX) as inbox:
+            for name in (layout.TMP, layout.NEW):
                 _make(inbox, name)
                 _give(inbox, name, user)
     except OSError as error:
-        if error.errno in SHORT_OF:
+        if error.errno in TRANSIENT:
             raise
         raise BadInput(
             f"can't be prepared: {error.filename or ''} {error.strerror}; work, inbox and logs must be "
@@ -63,7 +64,7 @@ def _give(folder: int, name: str, user: Owner) -> None:
 
 
 def delete(folder: Path) -> None:
-    """Delete a folder that a task may have written to, as far as that can be done, however deep it is."""
+    """Delete a folder that a task may have written to, however deep it is. What can't be deleted stays."""
     try:
         shutil.rmtree(folder, ignore_errors=True)
     except RecursionError:  # Python 3.11 deletes folders in folders so
@@ -73,7 +74,7 @@ def delete(folder: Path) -> None:
 def clear(job: Path) -> None:
     """Delete what the job's tasks have written. Links are deleted and not followed. Raises OSError."""
     with opened(job) as folder:
-        for name in ("logs", "work", "inbox"):
+        for name in (layout.LOGS, layout.WORK, layout.INBOX):
             try:
                 is_folder = stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
             except FileNotFoundError:
@@ -85,7 +86,7 @@ def clear(job: Path) -> None:
 
 
 def owner_of(job: Path) -> Owner:
-    """Whose folder it is. Raises OSError when it is gone or a link."""
+    """The owner of the job's folder. Raises OSError when it is gone or a link."""
     status = job.lstat()
     if not stat.S_ISDIR(status.st_mode):
         raise NotADirectoryError(job)

@@ -374,7 +374,7 @@ class Supervisor:
         known = len(job.requests)
         intake.close(folder)
         reach(Failpoint.INBOX_CLOSED)
-        for fact in intake.drain(folder, job.uid, at, intake.CLOSED):
+        for fact in intake.drain_closed(folder, job.uid, at):
             self._apply(fact)
         if job.settled and (job.failure is not None or len(job.requests) == known):
             self._apply(JobEnded(uid=job.uid, at=at))

@@ -220,7 +220,7 @@ class Workers:
                     self._gatekeeper.prepare(act)
                 return
             except OSError as error:
-                if error.errno not in workspace.SHORT_OF:
+                if error.errno not in workspace.TRANSIENT:
                     raise
                 log.error("job=%s can't be prepared: %s; trying again", act.folder.name, error)
                 self._patience.pause(LONGEST_PAUSE)

@@ -219,7 +219,7 @@ def test_a_closed_inbox_takes_nothing_more_and_can_be_opened_again(job: Path) ->
     put(job, "r1.json", GOOD)
     inbox.close(job)
     assert not (job / "inbox" / "new").exists()
-    assert [fact.request for fact in inbox.drain(job, UID, T0, inbox.CLOSED)] == ["r1.json"]
+    assert [fact.request for fact in inbox.drain_closed(job, UID, T0)] == ["r1.json"]
     inbox.reopen(job)
     assert [fact.request for fact in drained(job)] == ["r1.json"]
 
@@ -228,4 +228,4 @@ def test_a_request_in_a_closed_inbox_can_be_forgotten(job: Path) -> None:
     put(job, "r1.json", GOOD)
     inbox.close(job)
     inbox.forget(job, ["r1.json"])
-    assert inbox.drain(job, UID, T0, inbox.CLOSED) == []
+    assert inbox.drain_closed(job, UID, T0) == []

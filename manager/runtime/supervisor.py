@@ -25,6 +25,7 @@ from manager.core.scheduler import Scheduler
 from manager.core.slot_pool import SlotPool
 from manager.daemon.disk import Disk
 from manager.folder import inbox as intake
+from manager.folder import markers
 from manager.folder.journal import Journal, Remembered
 from manager.folder.publisher import Publisher
 from manager.folder.watcher import Watcher
@@ -341,7 +342,7 @@ class Supervisor:
     def _adopt(self, job: LiveJob) -> None:
         self._jobs[job.uid] = job
         self._watcher.follow(job.name, job.uid)
-        if self._store.folder(job.name).cancel_asked:  # before anything of it is claimed
+        if markers.cancel_asked(self._store.folder(job.name)):  # before anything of it is claimed
             self._apply(CancelRequested(uid=job.uid, at=utc_now()))
 
     # --- Decisions ---------------------------------------------------------------------------------------

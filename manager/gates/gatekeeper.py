@@ -190,7 +190,7 @@ class Gatekeeper:
             try:
                 return _receipt(act)
             except OSError as error:
-                if error.errno not in workspace.SHORT_OF:
+                if error.errno not in workspace.TRANSIENT:
                     raise
                 self._patience.pause(0.05)
 

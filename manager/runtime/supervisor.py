@@ -25,6 +25,7 @@ from manager.core.scheduler import Scheduler
 from manager.core.slot_pool import SlotPool
 from manager.daemon.disk import Disk
 from manager.folder import inbox as intake
+from manager.folder import markers
 from manager.folder.journal import Journal, Remembered
 from manager.folder.publisher import Publisher
 from manager.folder.watcher import Watcher
@@ -341,7 +342,7 @@ class Supervisor:
     def _adopt(self, job: LiveJob) -> None:
         self._jobs[job.uid] = job
         self._watcher.follow(job.name, job.uid)
-        if self._store.folder(job.name).cancel_asked:  # before anything of it is claimed
+        if markers.cancel_asked(self._store.folder(job.name)):  # before anything of it is claimed
             self._apply(CancelRequested(uid=job.uid, at=utc_now()))
 
     # --- Decisions ---------------------------------------------------------------------------------------
@@ -374,7 +375,7 @@ class Supervisor:
         known = len(job.requests)
         intake.close(folder)
         reach(Failpoint.INBOX_CLOSED)
-        for fact in intake.drain(folder, job.uid, at, intake.CLOSED):
+        for fact in intake.drain_closed(folder, job.uid, at):
             self._apply(fact)
         if job.settled and (job.failure is not None or len(job.requests) == known):
             self._apply(JobEnded(uid=job.uid, at=at))

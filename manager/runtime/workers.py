@@ -29,6 +29,7 @@ from manager.engine.contract import (
 from manager.engine.retry import LONGEST_PAUSE, Patience, Stopped
 from manager.folder import inbox as intake
 from manager.folder import workspace
+from manager.folder.task_log import LogFile, keep_earlier_log
 from manager.gates.end_listener import EndListener
 from manager.gates.gatekeeper import Gatekeeper, lost
 from manager.gates.slot_keeper import SlotKeeper
@@ -71,7 +72,7 @@ class Workers:
         self._slots = SlotKeeper(engine, home, settings, self._patience)
         self._ends = EndListener(emit)
         self._gatekeeper = Gatekeeper(engine, home.id, self._slots, self._ends, self._patience)
-        self._watching: dict[AttemptKey, workspace.LogFile] = {}
+        self._watching: dict[AttemptKey, LogFile] = {}
         self._began = utc_now()
         self._unanswered: set[AttemptKey] = set()
         """Attempts whose container was asked to start by an engine that went away before it answered."""
@@ -141,7 +142,7 @@ class Workers:
 
     def watch(self, act: Act) -> None:
         """ContainerExited or ContainerLost, after all output is in the log and the inbox was read."""
-        output = workspace.LogFile(act.folder, act.task.id, act.spec.log_bytes)
+        output = LogFile(act.folder, act.task.id, act.spec.log_bytes)
         self._watching[act.key] = output
         name = f"watch {act.spec.name}"
         threading.Thread(
@@ -214,12 +215,12 @@ class Workers:
         while True:
             try:
                 workspace.prepare(act.folder, act.user)
-                workspace.keep_earlier_log(act.folder, act.task.id, earlier)
+                keep_earlier_log(act.folder, act.task.id, earlier)
                 if act.attempt.gated:
                     self._gatekeeper.prepare(act)
                 return
             except OSError as error:
-                if error.errno not in workspace.SHORT_OF:
+                if error.errno not in workspace.TRANSIENT:
                     raise
                 log.error("job=%s can't be prepared: %s; trying again", act.folder.name, error)
                 self._patience.pause(LONGEST_PAUSE)
@@ -324,7 +325,7 @@ class Workers:
         except ContainerGone:
             return False
 
-    def _watch(self, act: Act, output: workspace.LogFile) -> None:
+    def _watch(self, act: Act, output: LogFile) -> None:
         try:
             found = self._patience.again(lambda: self._follow(act, output))
         except ContainerGone:
@@ -356,7 +357,7 @@ class Workers:
             return self._engine.restarted_since(ended)
         return self._patience.absences.cover(ended)
 
-    def _follow(self, act: Act, output: workspace.LogFile) -> Observation:
+    def _follow(self, act: Act, output: LogFile) -> Observation:
         output.restart()
         try:
             self._engine.follow(act.container, output.write)

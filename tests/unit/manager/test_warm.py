@@ -493,7 +493,7 @@ def test_a_job_of_another_owner_does_not_get_a_slot_of_the_usual_one(
     manager: InProcess, engine: Noting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = the_slot(manager)
-    monkeypatch.setattr("manager.folder.watcher.owner_of", lambda path: Owner(4321, 4321))
+    monkeypatch.setattr("manager.folder.scanner.owner_of", lambda path: Owner(4321, 4321))
     manager.run(a_task("a"), name="foreign")
     assert only(manager, job="foreign").start == "cold"
     until(lambda: slots(manager) and the_slot(manager) != before)

@@ -1,4 +1,4 @@
-"""What the manager relies on, of any engine. The prose is in `manager.engine.base`."""
+"""What the manager relies on, of any engine. The prose is in `manager.engine.contract`."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +12,7 @@ import pytest
 
 from air_executor.clock import utc_now
 from air_executor.format.attempts import Cause
+from manager.engine.connect import connect
 from manager.engine.contract import (
     ContainerGone,
     EngineError,
@@ -22,9 +23,9 @@ from manager.engine.contract import (
     Observation,
     Status,
 )
-from manager.engine.docker.engine import DockerEngine
 from manager.model.container_spec import DIGEST, HOME_ID, Network
 from manager.model.home import Home
+from manager.settings import Settings
 from tests.contract.bench import (
     EXIT_3,
     EXIT_126,
@@ -568,7 +569,7 @@ def test_output_that_breaks_off_is_not_taken_for_its_end(
     proxy.open()
     made = docker_bench.run(FOREVER)
     monkeypatch.setenv("DOCKER_HOST", proxy.address)
-    behind = DockerEngine(5, pull=False)
+    behind = connect(docker_bench.settings)
     heard: list[bytes] = []
 
     def hear(chunk: bytes) -> None:
@@ -581,9 +582,11 @@ def test_output_that_breaks_off_is_not_taken_for_its_end(
     proxy.close()
 
 
-def test_an_engine_that_is_not_there_is_unavailable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_engine_that_is_not_there_is_unavailable(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Settings
+) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
-    engine = DockerEngine(2, pull=False)
+    engine = connect(settings)
     for call in (
         engine.describe,
         lambda: engine.observe("x"),

@@ -1,4 +1,4 @@
-"""A strict engine in memory: it keeps the contract of `manager.engine.base`, and notices who does not.
+"""A strict engine in memory: it keeps the contract of `manager.engine.contract`, and notices who does not.
 
 What a container does is looked up in a table from command to `Program`. Whoever asks for something that the
 manager must never ask for (a second container of a task beside one that runs, the removal of one whose

@@ -11,6 +11,7 @@ The contract, in prose. It is tested by one suite against every engine and the s
   reason to look.
 - The container that holds a job's network is made at need. That it has ended may be found out only when a
   container that joins it is started: that raises NetworkEnded, and the next one to join gets a new network.
+  What `observe` has shown to be gone, ended or replaced is not joined again.
 - Nothing goes away by itself: `remove` is called when the outcome is durable. Removing what is not there,
   succeeds; what does not carry the home's label is left alone.
 - `follow` gives a container's output from its beginning, whenever it is called, and returns when the

@@ -368,6 +368,25 @@ def test_a_network_container_that_has_ended_is_replaced_and_not_started_again(be
     assert second.status is Status.RUNNING
 
 
+@pytest.mark.parametrize("how", ["ended", "gone", "replaced"])
+def test_a_network_that_was_seen_to_be_lost_is_not_joined_again(bench: Bench, how: str) -> None:
+    """What is seen by looking at it need not be found out by a container that can't start."""
+    bench.joined(FOREVER)
+    (first,) = networks(bench)
+    if how == "ended":
+        bench.engine.signal(first.id, "SIGKILL")
+        bench.engine.wait(first.id)
+    else:
+        bench.take_away(first.id)
+    if how == "replaced":
+        bench.engine.start(bench.engine.create(bench.network(), None))
+    with suppress(ContainerGone):
+        bench.engine.observe(first.name)
+    assert bench.joined(("true",)).started_at is not None
+    (second,) = networks(bench)
+    assert second.id != first.id
+
+
 def test_a_container_whose_network_has_ended_before_its_start_never_begins_and_that_is_said(
     bench: Bench,
 ) -> None:

@@ -286,8 +286,13 @@ class FakeEngine:
 
     def observe(self, container: str) -> Observation:
         with self._call("observe", container):
-            box = self._find(container)
+            try:
+                box = self._find(container)
+            except ContainerGone:
+                self._forget_holder(self._holders.get(container, container))
+                raise
             box.outcome_seen = box.status is Status.EXITED
+            self._review_holder(box)
             return self._observation(box)
 
     def signal(self, container: str, signal: str) -> None:
@@ -450,6 +455,12 @@ class FakeEngine:
         holder = next(box for box in self._containers.values() if box.spec.name == spec.name)
         self._holders[spec.name] = holder.id
         return holder.id
+
+    def _review_holder(self, box: _Container) -> None:
+        """What was seen to be another one by now, or to have ended, is not joined again."""
+        known = self._holders.get(box.spec.name)
+        if known is not None and (known != box.id or box.status is not Status.RUNNING):
+            self._forget_holder(known)
 
     def _forget_holder(self, container: str | None) -> None:
         self._holders = {name: known for name, known in self._holders.items() if known != container}

@@ -140,6 +140,15 @@ class DockerEngine:
             self._api(A_TASKS_LIFE).wait(container)
 
     def observe(self, container: str) -> Observation:
+        try:
+            found = self._inspected(container)
+        except ContainerGone:
+            self._holders.forget(container)
+            raise
+        self._holders.review(found)
+        return found
+
+    def _inspected(self, container: str) -> Observation:
         with translated():
             data = self._api().inspect_container(container)
             if data["State"]["Status"] in BEING_REMOVED:

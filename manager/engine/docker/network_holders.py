@@ -34,6 +34,12 @@ class NetworkHolders:
         for container in set(self._running.values()) - set(running):
             self.forget(container)
 
+    def review(self, found: Observation) -> None:
+        """Forget who has the name of `found` where that shows that it holds its network no longer."""
+        known = self._running.get(found.name)
+        if known is not None and (found.id != known or found.status is not Status.RUNNING):
+            self.forget(found.name)
+
     def forget(self, container: str) -> None:
         """It is removed, or has ended: by its id or its name."""
         for name, known in list(self._running.items()):

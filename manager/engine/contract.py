@@ -18,6 +18,7 @@ The contract, in prose. It is tested by one suite against every engine and the s
   container has ended and everything was given.
 - Every call is bounded in time, but for `follow`, `wait` and `listen`. When the engine can't be reached, it
   raises EngineUnavailable and may be made again.
+- What an engine can't do on any host, it says (`capabilities`), and nobody asks that of it.
 - Failures are classes and fields, never text to be parsed.
 """
 
@@ -29,6 +30,7 @@ from typing import Protocol
 
 from air_executor.format.attempts import Cause
 from manager.model.container_spec import ContainerSpec
+from manager.model.values import Capabilities
 
 
 class EngineError(Exception):
@@ -117,6 +119,9 @@ class Pull:
 
 class Engine(Protocol):
     """See the module's text."""
+
+    def capabilities(self) -> Capabilities:
+        """What this engine can do at all; on a given host it may be less. Asks nothing of it."""
 
     def describe(self) -> str:
         """Name and version, such as `Docker 26.1.5`. Raises EngineUnavailable."""

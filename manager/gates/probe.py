@@ -4,14 +4,14 @@ import os
 import secrets
 import shutil
 import time
+from dataclasses import replace
 
 from manager.core import containers
 from manager.engine.contract import Engine, EngineError
 from manager.gates import gate_folder, protocol
 from manager.model.container_spec import ContainerSpec
-from manager.model.facts import GatesTried
 from manager.model.home import GateFolder, Home
-from manager.model.values import Owner
+from manager.model.values import Capabilities, Owner
 from manager.settings import Settings
 
 GATE_LIMIT = 10.0
@@ -51,14 +51,19 @@ class Probe:
             shutil.rmtree(folder, ignore_errors=True)  # with what a killed manager left of its probe
             self._engine.remove(spec.name, self._home.id)
 
-    def gates(self) -> GatesTried:
-        """Have a container wait at a gate, move the folder that it has mounted, and open the gate.
-
-        Raises EngineError.
-        """
+    def capabilities(self) -> Capabilities:
+        """What can be done here; what the engine says it can't do on any host stands. Raises EngineError."""
+        able = self._engine.capabilities()
+        if able.gates is not None:
+            return able
         if not self._home.gate_program.exists():
             image = self._settings.runner_image
-            return GatesTried(f"the image {image} has no {containers.GATE_IN_IMAGE}", None)
+            return Capabilities.without_gates(f"the image {image} has no {containers.GATE_IN_IMAGE}")
+        tried = self._try_gate()
+        return tried if able.warm is None else replace(tried, warm=able.warm)
+
+    def _try_gate(self) -> Capabilities:
+        """Have a container wait at a gate, move the folder that it has mounted, and open the gate."""
         name = f"{containers.PREFIX}-probe-{secrets.token_hex(6)}"
         gate = self._home.gate(name)
         uid = self._settings.task_uid
@@ -74,9 +79,11 @@ class Probe:
             mounted.rename(moved)
             (moved / "moved").touch()
             problem = self._pass(name, gate, ("test", "-f", f"{containers.WORK}/moved"))
-            return GatesTried(problem, None if problem else self._why_not_moved(spec))
+            if problem is not None:
+                return Capabilities.without_gates(problem)
+            return Capabilities(gates=None, warm=self._why_not_moved(spec))
         except OSError as error:
-            return GatesTried(str(error), None)
+            return Capabilities.without_gates(str(error))
         finally:
             try:
                 self._engine.remove(name, self._home.id)

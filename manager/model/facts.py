@@ -11,7 +11,7 @@ from typing import Literal
 from air_executor.clock import Instant
 from air_executor.format.attempts import Failure
 from air_executor.format.models import Job, Task, TaskSpec
-from manager.model.values import AttemptKey, Found, Outcome, Owner, Slot
+from manager.model.values import AttemptKey, Capabilities, Found, Outcome, Owner, Slot
 
 # --- Facts about the folder -----------------------------------------------------------------------------
 
@@ -307,11 +307,10 @@ class EngineChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class GatesTried:
-    """Whether containers can wait at gates here, and folders move while they wait; or why not."""
+class CapabilitiesFound:
+    """What can be done with the engine on this host was tried."""
 
-    gates: str | None
-    slots: str | None
+    capabilities: Capabilities
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,7 +375,7 @@ Fact = (
     | RetryRequested
     | ResetRequested
     | EngineChanged
-    | GatesTried
+    | CapabilitiesFound
     | SlotReady
     | SlotFailed
     | JobPublished

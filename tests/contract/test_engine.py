@@ -23,8 +23,10 @@ from manager.engine.contract import (
     Observation,
     Status,
 )
+from manager.gates.probe import Probe
 from manager.model.container_spec import DIGEST, HOME_ID, Network
 from manager.model.home import Home
+from manager.model.values import Capabilities
 from manager.settings import Settings
 from tests.contract.bench import (
     EXIT_3,
@@ -42,6 +44,7 @@ from tests.contract.bench import (
     sh,
 )
 from tests.engine_proxy import EngineProxy
+from tests.fakes.engine import FakeEngine
 
 SKEW = timedelta(seconds=0.5)
 """Docker stamps a container's creation a little after it was asked for."""
@@ -51,6 +54,23 @@ def test_an_engine_says_what_it_is(bench: Bench) -> None:
     name, version = bench.engine.describe().split(" ", 1)
     assert name in ("Docker", "Fake")
     assert version[0].isdigit()
+
+
+def test_what_an_engine_says_it_can_do_it_can_do_here(bench: Bench) -> None:
+    bench.home.jobs.mkdir()
+    probe = Probe(bench.engine, bench.home, bench.settings)
+    probe.folders()
+    assert probe.capabilities() == bench.engine.capabilities()
+
+
+def test_an_engine_says_what_it_can_do_also_where_it_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Settings
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
+    gone = FakeEngine()
+    gone.go_down()
+    for engine in (connect(settings), gone):
+        assert engine.capabilities() == Capabilities(gates=None, warm=None)
 
 
 def test_an_image_is_here_or_not_and_nothing_is_fetched(bench: Bench) -> None:

@@ -31,6 +31,7 @@ from manager.engine.contract import (
 )
 from manager.model import container_spec
 from manager.model.container_spec import ContainerSpec
+from manager.model.values import Capabilities
 from tests.fakes import gates
 
 Command = tuple[str, ...]
@@ -140,6 +141,7 @@ class FakeEngine:
         self.handed: dict[tuple[str, str, int], dict[str, str]] = {}
         """The variables that were handed to slots, by what they were to execute."""
         self.restarted_at: datetime | None = None
+        self.able = Capabilities(gates=None, warm=None)
         self.has_gate = True
         """Whether the runner image has one."""
         self.gates_open = True
@@ -216,6 +218,9 @@ class FakeEngine:
             return self._make(spec, Program(), **state).id
 
     # --- The contract ------------------------------------------------------------------------------------
+
+    def capabilities(self) -> Capabilities:
+        return self.able
 
     def describe(self) -> str:
         with self._call("describe", ""):

@@ -35,6 +35,7 @@ from manager.engine.docker.translate import (
     unusable_command,
 )
 from manager.model.container_spec import DIGEST, GATED, HOME_ID, ROLE, ContainerSpec
+from manager.model.values import Capabilities
 
 NOT_EXECUTED = (126, 127)
 """Exit codes by which the container's init says that it could not execute the command; tasks use them too."""
@@ -65,6 +66,9 @@ class DockerEngine:
         """Containers that were made here, and of which home: labels never change."""
 
     # --- The contract ------------------------------------------------------------------------------------
+
+    def capabilities(self) -> Capabilities:
+        return Capabilities(gates=None, warm=None)
 
     def describe(self) -> str:
         with translated():

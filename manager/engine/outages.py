@@ -1,4 +1,4 @@
-"""When the engine did not answer: what ended about then, may have ended because of it."""
+"""When the engine did not answer. A container that ended about then may have ended because of that."""
 
 import threading
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ KEPT = 100
 
 
 class Absences:
-    """Of one engine, as all who call it have noticed them. Safe to use from several threads."""
+    """The times at which one engine did not answer, as its callers noticed. Safe for several threads."""
 
     def __init__(self) -> None:
         self._past: list[tuple[datetime, datetime]] = []

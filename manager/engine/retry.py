@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 
 
 class Patience:
-    """Makes calls until the engine answers, or the manager goes down. Safe to use from several threads."""
+    """Makes calls again until the engine answers or the manager stops. Safe to use from several threads."""
 
     def __init__(self, emit: Callable[[Fact], None]) -> None:
         self._emit = emit
@@ -30,11 +30,11 @@ class Patience:
 
     @property
     def over(self) -> bool:
-        """Whether the manager goes down."""
+        """Whether the manager stops."""
         return self._stopping.is_set()
 
     def end(self) -> None:
-        """Make no further try: who waits gets Stopped."""
+        """No call is made again: whoever waits gets Stopped."""
         self._stopping.set()
 
     def again(self, call: Callable[[], Result]) -> Result:
@@ -52,7 +52,7 @@ class Patience:
             pause = min(pause * 2, LONGEST_PAUSE)
 
     def surely(self, call: Callable[[], Result]) -> Result:
-        """What `call` returns, as soon as the engine does it: there is nothing else that could be done.
+        """What `call` returns, as soon as the engine no longer refuses: nothing else could be done instead.
 
         Raises ContainerGone.
         """
@@ -66,7 +66,7 @@ class Patience:
                 self.pause(LONGEST_PAUSE)
 
     def pause(self, seconds: float) -> None:
-        """Wait. Raises Stopped."""
+        """Wait for so long. Raises Stopped as soon as the manager stops."""
         if self._stopping.wait(seconds):
             raise Stopped
 

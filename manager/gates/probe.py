@@ -1,4 +1,4 @@
-"""Finds out what can be done with this engine on this host, by doing it."""
+"""What can be done with this engine on this host: found out by doing it."""
 
 import os
 import secrets
@@ -20,14 +20,14 @@ LOOK = 0.01
 
 
 class Probe:
-    """Tries things out with containers that are made for that and removed. Not safe for several threads."""
+    """Uses containers that are made for that and removed again. Not safe for several threads."""
 
     def __init__(self, engine: Engine, home: Home, settings: Settings) -> None:
         self._engine = engine
         self._home = home
         self._settings = settings
         self._ends: list[int] = []
-        """Where the gate that is tried says its last word."""
+        """Descriptors through which the gate that is tried tells that its command has ended."""
 
     def folders(self) -> None:
         """Have a container look for a file that was made just now. Raises EngineError when it sees none.
@@ -99,7 +99,10 @@ class Probe:
         return self._engine.observe(spec.name).exit_code
 
     def _keep_gate(self, spec: ContainerSpec) -> None:
-        """By renaming: containers that wait have the one before mounted."""
+        """Keep the gate of the container's image, where it is another one than that which is kept.
+
+        It is put in place by renaming: containers that wait have the file before it mounted.
+        """
         program = self._engine.read_file(spec.name, containers.GATE_IN_IMAGE)
         place = self._home.gate_program
         if program is None or (place.exists() and place.read_bytes() == program):

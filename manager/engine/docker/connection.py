@@ -22,7 +22,7 @@ class Connection:
     """Clients for one engine, each made when it is needed first. Safe to use from several threads."""
 
     def __init__(self, timeout: float) -> None:
-        """Nothing is asked of the engine yet. `timeout`: seconds that a usual call may take."""
+        """Nothing is asked of the engine yet. `timeout`: seconds of silence in a usual call."""
         self._timeout = timeout
         self._clients: dict[float, docker.APIClient] = {}
         self._version: str | None = None

@@ -44,17 +44,14 @@ NAME_PAUSE = 0.05
 BEING_REMOVED = ("removing", "dead")
 """Whoever removes a running container kills it first: its exit code is theirs, not the command's."""
 A_TASKS_LIFE = 7 * 24 * 3600.0
-"""Seconds that a call may take which lasts as long as a container runs; after that it is made again."""
+"""Seconds of silence in a call that lasts as long as a container runs, after which it is made again."""
 
 
 class DockerEngine:
     """See `contract.Engine`. Safe to use from several threads."""
 
-    def __init__(self, timeout: float, pull: bool, on_pull: Callable[[Pull], None] = lambda _: None) -> None:
-        """Nothing is asked of the engine yet. `timeout`: seconds that a call may take.
-
-        `on_pull` hears of each image that is fetched, now and then, from any thread; and when that has ended.
-        """
+    def __init__(self, timeout: float, pull: bool, on_pull: Callable[[Pull], None]) -> None:
+        """Nothing is asked of the engine yet. `timeout`: seconds that a call may take."""
         self._timeout = timeout
         self._api = Connection(timeout).api
         self._images = Images(pull, self._image_id, self._pulling, on_pull)
@@ -63,7 +60,7 @@ class DockerEngine:
         self._unasked: set[str] = set()
         """Containers that were made here and that nobody has asked to start: so they have not begun."""
         self._own: dict[str, str] = {}
-        """Containers that were made here, and of which home: labels never change."""
+        """The homes of the tasks' containers that were made here: labels never change."""
 
     # --- The contract ------------------------------------------------------------------------------------
 
@@ -202,7 +199,7 @@ class DockerEngine:
         return None
 
     def listen(self) -> None:
-        """To events that hardly ever happen: that the stream ends, is what counts."""
+        """Asks for events that hardly ever happen; only the end of their stream counts."""
         with translated():
             for _ in self._api(A_TASKS_LIFE).events(filters={"type": "daemon"}):
                 continue

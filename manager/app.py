@@ -17,7 +17,7 @@ from air_executor.store import Store
 from manager.daemon import identity
 from manager.daemon.heartbeat import Heartbeat
 from manager.daemon.lock import AlreadyManaged, hold
-from manager.engine.docker.engine import DockerEngine
+from manager.engine.connect import connect
 from manager.engine.pulls import Pulls
 from manager.folder.journal import Journal
 from manager.folder.publisher import Publisher
@@ -60,7 +60,7 @@ def run(settings: Settings) -> None:
     home = Home(identity.identify(settings.home), settings.home)
     facts: queue.SimpleQueue[Fact] = queue.SimpleQueue()
     pulls = Pulls()
-    engine = DockerEngine(settings.engine_timeout, settings.pull, pulls.tell)
+    engine = connect(settings, pulls.tell)
     journal = Journal(home.journal)
     publisher = Publisher(facts.put)
     watcher = Watcher(store, settings, facts.put)

@@ -19,7 +19,7 @@ from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
 from air_executor.format.attempts import Phase
 from manager.engine.contract import ContainerGone, Engine, EngineError, Observation, Status
-from manager.engine.retry import Patience
+from manager.engine.retry import Retry
 from manager.folder import workspace
 from manager.gates import gate_folder, protocol
 from manager.gates.end_listener import EndListener
@@ -56,13 +56,13 @@ class Gatekeeper:
     """Used by the workers, from their threads."""
 
     def __init__(
-        self, engine: Engine, home_id: str, slots: SlotKeeper, ends: EndListener, patience: Patience
+        self, engine: Engine, home_id: str, slots: SlotKeeper, ends: EndListener, retry: Retry
     ) -> None:
         self._engine = engine
         self._home_id = home_id
         self._slots = slots
         self._ends = ends
-        self._patience = patience
+        self._retry = retry
 
     def prepare(self, act: Act) -> None:
         """Make the folders of the gate, unless they are there: they may be mounted already."""
@@ -76,7 +76,7 @@ class Gatekeeper:
 
     def start(self, act: Act, container: str) -> ContainerWaiting | ContainerVoided:
         """Have its gate wait. Raises EngineError."""
-        found = self._patience.again(lambda: self._engine.start(container))
+        found = self._retry.until_answered(lambda: self._engine.start(container))
         if found.status is not Status.RUNNING:
             return self.void(act)
         reach(Failpoint.WAITING_UNRECORDED)
@@ -99,7 +99,7 @@ class Gatekeeper:
             try:
                 content = _frame(act)
                 if act.attempt.slot is not None:
-                    self._patience.again(lambda: self._slots.move_in(act))
+                    self._retry.until_answered(lambda: self._slots.move_in(act))
             except (EngineError, OSError, BadInput, ValueError) as error:
                 log.info("job=%s container=%s can't be used: %s", act.folder.name, act.spec.name, error)
                 return self.void(act)
@@ -110,7 +110,7 @@ class Gatekeeper:
 
     def void(self, act: Act) -> ContainerVoided:
         """Remove the container, whose gate nobody has opened, so that another may take its place."""
-        self._patience.surely(lambda: self._engine.remove(act.container, self._home_id))
+        self._retry.until_done(lambda: self._engine.remove(act.container, self._home_id))
         self.clear(act)
         reach(Failpoint.VOIDED_UNRECORDED)
         return ContainerVoided(key=act.key, at=utc_now())
@@ -147,7 +147,7 @@ class Gatekeeper:
                 if found is None or found.status is Status.EXITED:
                     return False
                 look = time.monotonic() + AT_ONCE
-            self._patience.pause(_blink(began))
+            self._retry.sleep(_blink(began))
         return False
 
     def _await(self, act: Act) -> Opened:
@@ -192,11 +192,11 @@ class Gatekeeper:
             except OSError as error:
                 if error.errno not in workspace.TRANSIENT:
                     raise
-                self._patience.pause(0.05)
+                self._retry.sleep(0.05)
 
     def _observe(self, act: Act) -> Observation | None:
         try:
-            return self._patience.surely(lambda: self._engine.observe(act.container))
+            return self._retry.until_done(lambda: self._engine.observe(act.container))
         except ContainerGone:
             return None
 
@@ -221,7 +221,7 @@ class Gatekeeper:
         deadline = time.monotonic() + LEAVING
         found = self._observe(act)
         while found is not None and found.status is Status.RUNNING and time.monotonic() < deadline:
-            self._patience.pause(0.05)
+            self._retry.sleep(0.05)
             found = self._observe(act)
         return found
 

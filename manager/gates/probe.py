@@ -1,17 +1,17 @@
-"""Finds out what can be done with this engine on this host, by doing it."""
+"""What can be done with this engine on this host: found out by doing it."""
 
 import os
 import secrets
 import shutil
 import time
+from dataclasses import replace
 
 from manager.engine.contract import Engine, EngineError
 from manager.gates import gate_folder, protocol
 from manager.model import containers
 from manager.model.container_spec import ContainerSpec
-from manager.model.facts import GatesTried
 from manager.model.home import GateFolder, Home
-from manager.model.values import Owner
+from manager.model.values import Capabilities, Owner
 from manager.settings import Settings
 
 GATE_LIMIT = 10.0
@@ -20,14 +20,14 @@ LOOK = 0.01
 
 
 class Probe:
-    """Tries things out with containers that are made for that and removed. Not safe for several threads."""
+    """Uses containers that are made for that and removed again. Not safe for several threads."""
 
     def __init__(self, engine: Engine, home: Home, settings: Settings) -> None:
         self._engine = engine
         self._home = home
         self._settings = settings
         self._ends: list[int] = []
-        """Where the gate that is tried says its last word."""
+        """Descriptors through which the gate that is tried tells that its command has ended."""
 
     def folders(self) -> None:
         """Have a container look for a file that was made just now. Raises EngineError when it sees none.
@@ -51,14 +51,19 @@ class Probe:
             shutil.rmtree(folder, ignore_errors=True)  # with what a killed manager left of its probe
             self._engine.remove(spec.name, self._home.id)
 
-    def gates(self) -> GatesTried:
-        """Have a container wait at a gate, move the folder that it has mounted, and open the gate.
-
-        Raises EngineError.
-        """
+    def capabilities(self) -> Capabilities:
+        """What can be done here; what the engine says it can't do on any host stands. Raises EngineError."""
+        able = self._engine.capabilities()
+        if able.gates is not None:
+            return able
         if not self._home.gate_program.exists():
             image = self._settings.runner_image
-            return GatesTried(gates=f"the image {image} has no {containers.GATE_IN_IMAGE}", slots=None)
+            return Capabilities.without_gates(f"the image {image} has no {containers.GATE_IN_IMAGE}")
+        tried = self._try_gate()
+        return tried if able.warm is None else replace(tried, warm=able.warm)
+
+    def _try_gate(self) -> Capabilities:
+        """Have a container wait at a gate, move the folder that it has mounted, and open the gate."""
         name = f"{containers.PREFIX}-probe-{secrets.token_hex(6)}"
         gate = self._home.gate(name)
         uid = self._settings.task_uid
@@ -74,9 +79,11 @@ class Probe:
             mounted.rename(moved)
             (moved / "moved").touch()
             problem = self._pass(name, gate, ("test", "-f", f"{containers.WORK}/moved"))
-            return GatesTried(gates=problem, slots=None if problem else self._why_not_moved(spec))
+            if problem is not None:
+                return Capabilities.without_gates(problem)
+            return Capabilities(gates=None, warm=self._why_not_moved(spec))
         except OSError as error:
-            return GatesTried(gates=str(error), slots=None)
+            return Capabilities.without_gates(str(error))
         finally:
             try:
                 self._engine.remove(name, self._home.id)
@@ -92,7 +99,10 @@ class Probe:
         return self._engine.observe(spec.name).exit_code
 
     def _keep_gate(self, spec: ContainerSpec) -> None:
-        """By renaming: containers that wait have the one before mounted."""
+        """Keep the gate of the container's image, where it is another one than that which is kept.
+
+        It is put in place by renaming: containers that wait have the file before it mounted.
+        """
         program = self._engine.read_file(spec.name, containers.GATE_IN_IMAGE)
         place = self._home.gate_program
         if program is None or (place.exists() and place.read_bytes() == program):

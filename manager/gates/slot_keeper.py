@@ -17,7 +17,7 @@ from air_executor.failpoints import Failpoint, reach
 from air_executor.untrusted import opened
 from manager.core import policy
 from manager.engine.contract import Engine, EngineError, Observation, Status
-from manager.engine.retry import Patience
+from manager.engine.retry import Retry
 from manager.folder import workspace
 from manager.gates import gate_folder
 from manager.model import containers
@@ -49,11 +49,11 @@ class _Answers:
 class SlotKeeper:
     """Used by the workers, from their threads; `questions` are put together by whoever hands them over."""
 
-    def __init__(self, engine: Engine, home: Home, settings: Settings, patience: Patience) -> None:
+    def __init__(self, engine: Engine, home: Home, settings: Settings, retry: Retry) -> None:
         self._engine = engine
         self._home = home
         self._settings = settings
-        self._patience = patience
+        self._retry = retry
         self._asked: dict[str, _Answers] = {}
 
     def make(self, order: SlotOrder) -> SlotReady | SlotFailed:
@@ -134,7 +134,7 @@ class SlotKeeper:
         if self._is_vacant(slot):
             # A task may have got it already: its gate must not go before its container.
             spare = containers.slot_name(spare_of(slot))
-            self._patience.surely(lambda: self._engine.remove(spare, self._home.id))
+            self._retry.until_done(lambda: self._engine.remove(spare, self._home.id))
             self._delete(spare_of(slot))
         self._delete(slot)
 
@@ -163,7 +163,7 @@ class SlotKeeper:
             gate_folder.prepare(own.control, own.receipt, order.user)
 
     def _waiting(self, slot: str, order: SlotOrder) -> Slot:
-        found = self._patience.again(lambda: self._launch(slot, order.user))
+        found = self._retry.until_answered(lambda: self._launch(slot, order.user))
         if found.status is not Status.RUNNING or found.started_at is None:
             raise EngineError("its container ended before its gate was opened")
         return Slot(slot, order.user, found.id, found.image_id, found.created_at, found.started_at)

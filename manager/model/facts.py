@@ -11,7 +11,7 @@ from typing import Literal
 from air_executor.clock import Instant
 from air_executor.format.attempts import Failure, Grant
 from air_executor.format.models import Job, Task, TaskSpec
-from manager.model.values import AttemptKey, ExitResult, Found, Owner, Slot
+from manager.model.values import AttemptKey, Capabilities, ExitResult, Found, Owner, Slot
 
 # --- What most facts are about --------------------------------------------------------------------------
 
@@ -280,11 +280,10 @@ class EngineChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GatesTried:
-    """Whether containers can wait at gates here, and folders move while they wait; or why not."""
+class CapabilitiesFound:
+    """What can be done with the engine on this host was tried."""
 
-    gates: str | None
-    slots: str | None
+    capabilities: Capabilities
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -322,7 +321,7 @@ Fact = (
     JobFact
     | OfFolder
     | EngineChanged
-    | GatesTried
+    | CapabilitiesFound
     | SlotReady
     | SlotFailed
     | JobPublished

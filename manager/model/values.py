@@ -85,6 +85,21 @@ def first_of(slot: str) -> str:
     return slot.removesuffix(SPARE)
 
 
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What can be done with an engine on a host: None where it can, else why not, in words."""
+
+    gates: str | None
+    """That containers wait at gates for their tasks' turn."""
+    warm: str | None
+    """That such a container waits for a job nobody knows yet, which takes its folders over."""
+
+    @classmethod
+    def without_gates(cls, why: str) -> "Capabilities":
+        """A container that waits for a job waits at a gate, too: so that can't be done either."""
+        return cls(gates=why, warm=why)
+
+
 class Found(StrEnum):
     """What stands under an attempt's container name when a manager has come back."""
 

@@ -23,8 +23,8 @@ from manager.core.reconcile import orphans
 from manager.daemon.disk import free_mb, shortage
 from manager.daemon.identity import own_id
 from manager.daemon.lock import AlreadyManaged, hold
+from manager.engine.connect import connect
 from manager.engine.contract import Engine, EngineError, Observation, Status
-from manager.engine.docker.engine import DockerEngine
 from manager.folder.file_events import FileEvents, NoFileEvents
 from manager.folder.journal import peek
 from manager.model.container_spec import JOB, ROLE, SLOT, TASK
@@ -70,7 +70,7 @@ def visit(*, dry_run: bool) -> Iterator[Finding]:
     except BadInput as error:
         yield Finding(Grade.BAD, "settings", str(error))
         return
-    doctor = Doctor(settings, DockerEngine(settings.engine_timeout, settings.pull))
+    doctor = Doctor(settings, connect(settings))
     yield from doctor.examine()
     yield from doctor.clean_up(dry_run=dry_run)
 

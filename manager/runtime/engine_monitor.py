@@ -8,8 +8,9 @@ from contextlib import suppress
 
 from manager.engine.contract import Engine, EngineError, EngineUnavailable, Observation, Status
 from manager.gates.probe import Probe
-from manager.model.facts import ContainersListed, EngineChanged, Fact, GatesTried, Listed
+from manager.model.facts import CapabilitiesFound, ContainersListed, EngineChanged, Fact, Listed
 from manager.model.home import Home
+from manager.model.values import Capabilities
 from manager.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -96,12 +97,13 @@ class EngineMonitor:
     def _try_gates(self) -> bool:
         """After all else: jobs need not wait for what is only faster."""
         try:
-            self._emit(self._probe.gates())
+            self._emit(CapabilitiesFound(capabilities=self._probe.capabilities()))
         except EngineUnavailable as error:
             log.info("gates could not be tried: %s", error)
             return False
         except EngineError as error:
-            self._emit(GatesTried(gates=str(error), slots=None))
+            without = Capabilities.without_gates(str(error))
+            self._emit(CapabilitiesFound(capabilities=without))
         self._gates_tried = True
         return True
 

@@ -33,11 +33,11 @@ from manager.gates import cleanup as leftovers
 from manager.model import containers
 from manager.model.facts import (
     CancelRequested,
+    CapabilitiesFound,
     Completion,
     ContainersListed,
     EngineChanged,
     Fact,
-    GatesTried,
     Inspected,
     JobEnded,
     JobFact,
@@ -57,7 +57,7 @@ from manager.model.facts import (
     Tick,
 )
 from manager.model.home import Home
-from manager.model.values import Owner
+from manager.model.values import Capabilities, Owner
 from manager.runtime import event_log as events
 from manager.runtime.admitter import Reception
 from manager.runtime.dispatcher import Dispatcher
@@ -208,8 +208,8 @@ class Supervisor:
                     self._on_tick()
             case EngineChanged():
                 self._engine_changed(fact)
-            case GatesTried():
-                self._gates_tried(fact)
+            case CapabilitiesFound():
+                self._adapt_to(fact.capabilities)
             case SlotReady():
                 if not self._slots.add(fact.slot):
                     self._dispatcher.discard(fact.slot.id)
@@ -273,13 +273,13 @@ class Supervisor:
         self._quiet_polls = 0 if busy or not self._engine_answers else self._quiet_polls + 1
         return self._quiet_polls <= LOOKS_AFTER
 
-    def _gates_tried(self, fact: GatesTried) -> None:
-        self._scheduler.gates = fact.gates is None
-        self._slots.open = fact.gates is None and fact.slots is None
-        if fact.gates is not None:
-            log.warning("no container is made ahead of time: %s", fact.gates)
-        elif fact.slots is not None:
-            log.warning("no container is made for jobs that nobody knows yet: %s", fact.slots)
+    def _adapt_to(self, able: Capabilities) -> None:
+        self._scheduler.gates = able.gates is None
+        self._slots.open = able.warm is None
+        if able.gates is not None:
+            log.warning("no container is made ahead of time: %s", able.gates)
+        elif able.warm is not None:
+            log.warning("no container is made for jobs that nobody knows yet: %s", able.warm)
 
     def _slot_failed(self, fact: SlotFailed) -> None:
         log.warning("slot=%s can't be made: %s", fact.id, fact.message)

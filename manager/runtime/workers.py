@@ -26,7 +26,7 @@ from manager.engine.contract import (
     StartUnanswered,
     Status,
 )
-from manager.engine.retry import LONGEST_PAUSE, Patience, Stopped
+from manager.engine.retry import LONGEST_PAUSE, Retry, Stopped
 from manager.folder import inbox as intake
 from manager.folder import workspace
 from manager.folder.task_log import LogFile, keep_earlier_log
@@ -67,11 +67,11 @@ class Workers:
         self._home_id = home.id
         self._emit = emit
         self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._patience = Patience(emit)
-        self._stock = StockTaker(engine, home.id, self._patience)
-        self._slots = SlotKeeper(engine, home, settings, self._patience)
+        self._retry = Retry(emit)
+        self._stock = StockTaker(engine, home.id, self._retry)
+        self._slots = SlotKeeper(engine, home, settings, self._retry)
         self._ends = EndListener(emit)
-        self._gatekeeper = Gatekeeper(engine, home.id, self._slots, self._ends, self._patience)
+        self._gatekeeper = Gatekeeper(engine, home.id, self._slots, self._ends, self._retry)
         self._watching: dict[AttemptKey, LogFile] = {}
         self._began = utc_now()
         self._unanswered: set[AttemptKey] = set()
@@ -85,7 +85,7 @@ class Workers:
 
     def stop(self) -> None:
         """Begin nothing new; what runs in containers goes on without us."""
-        self._patience.end()
+        self._retry.stop()
 
     def take_stock(self, act: Act) -> None:
         """Inspected."""
@@ -171,7 +171,7 @@ class Workers:
         self._calls.put(lambda: self._guarded(function, *args))
 
     def _work(self) -> None:
-        while not self._patience.over:
+        while not self._retry.stopping:
             self._calls.get()()
 
     def _guarded(self, function: Callable[..., None], *args: object) -> None:
@@ -188,7 +188,7 @@ class Workers:
     def _create(self, act: Act) -> None:
         try:
             self._prepare(act, len(act.task.attempts) - 1)
-            container = self._patience.again(lambda: self._create_or_retry(act))
+            container = self._retry.until_answered(lambda: self._create_or_retry(act))
             reach(Failpoint.CREATED_UNRECORDED)
             if act.attempt.gated:  # its command can't begin by that
                 self._emit(self._gatekeeper.start(act, container))
@@ -206,7 +206,7 @@ class Workers:
 
     def _sweep(self, container: str) -> None:
         try:
-            self._patience.again(lambda: self._engine.remove(container, self._home_id))
+            self._retry.until_answered(lambda: self._engine.remove(container, self._home_id))
         except EngineError as error:  # the next poll finds it again
             log.error("container=%s can't be removed: %s", container, error)
 
@@ -223,7 +223,7 @@ class Workers:
                 if error.errno not in workspace.TRANSIENT:
                     raise
                 log.error("job=%s can't be prepared: %s; trying again", act.folder.name, error)
-                self._patience.pause(LONGEST_PAUSE)
+                self._retry.sleep(LONGEST_PAUSE)
 
     def _create_or_retry(self, act: Act) -> str:
         """The container that holds the network may go while it is made."""
@@ -236,7 +236,7 @@ class Workers:
 
     def _start(self, act: Act) -> None:
         try:
-            found = self._patience.again(lambda: self._begin(act))
+            found = self._retry.until_answered(lambda: self._begin(act))
         except ContainerGone:
             self._emit(lost(act))
         except NetworkEnded as error:
@@ -290,7 +290,7 @@ class Workers:
 
     def _drop(self, act: Act) -> None:
         try:
-            found = self._patience.surely(lambda: self._engine.observe(act.container))
+            found = self._retry.until_done(lambda: self._engine.observe(act.container))
         except ContainerGone:
             self._emit(ContainerDropped(key=act.key, at=utc_now()))
             return
@@ -301,7 +301,7 @@ class Workers:
 
     def _signal(self, act: Act, signal: str) -> None:
         with suppress(ContainerGone):
-            self._patience.surely(lambda: self._engine.signal(act.container, signal))
+            self._retry.until_done(lambda: self._engine.signal(act.container, signal))
         reach(Failpoint.SIGNAL_SENT)
 
     def _remove(self, act: Act) -> None:
@@ -309,11 +309,11 @@ class Workers:
             self._engine.remove(act.container, self._home_id)
 
         try:
-            self._patience.again(remove)
+            self._retry.until_answered(remove)
         except EngineError as error:  # the outcome is safe, and the sweep will try to remove it again
             log.error("container=%s can't be removed: %s", act.spec.name, error)
             if self._runs(act):  # but nothing may come to run beside it
-                self._patience.surely(remove)
+                self._retry.until_done(remove)
         if act.attempt.gated:
             self._gatekeeper.clear(act)
         reach(Failpoint.REMOVED_UNRECORDED)
@@ -321,13 +321,15 @@ class Workers:
 
     def _runs(self, act: Act) -> bool:
         try:
-            return self._patience.surely(lambda: self._engine.observe(act.container)).status is Status.RUNNING
+            return (
+                self._retry.until_done(lambda: self._engine.observe(act.container)).status is Status.RUNNING
+            )
         except ContainerGone:
             return False
 
     def _watch(self, act: Act, output: LogFile) -> None:
         try:
-            found = self._patience.again(lambda: self._follow(act, output))
+            found = self._retry.until_answered(lambda: self._follow(act, output))
         except ContainerGone:
             self._emit(lost(act))
             return
@@ -340,7 +342,7 @@ class Workers:
         for fact in intake.drain(act.folder, act.key.uid, utc_now()):
             self._emit(fact)
         reach(Failpoint.EXIT_UNRECORDED)
-        interrupted = self._patience.surely(lambda: self._interrupted(act, found))
+        interrupted = self._retry.until_done(lambda: self._interrupted(act, found))
         outcome = _outcome(found, interrupted=interrupted)
         if act.attempt.gated:
             outcome = replace(outcome, unusable_command=self._gatekeeper.unusable(act, found))
@@ -355,7 +357,7 @@ class Workers:
             return True
         if ended < self._began:  # while no manager ran to notice
             return self._engine.restarted_since(ended)
-        return self._patience.absences.cover(ended)
+        return self._retry.outages.cover(ended)
 
     def _follow(self, act: Act, output: LogFile) -> Observation:
         output.restart()
@@ -372,7 +374,7 @@ class Workers:
         if found.status is not Status.EXITED:
             raise EngineUnavailable("the engine says that it has ended, and that it runs")
         while output.lacks_space:  # what is not in the log yet, the engine has still
-            self._patience.pause(LONGEST_PAUSE)
+            self._retry.sleep(LONGEST_PAUSE)
             output.restart()
             self._engine.follow(act.container, output.write)
         return found

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from manager.engine.docker.engine import DockerEngine
+from manager.engine.connect import connect
 from manager.model.home import Home
 from manager.settings import Settings
 from tests import engine_room
@@ -27,7 +27,7 @@ def bare_image(docker_client: Any) -> Iterator[str]:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(home=tmp_path, memory_mb=64, pids=64, cpus=0.5, tmp_mb=4, log_mb=4)
+    return Settings(home=tmp_path, memory_mb=64, pids=64, cpus=0.5, tmp_mb=4, log_mb=4, pull=False)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def docker_bench(
 ) -> Iterator[Bench]:
     """Everything that a test leaves goes, by its label; what does not go fails the test."""
     home = Home(engine_room.fresh_home_id(), tmp_path)
-    bench = Bench(DockerEngine(30, pull=False), home, tmp_path / "a:b+c", settings)
+    bench = Bench(connect(settings), home, tmp_path / "a:b+c", settings)
     bench.prepare()
     on_failure("containers", lambda: engine_room.testimony(docker_client, home.id))
     yield bench

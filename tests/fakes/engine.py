@@ -1,4 +1,4 @@
-"""A strict engine in memory: it keeps the contract of `manager.engine.base`, and notices who does not.
+"""A strict engine in memory: it keeps the contract of `manager.engine.contract`, and notices who does not.
 
 What a container does is looked up in a table from command to `Program`. Whoever asks for something that the
 manager must never ask for (a second container of a task beside one that runs, the removal of one whose
@@ -30,6 +30,7 @@ from manager.engine.contract import (
 )
 from manager.model import container_spec, containers
 from manager.model.container_spec import ContainerSpec
+from manager.model.values import Capabilities
 from tests.fakes import gates
 
 Command = tuple[str, ...]
@@ -139,6 +140,7 @@ class FakeEngine:
         self.handed: dict[tuple[str, str, int], dict[str, str]] = {}
         """The variables that were handed to slots, by what they were to execute."""
         self.restarted_at: datetime | None = None
+        self.able = Capabilities(gates=None, warm=None)
         self.has_gate = True
         """Whether the runner image has one."""
         self.gates_open = True
@@ -216,6 +218,9 @@ class FakeEngine:
 
     # --- The contract ------------------------------------------------------------------------------------
 
+    def capabilities(self) -> Capabilities:
+        return self.able
+
     def describe(self) -> str:
         with self._call("describe", ""):
             return "Fake 1.0"
@@ -285,8 +290,13 @@ class FakeEngine:
 
     def observe(self, container: str) -> Observation:
         with self._call("observe", container):
-            box = self._find(container)
+            try:
+                box = self._find(container)
+            except ContainerGone:
+                self._forget_holder(self._holders.get(container, container))
+                raise
             box.outcome_seen = box.status is Status.EXITED
+            self._review_holder(box)
             return self._observation(box)
 
     def signal(self, container: str, signal: str) -> None:
@@ -449,6 +459,12 @@ class FakeEngine:
         holder = next(box for box in self._containers.values() if box.spec.name == spec.name)
         self._holders[spec.name] = holder.id
         return holder.id
+
+    def _review_holder(self, box: _Container) -> None:
+        """What was seen to be another one by now, or to have ended, is not joined again."""
+        known = self._holders.get(box.spec.name)
+        if known is not None and (known != box.id or box.status is not Status.RUNNING):
+            self._forget_holder(known)
 
     def _forget_holder(self, container: str | None) -> None:
         self._holders = {name: known for name, known in self._holders.items() if known != container}

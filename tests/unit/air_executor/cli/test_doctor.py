@@ -18,7 +18,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     """The engine that doctors find."""
     made = FakeEngine()
-    monkeypatch.setattr(module, "DockerEngine", lambda *_: made)
+    monkeypatch.setattr(module, "connect", lambda *_: made)
     return made
 
 

@@ -14,7 +14,7 @@ import pytest
 from air_executor.clock import utc_now
 from air_executor.format.attempts import Attempt, Container, Phase, Timings
 from manager.engine.contract import EngineError, EngineUnavailable, Status
-from manager.engine.retry import Patience, Stopped
+from manager.engine.retry import Retry, Stopped
 from manager.gates import gate_folder, protocol
 from manager.gates.end_listener import EndListener
 from manager.gates.gatekeeper import Gatekeeper, _nonce
@@ -59,12 +59,12 @@ def keeper(engine: FakeEngine, act: Act) -> Gatekeeper:
     return made
 
 
-def a_keeper(engine: FakeEngine, act: Act, patience: Patience | None = None) -> Gatekeeper:
-    patience = patience or Patience(lambda fact: None)
+def a_keeper(engine: FakeEngine, act: Act, retry: Retry | None = None) -> Gatekeeper:
+    retry = retry or Retry(lambda fact: None)
     home_folder = act.gate.path.parent.parent
     rules = settings(home_folder)
-    slots = SlotKeeper(engine, Home(HOME_ID, home_folder), rules, patience)
-    return Gatekeeper(engine, HOME_ID, slots, EndListener(lambda fact: None), patience)
+    slots = SlotKeeper(engine, Home(HOME_ID, home_folder), rules, retry)
+    return Gatekeeper(engine, HOME_ID, slots, EndListener(lambda fact: None), retry)
 
 
 def an_act(home_folder: Path, *words: str, incarnation: int = 1) -> Act:
@@ -682,8 +682,8 @@ def test_nobody_waits_for_a_manager_that_goes_down(
     engine: FakeEngine, act: Act, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("manager.gates.gatekeeper.LEAVING", 60.0)
-    patience = Patience(lambda fact: None)
-    keeper = a_keeper(engine, act, patience)
+    retry = Retry(lambda fact: None)
+    keeper = a_keeper(engine, act, retry)
     keeper.prepare(act)
     plant(engine, act)
     says(act, "NEVER - told")
@@ -697,7 +697,7 @@ def test_nobody_waits_for_a_manager_that_goes_down(
 
     thread = threading.Thread(target=open_it)
     thread.start()
-    patience.end()
+    retry.stop()
     until(lambda: ended_with)
     thread.join()
     assert isinstance(ended_with[0], Stopped)

@@ -9,7 +9,7 @@ import pytest
 
 from air_executor.format.attempts import Attempt, Container, Phase, Timings
 from manager.engine.contract import EngineError, EngineUnavailable
-from manager.engine.retry import Patience
+from manager.engine.retry import Retry
 from manager.gates import slot_keeper
 from manager.gates.slot_keeper import SlotKeeper
 from manager.model import containers
@@ -52,7 +52,7 @@ def room(tmp_path: Path) -> Room:
     program.touch()
     jobs = tmp_path / "jobs"
     (jobs / "job").mkdir(parents=True)
-    keeper = SlotKeeper(engine, home, rules, Patience(lambda fact: None))
+    keeper = SlotKeeper(engine, home, rules, Retry(lambda fact: None))
     ready = keeper.make(SlotOrder("slot", OWNER))
     assert isinstance(ready, slot_keeper.SlotReady), ready
     return Room(engine, keeper, ready.slot, an_act(jobs / "job", home, ready.slot, rules.runner_image))

@@ -64,6 +64,28 @@ def test_one_that_has_ended_is_replaced_once_it_is_forgotten(
     assert engine.observe(second).status is Status.RUNNING
 
 
+@pytest.mark.parametrize("change", [{"status": Status.EXITED}, {"id": "another"}], ids=str)
+def test_one_that_is_seen_to_have_ended_or_to_be_another_is_looked_at_again(
+    engine: FakeEngine, holders: NetworkHolders, change: dict[str, str]
+) -> None:
+    first = holders.id_of(a_network())
+    holders.review(replace(engine.observe(first), **change))
+    engine.kill(first)
+    assert holders.id_of(a_network()) != first
+
+
+def test_one_that_is_seen_to_run_and_what_holds_no_network_change_nothing(
+    engine: FakeEngine, holders: NetworkHolders
+) -> None:
+    first = holders.id_of(a_network())
+    seen = engine.observe(first)
+    holders.review(seen)
+    holders.review(replace(seen, name="another", id="another", status=Status.EXITED))
+    before = len(engine.calls)
+    assert holders.id_of(a_network()) == first
+    assert engine.calls[before:] == []
+
+
 def test_to_forget_what_is_not_known_changes_nothing(holders: NetworkHolders) -> None:
     first = holders.id_of(a_network())
     holders.forget("another")

@@ -92,7 +92,7 @@ def run(settings: Settings) -> None:
     finally:
         watcher.stop()
         monitor.stop()
-        workers.discard_slots(supervisor.slots, timeout=3)
+        workers.discard_all_warm(supervisor.pool, timeout=3)
         workers.stop()
         publisher.stop(timeout=5)
         journal.close()

@@ -115,8 +115,8 @@ class Attempt(Record):
     phase: Phase
     start: Literal["warm", "ahead", "cold"] = "cold"
     """When its container was made: before the task was known, before its turn had come, or when it had."""
-    slot: str | None = None
-    """The slot whose container it got; None where a container was made for it."""
+    warm: str | None = None
+    """The warm container whose container it got; None where a container was made for it."""
     stale: bool = False
     """Whether its container, which waits, can't be used any more and has to be replaced."""
     container: Container

@@ -159,18 +159,18 @@ def _claim(task: Task, fact: TaskClaimed, ready_at: datetime | None) -> Task:
 
 def _attempt(fact: TaskClaimed, ready_at: datetime | None) -> Attempt:
     container = Container(name=fact.container, image=fact.grant.image)
-    timings, slot = Timings(ready_at=ready_at), fact.slot
-    if slot is not None:
-        container = container.model_copy(update={"id": slot.container_id, "image_id": slot.image_id})
-        since = {"created_at": slot.created_at, "container_started_at": slot.container_started_at}
+    timings, warm = Timings(ready_at=ready_at), fact.warm
+    if warm is not None:
+        container = container.model_copy(update={"id": warm.container_id, "image_id": warm.image_id})
+        since = {"created_at": warm.created_at, "container_started_at": warm.container_started_at}
         timings = timings.model_copy(update=since)
     return Attempt(
         number=fact.key.number,
         incarnation=fact.key.incarnation,
-        phase=Phase.CLAIMED if slot is None else Phase.WAITING,
+        phase=Phase.CLAIMED if warm is None else Phase.WAITING,
         grant=fact.grant,
         start=fact.start,
-        slot=slot and slot.id,
+        warm=warm and warm.name,
         claimed=fact.instant,
         container=container,
         timings=timings,
@@ -199,7 +199,7 @@ def _reincarnate(task: Task, attempt: Attempt) -> Task:
         phase=Phase.CLAIMED,
         incarnation=attempt.incarnation + 1,
         start="cold",
-        slot=None,
+        warm=None,
         stale=False,
         container=Container(name=containers.successor(attempt.container.name), image=attempt.container.image),
         timings=attempt.timings.model_copy(update={"created_at": None, "container_started_at": None}),

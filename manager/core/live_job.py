@@ -54,7 +54,7 @@ class LiveJob:
         self.owner = owner
         self.max_tasks = max_tasks
         self.bare = bare
-        """Whether nothing has been made for it yet, so that it can get the folders of a slot."""
+        """Whether nothing has been made for it yet, so that it can get the folders of a warm container."""
         self.submitted: str | None = None
         """Which `state.json` it was taken from."""
         self.tasks: dict[str, Task] = {task.id: task for task in tasks}
@@ -101,10 +101,10 @@ class LiveJob:
 
     @property
     def moving_in(self) -> bool:
-        """Whether the folders of a slot are about to become the job's own."""
+        """Whether the folders of a warm container are about to become the job's own."""
         attempts = (self.tasks[task_id].attempts[-1] for task_id in self.live)
         return any(
-            each.slot is not None and not is_spare(each.slot) and each.phase is Phase.WAITING
+            each.warm is not None and not is_spare(each.warm) and each.phase is Phase.WAITING
             for each in attempts
         )
 

@@ -43,7 +43,7 @@ def actions(jobs: Iterable[LiveJob]) -> Iterator[TaskAction]:
 def _waits_for_folders(task: Task) -> bool:
     """What a container mounts must be the job's for good, before it is made or used."""
     attempt = task.attempts[-1]
-    spare = attempt.slot is not None and is_spare(attempt.slot)
+    spare = attempt.warm is not None and is_spare(attempt.warm)
     opened_next = attempt.phase is Phase.WAITING and attempt.needed and spare
     return attempt.stopping is None and (attempt.phase is Phase.CLAIMED or opened_next)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from air_executor.format.attempts import Phase
 from manager.core.live_job import LiveJob
 from manager.model import containers
-from manager.model.container_spec import JOB_UID, ROLE, SLOT, key_of
+from manager.model.container_spec import JOB_UID, ROLE, key_of, warm_of
 from manager.model.facts import ContainersListed, Listed
 from manager.model.values import AttemptKey
 
@@ -43,10 +43,10 @@ class Suspects:
         return bool(self._since)
 
     def review(
-        self, listed: ContainersListed, jobs: Mapping[str, LiveJob], slots: Collection[str], now: float
+        self, listed: ContainersListed, jobs: Mapping[str, LiveJob], pool: Collection[str], now: float
     ) -> Certain:
         """What is certain by now, in seconds of a monotonic clock."""
-        idle = orphans(listed.containers, jobs, slots)
+        idle = orphans(listed.containers, jobs, pool)
         networkless = without_network(listed.containers, jobs)
         silent = unnoticed(listed.containers, jobs)
         suspects: set[str | AttemptKey] = {*idle, *networkless, *silent}
@@ -59,24 +59,24 @@ class Suspects:
         )
 
 
-def orphans(listed: Iterable[Listed], jobs: Mapping[str, LiveJob], slots: Collection[str] = ()) -> set[str]:
-    """The containers, of those `listed`, that belong to no live attempt, no live job and none of `slots`."""
+def orphans(listed: Iterable[Listed], jobs: Mapping[str, LiveJob], pool: Collection[str] = ()) -> set[str]:
+    """The containers that belong to no live attempt, no live job, and not to the `pool` (names)."""
     attempts = (job.tasks[task_id].attempts[-1] for job in jobs.values() for task_id in job.live)
-    busy = {attempt.slot for attempt in attempts if attempt.slot is not None} | set(slots)
-    networks = {job.job.network for job in jobs.values()} | set(map(containers.slot_network_name, slots))
+    busy = {attempt.warm for attempt in attempts if attempt.warm is not None} | set(pool)
+    networks = {job.job.network for job in jobs.values()} | set(map(containers.warm_network_name, busy))
     return {each.container for each in listed if not _serves(each, jobs, networks, busy)}
 
 
 def _serves(
     listed: Listed, jobs: Mapping[str, LiveJob], networks: Collection[str | None], busy: Collection[str]
 ) -> bool:
-    """`networks` are the names of those that somebody uses, `busy` the slots whose container somebody has."""
+    """`networks` and `busy` are the names of those that somebody has, or will have."""
     job = jobs.get(listed.labels.get(JOB_UID, ""))
     match listed.labels.get(ROLE):
         case "network":
             return job is not None or listed.name in networks
-        case "slot":
-            return listed.labels.get(SLOT) in busy
+        case "warm" | "slot":  # its name before
+            return warm_of(listed.labels) in busy
         case "task":
             return job is not None and _is_live(job, key_of(listed.labels))
         case _:  # a probe that its manager did not live to remove, among others

@@ -10,16 +10,16 @@ from air_executor.clock import Instant
 from air_executor.format.attempts import Attempt, Phase
 from manager.core import policy
 from manager.core.live_job import LiveJob
-from manager.core.slot_pool import SlotPool
+from manager.core.warm_pool import WarmPool
 from manager.model import containers
 from manager.model.facts import AttemptNeeded, TaskClaimed
-from manager.model.values import Slot, first_of
+from manager.model.values import WarmContainer
 from manager.settings import Settings
 
 HASTE = timedelta(seconds=0.1)
 """Within which a gate opens, as a rule."""
 LONGEST_YIELD = timedelta(seconds=5)
-"""For which slots are not tended while gates open, or containers are made that tasks wait for."""
+"""For which warm containers are not tended while gates open, or containers are made that tasks wait for."""
 
 
 @dataclass
@@ -28,11 +28,11 @@ class Scheduler:
 
     home_id: str
     settings: Settings
-    slots: SlotPool
+    pool: WarmPool
     gates: bool = False
     """Whether containers can wait at gates here."""
     _tended_at: datetime | None = None
-    """When slots were last tended."""
+    """When warm containers were last tended."""
     _turn: int = 0
     _served: dict[str, int] = field(default_factory=dict)
 
@@ -68,12 +68,12 @@ class Scheduler:
             return
         for job in sorted(jobs, key=lambda job: (job.job.created_at, job.name)) if left > 0 else ():
             for task_id in islice(job.prospects(), left):
-                spare = self.slots.take_spare(job, job.tasks[task_id])
+                spare = self.pool.take_spare(job, job.tasks[task_id])
                 yield self._claim(job, task_id, at, instant, "ahead" if spare is None else "warm", spare)
                 left -= 1
 
     def grant_tending(self, jobs: Iterable[LiveJob], at: datetime) -> bool:
-        """Whether slots are tended now: what tasks wait for goes before, but not for ever."""
+        """Whether warm containers are tended now: what tasks wait for goes before, but not for ever."""
         busy = any(attempt.in_making or _is_opening(attempt, at) for attempt in _live(jobs))
         if busy and self._tended_at is not None and abs(at - self._tended_at) < LONGEST_YIELD:
             return False
@@ -83,7 +83,7 @@ class Scheduler:
     def forget(self, uid: str) -> None:
         """The job has ended."""
         self._served.pop(uid, None)
-        self.slots.forget(uid)
+        self.pool.forget(uid)
 
     def _priority(self, job: LiveJob) -> tuple[bool, int, datetime, str]:
         busy = job.busy > 0
@@ -95,11 +95,9 @@ class Scheduler:
         if attempt is not None and attempt.undecided:
             return AttemptNeeded(key=job.attempt_key(job.tasks[task_id]), at=at, instant=instant)
         task = job.tasks[task_id]
-        if self.slots.fits(job, task):
-            slot = self.slots.take(job, task, at)
-        else:
-            slot = self.slots.take_spare(job, task)
-        return self._claim(job, task_id, at, instant, "cold" if slot is None else "warm", slot)
+        fits = self.pool.fits(job, task)
+        warm = self.pool.take(job, task, at) if fits else self.pool.take_spare(job, task)
+        return self._claim(job, task_id, at, instant, "cold" if warm is None else "warm", warm)
 
     def _claim(
         self,
@@ -108,25 +106,25 @@ class Scheduler:
         at: datetime,
         instant: Instant | None,
         start: Literal["warm", "ahead", "cold"],
-        slot: Slot | None = None,
+        warm: WarmContainer | None = None,
     ) -> TaskClaimed:
         key, task = job.next_key(task_id), job.tasks[task_id]
         return TaskClaimed(
             key=key,
             at=at,
             container=containers.container_name(self.home_id, job.name, key),
-            grant=policy.grant(task, job.owner, self._network(job, slot), self.settings),
+            grant=policy.grant(task, job.owner, self._network(job, warm), self.settings),
             instant=instant,
             start=start,
-            slot=slot,
+            warm=warm,
         )
 
-    def _network(self, job: LiveJob, slot: Slot | None) -> str:
+    def _network(self, job: LiveJob, warm: WarmContainer | None) -> str:
         """What holds the network of the job's tasks: decided at the first claim, and the same ever after."""
         if job.job.network is not None:
             return job.job.network
-        if slot is not None:
-            return containers.slot_network_name(first_of(slot.id))
+        if warm is not None:
+            return containers.warm_network_name(warm.name)
         return containers.network_name(self.home_id, job.name, job.uid)
 
 

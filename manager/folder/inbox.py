@@ -6,7 +6,7 @@ sizes and counts are bounded before anything is read.
 
 import os
 import shutil
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from air_executor.untrusted import NotRegular, TooLarge, opened, opened_file, wh
 from manager.model.facts import RequestRefused, TaskRequested
 
 MAX_REQUEST_BYTES = 256 * 1024
+NOT_A_FILE = "is not a regular file with one name"
 MAX_AT_ONCE = 1000
 """Requests that are read in one go; the next go takes the rest."""
 
@@ -100,17 +101,19 @@ def _read(inbox: int, file: str, uid: str, at: datetime) -> TaskRequested | Requ
 
 
 def _content(inbox: int, file: str) -> bytes:
-    try:
-        with opened_file(file, folder=inbox) as request:
-            if os.fstat(request).st_nlink != 1:
-                raise NotRegular
+    with ExitStack() as stack:
+        try:
+            request = stack.enter_context(opened_file(file, folder=inbox))
+        except NotRegular:
+            raise BadInput(NOT_A_FILE) from None
+        except OSError as error:
+            raise BadInput(f"can't be opened: {error.strerror}; a request is a regular file") from None
+        if os.fstat(request).st_nlink != 1:
+            raise BadInput(NOT_A_FILE)
+        try:
             return whole(request, MAX_REQUEST_BYTES)
-    except NotRegular:
-        raise BadInput("is not a regular file with one name") from None
-    except TooLarge:
-        raise BadInput(f"is larger than {MAX_REQUEST_BYTES} bytes") from None
-    except OSError as error:
-        raise BadInput(f"can't be opened: {error.strerror}; a request is a regular file") from None
+        except TooLarge:
+            raise BadInput(f"is larger than {MAX_REQUEST_BYTES} bytes") from None
 
 
 def _discard(inbox: int, file: str) -> None:

@@ -23,7 +23,7 @@ from manager.engine.retry import Retry
 from manager.folder import workspace
 from manager.gates import gate_folder, protocol
 from manager.gates.end_listener import EndListener
-from manager.gates.slot_keeper import SlotKeeper
+from manager.gates.warm_keeper import WarmKeeper
 from manager.model.assignment import Act
 from manager.model.facts import (
     ContainerExited,
@@ -56,11 +56,11 @@ class Gatekeeper:
     """Used by the workers, from their threads."""
 
     def __init__(
-        self, engine: Engine, home_id: str, slots: SlotKeeper, ends: EndListener, retry: Retry
+        self, engine: Engine, home_id: str, pool: WarmKeeper, ends: EndListener, retry: Retry
     ) -> None:
         self._engine = engine
         self._home_id = home_id
-        self._slots = slots
+        self._pool = pool
         self._ends = ends
         self._retry = retry
 
@@ -98,8 +98,8 @@ class Gatekeeper:
         if not self._was_opened(act):
             try:
                 content = _frame(act)
-                if act.attempt.slot is not None:
-                    self._retry.until_answered(lambda: self._slots.move_in(act))
+                if act.attempt.warm is not None:
+                    self._retry.until_answered(lambda: self._pool.move_in(act))
             except (EngineError, OSError, BadInput, ValueError) as error:
                 log.info("job=%s container=%s can't be used: %s", act.folder.name, act.spec.name, error)
                 return self.void(act)
@@ -174,8 +174,8 @@ class Gatekeeper:
         with suppress(OSError):
             act.gate.path.rename(aside)
         workspace.delete(aside)
-        if act.attempt.slot is not None:
-            self._slots.clear(act.attempt.slot)
+        if act.attempt.warm is not None:
+            self._pool.clear(act.attempt.warm)
 
     def unusable(self, act: Act, found: Observation) -> str | None:
         """Why the command could not be executed, where the gate found that out at the last moment."""
@@ -258,7 +258,7 @@ def _nonce(act: Act) -> str:
 def _frame(act: Act) -> bytes:
     """Raises ValueError where no gate takes as much."""
     # What was made for this task has its variables already.
-    env = {} if act.attempt.slot is None else act.spec.env
+    env = {} if act.attempt.warm is None else act.spec.env
     return protocol.frame(_nonce(act), "", (act.task.command, *act.task.args), env)
 
 

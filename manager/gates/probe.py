@@ -67,12 +67,12 @@ class Probe:
         name = f"{containers.PREFIX}-probe-{secrets.token_hex(6)}"
         gate = self._home.gate(name)
         uid = self._settings.task_uid
-        slots = self._home.slots
-        mounted, moved = slots / f".{name}", self._home.jobs / f".{name}"
+        pool = self._home.pool
+        mounted, moved = pool / f".{name}", self._home.jobs / f".{name}"
         try:
             gate_folder.prepare(gate.control, gate.receipt, Owner(uid, uid))
             mounted.mkdir(parents=True)
-            slots.chmod(0o700)
+            pool.chmod(0o700)
             spec = containers.gate_probe_container(mounted, name, self._home, self._settings)
             self._engine.create(spec, None)
             self._engine.start(name)

@@ -17,7 +17,11 @@ ATTEMPT = f"{LABEL}.attempt"
 INCARNATION = f"{LABEL}.incarnation"
 ROLE = f"{LABEL}.role"
 DIGEST = f"{LABEL}.spec"
-SLOT = f"{LABEL}.slot"
+WARM = f"{LABEL}.warm"
+"""The name of the warm container that it is, or whose network it holds."""
+OLD_WARM = f"{LABEL}.slot"
+OLD_WARM_PREFIX = "airx-slot-"
+"""How warm containers were labelled and named when they were called slots; journals may tell of some."""
 GATED = f"{LABEL}.gated"
 """Says that the first process is the gate, and not the task's command."""
 
@@ -70,3 +74,9 @@ def key_of(labels: dict[str, str]) -> AttemptKey | None:
         return AttemptKey(labels[JOB_UID], labels[TASK], int(labels[ATTEMPT]), int(labels[INCARNATION]))
     except (KeyError, ValueError):
         return None
+
+
+def warm_of(labels: dict[str, str]) -> str | None:
+    """Which warm container it is, or holds the network of, where it is or does so."""
+    old = labels.get(OLD_WARM)
+    return labels.get(WARM) if old is None else f"{OLD_WARM_PREFIX}{old}"

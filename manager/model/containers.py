@@ -21,8 +21,8 @@ from manager.model.container_spec import (
     JOB,
     JOB_UID,
     ROLE,
-    SLOT,
     TASK,
+    WARM,
     ContainerSpec,
     Mount,
     Network,
@@ -70,14 +70,14 @@ def network_name(home_id: str, job: str, uid: str) -> str:
     return f"{PREFIX}-{_readable(job, 64)}-network-{digest}"
 
 
-def slot_name(slot: str) -> str:
-    """The name of a slot's container until a task has it."""
-    return f"{PREFIX}-slot-{slot}"
+def warm_name(identity: str) -> str:
+    """The name of a warm container: one that no other has, as long as none has its identity."""
+    return f"{PREFIX}-warm-{identity}"
 
 
-def slot_network_name(slot: str) -> str:
-    """The name of the container that holds the network of a slot, and of the job that got it."""
-    return f"{PREFIX}-slot-{slot}-network"
+def warm_network_name(warm: str) -> str:
+    """The name of what holds the network of a warm container and its spare, and of the job that gets them."""
+    return f"{first_of(warm)}-network"
 
 
 def _readable(name: str, length: int) -> str:
@@ -113,10 +113,10 @@ def task_container(
     )
 
 
-def slot_container(slot: str, grant: Grant, home: Home) -> ContainerSpec:
+def warm_container(name: str, grant: Grant, home: Home) -> ContainerSpec:
     """A container that waits for a task of a job that nobody knows yet."""
-    labels = _labels(home, "slot") | {SLOT: slot}
-    return gated(_granted(slot_name(slot), labels, grant, home.slot(first_of(slot))), home)
+    labels = _labels(home, "warm") | {WARM: name}
+    return gated(_granted(name, labels, grant, home.warm(first_of(name))), home)
 
 
 def gated(spec: ContainerSpec, home: Home) -> ContainerSpec:
@@ -165,10 +165,10 @@ def network_container(name: str, job: str, uid: str, home: Home, settings: Setti
     return _helper(name, labels, ("sleep", "infinity"), (), Network("private"), settings)
 
 
-def slot_network_container(slot: str, home: Home, settings: Settings) -> ContainerSpec:
+def warm_network_container(warm: str, home: Home, settings: Settings) -> ContainerSpec:
     """As `network_container`, made before the job is known."""
-    labels = _labels(home, "network") | {SLOT: slot}
-    return _helper(slot_network_name(slot), labels, ("sleep", "infinity"), (), Network("private"), settings)
+    labels = _labels(home, "network") | {WARM: first_of(warm)}
+    return _helper(warm_network_name(warm), labels, ("sleep", "infinity"), (), Network("private"), settings)
 
 
 def gate_probe_container(folder: Path, name: str, home: Home, settings: Settings) -> ContainerSpec:

@@ -11,7 +11,7 @@ from typing import Literal
 from air_executor.clock import Instant
 from air_executor.format.attempts import Failure, Grant
 from air_executor.format.models import Job, Task, TaskSpec
-from manager.model.values import AttemptKey, Capabilities, ExitResult, Found, Owner, Slot
+from manager.model.values import AttemptKey, Capabilities, ExitResult, Found, Owner, WarmContainer
 
 # --- What most facts are about --------------------------------------------------------------------------
 
@@ -61,7 +61,7 @@ class JobFound(OfFolder):
     tasks: tuple[Task, ...]
     owner: Owner
     bare: bool = False
-    """Whether it has neither `work` nor `inbox` yet, so that those of a slot can become its own."""
+    """Whether it has neither `work` nor `inbox` yet, so that those of a warm container can become its own."""
     submitted: str | None = None
     """What tells its `state.json` from any other in its place."""
 
@@ -122,8 +122,8 @@ class TaskClaimed(OfAttempt):
     grant: Grant
     instant: Instant | None = None
     start: Literal["warm", "ahead", "cold"] = "cold"
-    """`ahead`: it is for a task that can't run yet. `warm`: it is the `slot`'s container."""
-    slot: Slot | None = None
+    """`ahead`: it is for a task that can't run yet. `warm`: it is the `warm container`'s container."""
+    warm: WarmContainer | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,17 +235,17 @@ class NetworkLost(OfJob):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SlotReady:
-    """The slot waits for a task."""
+class WarmReady:
+    """The warm container waits for a task."""
 
-    slot: Slot
+    warm: WarmContainer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SlotFailed:
-    """The slot can't be made; nothing is left of it."""
+class WarmFailed:
+    """The warm container can't be made; nothing is left of it."""
 
-    id: str
+    name: str
     message: str
     at: datetime
 
@@ -322,8 +322,8 @@ Fact = (
     | OfFolder
     | EngineChanged
     | CapabilitiesFound
-    | SlotReady
-    | SlotFailed
+    | WarmReady
+    | WarmFailed
     | JobPublished
     | ContainersListed
     | Tick

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from manager.model.container_spec import OLD_WARM_PREFIX
+
 CONTROL = "control"
 RECEIPT = "receipt"
 FIFO = "payload"
@@ -60,13 +62,20 @@ class Home:
         return self.path / "probe"
 
     @property
-    def slots(self) -> Path:
-        """Where the folders of slots are: beside the jobs, whose own they become by renaming."""
+    def pool(self) -> Path:
+        """Where the folders of warm containers are: beside the jobs, whose own they become by renaming."""
+        return self.jobs / ".warm"
+
+    @property
+    def old_pool(self) -> Path:
+        """Where they were when they were called slots."""
         return self.jobs / ".slots"
 
-    def slot(self, slot: str) -> Path:
-        """Where the folders of one slot are until a job has them."""
-        return self.slots / slot
+    def warm(self, name: str) -> Path:
+        """Where the folders of the warm container with this name are, until a job has them."""
+        if name.startswith(OLD_WARM_PREFIX):
+            return self.old_pool / name.removeprefix(OLD_WARM_PREFIX)
+        return self.pool / name
 
     @property
     def gates(self) -> Path:

@@ -27,7 +27,7 @@ from manager.engine.connect import connect
 from manager.engine.contract import Engine, EngineError, Observation, Status
 from manager.folder.file_events import FileEvents, NoFileEvents
 from manager.folder.journal import peek
-from manager.model.container_spec import JOB, ROLE, SLOT, TASK
+from manager.model.container_spec import JOB, ROLE, TASK, warm_of
 from manager.model.facts import Listed
 from manager.settings import Settings, load
 
@@ -235,9 +235,9 @@ class Doctor:
             Listed(container=each.id, name=each.name, labels=each.labels, ended=each.status is Status.EXITED)
             for each in containers
         ]
-        # A manager that runs knows which slots are its own.
-        slots = {each.labels.get(SLOT, "") for each in listed} if daemon.running(self._home) else ()
-        idle = orphans(listed, jobs, slots)
+        # A manager that runs knows which warm containers are its own.
+        pool = {warm_of(each.labels) or "" for each in listed} if daemon.running(self._home) else ()
+        idle = orphans(listed, jobs, pool)
         return [each for each in containers if each.id in idle]
 
     def _live_jobs(self) -> dict[str, LiveJob]:

@@ -10,7 +10,7 @@ from air_executor.format.models import Task
 from air_executor.store import Store
 from manager.core import lifecycle, planner
 from manager.core.live_job import LiveJob
-from manager.core.slot_pool import SlotPool
+from manager.core.warm_pool import WarmPool
 from manager.model import containers
 from manager.model.actions import (
     EXCLUSIVE,
@@ -74,8 +74,8 @@ class Dispatcher:
     def foresee(self, job: LiveJob, task_id: str) -> None:
         """The task will be begun as soon as that is in the journal: what can be asked before, is."""
         attempt = job.tasks[task_id].attempts[-1]
-        if attempt.slot is not None:
-            self._workers.foresee(attempt.slot, attempt.container.image)
+        if attempt.warm is not None:
+            self._workers.foresee(attempt.warm, attempt.container.image)
 
     def done(self, outcome: Completion) -> None:
         """An act has had its outcome; another may follow."""
@@ -98,17 +98,17 @@ class Dispatcher:
         if job.job.network is not None:
             self._workers.sweep(job.job.network)
 
-    def discard(self, slot: str) -> None:
-        """Throw away a slot that the pool has forgotten."""
-        self._workers.discard_slot(slot)
+    def discard(self, warm: str) -> None:
+        """Throw away a warm container that the pool has forgotten."""
+        self._workers.discard_warm(warm)
 
-    def tend(self, slots: SlotPool, at: datetime) -> bool:
-        """Have the slots made and thrown away that the pool wants to be. Whether there were any."""
-        orders, surplus = list(slots.orders(at)), list(slots.surplus(at))
+    def tend(self, pool: WarmPool, at: datetime) -> bool:
+        """Have the warm containers made and thrown away that the pool wants to be. Whether there were any."""
+        orders, surplus = list(pool.orders(at)), list(pool.surplus(at))
         for order in orders:
-            self._workers.make_slot(order)
-        for slot in surplus:
-            self._workers.discard_slot(slot)
+            self._workers.make_warm(order)
+        for warm in surplus:
+            self._workers.discard_warm(warm)
         return bool(orders or surplus)
 
     def _network(self, job: LiveJob, name: str) -> ContainerSpec:
@@ -166,7 +166,7 @@ class Dispatcher:
         spec = containers.task_container(job.name, task, key, name, grant, folder, self._home)
         joins = grant.network.kind == "job"
         network = self._network(job, grant.network.name) if joins else None
-        gate = self._home.gate(name if attempt.slot is None else containers.slot_name(attempt.slot))
+        gate = self._home.gate(attempt.warm or name)
         if attempt.start == "ahead":
             spec = containers.gated(spec, self._home)
         return Act(key, folder, task, grant, spec, gate, network)

@@ -5,7 +5,7 @@ from air_executor.failpoints import Failpoint, reach
 from manager.engine.contract import ContainerGone, Engine, Observation, Status
 from manager.engine.retry import Retry
 from manager.model.assignment import Act
-from manager.model.container_spec import HOME_ID, SLOT, key_of
+from manager.model.container_spec import HOME_ID, key_of, warm_of
 from manager.model.facts import Inspected
 from manager.model.values import Found
 
@@ -19,8 +19,8 @@ class StockTaker:
         self._retry = retry
 
     def take(self, act: Act) -> Inspected:
-        """What stands under the attempt's name; that of a slot's container may not be its own yet."""
-        name = act.spec.name if act.attempt.slot is None else act.container
+        """What stands under the attempt's name; that of a warm container may not be its own yet."""
+        name = act.spec.name if act.attempt.warm is None else act.container
         try:
             found = self._retry.until_done(lambda: self._engine.observe(name))
         except ContainerGone:
@@ -38,8 +38,8 @@ class StockTaker:
         return stock
 
     def _kind(self, act: Act, found: Observation) -> Found:
-        slot = act.attempt.slot
-        its_own = key_of(found.labels) == act.key if slot is None else found.labels.get(SLOT) == slot
+        warm = act.attempt.warm
+        its_own = key_of(found.labels) == act.key if warm is None else warm_of(found.labels) == warm
         ours = found.labels.get(HOME_ID) == self._home_id and its_own
         if not ours or act.attempt.container.id not in (None, found.id):
             return Found.FOREIGN

@@ -22,7 +22,7 @@ from manager.core import policy, recovery
 from manager.core.live_job import LiveJob
 from manager.core.reconcile import Suspects
 from manager.core.scheduler import Scheduler
-from manager.core.slot_pool import SlotPool
+from manager.core.warm_pool import WarmPool
 from manager.daemon.disk import Disk
 from manager.folder import inbox as intake
 from manager.folder import markers
@@ -51,10 +51,10 @@ from manager.model.facts import (
     RequestRefused,
     ResetRequested,
     RetryRequested,
-    SlotFailed,
-    SlotReady,
     TaskRequested,
     Tick,
+    WarmFailed,
+    WarmReady,
 )
 from manager.model.home import Home
 from manager.model.values import Capabilities, Owner
@@ -104,10 +104,12 @@ class Supervisor:
         self._facts = facts
         self._on_change = on_change
         self._on_tick = on_tick
-        self._slots = SlotPool(
-            settings, lambda: secrets.token_hex(5), policy.usual_user(usual_owner, settings)
+        self._pool = WarmPool(
+            settings,
+            lambda: containers.warm_name(secrets.token_hex(5)),
+            policy.usual_user(usual_owner, settings),
         )
-        self._scheduler = Scheduler(home.id, settings, self._slots)
+        self._scheduler = Scheduler(home.id, settings, self._pool)
         self._reception = Reception(store, settings, journal, publisher)
         self._scribe = Scribe(store, journal, publisher)
         self._disk = Disk(settings.home, settings.min_free_mb)
@@ -173,9 +175,9 @@ class Supervisor:
         return sum(job.busy for job in self._jobs.values())
 
     @property
-    def slots(self) -> set[str]:
-        """The slots that nobody has got."""
-        return self._slots.ids
+    def pool(self) -> set[str]:
+        """The warm containers that nobody has got."""
+        return self._pool.names
 
     @property
     def _problem(self) -> str | None:
@@ -210,11 +212,11 @@ class Supervisor:
                 self._engine_changed(fact)
             case CapabilitiesFound():
                 self._adapt_to(fact.capabilities)
-            case SlotReady():
-                if not self._slots.add(fact.slot):
-                    self._dispatcher.discard(fact.slot.id)
-            case SlotFailed():
-                self._slot_failed(fact)
+            case WarmReady():
+                if not self._pool.add(fact.warm):
+                    self._dispatcher.discard(fact.warm.name)
+            case WarmFailed():
+                self._warm_failed(fact)
             case ContainersListed():
                 self._listed(fact)
             case JobFound():
@@ -262,28 +264,28 @@ class Supervisor:
                 log.info("engine: %s", fact.description)
             else:
                 log.warning("engine: %s; jobs wait until it does", fact.description)
-                for slot in self._slots.clear():
-                    self._dispatcher.discard(slot)
+                for warm in self._pool.clear():
+                    self._dispatcher.discard(warm)
                 self._on_tick()
         self._engine_answers = fact.answers
 
     def _something_goes_on(self) -> bool:
         """Whether the engine is worth a look: a manager without jobs asks nothing of it."""
-        busy = self._jobs or self._ending or self._suspects or self._slots.making
+        busy = self._jobs or self._ending or self._suspects or self._pool.making
         self._quiet_polls = 0 if busy or not self._engine_answers else self._quiet_polls + 1
         return self._quiet_polls <= LOOKS_AFTER
 
     def _adapt_to(self, able: Capabilities) -> None:
         self._scheduler.gates = able.gates is None
-        self._slots.open = able.warm is None
+        self._pool.open = able.warm is None
         if able.gates is not None:
             log.warning("no container is made ahead of time: %s", able.gates)
         elif able.warm is not None:
             log.warning("no container is made for jobs that nobody knows yet: %s", able.warm)
 
-    def _slot_failed(self, fact: SlotFailed) -> None:
-        log.warning("slot=%s can't be made: %s", fact.id, fact.message)
-        self._slots.fail(fact.id, fact.at)
+    def _warm_failed(self, fact: WarmFailed) -> None:
+        log.warning("container=%s can't be made: %s", fact.name, fact.message)
+        self._pool.fail(fact.name, fact.at)
 
     def _conclude(self, job: LiveJob, stock: Inspected) -> None:
         """Take up an attempt that went on while no manager ran."""
@@ -303,12 +305,12 @@ class Supervisor:
             self._apply(fact)
 
     def _listed(self, fact: ContainersListed) -> None:
-        certain = self._suspects.review(fact, self._jobs, self._slots.ids, time.monotonic())
+        certain = self._suspects.review(fact, self._jobs, self._pool.names, time.monotonic())
         for container in certain.orphans:
             log.warning("container=%s serves no task any more; removing it", container)
             self._dispatcher.sweep(container)
         for uid in certain.networkless:
-            self._slots.forget(uid)  # its spare has lost it too
+            self._pool.forget(uid)  # its spare has lost it too
             self._apply(NetworkLost(uid=uid, at=utc_now()))
         for key in certain.unnoticed:
             self._dispatcher.look_again(self._jobs[key.uid], key)
@@ -389,7 +391,7 @@ class Supervisor:
             now = utc_now()
             usable = self._engine_answers and not self._disk.shortage
             if usable and self._scheduler.grant_tending(self._jobs.values(), now):
-                tended = self._dispatcher.tend(self._slots, now)
+                tended = self._dispatcher.tend(self._pool, now)
                 self._quiet_polls = 0 if tended else self._quiet_polls  # what could not be removed is seen
 
     def _folder(self, job: LiveJob) -> Path:

@@ -32,7 +32,7 @@ from manager.folder import workspace
 from manager.folder.task_log import LogFile, keep_earlier_log
 from manager.gates.end_listener import EndListener
 from manager.gates.gatekeeper import Gatekeeper, lost
-from manager.gates.slot_keeper import SlotKeeper
+from manager.gates.warm_keeper import WarmKeeper
 from manager.model.assignment import Act
 from manager.model.facts import (
     ContainerCreated,
@@ -45,7 +45,7 @@ from manager.model.facts import (
     LaunchFailed,
 )
 from manager.model.home import Home
-from manager.model.values import AttemptKey, ExitResult, SlotOrder
+from manager.model.values import AttemptKey, ExitResult, WarmOrder
 from manager.runtime.stock import StockTaker
 from manager.settings import Settings
 
@@ -69,9 +69,9 @@ class Workers:
         self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._retry = Retry(emit)
         self._stock = StockTaker(engine, home.id, self._retry)
-        self._slots = SlotKeeper(engine, home, settings, self._retry)
+        self._pool = WarmKeeper(engine, home, settings, self._retry)
         self._ends = EndListener(emit)
-        self._gatekeeper = Gatekeeper(engine, home.id, self._slots, self._ends, self._retry)
+        self._gatekeeper = Gatekeeper(engine, home.id, self._pool, self._ends, self._retry)
         self._watching: dict[AttemptKey, LogFile] = {}
         self._began = utc_now()
         self._unanswered: set[AttemptKey] = set()
@@ -123,22 +123,22 @@ class Workers:
         """No fact."""
         self._submit(self._sweep, container)
 
-    def foresee(self, slot: str, image: str) -> None:
-        """No fact: what has to be known of a slot when it is opened is asked now."""
-        for question in self._slots.questions(slot, image):
+    def foresee(self, warm: str, image: str) -> None:
+        """No fact: what has to be known of a warm container when it is opened is asked now."""
+        for question in self._pool.questions(warm, image):
             self._submit(question)
 
-    def make_slot(self, order: SlotOrder) -> None:
+    def make_warm(self, order: WarmOrder) -> None:
         """SlotReady or SlotFailed."""
-        self._submit(lambda: self._emit(self._slots.make(order)))
+        self._submit(lambda: self._emit(self._pool.make(order)))
 
-    def discard_slot(self, slot: str) -> None:
+    def discard_warm(self, warm: str) -> None:
         """No fact."""
-        self._submit(self._slots.discard, slot)
+        self._submit(self._pool.discard, warm)
 
-    def discard_slots(self, slots: Iterable[str], timeout: float) -> None:
+    def discard_all_warm(self, pool: Iterable[str], timeout: float) -> None:
         """Throw them away, as far as that is done in `timeout` seconds: the next manager sweeps the rest."""
-        self._slots.discard_all(slots, timeout)
+        self._pool.discard_all(pool, timeout)
 
     def watch(self, act: Act) -> None:
         """ContainerExited or ContainerLost, after all output is in the log and the inbox was read."""
@@ -263,7 +263,7 @@ class Workers:
             reach(Failpoint.STARTED_UNRECORDED)
         self._emit(opened)
         self._ends.listen(act)
-        if act.attempt.slot is not None:  # for people: nothing of ours looks for it by name
+        if act.attempt.warm is not None:  # for people: nothing of ours looks for it by name
             with suppress(EngineError):
                 self._engine.rename(act.container, act.spec.name)
 

@@ -98,7 +98,7 @@ class _Container:
     folders: dict[str, int] = field(default_factory=dict)
     """Handles of what is mounted, by target: a mount follows its folder when that is renamed."""
     serves: tuple[str, str, int] | None = None
-    """The job, task and attempt that it is for; a slot's, which was made for none, once it is told."""
+    """The job, task and attempt that it is for; that of a warm one, made for none, once it is told."""
 
     gate_shut: bool = False
     mouth: int | None = None
@@ -138,7 +138,7 @@ class FakeEngine:
         self.executions: list[tuple[str, str, int]] = []
         """(job, task, attempt) of every command that was begun."""
         self.handed: dict[tuple[str, str, int], dict[str, str]] = {}
-        """The variables that were handed to slots, by what they were to execute."""
+        """The variables that were handed to warm containers, by what they were to execute."""
         self.restarted_at: datetime | None = None
         self.able = Capabilities(gates=None, warm=None)
         self.has_gate = True
@@ -496,7 +496,7 @@ class FakeEngine:
                 return
             box.program = self._program_of(handed.argv)
             box.gate_shut = False
-            if box.role == "slot":
+            if box.role == "warm":
                 self._serve(box, handed.env)
             if box.program.unusable or box.program.start_fails:
                 gates.unusable(box.spec, handed.nonce)
@@ -506,7 +506,7 @@ class FakeEngine:
             gates.began(box.spec, handed.nonce)  # who reads that finds the command executed
 
     def _serve(self, box: _Container, env: Mapping[str, str]) -> None:
-        """The slot is told for which task it was made, as far as that can be told from inside."""
+        """The warm container is told for which task it was made, as far as that can be told from inside."""
         job, task = env["AIR_EXECUTOR_JOB"], env["AIR_EXECUTOR_TASK"]
         for other in self._containers.values():
             beside = other.serves is not None and other.serves[:2] == (job, task)

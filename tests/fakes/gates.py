@@ -26,9 +26,11 @@ def wait(spec: ContainerSpec, leaves: Callable[[], bool]) -> Handed | None:
     """The command that is handed to the container of `spec`; None when it leaves before, or is told half."""
     handle = os.open(_folder(spec, CONTROL) / FIFO, os.O_RDONLY | os.O_NONBLOCK)
     content = b""
+    poll = select.poll()  # which takes any descriptor: many managers in one process have very many
+    poll.register(handle, select.POLLIN)
     try:
         while not leaves():
-            if not select.select([handle], [], [], 0.02)[0]:
+            if not poll.poll(20):
                 continue
             part = os.read(handle, 1 << 20)
             content += part

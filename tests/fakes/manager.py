@@ -115,7 +115,7 @@ class InProcess:
         return self
 
     def stop(self) -> None:
-        """As a crash would end it when nothing is half done: containers run on, slots as well."""
+        """As a crash would end it when nothing is half done: containers run on, warm containers as well."""
         if not self._thread.is_alive():
             return
         self.leash.cut = True
@@ -123,7 +123,7 @@ class InProcess:
 
     def leave(self) -> None:
         """As on SIGTERM: containers of tasks run on."""
-        self._end(lambda: self.workers.discard_slots(self.supervisor.slots, timeout=3))
+        self._end(lambda: self.workers.discard_all_warm(self.supervisor.pool, timeout=3))
 
     def _end(self, last_act: Callable[[], None] = lambda: None) -> None:
         self.supervisor.stop()

@@ -191,7 +191,7 @@ def test_a_job_that_is_not_there_is_named_with_the_folder(store: Store) -> None:
 def test_only_what_may_be_a_job_is_listed(store: Store) -> None:
     assert list(store.folders()) == []
     store.create(a_job(), [a_task()])
-    (store.jobs / ".slots").mkdir()
+    (store.jobs / ".warm").mkdir()
     (store.jobs / "not a name").mkdir()
     (store.jobs / "file").write_text("")
     (store.jobs / "link").symlink_to(store.jobs / "demo")

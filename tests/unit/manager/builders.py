@@ -8,7 +8,7 @@ from air_executor.format.attempts import Grant
 from air_executor.format.models import Job, Task
 from manager.core import policy
 from manager.core.live_job import LiveJob
-from manager.core.slot_pool import SlotPool
+from manager.core.warm_pool import WarmPool
 from manager.model import containers
 from manager.model.container_spec import ContainerSpec
 from manager.model.facts import (
@@ -163,6 +163,6 @@ def network(uid: str = UID, home: Home = HOME, **rules: Any) -> ContainerSpec:
     return containers.network_container(name, "job", uid, home, settings(**rules))
 
 
-def no_slots() -> SlotPool:
+def no_pool() -> WarmPool:
     """A pool with nothing in it, that stays so."""
-    return SlotPool(settings(), lambda: "never", OWNER)
+    return WarmPool(settings(), lambda: "never", OWNER)

@@ -35,7 +35,7 @@ from tests.unit.manager.builders import (
     key,
     live_job,
     needed,
-    no_slots,
+    no_pool,
     removed,
     run,
     started,
@@ -48,7 +48,7 @@ from tests.unit.manager.builders import settings as make
 
 def take(jobs: list[LiveJob], runners: int, who: Scheduler | None = None) -> list[str]:
     """The claims of one round, applied one after the other."""
-    who = who or Scheduler("home", make(max_runners=runners), no_slots())
+    who = who or Scheduler("home", make(max_runners=runners), no_pool())
     found = []
     for claim in who.claims(jobs, at(1)):
         next(job for job in jobs if job.uid == claim.key.uid).apply(claim)
@@ -87,7 +87,7 @@ def test_every_job_gets_one_runner_before_the_oldest_gets_the_rest() -> None:
 
 def test_with_one_runner_no_job_starves() -> None:
     jobs = [fan(letter, 6) for letter in "abc"]
-    who = Scheduler("home", make(max_runners=1), no_slots())
+    who = Scheduler("home", make(max_runners=1), no_pool())
     order = []
     for _ in range(9):
         (claim,) = take(jobs, 1, who)
@@ -111,12 +111,12 @@ def test_a_container_that_only_waits_to_be_removed_holds_no_runner() -> None:
 def test_a_claim_carries_name_and_image() -> None:
     job = live_job(task("a", image="debian:12"), task("b"))
     first, second = (
-        Scheduler("home", make(runner_image="runner:1"), no_slots()).claims([job], at(1)),
+        Scheduler("home", make(runner_image="runner:1"), no_pool()).claims([job], at(1)),
         None,
     )
     first = next(first)
     job.apply(first)
-    second = next(Scheduler("home", make(runner_image="runner:1"), no_slots()).claims([job], at(1)))
+    second = next(Scheduler("home", make(runner_image="runner:1"), no_pool()).claims([job], at(1)))
     assert (first.grant.image, second.grant.image) == ("debian:12", "runner:1")
     assert first.container.startswith("airx-job-a-1-")
 
@@ -161,7 +161,7 @@ def test_a_running_task_is_asked_to_stop_and_killed_when_it_does_not() -> None:
 
 def foresee(jobs: list[LiveJob], look_ahead: int, gates: bool = True) -> list[str]:
     """The claims ahead of one round, applied one after the other."""
-    who = Scheduler("home", make(look_ahead=look_ahead), no_slots(), gates=gates)
+    who = Scheduler("home", make(look_ahead=look_ahead), no_pool(), gates=gates)
     found = []
     for claim in who.claims_ahead(jobs, at(2)):
         assert isinstance(claim, TaskClaimed) and claim.start == "ahead"
@@ -231,7 +231,7 @@ def test_a_task_with_a_container_gets_its_turn_and_no_second_claim() -> None:
     job = chain("a", length=2)
     foresee([job], 1)
     job.apply(exited(key("t0", uid=job.uid)))
-    (turn,) = Scheduler("home", make(max_runners=1), no_slots()).claims([job], at(9))
+    (turn,) = Scheduler("home", make(max_runners=1), no_pool()).claims([job], at(9))
     assert turn == AttemptNeeded(key=key("t1", uid=job.uid), at=at(9))
 
 
@@ -340,7 +340,7 @@ def test_a_voided_container_of_a_job_that_failed_meanwhile_is_not_made_again() -
 def test_the_claim_ahead_is_in_the_words_of_any_other() -> None:
     early, late = live_job(task("a"), task("b", "a", image="debian:12", timeout=7)), live_job(task("a"))
     begun(early, "a")
-    who = Scheduler("home", make(), no_slots(), gates=True)
+    who = Scheduler("home", make(), no_pool(), gates=True)
     (first,) = who.claims_ahead([early], at(2))
     assert (first.grant.image, first.grant.timeout, first.grant.memory_mb) == ("debian:12", 7, 512)
     assert first.key == key("b") and first.container.startswith("airx-job-b-1-")
@@ -354,8 +354,8 @@ def test_a_task_that_ran_is_looked_at_no_more() -> None:
     assert foresee([job], 9) == ["0.c"]
 
 
-def test_slots_are_not_tended_while_tasks_wait_for_containers_but_now_and_then() -> None:
-    sharing = Scheduler("home", make(), no_slots())
+def test_warm_containers_are_not_tended_while_tasks_wait_for_containers_but_now_and_then() -> None:
+    sharing = Scheduler("home", make(), no_pool())
     job = live_job(task("a"), task("b", "a"))
     assert sharing.grant_tending([job], at(0))
     job.apply(claimed(key("a")))
@@ -373,7 +373,7 @@ def test_slots_are_not_tended_while_tasks_wait_for_containers_but_now_and_then()
 
 
 def test_nothing_is_made_ahead_while_a_gate_opens_and_enough_wait() -> None:
-    who = Scheduler("home", make(look_ahead=4), no_slots(), gates=True)
+    who = Scheduler("home", make(look_ahead=4), no_pool(), gates=True)
     job = live_job(task("a"), *(task(after, before) for before, after in itertools.pairwise("abcdef")))
     for fact in (claimed(key("a")), created(key("a")), started(key("a"))):
         job.apply(fact)
@@ -387,8 +387,8 @@ def test_nothing_is_made_ahead_while_a_gate_opens_and_enough_wait() -> None:
     assert [claim.key.task for claim in who.claims_ahead([job], at(4.57))] == ["e"]
 
 
-def test_slots_are_not_tended_while_a_gate_opens() -> None:
-    sharing = Scheduler("home", make(), no_slots())
+def test_warm_containers_are_not_tended_while_a_gate_opens() -> None:
+    sharing = Scheduler("home", make(), no_pool())
     job = live_job(task("a"), task("b", "a"))
     for fact in (claimed(key("a")), created(key("a")), started(key("a")), ahead(key("b")), waits(key("b"))):
         job.apply(fact)

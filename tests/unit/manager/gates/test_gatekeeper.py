@@ -18,7 +18,7 @@ from manager.engine.retry import Retry, Stopped
 from manager.gates import gate_folder, protocol
 from manager.gates.end_listener import EndListener
 from manager.gates.gatekeeper import Gatekeeper, _nonce
-from manager.gates.slot_keeper import SlotKeeper
+from manager.gates.warm_keeper import WarmKeeper
 from manager.model import containers
 from manager.model.assignment import Act
 from manager.model.facts import ContainerExited, ContainerLost, ContainerStarted, ContainerVoided
@@ -63,8 +63,8 @@ def a_keeper(engine: FakeEngine, act: Act, retry: Retry | None = None) -> Gateke
     retry = retry or Retry(lambda fact: None)
     home_folder = act.gate.path.parent.parent
     rules = settings(home_folder)
-    slots = SlotKeeper(engine, Home(HOME_ID, home_folder), rules, retry)
-    return Gatekeeper(engine, HOME_ID, slots, EndListener(lambda fact: None), retry)
+    pool = WarmKeeper(engine, Home(HOME_ID, home_folder), rules, retry)
+    return Gatekeeper(engine, HOME_ID, pool, EndListener(lambda fact: None), retry)
 
 
 def an_act(home_folder: Path, *words: str, incarnation: int = 1) -> Act:

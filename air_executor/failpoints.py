@@ -49,7 +49,7 @@ class Failpoint(StrEnum):
     JOURNAL_COMPACTED = "journal-compacted"  # beside the one that it replaces
     RETRY_READ = "retry-read"
     RETRY_JOURNALED = "retry-journaled"  # its marker is still there
-    STOCK_TAKEN = "stock-taken"  # after a restart, before anything follows from it
+    INSPECTED = "inspected"  # after a restart, before anything follows from it
 
 
 def _pass_by(point: Failpoint) -> None:

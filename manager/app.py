@@ -1,40 +1,122 @@
-"""Wiring; the only module that names concrete classes."""
+"""Wiring: the one module that names the concrete classes of all parts, and puts them together."""
 
 import logging
-import logging.handlers
 import queue
 import resource
+import secrets
 import signal
 import sys
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 
 from air_executor.errors import AirExecutorError
 from air_executor.store import Store
+from manager.core import policy
+from manager.core.scheduler import Scheduler
+from manager.core.warm_pool import WarmPool
 from manager.daemon import identity
+from manager.daemon.disk import Disk
 from manager.daemon.heartbeat import Heartbeat
 from manager.daemon.lock import AlreadyManaged, hold
+from manager.daemon.log_file import logging_to
 from manager.engine.connect import connect
+from manager.engine.contract import Engine
 from manager.engine.pulls import Pulls
+from manager.engine.retry import Retry
 from manager.folder.journal import Journal
 from manager.folder.publisher import Publisher
 from manager.folder.watcher import Watcher
 from manager.folder.workspace import owner_of
+from manager.gates.end_listener import EndListener
+from manager.gates.gatekeeper import Gatekeeper
+from manager.gates.probe import Probe
+from manager.gates.warm_keeper import WarmKeeper
+from manager.model import containers
 from manager.model.facts import Fact
 from manager.model.home import Home
+from manager.runtime import event_log
+from manager.runtime.acts import Acts
+from manager.runtime.admitter import Admitter
+from manager.runtime.dispatcher import Dispatcher
 from manager.runtime.engine_monitor import EngineMonitor
+from manager.runtime.follower import Follower
+from manager.runtime.reconciler import Reconciler
+from manager.runtime.recorder import Recorder
 from manager.runtime.supervisor import Supervisor
+from manager.runtime.timers import Timers
 from manager.runtime.workers import Workers
 from manager.settings import Settings, load
 
 log = logging.getLogger(__name__)
 
-LOG_BYTES = 10 << 20
-LOG_FILES = 5
-FORMAT = "%(asctime)s.%(msecs)03dZ %(levelname)-7s %(message)s"
+
+class Manager:
+    """All parts of a manager, for one home folder and one engine.
+
+    `on_change` is told how many runners are busy, and why work stands still, if it does.
+    """
+
+    def __init__(
+        self, settings: Settings, home: Home, engine: Engine, on_change: Callable[[int, str | None], None]
+    ) -> None:
+        self.facts: queue.SimpleQueue[Fact] = queue.SimpleQueue()
+        emit, store = self.facts.put, Store(home.path)
+        self.journal = Journal(home.journal)
+        self.publisher = Publisher(emit)
+        self.watcher = Watcher(store, settings, emit)
+        self.monitor = EngineMonitor(engine, home, Probe(engine, home, settings), settings, emit)
+
+        retry = Retry(emit)
+        self.workers = Workers(retry)
+        self.keeper = WarmKeeper(engine, home, settings, retry)
+        self.ends = EndListener(emit)
+        gatekeeper = Gatekeeper(engine, home.id, self.keeper, self.ends, retry)
+        acts = Acts(engine, home, gatekeeper, retry, emit)
+        follower = Follower(engine, gatekeeper, retry, self.workers.run_alone, emit)
+        timers = Timers(emit)
+        dispatcher = Dispatcher(settings, home, timers, self.workers, acts, follower, self.keeper, emit)
+
+        usual_user = policy.usual_user(owner_of(home.path), settings)
+        self.pool = WarmPool(settings, lambda: containers.warm_name(secrets.token_hex(5)), usual_user)
+        self.scheduler = Scheduler(home.id, settings, self.pool)
+        self.supervisor = Supervisor(
+            settings=settings,
+            home=home,
+            facts=self.facts,
+            timers=timers,
+            watcher=self.watcher,
+            admitter=Admitter(store, home, settings, self.journal, self.publisher),
+            scheduler=self.scheduler,
+            recorder=Recorder(home, self.journal, self.publisher),
+            dispatcher=dispatcher,
+            reconciler=Reconciler(settings, self.pool, dispatcher, self.monitor.wake),
+            disk=Disk(home.path, settings.min_free_mb),
+            observers=[event_log.report],
+            on_change=on_change,
+        )
+        self._store = store
+
+    def start(self) -> None:
+        """Take up what the journals tell of, and begin to look, to listen and to write."""
+        self.journal.forget_all_but({folder.name for folder in self._store.folders()})
+        self.supervisor.restore(self.journal.remembered())
+        for part in (self.publisher, self.ends, self.workers, self.monitor, self.watcher):
+            part.start()
+
+    def run(self) -> None:
+        """Work until the supervisor is told to stop."""
+        self.supervisor.run()
+
+    def discard_warm(self, timeout: float) -> None:
+        """Throw away what waits for nobody yet, as far as that is done in `timeout` seconds."""
+        self.keeper.discard_all(self.pool.names, timeout)
+
+    def stop(self) -> None:
+        """Write what is to be written, and begin nothing new; the containers of tasks go on."""
+        self.watcher.stop()
+        self.monitor.stop()
+        self.workers.stop()
+        self.publisher.stop(timeout=5)
+        self.journal.close()
 
 
 def main() -> int:
@@ -43,7 +125,7 @@ def main() -> int:
         settings = load()
         settings.home.mkdir(parents=True, exist_ok=True)
         _allow_many_files()
-        with hold(settings.home), _logging(settings.home):
+        with hold(settings.home), logging_to(settings.home):
             run(settings)
     except (AirExecutorError, AlreadyManaged) as error:
         print(f"air-executor manager: {error}", file=sys.stderr)
@@ -55,86 +137,31 @@ def main() -> int:
 
 
 def run(settings: Settings) -> None:
-    """Wire the parts together, and work until a signal comes."""
-    store = Store(settings.home)
+    """Work until a signal comes."""
     home = Home(identity.identify(settings.home), settings.home)
-    facts: queue.SimpleQueue[Fact] = queue.SimpleQueue()
     pulls = Pulls()
-    engine = connect(settings, pulls.tell)
-    journal = Journal(home.journal)
-    publisher = Publisher(facts.put)
-    watcher = Watcher(store, settings, facts.put)
-    workers = Workers(engine, home, settings, facts.put)
-    monitor = EngineMonitor(engine, home, settings, facts.put)
-    heartbeat = Heartbeat(settings.home, settings.max_runners, lambda: monitor.description, pulls.texts)
-    supervisor = Supervisor(
-        store=store,
-        settings=settings,
-        home=home,
-        usual_owner=owner_of(settings.home),
-        journal=journal,
-        publisher=publisher,
-        watcher=watcher,
-        workers=workers,
-        facts=facts,
-        on_change=heartbeat.update,
-        on_tick=monitor.wake,
+    heartbeat = Heartbeat(
+        settings.home, settings.max_runners, lambda: manager.monitor.description, pulls.texts
     )
+    manager = Manager(settings, home, connect(settings, pulls.tell), heartbeat.update)
+    heartbeat.start()
     for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: supervisor.stop())
+        signal.signal(name, lambda *_: manager.supervisor.stop())
     log.info("manager started for %s, %d runners", settings.home, settings.max_runners)
-    journal.forget_all_but({folder.name for folder in store.folders()})
-    supervisor.restore(journal.remembered())
-    for part in (publisher, workers, monitor, watcher):
-        part.start()
+    manager.start()
     try:
-        supervisor.run()
+        manager.run()
     finally:
-        watcher.stop()
-        monitor.stop()
-        workers.discard_all_warm(supervisor.pool, timeout=3)
-        workers.stop()
-        publisher.stop(timeout=5)
-        journal.close()
+        manager.discard_warm(timeout=3)
+        manager.stop()
         heartbeat.stop()
-        log.info("manager stopped; %d containers go on", supervisor.runners)
-
-
-class _LogFile(logging.handlers.RotatingFileHandler):
-    """Looks at its size only: the usual one formats each line twice and asks the disk twice, to know it."""
-
-    def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802 - its name is given
-        return self.stream is not None and self.stream.seekable() and self.stream.tell() >= self.maxBytes
+        log.info("manager stopped; %d containers go on", manager.supervisor.runners)
 
 
 def _allow_many_files() -> None:
     """Each live job has a journal that is open, each running task a log and connections to the engine."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
-@contextmanager
-def _logging(home: Path) -> Iterator[None]:
-    """Log to `manager.log`, rotated, and to standard output; times are UTC."""
-    formatter = logging.Formatter(FORMAT, "%Y-%m-%dT%H:%M:%S")
-    formatter.converter = time.gmtime
-    logging.raiseExceptions = False  # a log that can't be written is no reason for a traceback
-    # Not in the format, and so not to be found out for each line.
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    file = _LogFile(home / "manager.log", maxBytes=LOG_BYTES, backupCount=LOG_FILES - 1)
-    handlers: list[logging.Handler] = [file, logging.StreamHandler(sys.stdout)]
-    root = logging.getLogger()
-    for handler in handlers:
-        handler.setFormatter(formatter)
-        root.addHandler(handler)
-    logging.getLogger("manager").setLevel(logging.INFO)
-    threading.excepthook = lambda args: log.critical("thread %s", args.thread, exc_info=args.exc_value)
-    try:
-        yield
-    finally:
-        for handler in handlers:
-            root.removeHandler(handler)
-            handler.close()
 
 
 if __name__ == "__main__":

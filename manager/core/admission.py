@@ -41,7 +41,7 @@ def take_again(view: JobView, owner: Owner, uid: str, settings: Settings, at: da
     job = view.job.model_copy(update={"uid": uid, "failure": None, "network": None})
     live = LiveJob(job, tasks, owner, max_tasks=settings.max_tasks)
     live.take(at)
-    live.changed_requests.extend(job.requests)
+    live.tell_all()
     return live
 
 

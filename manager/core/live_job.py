@@ -13,6 +13,7 @@ from air_executor.format.attempts import Cause, Failure, Phase
 from air_executor.format.graph import check_dependencies
 from air_executor.format.models import Decision, Job, JobState, JobView, Task, TaskSpec, TaskStatus
 from manager.core import lifecycle, retries
+from manager.model.changes import Changes
 from manager.model.facts import (
     AttemptNeeded,
     CancelRequested,
@@ -72,9 +73,9 @@ class LiveJob:
         """Attempts that were told to stop and did not in time."""
         self.vanished = False
         """Whether its folder is gone: what stands there now, if anything, is another job's."""
-        self.changed_tasks: dict[str, None] = {}
-        self.changed_requests: list[Decision] = []
-        self.job_changed = False
+        self._changed = False
+        self._changed_tasks: dict[str, None] = {}
+        self._decided: list[Decision] = []
         self._waiting: dict[str, int] = {}
         self._dependants: dict[str, list[str]] = {}
         self._open = 0
@@ -136,6 +137,28 @@ class LiveJob:
         job = self.job.model_copy(update={"requests": tuple(self.requests.values())})
         return JobView(job=job, tasks=tuple(self.tasks.values()))
 
+    # --- What is new in it ------------------------------------------------------------------------------
+
+    def take_changes(self) -> Changes | None:
+        """What has changed since the last time that this was asked; None where nothing has."""
+        if not (self._changed or self._changed_tasks or self._decided):
+            return None
+        changes = self._changes(map(self.tasks.__getitem__, self._changed_tasks), self._decided)
+        self._changed, self._changed_tasks, self._decided = False, {}, []
+        return changes
+
+    def everything(self) -> Changes:
+        """All of it, whether it has changed or not."""
+        return self._changes(self.tasks.values(), self.requests.values())
+
+    def tell_all(self) -> None:
+        """Whoever asks next what has changed, is told everything: views may be missing or old."""
+        self._changed_tasks.update(dict.fromkeys(self.tasks))
+        self._decided = list(self.requests.values())
+
+    def _changes(self, tasks: Iterable[Task], decisions: Iterable[Decision]) -> Changes:
+        return Changes(self.owner, self.submitted, self.job, tuple(tasks), tuple(decisions))
+
     # --- Facts -------------------------------------------------------------------------------------------
 
     def apply(self, fact: JobFact) -> None:
@@ -175,7 +198,7 @@ class LiveJob:
     def take(self, at: datetime) -> None:
         """The manager takes the job: it is working from now on."""
         self._update_job(at, state=JobState.WORKING)
-        self.changed_tasks.update(dict.fromkeys(self.tasks))
+        self._changed_tasks.update(dict.fromkeys(self.tasks))
 
     def fail(self, failure: Failure, at: datetime) -> None:
         """The job can't succeed any more: what has not begun is skipped. The first failure stays."""
@@ -256,7 +279,7 @@ class LiveJob:
         if after is before:
             return
         self.tasks[after.id] = after
-        self.changed_tasks[after.id] = None
+        self._changed_tasks[after.id] = None
         attempt = after.attempt
         if attempt is not None and attempt.live:
             self.live[after.id] = None
@@ -346,7 +369,7 @@ class LiveJob:
         self._queued_bytes += fact.spec.size
         task = Task.of(fact.spec, self.name, fact.at).model_copy(update={"request": fact.request})
         self.tasks[task.id] = task
-        self.changed_tasks[task.id] = None
+        self._changed_tasks[task.id] = None
         self._index(task, fact.at)
         self._decide(fact.request, task.id, None, fact.at)
         if self.failure is not None:
@@ -367,7 +390,7 @@ class LiveJob:
     def _decide(self, request: str, task: str | None, reason: str | None, at: datetime) -> None:
         decision = Decision(request=request, task=task, accepted=reason is None, reason=reason, at=at)
         self.requests[request] = decision
-        self.changed_requests.append(decision)
+        self._decided.append(decision)
         self._update_job(at)
 
     # --- The job's own record ----------------------------------------------------------------------------
@@ -380,7 +403,7 @@ class LiveJob:
     def _update_job(self, at: datetime, **update: object) -> None:
         at = max(at, self.job.updated_at)
         self.job = self.job.model_copy(update={"updated_at": at, **update})
-        self.job_changed = True
+        self._changed = True
 
 
 def _skipped_for(failure: Failure) -> Failure:

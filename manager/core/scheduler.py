@@ -13,7 +13,7 @@ from manager.core.live_job import LiveJob
 from manager.core.warm_pool import WarmPool
 from manager.model import containers
 from manager.model.facts import AttemptNeeded, TaskClaimed
-from manager.model.values import WarmContainer
+from manager.model.values import NOT_TRIED, Capabilities, WarmContainer
 from manager.settings import Settings
 
 HASTE = timedelta(seconds=0.1)
@@ -29,12 +29,16 @@ class Scheduler:
     home_id: str
     settings: Settings
     pool: WarmPool
-    gates: bool = False
-    """Whether containers can wait at gates here."""
+    capabilities: Capabilities = NOT_TRIED
+    """What can be done with the engine on this host."""
     _tended_at: datetime | None = None
     """When warm containers were last tended."""
     _turn: int = 0
     _served: dict[str, int] = field(default_factory=dict)
+
+    def adapt_to(self, able: Capabilities) -> None:
+        """What can be done here is known now."""
+        self.capabilities = self.pool.capabilities = able
 
     def claims(
         self, jobs: Sequence[LiveJob], at: datetime, instant: Instant | None = None
@@ -63,7 +67,11 @@ class Scheduler:
         Making one takes the processors that a gate needs to open at once: that goes before, while at least
         half as many wait as may.
         """
-        left = self.settings.look_ahead - sum(job.ahead for job in jobs) if self.gates else 0
+        left = (
+            self.settings.look_ahead - sum(job.ahead for job in jobs)
+            if self.capabilities.gates is None
+            else 0
+        )
         if left <= self.settings.look_ahead // 2 and any(_is_opening(each, at) for each in _live(jobs)):
             return
         for job in sorted(jobs, key=lambda job: (job.job.created_at, job.name)) if left > 0 else ():

@@ -14,7 +14,7 @@ from air_executor.format.models import Task
 from manager.core import policy
 from manager.core.live_job import LiveJob
 from manager.model import containers
-from manager.model.values import Owner, WarmContainer, WarmOrder, spare_of
+from manager.model.values import NOT_TRIED, Capabilities, Owner, WarmContainer, WarmOrder, spare_of
 from manager.settings import Settings
 
 WINDOW = timedelta(minutes=2)
@@ -38,15 +38,15 @@ class WarmPool:
     making: dict[str, WarmOrder] = field(default_factory=dict)
     spares: dict[str, WarmContainer] = field(default_factory=dict)
     """By the uid of the job that has got the warm container."""
-    open: bool = False
-    """Whether warm containers work here."""
+    capabilities: Capabilities = NOT_TRIED
+    """What can be done with the engine on this host."""
     _unwanted: list[str] = field(default_factory=list)
     _uses: deque[tuple[datetime, Owner]] = field(default_factory=lambda: deque(maxlen=1000))
     _rests_until: datetime | None = None
 
     def fits(self, job: LiveJob, task: Task) -> bool:
         """Whether the task could use one: its job has begun nothing, and it asks for nothing of its own."""
-        return self.open and job.bare and policy.is_usual(task, self.settings)
+        return self.capabilities.warm is None and job.bare and policy.is_usual(task, self.settings)
 
     def take(self, job: LiveJob, task: Task, at: datetime) -> WarmContainer | None:
         """The warm container that the task gets, if there is one for its user."""
@@ -103,7 +103,7 @@ class WarmPool:
 
     def orders(self, at: datetime) -> Iterator[WarmOrder]:
         """The warm containers to make now. They count as being made from here on."""
-        if not self.open or (self._rests_until is not None and at < self._rests_until):
+        if self.capabilities.warm is not None or (self._rests_until is not None and at < self._rests_until):
             return
         for user, number in self._wanted(at).items():
             there = [warm.user for warm in self.ready.values()]

@@ -38,6 +38,9 @@ class Heartbeat:
         self._written: tuple[int, str | None, str, tuple[str, ...]] | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write."""
         self._thread.start()
 
     def update(self, runners: int, problem: str | None) -> None:

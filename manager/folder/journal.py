@@ -22,8 +22,8 @@ from air_executor.failpoints import Failpoint, reach
 from air_executor.files import sync_folder
 from air_executor.format.attempts import Phase
 from air_executor.format.models import Decision, Job, Task
-from manager.core.live_job import LiveJob
 from manager.model import containers
+from manager.model.changes import Changes
 from manager.model.container_spec import OLD_WARM_PREFIX
 from manager.model.values import Owner
 
@@ -60,34 +60,25 @@ class Journal:
         self.damaged: dict[str, str] = {}
         """Names of jobs whose journal was damaged, and what that is called now."""
 
-    def record(self, job: LiveJob) -> None:
-        """Write down and sync what has changed in `job` since the last time.
+    def record(self, changes: Changes) -> None:
+        """Write down and sync what is new in a job.
 
         Raises OSError when the disk does not take it; the journal is then as it was before.
         """
-        entries: list[str] = []
-        fresh = job.uid not in self._open
-        file = self._file(job)
-        if fresh and file.tell() == 0:
-            entries += [_owner_entry(job), _submitted_entry(job)]
-            job.job_changed = True
-        if job.job_changed:
-            entries.append(_job_entry(job))
-        entries += [_task_entry(job.tasks[task_id]) for task_id in job.changed_tasks]
-        entries += [_request_entry(decision) for decision in job.changed_requests]
-        if entries:
-            _append(file, _line(entries))
+        file = self._file(changes)
+        fresh = os.fstat(file.fileno()).st_size == 0
+        origin = [_owner_entry(changes), _submitted_entry(changes)] if fresh else []
+        _append(file, _line([*origin, *_entries_of(changes)]))
         if fresh:
             sync_folder(self._folder)
-        _reach(job)
+        _reach(changes)
 
-    def end(self, job: LiveJob) -> None:
-        """The job has ended, its views are published and its containers gone: keep its last line only."""
+    def end(self, job: Changes) -> None:
+        """The job has ended, its views are published, its containers gone: keep one line, with all of it."""
         if job.uid in self._open:
             self._open.pop(job.uid).close()
         path = self._path(job.name, job.uid)
-        entries = [_owner_entry(job), _job_entry(job), *map(_task_entry, job.tasks.values())]
-        line = _line([*entries, *map(_request_entry, job.requests.values())])
+        line = _line([_owner_entry(job), *_entries_of(job)])
         try:
             if job.name in self._of_ended:
                 self._of_ended[job.name].unlink(missing_ok=True)
@@ -139,7 +130,7 @@ class Journal:
             file.close()
         self._open.clear()
 
-    def _file(self, job: LiveJob) -> BinaryIO:
+    def _file(self, job: Changes) -> BinaryIO:
         file = self._open.get(job.uid)
         if file is None:
             file = self._open[job.uid] = self._path(job.name, job.uid).open("ab", buffering=0)
@@ -172,16 +163,21 @@ def _append(file: BinaryIO, data: bytes) -> None:
         raise
 
 
-def _owner_entry(job: LiveJob) -> str:
+def _entries_of(changes: Changes) -> list[str]:
+    entries = [_job_entry(changes.job), *map(_task_entry, changes.tasks)]
+    return [*entries, *map(_request_entry, changes.decisions)]
+
+
+def _owner_entry(job: Changes) -> str:
     return _entry("owner", json.dumps(list(job.owner)))
 
 
-def _submitted_entry(job: LiveJob) -> str:
+def _submitted_entry(job: Changes) -> str:
     return _entry("submitted", json.dumps(job.submitted))
 
 
-def _job_entry(job: LiveJob) -> str:
-    return _entry("job", job.job.model_dump_json(by_alias=True, exclude_none=True))
+def _job_entry(job: Job) -> str:
+    return _entry("job", job.model_dump_json(by_alias=True, exclude_none=True))
 
 
 def _task_entry(task: Task) -> str:
@@ -235,15 +231,14 @@ def _job_of(path: Path) -> str:
     return path.name.removesuffix(SUFFIX).rpartition("~")[0]
 
 
-def _reach(job: LiveJob) -> None:
+def _reach(changes: Changes) -> None:
     """Where a test may end this process: right after something of the job was written down."""
-    for task_id in job.changed_tasks:
-        attempt = job.tasks[task_id].attempt
-        if attempt is not None:
-            reach(JOURNALED[attempt.phase])
-    if job.changed_requests:
+    for task in changes.tasks:
+        if task.attempt is not None:
+            reach(JOURNALED[task.attempt.phase])
+    if changes.decisions:
         reach(Failpoint.REQUEST_JOURNALED)
-    if job.job.state.ended:
+    if changes.job.state.ended:
         reach(Failpoint.JOURNALED_JOB_ENDED)
 
 

@@ -19,6 +19,7 @@ from air_executor.format import layout
 from air_executor.format.models import Decision, Job, Task
 from air_executor.format.text import job_text, task_text, tasks_text
 from manager.folder import markers
+from manager.model.changes import Changes
 from manager.model.facts import Fact, JobPublished
 
 log = logging.getLogger(__name__)
@@ -37,21 +38,6 @@ for writing takes the time of the processor that the next command needs to begin
 or ends is shown at once."""
 RETRY_PAUSE = 1.0
 """Seconds until a write that failed (a full disk) is tried again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """What is new in a job: its own record, and the tasks and decisions that have changed. First: all."""
-
-    uid: str
-    folder: Path
-    job: Job
-    """Its `requests` do not count: those are told as `decisions`."""
-    tasks: Iterable[Task] = ()
-    """In the order of tasks.json, which is left alone as long as there are none."""
-    decisions: Iterable[Decision] = ()
-    answered: Iterable[Path] = ()
-    """Markers in the folder that ask for what these views show: they go as soon as it can be seen."""
 
 
 Key = str | Path
@@ -77,13 +63,14 @@ class Publisher:
         """Begin to write."""
         self._thread.start()
 
-    def publish(self, changes: Changes) -> None:
+    def publish(self, changes: Changes, folder: Path, answered: Iterable[Path] = ()) -> None:
         """Have these changes written soon, together with those that are not written yet.
 
-        When the last views of a job are written, `JobPublished` is told.
+        `answered` are markers in the `folder` that ask for what these views show: they go as soon as it can
+        be seen. When the last views of a job are written, `JobPublished` is told.
         """
-        news = _Unwritten.of(changes.job, changes.tasks, changes.decisions, changes.answered)
-        self._add(changes.uid, changes.folder, news)
+        news = _Unwritten.of(changes.job, changes.tasks, changes.decisions, answered)
+        self._add(changes.uid, folder, news)
 
     def publish_refusal(self, folder: Path, job: Job, tasks: Iterable[Task]) -> None:
         """Have `job`, which has failed or ended before, shown in a folder that can't be taken as a job.

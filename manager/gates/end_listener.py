@@ -10,7 +10,7 @@ from air_executor.clock import utc_now
 from air_executor.failpoints import Failpoint, reach
 from manager.folder import inbox
 from manager.gates import gate_folder, protocol
-from manager.model.assignment import Act
+from manager.model.assignment import Assignment
 from manager.model.facts import CommandSucceeded, Fact
 from manager.model.values import AttemptKey
 
@@ -31,7 +31,7 @@ class EndListener:
         self._lock = threading.Lock()
         """Held while a descriptor is closed or read, so that none is read that is somebody else's by now."""
         self._handles: dict[AttemptKey, int] = {}
-        self._heard: dict[int, Act] = {}
+        self._heard: dict[int, Assignment] = {}
         self._thread = threading.Thread(target=self._run, name="end listener", daemon=True)
 
     def start(self) -> None:
@@ -43,12 +43,12 @@ class EndListener:
         with self._lock:
             self._handles[key] = handle
 
-    def listen(self, act: Act) -> None:
+    def listen(self, assignment: Assignment) -> None:
         """Tell of the end from here on, also of one that was before: its begin has been told of."""
         with self._lock:
-            handle = self._handles.get(act.key)
+            handle = self._handles.get(assignment.key)
             if handle is not None:
-                self._heard[handle] = act
+                self._heard[handle] = assignment
                 self._poll.register(handle, select.EPOLLIN)
 
     def forget(self, key: AttemptKey) -> None:
@@ -69,16 +69,16 @@ class EndListener:
 
     def _hear(self, handle: int) -> None:
         with self._lock:
-            act = self._heard.get(handle)
-            if act is None:
+            assignment = self._heard.get(handle)
+            if assignment is None:
                 return
             try:
                 end = protocol.parse_end(os.read(handle, gate_folder.MAX_END_BYTES))
             except BlockingIOError:
                 return
-        self.forget(act.key)
+        self.forget(assignment.key)
         if end is not None and end.exit_code == 0:
-            for fact in inbox.drain(act.folder, act.key.uid, utc_now()):
+            for fact in inbox.drain(assignment.folder, assignment.key.uid, utc_now()):
                 self._emit(fact)
             reach(Failpoint.END_UNRECORDED)
-            self._emit(CommandSucceeded(key=act.key, finished_at=end.at, at=utc_now()))
+            self._emit(CommandSucceeded(key=assignment.key, finished_at=end.at, at=utc_now()))

@@ -24,7 +24,7 @@ from manager.folder import workspace
 from manager.gates import gate_folder, protocol
 from manager.gates.end_listener import EndListener
 from manager.gates.warm_keeper import WarmKeeper
-from manager.model.assignment import Act
+from manager.model.assignment import Assignment
 from manager.model.facts import (
     ContainerExited,
     ContainerLost,
@@ -32,7 +32,7 @@ from manager.model.facts import (
     ContainerVoided,
     ContainerWaiting,
 )
-from manager.model.values import ExitResult
+from manager.model.values import AttemptKey, ExitResult
 
 log = logging.getLogger(__name__)
 
@@ -64,25 +64,25 @@ class Gatekeeper:
         self._ends = ends
         self._retry = retry
 
-    def prepare(self, act: Act) -> None:
+    def prepare(self, assignment: Assignment) -> None:
         """Make the folders of the gate, unless they are there: they may be mounted already."""
         try:
-            gate_folder.prepare(act.gate.control, act.gate.receipt, act.user)
+            gate_folder.prepare(assignment.gate.control, assignment.gate.receipt, assignment.user)
         except FileExistsError:
-            if act.gate.fifo.exists():  # it is made last
+            if assignment.gate.fifo.exists():  # it is made last
                 return
-            shutil.rmtree(act.gate.path)
-            gate_folder.prepare(act.gate.control, act.gate.receipt, act.user)
+            shutil.rmtree(assignment.gate.path)
+            gate_folder.prepare(assignment.gate.control, assignment.gate.receipt, assignment.user)
 
-    def start(self, act: Act, container: str) -> ContainerWaiting | ContainerVoided:
+    def start(self, assignment: Assignment, container: str) -> ContainerWaiting | ContainerVoided:
         """Have its gate wait. Raises EngineError."""
         found = self._retry.until_answered(lambda: self._engine.start(container))
         if found.status is not Status.RUNNING:
-            return self.void(act)
+            return self.void(assignment)
         reach(Failpoint.WAITING_UNRECORDED)
         now = utc_now()
         return ContainerWaiting(
-            key=act.key,
+            key=assignment.key,
             container_id=found.id,
             image_id=found.image_id,
             created_at=found.created_at,
@@ -90,205 +90,219 @@ class Gatekeeper:
             at=now,
         )
 
-    def open(self, act: Act) -> Opened:
+    def open(self, assignment: Assignment) -> Opened:
         """Hand the command over, once, and tell what the gate says to that."""
         reach(Failpoint.GATE_SHUT)
-        if self._was_voided(act):
-            return self.void(act)
-        if not self._was_opened(act):
+        if self._was_voided(assignment):
+            return self.void(assignment)
+        if not self._was_opened(assignment):
             try:
-                content = _frame(act)
-                if act.attempt.warm is not None:
-                    self._retry.until_answered(lambda: self._pool.move_in(act))
+                content = _frame(assignment)
+                if assignment.attempt.warm is not None:
+                    self._retry.until_answered(lambda: self._pool.move_in(assignment))
             except (EngineError, OSError, BadInput, ValueError) as error:
-                log.info("job=%s container=%s can't be used: %s", act.folder.name, act.spec.name, error)
-                return self.void(act)
-            if not self._hand_over(act, content):
-                return self.void(act)
+                log.info(
+                    "job=%s container=%s can't be used: %s",
+                    assignment.folder.name,
+                    assignment.spec.name,
+                    error,
+                )
+                return self.void(assignment)
+            if not self._hand_over(assignment, content):
+                return self.void(assignment)
             reach(Failpoint.GATE_OPENED)
-        return self._await(act)
+        return self._await(assignment)
 
-    def void(self, act: Act) -> ContainerVoided:
+    def listen(self, assignment: Assignment) -> None:
+        """Hear from here on that the command has ended: that it began has been told."""
+        self._ends.listen(assignment)
+
+    def forget(self, key: AttemptKey) -> None:
+        """The attempt is over: nothing more is to be heard of it."""
+        self._ends.forget(key)
+
+    def void(self, assignment: Assignment) -> ContainerVoided:
         """Remove the container, whose gate nobody has opened, so that another may take its place."""
-        self._retry.until_done(lambda: self._engine.remove(act.container, self._home_id))
-        self.clear(act)
+        self._retry.until_done(lambda: self._engine.remove(assignment.container, self._home_id))
+        self.clear(assignment)
         reach(Failpoint.VOIDED_UNRECORDED)
-        return ContainerVoided(key=act.key, at=utc_now())
+        return ContainerVoided(key=assignment.key, at=utc_now())
 
-    def replace(self, act: Act) -> Opened:
+    def replace(self, assignment: Assignment) -> Opened:
         """Void it, unless its command may have begun; whoever did that had no time to write it down."""
-        asked_for = act.attempt.phase is Phase.WAITING and act.attempt.needed
-        opened = asked_for and not self._was_voided(act) and self._was_opened(act)
-        return self._await(act) if opened else self.void(act)
+        asked_for = assignment.attempt.phase is Phase.WAITING and assignment.attempt.needed
+        opened = asked_for and not self._was_voided(assignment) and self._was_opened(assignment)
+        return self._await(assignment) if opened else self.void(assignment)
 
-    def _was_voided(self, act: Act) -> bool:
+    def _was_voided(self, assignment: Assignment) -> bool:
         """By somebody who had no time to write it down: nobody else clears a gate before its outcome."""
-        return not act.gate.path.exists() and self._observe(act) is None
+        return not assignment.gate.path.exists() and self._observe(assignment) is None
 
-    def _was_opened(self, act: Act) -> bool:
+    def _was_opened(self, assignment: Assignment) -> bool:
         """Whether the command may have been handed over: whoever does that takes the FIFO away first.
 
         After a power cut the FIFO may be there again; a receipt is not there for nothing.
         """
-        return not act.gate.fifo.exists() or self._read(act) is not None
+        return not assignment.gate.fifo.exists() or self._read(assignment) is not None
 
-    def _hand_over(self, act: Act, content: bytes) -> bool:
+    def _hand_over(self, assignment: Assignment, content: bytes) -> bool:
         """Whether the whole command was; if not, it can't begin."""
         began = time.monotonic()
         look = began + AT_ONCE
-        take_end = partial(self._ends.hold, act.key)
+        take_end = partial(self._ends.hold, assignment.key)
         while time.monotonic() < began + LATE:
             with suppress(OSError):  # the machine is short of something; it may be tried again
-                handed_over = gate_folder.open_gate(act.gate.fifo, content, take_end=take_end)
+                handed_over = gate_folder.open_gate(assignment.gate.fifo, content, take_end=take_end)
                 if handed_over is not None:
                     return handed_over
             if time.monotonic() > look:
-                found = self._observe(act)
+                found = self._observe(assignment)
                 if found is None or found.status is Status.EXITED:
                     return False
                 look = time.monotonic() + AT_ONCE
             self._retry.sleep(_blink(began))
         return False
 
-    def _await(self, act: Act) -> Opened:
+    def _await(self, assignment: Assignment) -> Opened:
         """What became of a container whose command was handed over."""
         deadline = time.monotonic() + LATE
         while True:
             since = time.monotonic()
-            while (receipt := self._read(act)) is None and time.monotonic() < since + AT_ONCE:
+            while (receipt := self._read(assignment)) is None and time.monotonic() < since + AT_ONCE:
                 time.sleep(_blink(since))
             if receipt is not None:
-                return self._by_receipt(act, receipt)
-            found = self._observe(act)
-            receipt = self._read(act)
+                return self._by_receipt(assignment, receipt)
+            found = self._observe(assignment)
+            receipt = self._read(assignment)
             if receipt is not None:
-                return self._by_receipt(act, receipt)
+                return self._by_receipt(assignment, receipt)
             if found is None or found.status is Status.EXITED:
-                return lost(act)
+                return lost(assignment)
             if time.monotonic() > deadline:
-                return _started(act, found.started_at)
+                return _started(assignment, found.started_at)
 
-    def clear(self, act: Act) -> None:
+    def clear(self, assignment: Assignment) -> None:
         """Delete the folders of the gate; its container is gone."""
-        aside = act.gate.path.with_name(f".{act.gate.path.name}")  # at once, or not at all
+        aside = assignment.gate.path.with_name(f".{assignment.gate.path.name}")  # at once, or not at all
         with suppress(OSError):
-            act.gate.path.rename(aside)
+            assignment.gate.path.rename(aside)
         workspace.delete(aside)
-        if act.attempt.warm is not None:
-            self._pool.clear(act.attempt.warm)
+        if assignment.attempt.warm is not None:
+            self._pool.clear(assignment.attempt.warm)
 
-    def unusable(self, act: Act, found: Observation) -> str | None:
+    def unusable(self, assignment: Assignment, found: Observation) -> str | None:
         """Why the command could not be executed, where the gate found that out at the last moment."""
-        receipt = self._read(act) if found.exit_code == DENIED_CODE else None
+        receipt = self._read(assignment) if found.exit_code == DENIED_CODE else None
         if isinstance(receipt, protocol.Began) and receipt.failed not in NOT_ITS_FAULT:
-            return f"the command {act.task.command!r} is not executable"
+            return f"the command {assignment.task.command!r} is not executable"
         return None
 
-    def _read(self, act: Act) -> protocol.Receipt | None:
+    def _read(self, assignment: Assignment) -> protocol.Receipt | None:
         """The receipt; where the machine is short of something, as soon as it is not."""
         while True:
             try:
-                return _receipt(act)
+                return _receipt(assignment)
             except OSError as error:
                 if error.errno not in workspace.TRANSIENT:
                     raise
                 self._retry.sleep(0.05)
 
-    def _observe(self, act: Act) -> Observation | None:
+    def _observe(self, assignment: Assignment) -> Observation | None:
         try:
-            return self._retry.until_done(lambda: self._engine.observe(act.container))
+            return self._retry.until_done(lambda: self._engine.observe(assignment.container))
         except ContainerGone:
             return None
 
-    def _by_receipt(self, act: Act, receipt: protocol.Receipt) -> Opened:
+    def _by_receipt(self, assignment: Assignment, receipt: protocol.Receipt) -> Opened:
         match receipt:
             case protocol.Began():
-                return _started(act, receipt.at)
+                return _started(assignment, receipt.at)
             case protocol.Unusable():
-                return self._unusable(act, receipt)
+                return self._unusable(assignment, receipt)
             case protocol.Never():
-                return self._never(act, receipt)
+                return self._never(assignment, receipt)
 
-    def _unusable(self, act: Act, receipt: protocol.Unusable) -> Opened:
+    def _unusable(self, assignment: Assignment, receipt: protocol.Unusable) -> Opened:
         """Confirmed by the exit code as well."""
-        found, ended = self._left(act), _unusable(act, receipt)
+        found, ended = self._left(assignment), _unusable(assignment, receipt)
         if found is None:
-            return lost(act)
-        return ended if found.exit_code == ended.result.exit_code else _started(act, found.started_at)
+            return lost(assignment)
+        return ended if found.exit_code == ended.result.exit_code else _started(assignment, found.started_at)
 
-    def _left(self, act: Act) -> Observation | None:
+    def _left(self, assignment: Assignment) -> Observation | None:
         """The container, when its first process has ended, as a gate's does after its last word."""
         deadline = time.monotonic() + LEAVING
-        found = self._observe(act)
+        found = self._observe(assignment)
         while found is not None and found.status is Status.RUNNING and time.monotonic() < deadline:
             self._retry.sleep(0.05)
-            found = self._observe(act)
+            found = self._observe(assignment)
         return found
 
-    def _never(self, act: Act, receipt: protocol.Never) -> Opened:
+    def _never(self, assignment: Assignment, receipt: protocol.Never) -> Opened:
         """A task that runs can write that as well, but for the token, which it has never seen."""
-        if gate_folder.is_honest(receipt, act.gate.control):
-            return self.void(act)
-        found = self._left(act)
-        return lost(act) if found is None else _started(act, found.started_at)
+        if gate_folder.is_honest(receipt, assignment.gate.control):
+            return self.void(assignment)
+        found = self._left(assignment)
+        return lost(assignment) if found is None else _started(assignment, found.started_at)
 
 
 def _blink(since: float) -> float:
     return BLINK + (time.monotonic() - since) / 8
 
 
-def _receipt(act: Act) -> protocol.Receipt | None:
+def _receipt(assignment: Assignment) -> protocol.Receipt | None:
     """What the gate of this attempt has said; nothing where its folders are gone."""
     try:
-        receipt = gate_folder.read_receipt(act.gate.receipt)
+        receipt = gate_folder.read_receipt(assignment.gate.receipt)
     except FileNotFoundError:
         return None
     except PermissionError:  # no gate shuts its folder, so the task has begun
-        return protocol.Began(_nonce(act), utc_now())
+        return protocol.Began(_nonce(assignment), utc_now())
     if isinstance(receipt, protocol.Never):
         return receipt
-    return receipt if receipt is not None and receipt.nonce == _nonce(act) else None
+    return receipt if receipt is not None and receipt.nonce == _nonce(assignment) else None
 
 
-def _nonce(act: Act) -> str:
+def _nonce(assignment: Assignment) -> str:
     """A gate serves once, so what is unique about its container will do."""
-    return hashlib.sha256(act.gate.path.name.encode()).hexdigest()[:32]
+    return hashlib.sha256(assignment.gate.path.name.encode()).hexdigest()[:32]
 
 
-def _frame(act: Act) -> bytes:
+def _frame(assignment: Assignment) -> bytes:
     """Raises ValueError where no gate takes as much."""
     # What was made for this task has its variables already.
-    env = {} if act.attempt.warm is None else act.spec.env
-    return protocol.frame(_nonce(act), "", (act.task.command, *act.task.args), env)
+    env = {} if assignment.attempt.warm is None else assignment.spec.env
+    return protocol.frame(_nonce(assignment), "", (assignment.task.command, *assignment.task.args), env)
 
 
-def _started(act: Act, at: datetime | None) -> ContainerStarted:
+def _started(assignment: Assignment, at: datetime | None) -> ContainerStarted:
     """It began at `at`, says somebody who may lie: not before its turn, and not in the future.
 
     Unless the clock was set back meanwhile: then no time is right, but none may be negative.
     """
     now = utc_now()
-    times = act.attempt.timings
+    times = assignment.attempt.timings
     earliest = max(filter(None, (times.container_started_at, times.ready_at)), default=now)
     return ContainerStarted(
-        key=act.key, started_at=max(min(at or now, now), earliest), at=now, instant=instant()
+        key=assignment.key, started_at=max(min(at or now, now), earliest), at=now, instant=instant()
     )
 
 
-def lost(act: Act) -> ContainerLost:
+def lost(assignment: Assignment) -> ContainerLost:
     """Nobody knows how its command ended, or whether it began."""
-    message = f"the container {act.spec.name} of task {act.task.id!r} is gone, and its outcome with it"
-    return ContainerLost(key=act.key, message=message, at=utc_now())
+    whose = f"the container {assignment.spec.name} of task {assignment.task.id!r}"
+    message = f"{whose} is gone, and its outcome with it"
+    return ContainerLost(key=assignment.key, message=message, at=utc_now())
 
 
-def _unusable(act: Act, receipt: protocol.Unusable) -> ContainerExited:
+def _unusable(assignment: Assignment, receipt: protocol.Unusable) -> ContainerExited:
     """In the words in which the engine says it of a container without a gate."""
     now = utc_now()
     match receipt.problem:
         case "missing":
-            code, why = MISSING_CODE, f"there is no command {act.task.command!r} in the image"
+            code, why = MISSING_CODE, f"there is no command {assignment.task.command!r} in the image"
         case "denied":
-            code, why = DENIED_CODE, f"the command {act.task.command!r} is not executable"
+            code, why = DENIED_CODE, f"the command {assignment.task.command!r} is not executable"
         case "workdir":
-            code, why = DENIED_CODE, f"the working directory {act.spec.workdir!r} can't be used"
-    return ContainerExited(key=act.key, result=ExitResult(code, False, now, now, why), at=now)
+            code, why = DENIED_CODE, f"the working directory {assignment.spec.workdir!r} can't be used"
+    return ContainerExited(key=assignment.key, result=ExitResult(code, False, now, now, why), at=now)

@@ -21,7 +21,7 @@ from manager.engine.retry import Retry
 from manager.folder import workspace
 from manager.gates import gate_folder
 from manager.model import containers
-from manager.model.assignment import Act
+from manager.model.assignment import Assignment
 from manager.model.facts import WarmFailed, WarmReady
 from manager.model.home import GateFolder, Home
 from manager.model.values import Owner, WarmContainer, WarmOrder, first_of, is_spare, spare_of
@@ -47,7 +47,7 @@ class _Answers:
 
 
 class WarmKeeper:
-    """Used by the workers, from their threads; `questions` are put together by whoever hands them over."""
+    """Used from the threads of the workers; `prefetch` is used by whoever hands its calls to them."""
 
     def __init__(self, engine: Engine, home: Home, settings: Settings, retry: Retry) -> None:
         self._engine = engine
@@ -92,32 +92,32 @@ class WarmKeeper:
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
-    def questions(self, warm: str, image: str) -> Iterator[Callable[[], None]]:
+    def prefetch(self, warm: str, image: str) -> Iterator[Callable[[], None]]:
         """What `move_in` will ask of the engine: whoever puts it before, spares it the time."""
         answers = self._asked[warm] = _Answers(time.monotonic())
         yield partial(_answer, answers.image_id, partial(self._engine.image_id, image))
         yield partial(_answer, answers.network, partial(self._observe_network, warm))
 
-    def move_in(self, act: Act) -> None:
+    def move_in(self, assignment: Assignment) -> None:
         """Make the folders that the warm container has mounted the job's own; a mount follows its folder.
 
         What was begun by the manager before this one is finished: what is not in the pool now, was moved.
         Raises OSError or EngineError when that can't be; then the container must not be used.
         """
-        warm = first_of(act.attempt.warm or "")
-        image_id, network = self._answers(act.attempt.warm or "", act.attempt.container.image)
-        if image_id != act.attempt.container.image_id:
-            raise EngineError(f"the image {act.attempt.container.image} is another one now")
+        warm = first_of(assignment.attempt.warm or "")
+        image_id, network = self._answers(assignment.attempt.warm or "", assignment.attempt.container.image)
+        if image_id != assignment.attempt.container.image_id:
+            raise EngineError(f"the image {assignment.attempt.container.image} is another one now")
         if network.status is not Status.RUNNING:
             raise EngineError("the container that holds its network has ended")
-        joined = act.attempt.timings.created_at
+        joined = assignment.attempt.timings.created_at
         if joined is not None and network.created_at > joined:
             raise EngineError("the container that held its network has ended; another one has its name")
-        if not is_spare(act.attempt.warm or ""):
-            self._move_folders(warm, act)
+        if not is_spare(assignment.attempt.warm or ""):
+            self._move_folders(warm, assignment)
         elif self._is_vacant(warm):
             raise EngineError("the folders of the warm container that it is a spare of are not the job's")
-        workspace.prepare(act.folder, act.user)
+        workspace.prepare(assignment.folder, assignment.user)
 
     def _answers(self, warm: str, image: str) -> tuple[str | None, Observation]:
         asked = self._asked.pop(warm, None)
@@ -146,8 +146,8 @@ class WarmKeeper:
         """Whether no job has taken all of its folders over: the last of them is there."""
         return (self._folder(warm) / FOLDERS[-1]).exists()
 
-    def _move_folders(self, warm: str, act: Act) -> None:
-        with opened(self._folder(warm)) as source, opened(act.folder) as target:
+    def _move_folders(self, warm: str, assignment: Assignment) -> None:
+        with opened(self._folder(warm)) as source, opened(assignment.folder) as target:
             for name in FOLDERS:
                 if _is_in(source, name):
                     _move(name, source, target)

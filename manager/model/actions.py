@@ -1,4 +1,4 @@
-"""Actions: what the state of an attempt calls for, by the engine or in a job's folder. Outcomes are facts."""
+"""PURE. Actions: what the state of an attempt calls for. Their outcomes are facts."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -81,7 +81,9 @@ class Remove:
     key: AttemptKey
 
 
-TaskAction = Inspect | Rest | Create | Start | Open | Replace | Drop | Watch | Signal | Remove
+EngineAction = Inspect | Create | Start | Open | Replace | Drop | Signal | Remove
+"""Those that ask something of the engine, and have an answer."""
+TaskAction = EngineAction | Rest | Watch
 
 EXCLUSIVE = (Inspect, Create, Start, Open, Replace, Drop, Remove)
 """Acts of which an attempt has one under way at most."""

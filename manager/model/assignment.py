@@ -1,4 +1,4 @@
-"""What the workers need to know of an attempt: whose it is, where, and what is asked of the engine."""
+"""PURE. An attempt as it is handed to whoever works for it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +11,8 @@ from manager.model.values import AttemptKey, Owner
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
-    """See the module's text."""
+class Assignment:
+    """Whose attempt it is, where its files are, and what is asked of the engine for it."""
 
     key: AttemptKey
     folder: Path
@@ -26,7 +26,7 @@ class Act:
 
     @property
     def attempt(self) -> Attempt:
-        """The record of the attempt that the act is for."""
+        """The record of the attempt."""
         return self.task.attempts[-1]
 
     @property

@@ -103,6 +103,9 @@ class Capabilities:
         return cls(gates=why, warm=why)
 
 
+NOT_TRIED = Capabilities.without_gates("it was not tried yet")
+
+
 class Found(StrEnum):
     """What stands under an attempt's container name when a manager has come back."""
 

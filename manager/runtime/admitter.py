@@ -1,31 +1,44 @@
-"""From folders to jobs: takes what is found, refuses what can't be a job, lets ended jobs run again."""
+"""From folders to live jobs: takes what is found or remembered, refuses what is no job, opens ended ones."""
 
 import logging
 import uuid
+from collections.abc import Container
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
 from air_executor.errors import AirExecutorError, BadInput
+from air_executor.failpoints import Failpoint, reach
 from air_executor.format.models import JobView, Task
 from air_executor.store import JobFolder, Store
-from manager.core import admission
+from manager.core import admission, policy
 from manager.core.live_job import LiveJob
-from manager.folder import inbox as intake
-from manager.folder import markers, workspace
-from manager.folder.journal import Journal
+from manager.folder import inbox, markers, workspace
+from manager.folder.journal import Journal, Remembered
 from manager.folder.publisher import Publisher
-from manager.model.facts import JobFound, JobRefused, ResetRequested, RetryRequested
+from manager.model import containers
+from manager.model.facts import (
+    JobFound,
+    JobRefused,
+    RequestRefused,
+    ResetRequested,
+    RetryRequested,
+    TaskRequested,
+)
+from manager.model.home import Home
 from manager.settings import Settings
 
 log = logging.getLogger(__name__)
 
 
-class Reception:
+class Admitter:
     """Used by the supervisor's thread alone."""
 
-    def __init__(self, store: Store, settings: Settings, journal: Journal, publisher: Publisher) -> None:
+    def __init__(
+        self, store: Store, home: Home, settings: Settings, journal: Journal, publisher: Publisher
+    ) -> None:
         self._store = store
+        self._home = home
         self._settings = settings
         self._journal = journal
         self._publisher = publisher
@@ -42,6 +55,42 @@ class Reception:
             return None
         log.info("job=%s taken: %d tasks", job.name, len(job.tasks))
         return job
+
+    def take_up(self, record: Remembered) -> LiveJob:
+        """The job that a journal tells of; what an older manager claimed without a grant, gets one."""
+        job, rules = record.job, self._settings
+        network = job.network or containers.network_name(self._home.id, job.name, job.uid or "")
+        tasks = [policy.with_grant(task, record.owner, network, rules) for task in record.tasks]
+        if any(task.attempts for task in tasks):
+            job = job.model_copy(update={"network": network})
+        live = LiveJob(job, tasks, record.owner, max_tasks=rules.max_tasks)
+        log.info("job=%s taken up again: %s", live.name, live.view().progress)
+        live.tell_all()
+        live.recall()
+        return live
+
+    def is_replaced(self, record: Remembered) -> bool:
+        """Whether another job stands in the folder of the remembered one: one that nobody has taken yet."""
+        folder = self._store.folder(record.job.name)
+        return folder.is_fresh and folder.submitted != record.submitted
+
+    def clear_leftovers(self, job: LiveJob) -> tuple[Path, ...]:
+        """Remove halves of views that were being written; the markers that may have asked for this run."""
+        folder = self._store.folder(job.name)
+        folder.discard_leftovers()
+        return folder.retry_marker, folder.reset_marker
+
+    def cancel_asked(self, job: LiveJob) -> bool:
+        """Whether somebody asks already that the job is stopped."""
+        return markers.cancel_asked(self._store.folder(job.name))
+
+    def checked(self, fact: TaskRequested) -> TaskRequested | RequestRefused:
+        """The request, or its refusal where the operator does not allow what is asked for."""
+        try:
+            policy.check(fact.spec, self._settings)
+        except BadInput as error:
+            return RequestRefused(uid=fact.uid, request=fact.request, reason=str(error), at=fact.at)
+        return fact
 
     def refuse(self, fact: JobRefused) -> None:
         """Say in the folder's own files why it can't be a job; what can't be read is set aside.
@@ -61,8 +110,27 @@ class Reception:
             _set_aside(folder.state_file, fact.at)
         self._publisher.publish_refusal(folder.path, job, tasks)
 
-    def take_again(self, fact: RetryRequested | ResetRequested) -> LiveJob | None:
-        """The ended job, to go on or to start over; or None where its files do not allow it."""
+    def reopen(self, fact: RetryRequested | ResetRequested, live: Container[str]) -> LiveJob | None:
+        """The ended job, to go on or to start over; or None where it was refused, and the marker is gone.
+
+        `live` are the names of jobs that have not ended.
+        """
+        reach(Failpoint.RETRY_READ)
+        job = None
+        if fact.name in live:
+            log.warning("job=%s has not ended: what was asked of it is ignored", fact.name)
+        else:
+            job = self._reopened(fact)
+        if job is None:
+            markers.remove(self.marker(fact))
+        return job
+
+    def marker(self, fact: RetryRequested | ResetRequested) -> Path:
+        """The file that asked for it."""
+        folder = self._store.folder(fact.name)
+        return folder.retry_marker if isinstance(fact, RetryRequested) else folder.reset_marker
+
+    def _reopened(self, fact: RetryRequested | ResetRequested) -> LiveJob | None:
         folder = self._store.folder(fact.name)
         try:
             # Not by `read`, which forgives an ended job that its tasks can't be read.
@@ -77,20 +145,11 @@ class Reception:
             log.error("job=%s can't be run again: its work folder is nested too deeply; delete it", fact.name)
             return None
 
-    def marker(self, fact: RetryRequested | ResetRequested) -> Path:
-        """The file that asked for it."""
-        folder = self._store.folder(fact.name)
-        return folder.retry_marker if isinstance(fact, RetryRequested) else folder.reset_marker
-
-    def decline(self, fact: RetryRequested | ResetRequested) -> None:
-        """It can't be done; who asked may ask again."""
-        markers.remove(self.marker(fact))
-
     def _go_on(self, folder: JobFolder, view: JobView, at: datetime) -> LiveJob:
         owner = workspace.owner_of(folder.path)
         job = admission.take_again(view, owner, uuid.uuid4().hex, self._settings, at)
         markers.remove(folder.cancel_marker)
-        intake.empty_closed(folder.path)
+        inbox.empty_closed(folder.path)
         log.info("job=%s is tried again: %s", job.name, view.progress)
         return job
 

@@ -22,11 +22,13 @@ RETRY = 2.0
 class EngineMonitor:
     """Looks in a thread of its own, whenever it is woken; an engine that hangs delays nobody else."""
 
-    def __init__(self, engine: Engine, home: Home, settings: Settings, emit: Callable[[Fact], None]) -> None:
+    def __init__(
+        self, engine: Engine, home: Home, probe: Probe, settings: Settings, emit: Callable[[Fact], None]
+    ) -> None:
         self._engine = engine
         self._home = home
         self._emit = emit
-        self._probe = Probe(engine, home, settings)
+        self._probe = probe
         self._probed = False
         self._gates_tried = settings.look_ahead == settings.warm == 0
         self._wake = threading.Event()

@@ -1,29 +1,39 @@
-"""Writes down what has changed in jobs: first into the journal, then, by the publisher, into their views."""
+"""Records what has changed in jobs: first in the journal, then, by the publisher, in their views."""
 
 import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from air_executor.failpoints import Failpoint, reach
-from air_executor.store import Store
 from manager.core.live_job import LiveJob
 from manager.folder.journal import Journal
-from manager.folder.publisher import Changes, Publisher
+from manager.folder.publisher import Publisher
+from manager.model.changes import Changes
+from manager.model.home import Home
 
 log = logging.getLogger(__name__)
 
 
-class Scribe:
+class Recorder:
     """Used by the supervisor's thread alone."""
 
-    def __init__(self, store: Store, journal: Journal, publisher: Publisher) -> None:
-        self._store = store
+    def __init__(self, home: Home, journal: Journal, publisher: Publisher) -> None:
+        self._home = home
         self._journal = journal
         self._publisher = publisher
-        self.behind: set[str] = set()
-        """Jobs, by uid, with changes that the journal has not taken: nothing is done for them."""
+        self._unrecorded: dict[str, Changes] = {}
+        """What the journal has not taken, by the uid of the job."""
         self._once_recorded: list[tuple[LiveJob, Callable[[], None]]] = []
         self._answered: dict[str, tuple[Path, ...]] = {}
+
+    @property
+    def behind(self) -> int:
+        """How many jobs stand still because the journal has not taken what changed in them."""
+        return len(self._unrecorded)
+
+    def is_behind(self, job: LiveJob) -> bool:
+        """Whether the job stands still: nothing may be done for it that the journal does not have."""
+        return job.uid in self._unrecorded
 
     def once_recorded(self, job: LiveJob, act: Callable[[], None]) -> None:
         """Do this as soon as the journal has the job as it is now."""
@@ -37,39 +47,47 @@ class Scribe:
         """These asked for the job to run again: they go when its views show that it does."""
         self._answered[job.uid] = markers
 
-    def write_down(self, jobs: Iterable[LiveJob]) -> None:
+    def record(self, jobs: Iterable[LiveJob]) -> None:
         """One sync for each job that has changed."""
         for job in jobs:
-            changed = job.changed_tasks or job.changed_requests or job.job_changed
-            if not changed or not self._recorded(job):
-                continue
-            if not job.vanished:
-                self._publish(job)
-            job.changed_tasks.clear()
-            job.changed_requests.clear()
-            job.job_changed = False
+            changes = self._changes(job)
+            if changes is not None and self._journaled(changes) and not job.vanished:
+                self._publish(changes)
         for job, act in self._once_recorded:
-            if job.uid not in self.behind:
+            if not self.is_behind(job):
                 act()
-        self._once_recorded = [entry for entry in self._once_recorded if entry[0].uid in self.behind]
+        self._once_recorded = [entry for entry in self._once_recorded if self.is_behind(entry[0])]
 
-    def _publish(self, job: LiveJob) -> None:
-        tasks = [job.tasks[task_id] for task_id in job.changed_tasks]
-        decisions = tuple(job.changed_requests)
-        answered = self._answered.pop(job.uid, ())
-        if answered:
-            reach(Failpoint.RETRY_JOURNALED)
-        folder = self._store.folder(job.name).path
-        self._publisher.publish(Changes(job.uid, folder, job.job, tasks, decisions, answered))
+    def restore_views(self) -> None:
+        """Have a view written again that somebody else has changed or taken away."""
+        self._publisher.restore()
 
-    def _recorded(self, job: LiveJob) -> bool:
+    def forget_views(self, job: LiveJob) -> None:
+        """The job's folder is gone, and its views with it."""
+        self._publisher.forget(job.uid)
+
+    def end(self, job: LiveJob) -> None:
+        """The job has ended, and its last views are on disk."""
+        self._journal.end(job.everything())
+
+    def _changes(self, job: LiveJob) -> Changes | None:
+        before, now = self._unrecorded.get(job.uid), job.take_changes()
+        return now if before is None else before if now is None else before.followed_by(now)
+
+    def _journaled(self, changes: Changes) -> bool:
         """Whether the journal took it. Where the disk is full, the job stands still until it is not."""
         try:
-            self._journal.record(job)
+            self._journal.record(changes)
         except Exception as error:  # whatever it is, it must not stop the other jobs
-            if job.uid not in self.behind:
-                log.error("job=%s stands still: its journal can't be written: %s", job.name, error)
-            self.behind.add(job.uid)
+            if changes.uid not in self._unrecorded:
+                log.error("job=%s stands still: its journal can't be written: %s", changes.name, error)
+            self._unrecorded[changes.uid] = changes
             return False
-        self.behind.discard(job.uid)
+        self._unrecorded.pop(changes.uid, None)
         return True
+
+    def _publish(self, changes: Changes) -> None:
+        answered = self._answered.pop(changes.uid, ())
+        if answered:
+            reach(Failpoint.RETRY_JOURNALED)
+        self._publisher.publish(changes, self._home.jobs / changes.name, answered)

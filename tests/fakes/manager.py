@@ -1,7 +1,6 @@
 """A whole manager in this process: all its real parts and threads, on an engine of the test's choice."""
 
 import json
-import queue
 import threading
 import time
 from collections.abc import Callable
@@ -10,17 +9,9 @@ from typing import Any, cast
 
 from air_executor.client import Client
 from air_executor.format.models import JobView, Task
-from air_executor.store import Store
+from manager.app import Manager
 from manager.engine.contract import Engine, EngineUnavailable
-from manager.folder.journal import Journal
-from manager.folder.publisher import Publisher
-from manager.folder.watcher import Watcher
-from manager.folder.workspace import owner_of
-from manager.model.facts import Fact
 from manager.model.home import Home
-from manager.runtime.engine_monitor import EngineMonitor
-from manager.runtime.supervisor import Supervisor
-from manager.runtime.workers import Workers
 from manager.settings import Settings
 from tests.fakes.engine import FakeEngine
 from tests.waiting import until
@@ -62,7 +53,7 @@ class Leash:
 
 
 class InProcess:
-    """The same wiring as `manager.app.run`, without signals, lock and log files."""
+    """A manager without signals, lock and log files."""
 
     def __init__(self, home: Path, engine: Engine, **fields: Any) -> None:
         rules = {
@@ -76,41 +67,29 @@ class InProcess:
         self.home = home
         self.settings = Settings(home=home, **rules)
         self.client = Client(home)
-        facts: queue.SimpleQueue[Fact] = queue.SimpleQueue()
-        store, own = Store(home), Home(HOME_ID, home)
-        self.journal = Journal(home / "journal")
-        self.publisher = Publisher(facts.put)
-        self.watcher = Watcher(store, self.settings, facts.put)
         self.leash = Leash(engine)
-        engine = cast(Engine, self.leash)
-        self.workers = Workers(engine, own, self.settings, facts.put)
-        self.monitor = EngineMonitor(engine, own, self.settings, facts.put)
-        self.facts = facts
         self.most_runners = 0
         self.problem: str | None = None
-        self.supervisor = Supervisor(
-            store=store,
-            settings=self.settings,
-            home=own,
-            usual_owner=owner_of(home),
-            journal=self.journal,
-            publisher=self.publisher,
-            watcher=self.watcher,
-            workers=self.workers,
-            facts=facts,
-            on_change=self._count,
-            on_tick=self.monitor.wake,
+        self._parts = Manager(self.settings, Home(HOME_ID, home), cast(Engine, self.leash), self._count)
+        self.facts, self.supervisor, self.monitor = (
+            self._parts.facts,
+            self._parts.supervisor,
+            self._parts.monitor,
         )
-        self._thread = threading.Thread(target=self.supervisor.run, name="supervisor", daemon=True)
+        self.journal, self.publisher, self.scheduler, self.pool = (
+            self._parts.journal,
+            self._parts.publisher,
+            self._parts.scheduler,
+            self._parts.pool,
+        )
+        self._thread = threading.Thread(target=self._parts.run, name="supervisor", daemon=True)
 
     def _count(self, runners: int, problem: str | None) -> None:
         self.most_runners = max(self.most_runners, runners)
         self.problem = problem
 
     def start(self) -> "InProcess":
-        self.supervisor.restore(self.journal.remembered())
-        for part in (self.publisher, self.workers, self.monitor, self.watcher):
-            part.start()
+        self._parts.start()
         self._thread.start()
         return self
 
@@ -123,7 +102,7 @@ class InProcess:
 
     def leave(self) -> None:
         """As on SIGTERM: containers of tasks run on."""
-        self._end(lambda: self.workers.discard_all_warm(self.supervisor.pool, timeout=3))
+        self._end(lambda: self._parts.discard_warm(timeout=3))
 
     def _end(self, last_act: Callable[[], None] = lambda: None) -> None:
         self.supervisor.stop()
@@ -131,11 +110,7 @@ class InProcess:
         assert not self._thread.is_alive(), "the supervisor does not stop"
         last_act()
         self.leash.cut = True
-        self.watcher.stop()
-        self.monitor.stop()
-        self.workers.stop()
-        self.publisher.stop(timeout=5)
-        self.journal.close()
+        self._parts.stop()
 
     # --- Short ways --------------------------------------------------------------------------------------
 

@@ -192,7 +192,7 @@ WALKS: dict[Failpoint, Walk] = {
     Failpoint.JOURNAL_COMPACTED: STANDARD,
     Failpoint.RETRY_READ: CURED,
     Failpoint.RETRY_JOURNALED: CURED,
-    Failpoint.STOCK_TAKEN: Walk(
+    Failpoint.INSPECTED: Walk(
         STANDARD.tasks,
         STANDARD.state,
         STANDARD.runs,

@@ -23,7 +23,7 @@ from manager.model.facts import (
     TaskClaimed,
 )
 from manager.model.home import Home
-from manager.model.values import AttemptKey, ExitResult, Owner
+from manager.model.values import AttemptKey, Capabilities, ExitResult, Owner
 from manager.settings import Settings
 
 T0 = datetime(2025, 10, 2, 7, 30, tzinfo=UTC)
@@ -161,6 +161,10 @@ def network(uid: str = UID, home: Home = HOME, **rules: Any) -> ContainerSpec:
     """The container that holds the network of the job with this uid."""
     name = containers.network_name(home.id, "job", uid)
     return containers.network_container(name, "job", uid, home, settings(**rules))
+
+
+ABLE = Capabilities(gates=None, warm=None)
+"""Everything can be done."""
 
 
 def no_pool() -> WarmPool:

@@ -70,7 +70,7 @@ def engine() -> Iterator[Noting]:
 
 def tried(manager: InProcess) -> InProcess:
     """The manager, once it knows that containers can wait at gates here."""
-    until(lambda: manager.supervisor._scheduler.gates)
+    until(lambda: manager.scheduler.capabilities.gates is None)
     return manager
 
 

@@ -64,14 +64,14 @@ def manager(start: Start) -> InProcess:
 
 def warmed(manager: InProcess, number: int = 1) -> InProcess:
     """The manager, when so many warm containers wait, and no other is being made."""
-    pool = manager.supervisor._pool
+    pool = manager.pool
     until(lambda: len(pool.ready) == number and not pool.making)
     return manager
 
 
 def in_pool(manager: InProcess) -> set[str]:
     """Those that the manager has to give away."""
-    return set(manager.supervisor._pool.ready)
+    return set(manager.pool.ready)
 
 
 def the_warm_container(manager: InProcess) -> str:
@@ -103,7 +103,7 @@ def folders(manager: InProcess) -> set[str]:
 
 def nothing_left(manager: InProcess, engine: Noting) -> None:
     """No container and no folder of one, but for those of warm containers that still wait."""
-    pool = manager.supervisor._pool
+    pool = manager.pool
 
     def clean() -> bool:
         waiting = set(pool.ready)
@@ -511,7 +511,7 @@ def test_a_job_of_another_owner_does_not_get_a_warm_container_of_the_usual_one(
 def test_without_warm_containers_none_is_ever_made(start: Start, engine: Noting) -> None:
     manager = start(warm=0)
     manager.run(a_task("a"))
-    until(lambda: manager.supervisor._scheduler.gates)
+    until(lambda: manager.scheduler.capabilities.gates is None)
     manager.run(a_task("a"), name="another")
     assert only(manager).start == only(manager, job="another").start == "cold"
     assert not [spec.name for spec in engine.specs if "warm" in spec.name]
@@ -682,7 +682,7 @@ class Death:
         self.reached = False
         self._points = points
         self._patch = monkeypatch
-        for module in ("gates.gatekeeper", "gates.warm_keeper", "runtime.workers"):
+        for module in ("gates.gatekeeper", "gates.warm_keeper", "runtime.acts"):
             monkeypatch.setattr(f"manager.{module}.reach", self._reach)
 
     def _reach(self, point: Failpoint) -> None:
@@ -755,7 +755,7 @@ def test_a_job_whose_manager_ended_before_its_first_view_was_written_is_not_run_
 ) -> None:
     """Its folder looks as if no manager had taken it; the journal knows that it is the same one."""
     death = Death(monkeypatch, Failpoint.GATE_OPENED)
-    monkeypatch.setattr(manager.publisher, "publish", lambda changes: None)
+    monkeypatch.setattr(manager.publisher, "publish", lambda *_: None)
     manager.client.create_job("job", [a_task("a", command="write", retries=0)])
     death.come(manager)
     second = start(warm=0)

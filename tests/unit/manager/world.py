@@ -54,7 +54,7 @@ from manager.model.facts import (
     TaskRequested,
 )
 from manager.model.values import AttemptKey, ExitResult, Found
-from tests.unit.manager.builders import OWNER, T0, no_pool, settings
+from tests.unit.manager.builders import ABLE, OWNER, T0, no_pool, settings
 
 
 @dataclass
@@ -107,7 +107,7 @@ class World:
 
     def _new_scheduler(self) -> None:
         rules = settings(max_runners=self.max_runners, look_ahead=self.look_ahead)
-        self.scheduler = Scheduler("home", rules, no_pool(), gates=True)
+        self.scheduler = Scheduler("home", rules, no_pool(), capabilities=ABLE)
 
     # --- What can happen ---------------------------------------------------------------------------------
 

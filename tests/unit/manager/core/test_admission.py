@@ -29,7 +29,7 @@ def test_a_good_job_is_taken_with_a_uid_of_the_managers_own() -> None:
     assert (job.job.state, job.job.updated_at) == (JobState.WORKING, at(1))
     assert job.job.max_parallel == 2
     assert list(job.ready) == ["a"]
-    assert set(job.changed_tasks) == {"a", "b"}
+    assert {each.id for each in job.take_changes().tasks} == {"a", "b"}
     assert job.owner == OWNER
 
 

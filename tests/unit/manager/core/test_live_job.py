@@ -211,14 +211,10 @@ def test_a_fact_that_comes_twice_writes_nothing_the_second_time(fact: JobFact) -
     job = live_job(task("a", timeout=3), task("b", "a"))
     begun(job, "a")
     job.apply(fact)
-    job.changed_tasks.clear()
-    job.changed_requests.clear()
-    job.job_changed = False
+    job.take_changes()
     before = job.job
     job.apply(replace(fact, at=at(99)))
-    assert not job.changed_tasks
-    assert not job.changed_requests
-    assert not job.job_changed
+    assert job.take_changes() is None
     assert job.job is before
 
 

@@ -25,7 +25,9 @@ from manager.model.facts import (
     OfAttempt,
     TaskClaimed,
 )
+from manager.model.values import NOT_TRIED
 from tests.unit.manager.builders import (
+    ABLE,
     UID,
     ahead,
     at,
@@ -161,7 +163,7 @@ def test_a_running_task_is_asked_to_stop_and_killed_when_it_does_not() -> None:
 
 def foresee(jobs: list[LiveJob], look_ahead: int, gates: bool = True) -> list[str]:
     """The claims ahead of one round, applied one after the other."""
-    who = Scheduler("home", make(look_ahead=look_ahead), no_pool(), gates=gates)
+    who = Scheduler("home", make(look_ahead=look_ahead), no_pool(), capabilities=ABLE if gates else NOT_TRIED)
     found = []
     for claim in who.claims_ahead(jobs, at(2)):
         assert isinstance(claim, TaskClaimed) and claim.start == "ahead"
@@ -340,7 +342,7 @@ def test_a_voided_container_of_a_job_that_failed_meanwhile_is_not_made_again() -
 def test_the_claim_ahead_is_in_the_words_of_any_other() -> None:
     early, late = live_job(task("a"), task("b", "a", image="debian:12", timeout=7)), live_job(task("a"))
     begun(early, "a")
-    who = Scheduler("home", make(), no_pool(), gates=True)
+    who = Scheduler("home", make(), no_pool(), capabilities=ABLE)
     (first,) = who.claims_ahead([early], at(2))
     assert (first.grant.image, first.grant.timeout, first.grant.memory_mb) == ("debian:12", 7, 512)
     assert first.key == key("b") and first.container.startswith("airx-job-b-1-")
@@ -373,7 +375,7 @@ def test_warm_containers_are_not_tended_while_tasks_wait_for_containers_but_now_
 
 
 def test_nothing_is_made_ahead_while_a_gate_opens_and_enough_wait() -> None:
-    who = Scheduler("home", make(look_ahead=4), no_pool(), gates=True)
+    who = Scheduler("home", make(look_ahead=4), no_pool(), capabilities=ABLE)
     job = live_job(task("a"), *(task(after, before) for before, after in itertools.pairwise("abcdef")))
     for fact in (claimed(key("a")), created(key("a")), started(key("a"))):
         job.apply(fact)

@@ -12,6 +12,7 @@ from manager.core.live_job import LiveJob
 from manager.core.warm_pool import LIFETIME, REST, WINDOW, WarmPool
 from manager.model.values import Owner, WarmContainer, WarmOrder, first_of, spare_of
 from tests.unit.manager.builders import (
+    ABLE,
     OWNER,
     T0,
     UID,
@@ -31,7 +32,7 @@ WINDOW_S, LIFETIME_S, REST_S = (each.total_seconds() for each in (WINDOW, LIFETI
 
 def a_pool(warm: int = 3, user: Owner = OWNER, **fields: Any) -> WarmPool:
     """A pool that is open, and has nothing yet."""
-    return WarmPool(settings(warm=warm, **fields), lambda: secrets.token_hex(5), user, open=True)
+    return WarmPool(settings(warm=warm, **fields), lambda: secrets.token_hex(5), user, capabilities=ABLE)
 
 
 def bare_job(*tasks: Any, owner: Owner = OWNER) -> LiveJob:

@@ -33,10 +33,9 @@ def folder(tmp_path: Path) -> Path:
 
 def write_down(journal: Journal, job: LiveJob) -> None:
     """As the supervisor does after each batch."""
-    journal.record(job)
-    job.changed_tasks.clear()
-    job.changed_requests.clear()
-    job.job_changed = False
+    changes = job.take_changes()
+    if changes is not None:
+        journal.record(changes)
 
 
 def replay(folder: Path) -> list[Remembered]:
@@ -234,7 +233,7 @@ def test_a_job_that_has_ended_is_remembered_no_more_and_its_journal_is_kept(fold
     run(job, "a")
     job.apply(JobEnded(uid=UID, at=at(9)))
     write_down(journal, job)
-    journal.end(job)
+    journal.end(job.everything())
     journal.close()
     assert replay(folder) == []
     assert [file.name for file in (folder / "ended").iterdir()] == [f"job~{UID[:12]}.journal"]

@@ -17,8 +17,10 @@ from air_executor.clock import utc_now
 from air_executor.format.attempts import Cause, Failure
 from air_executor.format.models import Decision, Job, JobState, Task
 from manager.folder import publisher as module
-from manager.folder.publisher import Changes, Publisher, _Unwritten, _Views
+from manager.folder.publisher import Publisher, _Unwritten, _Views
+from manager.model.changes import Changes
 from manager.model.facts import Fact, JobPublished
+from tests.unit.manager.builders import OWNER
 from tests.waiting import until
 
 
@@ -55,9 +57,14 @@ def a_task(index: int, number: int = 0) -> Task:
 
 def changes(
     folder: Path, number: int, tasks: int = 1, last: bool = False, uid: str = "uid", **fields: Any
-) -> Changes:
-    job = a_job(number, state=JobState.COMPLETED if last else JobState.WORKING)
-    return Changes(uid, folder, job, [a_task(index, number) for index in range(tasks)], **fields)
+) -> tuple[Changes, Path]:
+    job = a_job(number, uid=uid, state=JobState.COMPLETED if last else JobState.WORKING)
+    return to(job, *(a_task(index, number) for index in range(tasks)), **fields), folder
+
+
+def to(job: Job, *tasks: Task, **fields: Any) -> Changes:
+    """So changed the job, and these of its tasks."""
+    return Changes(OWNER, None, job, tasks, **fields)
 
 
 def state(folder: Path) -> int | None:
@@ -77,10 +84,10 @@ FULL = OSError(errno.ENOSPC, "No space left on device")
 def test_views_are_written_and_the_last_one_is_told(
     publisher: Publisher, folder: Path, facts: list[Fact]
 ) -> None:
-    publisher.publish(changes(folder, 1))
+    publisher.publish(*changes(folder, 1))
     until(lambda: state(folder) == 1)
     assert facts == []
-    publisher.publish(changes(folder, 2, last=True))
+    publisher.publish(*changes(folder, 2, last=True))
     until(lambda: facts == [JobPublished(uid="uid")])
     assert state(folder) == 2
     assert numbers(folder) == [2]
@@ -90,7 +97,7 @@ def test_views_are_written_and_the_last_one_is_told(
 def test_whoever_reads_a_thousand_times_a_second_never_sees_half_a_file(
     publisher: Publisher, folder: Path, facts: list[Fact]
 ) -> None:
-    publisher.publish(changes(folder, 0, tasks=200))
+    publisher.publish(*changes(folder, 0, tasks=200))
     until(lambda: state(folder) == 0)
     seen: list[int] = []
     wrong: list[str] = []
@@ -114,7 +121,7 @@ def test_whoever_reads_a_thousand_times_a_second_never_sees_half_a_file(
     reader = threading.Thread(target=read)
     reader.start()
     for number in range(1, 300):
-        publisher.publish(changes(folder, number, tasks=200, last=number == 299))
+        publisher.publish(*changes(folder, number, tasks=200, last=number == 299))
         time.sleep(0.003)
     until(lambda: facts)
     ended.set()
@@ -140,7 +147,7 @@ def test_a_job_that_changes_faster_than_it_can_be_written_is_written_less_often(
     monkeypatch.setattr(module, "write_durably", slow)
     began = time.monotonic()
     for number in range(500):
-        publisher.publish(changes(folder, number, last=number == 499))
+        publisher.publish(*changes(folder, number, last=number == 499))
         time.sleep(0.001)
     until(lambda: facts)
     assert state(folder) == 499
@@ -153,16 +160,16 @@ def test_one_busy_job_does_not_keep_another_waiting(
     other = tmp_path / "other"
     other.mkdir()
     for number in range(50):
-        publisher.publish(changes(folder, number))
-    publisher.publish(changes(other, 7, uid="other"))
+        publisher.publish(*changes(folder, number))
+    publisher.publish(*changes(other, 7, uid="other"))
     until(lambda: state(other) == 7, 1)
 
 
 def test_the_state_alone_is_written_when_the_tasks_did_not_change(publisher: Publisher, folder: Path) -> None:
-    publisher.publish(changes(folder, 1))
+    publisher.publish(*changes(folder, 1))
     until(lambda: state(folder) == 1)
     before = (folder / "tasks.json").stat().st_ino
-    publisher.publish(changes(folder, 2, tasks=0))
+    publisher.publish(*changes(folder, 2, tasks=0))
     until(lambda: state(folder) == 2)
     assert (folder / "tasks.json").stat().st_ino == before
 
@@ -171,7 +178,7 @@ def test_tasks_that_could_not_be_read_are_left_alone(
     publisher: Publisher, folder: Path, facts: list[Fact]
 ) -> None:
     (folder / "tasks.json").write_text("{ not JSON")
-    publisher.publish(changes(folder, 1, tasks=0, last=True))
+    publisher.publish(*changes(folder, 1, tasks=0, last=True))
     until(lambda: facts)
     assert (folder / "tasks.json").read_text() == "{ not JSON"
 
@@ -181,7 +188,7 @@ def test_tasks_that_could_not_be_read_are_left_alone(
 def test_an_edit_is_set_aside_and_the_managers_own_put_back(
     publisher: Publisher, folder: Path, name: str, how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    publisher.publish(changes(folder, 1))
+    publisher.publish(*changes(folder, 1))
     until(lambda: state(folder) == 1)
     file = folder / name
     right = file.read_text()
@@ -199,7 +206,7 @@ def test_an_edit_is_set_aside_and_the_managers_own_put_back(
 
 
 def test_a_view_that_somebody_deleted_is_put_back(publisher: Publisher, folder: Path) -> None:
-    publisher.publish(changes(folder, 1))
+    publisher.publish(*changes(folder, 1))
     until(lambda: state(folder) == 1)
     for name in ("state.json", "tasks.json"):
         (folder / name).unlink()
@@ -208,12 +215,12 @@ def test_a_view_that_somebody_deleted_is_put_back(publisher: Publisher, folder: 
 
 
 def test_a_look_for_edits_writes_nothing_when_there_are_none(publisher: Publisher, folder: Path) -> None:
-    publisher.publish(changes(folder, 1))
+    publisher.publish(*changes(folder, 1))
     until(lambda: state(folder) == 1)
     before = (folder / "state.json").stat().st_ino
     for _ in range(5):
         publisher.restore()
-    publisher.publish(changes(folder.parent, 1, tasks=0, uid="other"))
+    publisher.publish(*changes(folder.parent, 1, tasks=0, uid="other"))
     until((folder.parent / "state.json").exists)
     assert (folder / "state.json").stat().st_ino == before
 
@@ -230,7 +237,7 @@ def test_a_look_for_edits_in_the_middle_of_a_write_brings_nothing_old_back(
 
     monkeypatch.setattr(module, "write_durably", looked_at)
     for number in range(5):
-        publisher.publish(changes(folder, number, last=number == 4))
+        publisher.publish(*changes(folder, number, last=number == 4))
         until(lambda number=number: state(folder) == number)
     until(lambda: facts)
     publisher.stop(timeout=5)
@@ -260,7 +267,7 @@ def test_a_write_that_fails_is_tried_again(
 ) -> None:
     monkeypatch.setattr(module, "RETRY_PAUSE", 0.05)
     fail(monkeypatch, times=3)
-    publisher.publish(changes(folder, 1, last=True))
+    publisher.publish(*changes(folder, 1, last=True))
     until(lambda: facts == [JobPublished(uid="uid")])
     assert state(folder) == 1
     assert "No space left on device" in caplog.text
@@ -282,9 +289,9 @@ def test_later_views_win_over_those_that_could_not_be_written(
         return real(path, text)
 
     monkeypatch.setattr(module, "write_durably", failing)
-    publisher.publish(changes(folder, 1))
+    publisher.publish(*changes(folder, 1))
     assert tried.wait(5)
-    publisher.publish(changes(folder, 2, last=True))
+    publisher.publish(*changes(folder, 2, last=True))
     full.clear()
     until(lambda: facts)
     assert state(folder) == 2
@@ -294,7 +301,7 @@ def test_a_folder_that_is_gone_is_not_made_again(
     publisher: Publisher, folder: Path, facts: list[Fact]
 ) -> None:
     folder.rmdir()
-    publisher.publish(changes(folder, 1, last=True))
+    publisher.publish(*changes(folder, 1, last=True))
     until(lambda: facts == [JobPublished(uid="uid")])
     assert not folder.exists()
 
@@ -303,7 +310,7 @@ def test_what_is_wanted_is_written_before_the_publisher_stops(folder: Path) -> N
     publisher = Publisher(lambda fact: None)
     publisher.start()
     for number in range(30):
-        publisher.publish(changes(folder, number, tasks=500))
+        publisher.publish(*changes(folder, number, tasks=500))
     publisher.stop(timeout=5)
     assert state(folder) == 29
 
@@ -317,7 +324,7 @@ def test_a_disk_that_stays_full_does_not_keep_the_manager_from_stopping(
     monkeypatch.setattr(module, "write_durably", failing)
     publisher = Publisher(lambda fact: None)
     publisher.start()
-    publisher.publish(changes(folder, 1))
+    publisher.publish(*changes(folder, 1))
     began = time.monotonic()
     publisher.stop(timeout=30)
     assert time.monotonic() - began < 5
@@ -327,7 +334,7 @@ def test_a_write_whose_last_step_fails_is_nobodys_edit(
     publisher: Publisher, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "RETRY_PAUSE", 0.01)
-    publisher.publish(changes(folder, 1))
+    publisher.publish(*changes(folder, 1))
     until(lambda: state(folder) == 1)
     calls: list[Path] = []
 
@@ -337,7 +344,7 @@ def test_a_write_whose_last_step_fails_is_nobodys_edit(
             raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr(files, "sync_folder", sync_folder)
-    publisher.publish(changes(folder, 2))
+    publisher.publish(*changes(folder, 2))
     until(lambda: len(calls) > 4)
     assert state(folder) == 2
     assert not list(folder.glob("*.edited-*"))
@@ -356,7 +363,7 @@ def test_an_edit_right_after_a_write_is_noticed_as_one(
         return status
 
     monkeypatch.setattr(module, "write_durably", edited_at_once)
-    publisher.publish(changes(folder, 1))
+    publisher.publish(*changes(folder, 1))
     until(lambda: (folder / "state.json").exists() and (folder / "state.json").read_text() == "an edit")
     publisher.restore()
     until(lambda: list(folder.glob("state.json.edited-*")))
@@ -367,7 +374,7 @@ def test_an_edit_right_after_a_write_is_noticed_as_one(
 def test_a_reader_finds_a_view_at_any_moment_even_while_an_edit_is_set_aside(
     publisher: Publisher, folder: Path
 ) -> None:
-    publisher.publish(changes(folder, 1))
+    publisher.publish(*changes(folder, 1))
     until(lambda: state(folder) == 1)
     ended, missing = threading.Event(), []
 
@@ -392,12 +399,12 @@ def test_a_reader_finds_a_view_at_any_moment_even_while_an_edit_is_set_aside(
 def test_nothing_is_written_any_more_for_a_job_whose_folder_is_gone(
     publisher: Publisher, folder: Path
 ) -> None:
-    publisher.publish(changes(folder, 1))
+    publisher.publish(*changes(folder, 1))
     until(lambda: state(folder) == 1)
     publisher.forget("uid")
     (folder / "state.json").write_text('{"id": "77"}')
     publisher.restore()
-    publisher.publish(changes(folder.parent, 1, tasks=0, uid="other"))
+    publisher.publish(*changes(folder.parent, 1, tasks=0, uid="other"))
     until((folder.parent / "state.json").exists)
     assert state(folder) == 77
 
@@ -417,7 +424,7 @@ def test_why_a_folder_is_no_job_is_written_into_it_and_no_job_is_told_of(
 def test_a_folder_that_is_refused_is_written_although_the_job_before_it_is_forgotten(
     publisher: Publisher, folder: Path
 ) -> None:
-    publisher.publish(changes(folder, 1))
+    publisher.publish(*changes(folder, 1))
     publisher.publish_refusal(folder, a_job(2, state=JobState.FAILED), ())
     publisher.forget("uid")
     until(lambda: state(folder) == 2)
@@ -437,17 +444,17 @@ def test_a_task_is_rendered_when_it_has_changed_and_only_then(
         return real(task)
 
     monkeypatch.setattr(module, "task_text", counted)
-    publisher.publish(changes(folder, 1, tasks=3))
+    publisher.publish(*changes(folder, 1, tasks=3))
     until(lambda: state(folder) == 1)
-    publisher.publish(Changes("uid", folder, a_job(2), [a_task(1, 2)]))
+    publisher.publish(to(a_job(2, uid="uid"), a_task(1, 2)), folder)
     until(lambda: state(folder) == 2)
     assert rendered == ["t0", "t1", "t2", "t1"]
     assert numbers(folder) == [1, 2, 1]
 
 
 def test_a_task_that_is_added_comes_last(publisher: Publisher, folder: Path) -> None:
-    publisher.publish(changes(folder, 1, tasks=2))
-    publisher.publish(Changes("uid", folder, a_job(2), [a_task(9, 9), a_task(0, 2)]))
+    publisher.publish(*changes(folder, 1, tasks=2))
+    publisher.publish(to(a_job(2, uid="uid"), a_task(9, 9), a_task(0, 2)), folder)
     until(lambda: state(folder) == 2)
     assert numbers(folder) == [2, 1, 9]
 
@@ -457,7 +464,7 @@ def test_the_decisions_that_are_told_one_by_one_are_all_in_the_state(
 ) -> None:
     told = [Decision(request=f"r{number}", accepted=True, at=NOW) for number in range(3)]
     for number, decision in enumerate(told):
-        publisher.publish(changes(folder, number, decisions=[decision]))
+        publisher.publish(*changes(folder, number, decisions=(decision,)))
         until(lambda number=number: state(folder) == number)
     written = Job.model_validate_json((folder / "state.json").read_text())
     assert list(written.requests) == told
@@ -553,7 +560,7 @@ def test_a_disk_that_stays_full_is_told_of_once_and_so_is_its_end(
     monkeypatch.setattr(module, "RETRY_PAUSE", 0.01)
     fail(monkeypatch, times=5)
     with caplog.at_level(logging.INFO):
-        publisher.publish(changes(folder, 1, last=True))
+        publisher.publish(*changes(folder, 1, last=True))
         until(lambda: facts)
     assert [record.getMessage() for record in caplog.records] == [
         f"{folder} can't be written: No space left on device; trying again",
@@ -564,7 +571,7 @@ def test_a_disk_that_stays_full_is_told_of_once_and_so_is_its_end(
 def test_tasks_that_changed_before_a_failure_are_written_after_it(
     publisher: Publisher, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publisher.publish(changes(folder, 1, tasks=3))
+    publisher.publish(*changes(folder, 1, tasks=3))
     until(lambda: state(folder) == 1)
     monkeypatch.setattr(module, "RETRY_PAUSE", 0.01)
     full, tried, real = threading.Event(), threading.Event(), module.write_durably
@@ -577,9 +584,9 @@ def test_tasks_that_changed_before_a_failure_are_written_after_it(
         return real(path, text)
 
     monkeypatch.setattr(module, "write_durably", failing)
-    publisher.publish(Changes("uid", folder, a_job(2), [a_task(0, 2)]))
+    publisher.publish(to(a_job(2, uid="uid"), a_task(0, 2)), folder)
     assert tried.wait(5)
-    publisher.publish(Changes("uid", folder, a_job(3), [a_task(2, 3)]))
+    publisher.publish(to(a_job(3, uid="uid"), a_task(2, 3)), folder)
     full.clear()
     until(lambda: state(folder) == 3)
     assert numbers(folder) == [2, 1, 3]
@@ -598,8 +605,8 @@ def test_a_job_that_can_not_be_shown_keeps_no_other_from_being_shown(
     monkeypatch.setattr(module, "task_text", faulty)
     other = tmp_path / "other"
     other.mkdir()
-    publisher.publish(changes(folder, 666))
-    publisher.publish(changes(other, 7, uid="other"))
+    publisher.publish(*changes(folder, 666))
+    publisher.publish(*changes(other, 7, uid="other"))
     until(lambda: state(other) == 7)
     assert state(folder) is None
 
@@ -617,10 +624,10 @@ def test_what_can_not_be_written_at_the_end_costs_no_other_job_its_last_views(
     monkeypatch.setattr(module, "write_durably", failing)
     others = [tmp_path / f"other-{number}" for number in range(3)]
     publisher = Publisher(lambda fact: None)
-    publisher.publish(changes(folder, 1))
+    publisher.publish(*changes(folder, 1))
     for other in others:
         other.mkdir()
-        publisher.publish(changes(other, 7, uid=other.name))
+        publisher.publish(*changes(other, 7, uid=other.name))
     publisher.start()
     publisher.stop(timeout=5)
     assert [state(other) for other in others] == [7, 7, 7]
@@ -629,6 +636,6 @@ def test_what_can_not_be_written_at_the_end_costs_no_other_job_its_last_views(
 def test_nothing_is_remembered_of_a_job_that_has_ended(
     publisher: Publisher, folder: Path, facts: list[Fact]
 ) -> None:
-    publisher.publish(changes(folder, 1, last=True))
+    publisher.publish(*changes(folder, 1, last=True))
     until(lambda: facts)
     assert not publisher._views

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from manager.gates.end_listener import EndListener
-from manager.model.assignment import Act
+from manager.model.assignment import Assignment
 from manager.model.facts import CommandSucceeded, Fact, TaskRequested
 from manager.model.values import AttemptKey
 from tests.unit.manager.builders import (
@@ -53,15 +53,15 @@ def ends(heard: "queue.SimpleQueue[Fact]") -> Iterator[EndListener]:
         listener.forget(each)
 
 
-def an_act(of: AttemptKey, folder: Path) -> Act:
+def an_assignment(of: AttemptKey, folder: Path) -> Assignment:
     spec = container(task(), of, folder)
-    return Act(of, folder, task(), granted(), spec, HOME.gate(spec.name), None)
+    return Assignment(of, folder, task(), granted(), spec, HOME.gate(spec.name), None)
 
 
 def listened_to(ends: EndListener, of: AttemptKey, fifo: Path) -> Gate:
     gate = Gate(fifo)
     ends.hold(of, gate.listeners)
-    ends.listen(an_act(of, fifo.parent))
+    ends.listen(an_assignment(of, fifo.parent))
     return gate
 
 
@@ -85,7 +85,7 @@ def test_an_end_that_was_before_the_begin_was_told_is_told_after_it(
     gate.leaves()
     with pytest.raises(queue.Empty):
         heard.get(timeout=0.1)
-    ends.listen(an_act(A, tmp_path))
+    ends.listen(an_assignment(A, tmp_path))
     assert isinstance(heard.get(timeout=5), CommandSucceeded)
 
 
@@ -134,5 +134,5 @@ def test_who_is_forgotten_is_not_heard_and_leaves_no_descriptor(
 
 
 def test_who_never_had_a_gate_that_speaks_is_no_error(ends: EndListener, tmp_path: Path) -> None:
-    ends.listen(an_act(A, tmp_path))
+    ends.listen(an_assignment(A, tmp_path))
     ends.forget(A)

@@ -13,7 +13,7 @@ from manager.engine.retry import Retry
 from manager.gates import warm_keeper
 from manager.gates.warm_keeper import WarmKeeper
 from manager.model import containers
-from manager.model.assignment import Act
+from manager.model.assignment import Assignment
 from manager.model.home import Home
 from manager.model.values import WarmContainer, WarmOrder
 from tests.fakes.engine import FakeEngine
@@ -28,20 +28,20 @@ class Room:
     engine: FakeEngine
     keeper: WarmKeeper
     warm: WarmContainer
-    act: Act
+    assignment: Assignment
 
     def ask(self) -> None:
-        for question in self.keeper.questions(self.warm.name, self.act.attempt.container.image):
+        for question in self.keeper.prefetch(self.warm.name, self.assignment.attempt.container.image):
             question()
 
-    def asked(self, act: Callable[[], object]) -> list[str]:
+    def asked(self, assignment: Callable[[], object]) -> list[str]:
         """The questions that the engine is asked meanwhile."""
         before = len(self.engine.calls)
-        act()
+        assignment()
         return [name for name, _ in self.engine.calls[before:]]
 
     def move_in(self) -> None:
-        self.keeper.move_in(self.act)
+        self.keeper.move_in(self.assignment)
 
 
 @pytest.fixture
@@ -55,10 +55,10 @@ def room(tmp_path: Path) -> Room:
     keeper = WarmKeeper(engine, home, rules, Retry(lambda fact: None))
     ready = keeper.make(WarmOrder("warm", OWNER))
     assert isinstance(ready, warm_keeper.WarmReady), ready
-    return Room(engine, keeper, ready.warm, an_act(jobs / "job", home, ready.warm, rules.runner_image))
+    return Room(engine, keeper, ready.warm, an_assignment(jobs / "job", home, ready.warm, rules.runner_image))
 
 
-def an_act(folder: Path, home: Home, warm: WarmContainer, image: str) -> Act:
+def an_assignment(folder: Path, home: Home, warm: WarmContainer, image: str) -> Assignment:
     bare = task("a")
     attempt = Attempt(
         number=1,
@@ -71,14 +71,14 @@ def an_act(folder: Path, home: Home, warm: WarmContainer, image: str) -> Act:
     )
     spec = container(bare, key(), folder, home=home)
     gate = home.gate(warm.name)
-    return Act(
+    return Assignment(
         key(), folder, bare.model_copy(update={"attempts": (attempt,)}), granted(bare), spec, gate, None
     )
 
 
 def test_without_a_question_before_the_engine_is_asked_when_a_job_moves_in(room: Room) -> None:
     assert sorted(room.asked(room.move_in)) == ["image_id", "observe"]
-    assert (room.act.folder / "work").is_dir()
+    assert (room.assignment.folder / "work").is_dir()
 
 
 def test_what_was_asked_before_is_not_asked_again(room: Room) -> None:
@@ -95,7 +95,7 @@ def test_an_answer_serves_once(room: Room) -> None:
 def test_an_old_answer_is_not_believed(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     room.ask()
     monkeypatch.setattr(warm_keeper, "FRESH", 0.0)
-    room.engine.image_ids[room.act.attempt.container.image] = "sha256:another"
+    room.engine.image_ids[room.assignment.attempt.container.image] = "sha256:another"
     with pytest.raises(EngineError, match="is another one now"):
         room.move_in()
 
@@ -103,13 +103,13 @@ def test_an_old_answer_is_not_believed(room: Room, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("change", ["image", "network"])
 def test_an_answer_that_speaks_against_the_warm_container_counts(room: Room, change: str) -> None:
     if change == "image":
-        room.engine.image_ids[room.act.attempt.container.image] = "sha256:another"
+        room.engine.image_ids[room.assignment.attempt.container.image] = "sha256:another"
     else:
         room.engine.kill(containers.warm_network_name(room.warm.name))
     room.ask()
     with pytest.raises(EngineError):
         room.move_in()
-    assert not (room.act.folder / "work").exists()
+    assert not (room.assignment.folder / "work").exists()
 
 
 def test_an_engine_that_did_not_answer_is_asked_again(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +122,7 @@ def test_an_engine_that_did_not_answer_is_asked_again(room: Room, monkeypatch: p
     with pytest.raises(EngineUnavailable):
         room.move_in()
     room.move_in()
-    assert (room.act.folder / "work").is_dir()
+    assert (room.assignment.folder / "work").is_dir()
 
 
 def test_what_was_asked_for_nothing_is_not_kept(room: Room) -> None:

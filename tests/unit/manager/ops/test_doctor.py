@@ -69,7 +69,7 @@ class Patient:
         job = live_job(task("a"), task("b"))
         for fact in (claimed(key("a")), created(key("a")), started(key("a"))):
             job.apply(fact)
-        Journal(self.path / "journal").record(job)
+        Journal(self.path / "journal").record(job.everything())
         self.plant("a", Status.RUNNING)
 
     def plant(self, task_id: str, status: Status = Status.EXITED) -> str:

@@ -625,7 +625,7 @@ def test_an_end_that_nobody_is_told_of_is_noticed_by_the_sweep_and_the_log_is_wh
     start: Start, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """FAULTS 17: the stream of output says nothing any more, for ever."""
-    monkeypatch.setattr("manager.runtime.workers.STUCK", 0.5)
+    monkeypatch.setattr("manager.runtime.follower.STUCK", 0.5)
     manager = start()
     follow, deaf = engine.follow, threading.Event()
 
@@ -680,7 +680,7 @@ def test_below_the_floor_of_free_space_nothing_is_started_and_that_is_said(
 def test_an_engine_that_refuses_to_tell_after_a_restart_is_asked_again(
     start: Start, engine: FakeEngine, call: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("manager.runtime.workers.LONGEST_PAUSE", 0.1)
+    monkeypatch.setattr("manager.runtime.acts.LONGEST_PAUSE", 0.1)
     first = start()
     first.client.create_job("job", [a_task("a", command="long")])
     first.until_status("a", "running")

@@ -5,7 +5,7 @@ import os
 import threading
 from pathlib import Path
 
-from manager.app import _LogFile
+from manager.daemon.log_file import _LogFile
 
 
 def write(handler: logging.Handler, *words: str) -> None:

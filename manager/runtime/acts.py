@@ -1,0 +1,337 @@
+"""What each action asks of the engine; the answer is a fact.
+
+An engine that does not answer is asked again until it does: the outcome of an act is never guessed.
+"""
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from typing import assert_never
+
+from air_executor.clock import instant, utc_now
+from air_executor.errors import BadInput
+from air_executor.failpoints import Failpoint, reach
+from air_executor.format.attempts import Cause, Failure
+from manager.engine.contract import (
+    ContainerGone,
+    Engine,
+    EngineError,
+    NetworkEnded,
+    Observation,
+    StartUnanswered,
+    Status,
+)
+from manager.engine.retry import LONGEST_PAUSE, Retry
+from manager.folder import task_log, workspace
+from manager.gates.gatekeeper import Gatekeeper, lost
+from manager.model.actions import Create, Drop, EngineAction, Inspect, Open, Remove, Replace, Signal, Start
+from manager.model.assignment import Assignment
+from manager.model.container_spec import HOME_ID, key_of, warm_of
+from manager.model.facts import (
+    ContainerCreated,
+    ContainerDropped,
+    ContainerRemoved,
+    ContainerStarted,
+    ContainerVoided,
+    Fact,
+    Inspected,
+    LaunchFailed,
+)
+from manager.model.home import Home
+from manager.model.values import AttemptKey, Found
+
+log = logging.getLogger(__name__)
+
+NETWORK_TRIES = 3
+INCARNATIONS = 5
+"""Containers that one attempt may get, where those before the last never began."""
+
+
+class Acts:
+    """Performs the actions of attempts, from any thread; every outcome goes to `emit`."""
+
+    def __init__(
+        self, engine: Engine, home: Home, gatekeeper: Gatekeeper, retry: Retry, emit: Callable[[Fact], None]
+    ) -> None:
+        self._engine = engine
+        self._home_id = home.id
+        self._retry = retry
+        self._emit = emit
+        self._gatekeeper = gatekeeper
+        self._plain = _Plain(engine, home, gatekeeper, retry)
+        self._gated = _Gated(engine, home, gatekeeper, retry)
+
+    def perform(self, action: EngineAction, assignment: Assignment) -> None:
+        """One engine call, as a rule, and what follows from its answer."""
+        act = self._gated if assignment.attempt.gated else self._plain
+        match action:
+            case Inspect():
+                self._emit(self._inspect(assignment))
+            case Create():
+                self._emit(act.create(assignment))
+            case Start():
+                self._emit(act.start(assignment))
+            case Open():
+                self._emit(self._gated.open(assignment))
+                self._gated.opened(assignment)
+            case Replace():
+                self._emit(self._gated.replace(assignment))
+            case Drop():
+                self._emit(act.drop(assignment))
+            case Remove():
+                self._emit(act.remove(assignment))
+            case Signal():
+                self._signal(assignment, action.signal)
+            case _:
+                assert_never(action)
+
+    def sweep(self, container: str) -> None:
+        """Remove a container that serves nobody. No fact: should it fail, the next poll finds it again."""
+        try:
+            self._retry.until_answered(lambda: self._engine.remove(container, self._home_id))
+        except EngineError as error:
+            log.error("container=%s can't be removed: %s", container, error)
+
+    def forget(self, key: AttemptKey) -> None:
+        """The attempt is over."""
+        self._plain.forget(key)
+        self._gatekeeper.forget(key)
+
+    def _signal(self, assignment: Assignment, signal: str) -> None:
+        """No fact: the end of the container is one."""
+        with suppress(ContainerGone):
+            self._retry.until_done(lambda: self._engine.signal(assignment.container, signal))
+        reach(Failpoint.SIGNAL_SENT)
+
+    def _inspect(self, assignment: Assignment) -> Inspected:
+        """What stands under the attempt's name; that of a warm container may not be its own yet."""
+        name = assignment.spec.name if assignment.attempt.warm is None else assignment.container
+        try:
+            found = self._retry.until_done(lambda: self._engine.observe(name))
+        except ContainerGone:
+            return Inspected(key=assignment.key, found=Found.MISSING, at=utc_now())
+        inspected = Inspected(
+            key=assignment.key,
+            found=self._retry.until_done(lambda: self._kind(assignment, found)),
+            at=utc_now(),
+            container_id=found.id,
+            image_id=found.image_id,
+            created_at=found.created_at,
+            started_at=found.started_at,
+        )
+        reach(Failpoint.INSPECTED)
+        return inspected
+
+    def _kind(self, assignment: Assignment, found: Observation) -> Found:
+        attempt = assignment.attempt
+        named_right = key_of(found.labels) == assignment.key
+        its_own = named_right if attempt.warm is None else warm_of(found.labels) == attempt.warm
+        ours = found.labels.get(HOME_ID) == self._home_id and its_own
+        if not ours or attempt.container.id not in (None, found.id):
+            return Found.FOREIGN
+        if found.status is Status.CREATED and self._engine.restarted_since(found.created_at):
+            return Found.FORGOTTEN
+        return Found(found.status.value)
+
+
+class _Verbs:
+    """What is the same whether a container has a gate or not."""
+
+    def __init__(self, engine: Engine, home: Home, gatekeeper: Gatekeeper, retry: Retry) -> None:
+        self._engine = engine
+        self._home_id = home.id
+        self._gatekeeper = gatekeeper
+        self._retry = retry
+
+    def _created(self, assignment: Assignment) -> str:
+        """The id of the container, made or adopted. Raises BadInput, OSError, EngineError."""
+        self._prepare(assignment)
+        container = self._retry.until_answered(lambda: self._create_or_retry(assignment))
+        reach(Failpoint.CREATED_UNRECORDED)
+        return container
+
+    def _prepare(self, assignment: Assignment) -> None:
+        """Make the job's folders ready; where the machine is short of something, as soon as it is not."""
+        while True:
+            try:
+                workspace.prepare(assignment.folder, assignment.user)
+                earlier = len(assignment.task.attempts) - 1
+                task_log.keep_earlier_log(assignment.folder, assignment.task.id, earlier)
+                if assignment.attempt.gated:
+                    self._gatekeeper.prepare(assignment)
+                return
+            except OSError as error:
+                if error.errno not in workspace.TRANSIENT:
+                    raise
+                log.error("job=%s can't be prepared: %s; trying again", assignment.folder.name, error)
+                self._retry.sleep(LONGEST_PAUSE)
+
+    def _create_or_retry(self, assignment: Assignment) -> str:
+        """The container that holds the network may go while it is made."""
+        for _ in range(NETWORK_TRIES - 1):
+            try:
+                return self._engine.create(assignment.spec, assignment.network)
+            except ContainerGone:
+                continue
+        return self._engine.create(assignment.spec, assignment.network)
+
+    def _remove(self, assignment: Assignment) -> None:
+        def remove() -> None:
+            self._engine.remove(assignment.container, self._home_id)
+
+        try:
+            self._retry.until_answered(remove)
+        except EngineError as error:  # the outcome is safe, and the sweep will try to remove it again
+            log.error("container=%s can't be removed: %s", assignment.spec.name, error)
+            if self._runs(assignment):  # but nothing may come to run beside it
+                self._retry.until_done(remove)
+
+    def _runs(self, assignment: Assignment) -> bool:
+        try:
+            found = self._retry.until_done(lambda: self._engine.observe(assignment.container))
+        except ContainerGone:
+            return False
+        return found.status is Status.RUNNING
+
+
+class _Plain(_Verbs):
+    """The verbs for a container whose first process is the command: to start it, is to begin."""
+
+    def __init__(self, engine: Engine, home: Home, gatekeeper: Gatekeeper, retry: Retry) -> None:
+        super().__init__(engine, home, gatekeeper, retry)
+        self._unanswered: set[AttemptKey] = set()
+        """Attempts whose container was asked to start by an engine that went away before it answered."""
+
+    def create(self, assignment: Assignment) -> ContainerCreated | LaunchFailed:
+        """What else is to be known of the container is told when it starts."""
+        try:
+            container = self._created(assignment)
+        except (BadInput, OSError) as error:
+            return _failed(assignment, Cause.BAD_INPUT, error)
+        except EngineError as error:
+            return _failed(assignment, error.cause, error)
+        now = utc_now()
+        return ContainerCreated(
+            key=assignment.key, container_id=container, image_id=None, created_at=now, at=now
+        )
+
+    def start(self, assignment: Assignment) -> Fact:
+        """ContainerStarted, LaunchFailed, ContainerVoided or ContainerLost."""
+        try:
+            found = self._retry.until_answered(lambda: self._begin(assignment))
+        except ContainerGone:
+            return lost(assignment)
+        except NetworkEnded as error:
+            if assignment.key.incarnation < INCARNATIONS:
+                return self._gatekeeper.void(assignment)
+            return _failed(assignment, error.cause, error)
+        except EngineError as error:
+            return _failed(assignment, error.cause, error)
+        reach(Failpoint.STARTED_UNRECORDED)
+        return replace(_started(assignment, found, utc_now()), instant=instant())
+
+    def drop(self, assignment: Assignment) -> ContainerDropped | ContainerStarted:
+        """Not where it has begun after all. It is removed when that is recorded."""
+        try:
+            found = self._retry.until_done(lambda: self._engine.observe(assignment.container))
+        except ContainerGone:
+            return ContainerDropped(key=assignment.key, at=utc_now())
+        if found.status is Status.CREATED:
+            return ContainerDropped(key=assignment.key, at=utc_now())
+        return _started(assignment, found, utc_now())
+
+    def remove(self, assignment: Assignment) -> ContainerRemoved:
+        """It is gone, and nothing of it is left."""
+        self._remove(assignment)
+        reach(Failpoint.REMOVED_UNRECORDED)
+        return ContainerRemoved(key=assignment.key, at=utc_now())
+
+    def forget(self, key: AttemptKey) -> None:
+        """The attempt is over."""
+        self._unanswered.discard(key)
+
+    def _begin(self, assignment: Assignment) -> Observation:
+        """Start it; but not where an engine that was restarted may have forgotten that it did."""
+        created_at = assignment.attempt.timings.created_at
+        unanswered = assignment.key in self._unanswered
+        if unanswered and created_at and self._engine.restarted_since(created_at):
+            found = self._engine.observe(assignment.container)
+            if found.status is Status.CREATED:
+                raise ContainerGone("the engine went down at its start")
+            return found
+        try:
+            return self._engine.start(assignment.container)
+        except StartUnanswered:
+            self._unanswered.add(assignment.key)
+            raise
+
+
+class _Gated(_Verbs):
+    """The verbs for a container that waits at a gate: until that is opened, its command provably never began.
+
+    So nothing that goes wrong before is the task's failure: another container takes its place.
+    """
+
+    def create(self, assignment: Assignment) -> Fact:
+        """ContainerWaiting or ContainerVoided."""
+        return self._waiting(assignment, self._created)
+
+    def start(self, assignment: Assignment) -> Fact:
+        """ContainerWaiting or ContainerVoided: after a restart, of one that was only created."""
+        return self._waiting(assignment, lambda assignment: assignment.container)
+
+    def open(self, assignment: Assignment) -> Fact:
+        """ContainerStarted, ContainerExited, ContainerVoided or ContainerLost."""
+        told = self._gatekeeper.open(assignment)
+        if isinstance(told, ContainerStarted):
+            reach(Failpoint.STARTED_UNRECORDED)
+        return told
+
+    def opened(self, assignment: Assignment) -> None:
+        """What became of the gate has been told; now its command's end may be. No fact by itself."""
+        self._gatekeeper.listen(assignment)
+        if assignment.attempt.warm is not None:  # for people: nothing of ours looks for it by name
+            with suppress(EngineError):
+                self._engine.rename(assignment.container, assignment.spec.name)
+
+    def replace(self, assignment: Assignment) -> Fact:
+        """ContainerVoided; or ContainerStarted where it has begun after all."""
+        return self._gatekeeper.replace(assignment)
+
+    def drop(self, assignment: Assignment) -> Fact:
+        """ContainerDropped; or ContainerStarted where it has begun after all."""
+        gone = self._gatekeeper.replace(assignment)
+        if isinstance(gone, ContainerVoided):
+            return ContainerDropped(key=assignment.key, at=utc_now())
+        return gone
+
+    def remove(self, assignment: Assignment) -> ContainerRemoved:
+        """It is gone, and the folders of its gate."""
+        self._remove(assignment)
+        self._gatekeeper.clear(assignment)
+        reach(Failpoint.REMOVED_UNRECORDED)
+        return ContainerRemoved(key=assignment.key, at=utc_now())
+
+    def _waiting(self, assignment: Assignment, container: Callable[[Assignment], str]) -> Fact:
+        try:
+            return self._gatekeeper.start(assignment, container(assignment))
+        except (BadInput, OSError, EngineError) as error:
+            log.info("container=%s can't be made ahead of time: %s", assignment.spec.name, error)
+            return self._gatekeeper.void(assignment)
+
+
+def _started(assignment: Assignment, found: Observation, now: datetime) -> ContainerStarted:
+    return ContainerStarted(
+        key=assignment.key,
+        started_at=found.started_at or now,
+        at=now,
+        image_id=found.image_id,
+        created_at=found.created_at,
+    )
+
+
+def _failed(assignment: Assignment, cause: Cause, error: Exception) -> LaunchFailed:
+    message = f"task {assignment.task.id!r} could not be started: {error}"
+    return LaunchFailed(key=assignment.key, failure=Failure(cause=cause, message=message), at=utc_now())

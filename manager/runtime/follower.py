@@ -1,0 +1,136 @@
+"""Follows a running container to its end: its output, its requests, how it ended."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+
+from air_executor.clock import instant, utc_now
+from air_executor.failpoints import Failpoint, reach
+from manager.engine.contract import ContainerGone, Engine, EngineError, EngineUnavailable, Observation, Status
+from manager.engine.retry import LONGEST_PAUSE, Retry
+from manager.folder import inbox
+from manager.folder.task_log import LogFile
+from manager.gates.gatekeeper import Gatekeeper, lost
+from manager.model.assignment import Assignment
+from manager.model.facts import ContainerExited, Fact
+from manager.model.values import AttemptKey, ExitResult
+
+log = logging.getLogger(__name__)
+
+STUCK = 2 * LONGEST_PAUSE
+"""Seconds without a sign of life from who follows a container that has ended."""
+
+
+class Follower:
+    """Follows each container in a thread of its own, made by `run_alone`; every outcome goes to `emit`."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        gatekeeper: Gatekeeper,
+        retry: Retry,
+        run_alone: Callable[[str, Callable[[], None]], None],
+        emit: Callable[[Fact], None],
+    ) -> None:
+        self._engine = engine
+        self._gatekeeper = gatekeeper
+        self._retry = retry
+        self._run_alone = run_alone
+        self._emit = emit
+        self._outputs: dict[AttemptKey, LogFile] = {}
+        self._began = utc_now()
+
+    def follow(self, assignment: Assignment) -> None:
+        """ContainerExited or ContainerLost, after all output is in the log and the inbox was read."""
+        output = LogFile(assignment.folder, assignment.task.id, assignment.spec.log_bytes)
+        self._outputs[assignment.key] = output
+        self._run_alone(f"follow {assignment.spec.name}", lambda: self._to_the_end(assignment, output))
+
+    def follow_again(self, assignment: Assignment) -> None:
+        """As `follow`, for a container that has ended, in place of one who follows it and is stuck."""
+        before = self._outputs.get(assignment.key)
+        if before is not None:
+            if before.idle < STUCK:
+                return
+            before.give_up()
+        log.warning("job=%s task=%s has ended unnoticed", assignment.folder.name, assignment.task.id)
+        self.follow(assignment)
+
+    def forget(self, key: AttemptKey) -> None:
+        """The attempt is over."""
+        self._outputs.pop(key, None)
+
+    # --- In its thread -----------------------------------------------------------------------------------
+
+    def _to_the_end(self, assignment: Assignment, output: LogFile) -> None:
+        try:
+            found = self._retry.until_answered(lambda: self._copy_output(assignment, output))
+        except ContainerGone:
+            self._emit(lost(assignment))
+            return
+        finally:
+            output.close()
+        if output.given_up:
+            return
+        if output.problem is not None:
+            log.error(
+                "job=%s task=%s the log is cut short: %s",
+                assignment.folder.name,
+                assignment.task.id,
+                output.problem,
+            )
+        # Its requests before its end: what it has asked for comes before its dependants.
+        for fact in inbox.drain(assignment.folder, assignment.key.uid, utc_now()):
+            self._emit(fact)
+        reach(Failpoint.EXIT_UNRECORDED)
+        self._emit(ContainerExited(key=assignment.key, result=self._result(assignment, found), at=utc_now()))
+
+    def _copy_output(self, assignment: Assignment, output: LogFile) -> Observation:
+        output.restart()
+        try:
+            self._engine.follow(assignment.container, output.write)
+        except (EngineUnavailable, ContainerGone):
+            raise
+        except EngineError as error:  # without its output a container still has an outcome
+            log.error(
+                "job=%s task=%s its output can't be read: %s",
+                assignment.folder.name,
+                assignment.task.id,
+                error,
+            )
+        found = self._engine.observe(assignment.container)
+        if found.status is not Status.EXITED:
+            self._engine.wait(assignment.container)
+            found = self._engine.observe(assignment.container)
+        if found.status is not Status.EXITED:
+            raise EngineUnavailable("the engine says that it has ended, and that it runs")
+        while output.lacks_space:  # what is not in the log yet, the engine has still
+            self._retry.sleep(LONGEST_PAUSE)
+            output.restart()
+            self._engine.follow(assignment.container, output.write)
+        return found
+
+    def _result(self, assignment: Assignment, found: Observation) -> ExitResult:
+        finished = found.finished_at or utc_now()
+        result = ExitResult(
+            exit_code=found.exit_code if found.exit_code is not None else -1,
+            oom_killed=found.oom_killed,
+            started_at=found.started_at or finished,
+            finished_at=finished,
+            unusable_command=found.unusable_command,
+            interrupted=self._retry.until_done(lambda: self._interrupted(assignment, found)),
+        )
+        if assignment.attempt.gated:
+            return replace(result, unusable_command=self._gatekeeper.unusable(assignment, found))
+        return result
+
+    def _interrupted(self, assignment: Assignment, found: Observation) -> bool:
+        """Whether the engine, or its machine, went down about when the container ended."""
+        claimed, ended = assignment.attempt.claimed, found.finished_at
+        if ended is None or found.exit_code == 0:
+            return False
+        if claimed is not None and claimed.boot != instant().boot:
+            return True
+        if ended < self._began:  # while no manager ran to notice
+            return self._engine.restarted_since(ended)
+        return self._retry.outages.cover(ended)

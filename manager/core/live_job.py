@@ -4,7 +4,7 @@ No files, no clock, no engine. Every fact costs time in proportion to the tasks 
 of 10,000 tasks is no problem.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 
@@ -13,6 +13,7 @@ from air_executor.format.attempts import Cause, Failure, Phase
 from air_executor.format.graph import check_dependencies
 from air_executor.format.models import Decision, Job, JobState, JobView, Task, TaskSpec, TaskStatus
 from manager.core import lifecycle, retries
+from manager.core.ready_queue import ReadyQueue
 from manager.model.changes import Changes
 from manager.model.facts import (
     AttemptNeeded,
@@ -61,12 +62,9 @@ class LiveJob:
         self.tasks: dict[str, Task] = {task.id: task for task in tasks}
         self.requests: dict[str, Decision] = {decision.request: decision for decision in job.requests}
         self.failure: Failure | None = job.failure
-        self.ready: dict[str, datetime] = {}
-        """Tasks that could run now, in the order in which they became so, and since when."""
+        self._queue = ReadyQueue()
         self.live: dict[str, None] = {}
         """Tasks whose latest attempt may still have a container."""
-        self.resting: dict[str, float] = {}
-        """Tasks that could run but for the pause after their last attempt, and its length in seconds."""
         self.unsure: set[AttemptKey] = set()
         """Attempts that went on while no manager ran; what became of them has to be found out first."""
         self.overdue: set[AttemptKey] = set()
@@ -76,14 +74,22 @@ class LiveJob:
         self._changed = False
         self._changed_tasks: dict[str, None] = {}
         self._decided: list[Decision] = []
-        self._waiting: dict[str, int] = {}
-        self._dependants: dict[str, list[str]] = {}
         self._open = 0
         self._queued_bytes = sum(task.size for task in self.tasks.values() if task.request is not None)
         for task in self.tasks.values():
             self._index(task, job.created_at)
 
     # --- What others ask ---------------------------------------------------------------------------------
+
+    @property
+    def ready(self) -> Mapping[str, datetime]:
+        """Tasks that could run now, in the order in which they became so, and since when."""
+        return self._queue.ready
+
+    @property
+    def resting(self) -> Mapping[str, float]:
+        """Tasks that could run but for the pause after their last attempt, and its length in seconds."""
+        return self._queue.resting
 
     @property
     def settled(self) -> bool:
@@ -112,7 +118,7 @@ class LiveJob:
     def prospects(self) -> Iterator[str]:
         """Tasks that can't run yet, but for which everything that is missing is under way."""
         for task_id in list(self.live):
-            for dependant in islice(self._dependants.get(task_id, ()), PROSPECTS):
+            for dependant in islice(self._queue.dependants(task_id), PROSPECTS):
                 if self._is_prospect(self.tasks[dependant]):
                     yield dependant
 
@@ -181,7 +187,7 @@ class LiveJob:
             case Inspected():
                 self.unsure.discard(fact.key)
             case RestPassed():
-                self._rested(fact)
+                self._queue.end_rest(fact.key.task, fact.at)
             case JobEnded():
                 self._end(fact)
             case OfAttempt():
@@ -218,7 +224,7 @@ class LiveJob:
         """Whether it waits for a runner only. The container of an attempt before must be gone first."""
         attempt = task.attempt
         free = attempt is None or not attempt.live or (self._early(task.id) and attempt.stopping is None)
-        return task.status is TaskStatus.PENDING and free and not self._waiting[task.id]
+        return task.status is TaskStatus.PENDING and free and not self._queue.missing(task.id)
 
     def _undecided(self, task_id: str) -> bool:
         attempt = self.tasks[task_id].attempt
@@ -233,7 +239,7 @@ class LiveJob:
         if self.failure is not None:
             return False
         untried = self._untouched(task) and (task.attempt is None or not task.attempt.live)
-        few = 0 < self._waiting[task.id] <= len(self.live)  # else some have not begun: no need to look
+        few = 0 < self._queue.missing(task.id) <= len(self.live)  # else some have not begun: no need to look
         return untried and few and all(map(self._under_way, task.dependencies))
 
     def _under_way(self, task_id: str) -> bool:
@@ -291,48 +297,27 @@ class LiveJob:
             self._release(after.id, at)
         if after.status.ended and not before.status.ended:
             self._open -= 1
-            self.ready.pop(after.id, None)
-            self.resting.pop(after.id, None)
-        elif self._startable(after):
-            self._make_ready(after, at)
+        if self._startable(after):
+            self._queue.offer(after, at)
         else:
-            self.ready.pop(after.id, None)
-            self.resting.pop(after.id, None)
+            self._queue.withdraw(after.id)
         self._update_job(at)
 
-    def _make_ready(self, task: Task, at: datetime) -> None:
-        if task.id in self.ready or task.id in self.resting:
-            return
-        seconds = retries.rest(task)
-        if seconds:
-            self.resting[task.id] = seconds
-        else:
-            self.ready[task.id] = at
-
-    def _rested(self, fact: RestPassed) -> None:
-        if self.resting.pop(fact.key.task, None) is not None:
-            self.ready[fact.key.task] = fact.at
-
     def _release(self, completed: str, at: datetime) -> None:
-        for dependant in self._dependants.get(completed, ()):
-            self._waiting[dependant] -= 1
+        for dependant in self._queue.release(completed):
             if self._startable(self.tasks[dependant]):
-                self._make_ready(self.tasks[dependant], at)
+                self._queue.offer(self.tasks[dependant], at)
 
     def _index(self, task: Task, at: datetime) -> None:
         """Enter a task into the graph; those it depends on need not be entered yet."""
-        open_dependencies = 0
-        for dependency in dict.fromkeys(task.dependencies):
-            self._dependants.setdefault(dependency, []).append(task.id)
-            open_dependencies += not self.tasks[dependency].done
-        self._waiting[task.id] = open_dependencies
+        self._queue.enter(task, lambda dependency: self.tasks[dependency].done)
         if not task.status.ended:
             self._open += 1
         attempt = task.attempt
         if attempt is not None and attempt.live:
             self.live[task.id] = None
         if self._startable(task):
-            self._make_ready(task, max([at, *self._ends_before(task)]))
+            self._queue.offer(task, max([at, *self._ends_before(task)]))
 
     def _ends_before(self, task: Task) -> Iterator[datetime]:
         """When what it waited for was over; of an attempt before it as well."""

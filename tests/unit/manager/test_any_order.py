@@ -121,7 +121,7 @@ def test_free_runners_are_never_left_idle_while_a_task_could_run(plan: Plan) -> 
 def test_the_world_notices_a_task_that_starts_before_its_dependency() -> None:
     """The checks above can fail: a planner that ignores dependencies is caught."""
     job = live_job(task("a"), task("b", "a"))
-    job.ready = {"b": job.job.created_at}
+    job._queue.ready = {"b": job.job.created_at}
     world = World([job], 2, lambda key: Fate(), lambda ways: 0)
     try:
         world.settle()

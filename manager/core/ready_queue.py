@@ -1,0 +1,61 @@
+"""PURE. What the tasks of one job wait for, and which of them could run now."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from air_executor.format.models import Task
+from manager.core import retries
+
+
+class ReadyQueue:
+    """Tasks are entered once, with what they depend on, and offered when nothing else is in their way."""
+
+    def __init__(self) -> None:
+        self.ready: dict[str, datetime] = {}
+        """Those that could run now, in the order in which they became so, and since when."""
+        self.resting: dict[str, float] = {}
+        """Those that could run but for the pause after their last attempt, and its length in seconds."""
+        self._missing: dict[str, int] = {}
+        self._dependants: dict[str, list[str]] = {}
+
+    def enter(self, task: Task, is_done: Callable[[str], bool]) -> None:
+        """From here on it is known what the task waits for."""
+        dependencies = list(dict.fromkeys(task.dependencies))
+        for dependency in dependencies:
+            self._dependants.setdefault(dependency, []).append(task.id)
+        self._missing[task.id] = sum(not is_done(dependency) for dependency in dependencies)
+
+    def missing(self, task_id: str) -> int:
+        """How many of those that the task depends on are not done."""
+        return self._missing[task_id]
+
+    def dependants(self, task_id: str) -> Sequence[str]:
+        """The tasks that depend on this one."""
+        return self._dependants.get(task_id, ())
+
+    def release(self, task_id: str) -> Sequence[str]:
+        """The task is done: its dependants, which wait for one less."""
+        dependants = self.dependants(task_id)
+        for dependant in dependants:
+            self._missing[dependant] -= 1
+        return dependants
+
+    def offer(self, task: Task, at: datetime) -> None:
+        """The task could run since `at`, but for a pause after its last attempt, maybe."""
+        if task.id in self.ready or task.id in self.resting:
+            return
+        seconds = retries.rest(task)
+        if seconds:
+            self.resting[task.id] = seconds
+        else:
+            self.ready[task.id] = at
+
+    def end_rest(self, task_id: str, at: datetime) -> None:
+        """The pause after the task's last attempt is over."""
+        if self.resting.pop(task_id, None) is not None:
+            self.ready[task_id] = at
+
+    def withdraw(self, task_id: str) -> None:
+        """The task can't run now: it has begun, or is over."""
+        self.ready.pop(task_id, None)
+        self.resting.pop(task_id, None)

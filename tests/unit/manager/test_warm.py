@@ -13,12 +13,12 @@ import pytest
 from air_executor.failpoints import Failpoint
 from air_executor.format.attempts import Attempt
 from manager.engine.contract import EngineError, Observation
-from manager.engine.retry import Stopped
 from manager.folder import workspace
 from manager.model import container_spec, containers
 from manager.model.container_spec import ContainerSpec
 from manager.model.home import Home
 from manager.model.values import AttemptKey, Owner, spare_of
+from tests.fakes.death import Death
 from tests.fakes.engine import NotingEngine, Program
 from tests.fakes.manager import HOME_ID, InProcess, Start, a_task, statuses
 from tests.waiting import until
@@ -673,27 +673,6 @@ def test_those_of_a_manager_that_died_are_swept(start: Start, engine: Noting, wa
         warmed(second)
     nothing_left(second, engine)
     assert in_pool(second).isdisjoint(old)
-
-
-class Death:
-    """A manager that comes to a place, and does nothing any more."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, *points: Failpoint) -> None:
-        self.reached = False
-        self._points = points
-        self._patch = monkeypatch
-        for module in ("gates.gatekeeper", "gates.warm_keeper", "runtime.acts"):
-            monkeypatch.setattr(f"manager.{module}.reach", self._reach)
-
-    def _reach(self, point: Failpoint) -> None:
-        if point in self._points and not self.reached:
-            self.reached = True
-            raise Stopped  # the thread's work ends here, as if it had got no further
-
-    def come(self, manager: InProcess) -> None:
-        """Wait for it, and end the manager."""
-        until(lambda: self.reached)
-        manager.stop()
 
 
 @pytest.mark.parametrize(

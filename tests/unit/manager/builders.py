@@ -222,3 +222,11 @@ def take(jobs: list[LiveJob], runners: int, who: Scheduler | None = None) -> lis
         next(job for job in jobs if job.uid == claim.key.uid).apply(claim)
         found.append(f"{claim.key.uid[0]}.{claim.key.task}")
     return found
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def moment(seconds: int, nanoseconds: int = 0) -> datetime:
+    """As a gate tells it. By whole numbers: a float has no room for the microseconds of far times."""
+    return EPOCH + timedelta(seconds=seconds, microseconds=nanoseconds // 1000)

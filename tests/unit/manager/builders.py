@@ -230,3 +230,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def moment(seconds: int, nanoseconds: int = 0) -> datetime:
     """As a gate tells it. By whole numbers: a float has no room for the microseconds of far times."""
     return EPOCH + timedelta(seconds=seconds, microseconds=nanoseconds // 1000)
+
+
+def spec(*, owner: Owner = OWNER, limits: dict[str, Any] | None = None, **fields: Any) -> ContainerSpec:
+    """The container of the second attempt at a task with these fields, where these settings rule."""
+    return container(task("a", **fields), key("a", 2), owner=owner, **(limits or {}))

@@ -453,8 +453,11 @@ class Clock:
             self.bytes += path.write_text(text)
             return path.stat()
 
-        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(module, "time", self)
         monkeypatch.setattr(module, "write_durably", counted)
+
+    def monotonic(self) -> float:
+        return self.now
 
 
 def bytes_for(count: int, folder: Path, clock: Clock) -> int:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -264,7 +265,8 @@ def test_beside_a_manager_what_serves_nobody_at_one_look_only_is_nothing(
 ) -> None:
     patient.managed()
     idle = patient.plant("b")
-    monkeypatch.setattr(module.time, "sleep", lambda _: patient.engine.kill(idle))
+    rest = SimpleNamespace(sleep=lambda _: patient.engine.kill(idle))
+    monkeypatch.setattr(module, "time", rest)
     with hold(patient.path):
         (finding,) = patient.doctor.remove_leftovers()
     assert (finding.grade, finding.subject) == (Grade.OK, "containers")

@@ -19,6 +19,7 @@ from urllib.parse import quote
 import httpx
 
 from air_executor.errors import AirExecutorError
+from air_executor.store import HOME_VARIABLE, home_folder
 
 DEFAULT_PORT = 8080
 USER = "admin"
@@ -177,11 +178,12 @@ class AirflowApi:
 def find_airflow(home: Path | None = None) -> AirflowApi:
     """The stack's Airflow, found by its home folder and port.
 
-    The home folder is `home`, else AIR_EXECUTOR_HOME, else ./.air-executor; the port is AIRFLOW_PORT; both
-    may also stand in a `.env` in the current folder, as for Compose. Raises AirflowUnavailable when Airflow
-    was never started there, and AirflowError when its password may not be read.
+    The home folder is `home`, else what AIR_EXECUTOR_HOME says, else `./.air-executor`; the port is
+    AIRFLOW_PORT. A variable that is not set may stand in `.env` in the current folder, as for Compose.
+    Raises AirflowUnavailable when Airflow was never started there, and AirflowError when its password may
+    not be read.
     """
-    folder = home or Path(_setting("AIR_EXECUTOR_HOME", ".air-executor"))
+    folder = home_folder(home or _setting(HOME_VARIABLE, ""))
     file = folder / PASSWORDS_FILE
     try:
         password = str(json.loads(file.read_text(encoding="utf-8"))[USER])

@@ -27,6 +27,7 @@ from air_executor.format.attempts import Cause
 from air_executor.format.documents import validate
 from air_executor.format.graph import check_graph
 from air_executor.format.models import Job, JobState, JobView, Request, Task, TaskSpec
+from air_executor.inbox import drop_request
 from air_executor.logs import tail
 from air_executor.store import JobFolder, Store
 
@@ -104,7 +105,7 @@ class Client:
             number += 1
 
     def _rival(self, name: str, taken: JobExists) -> JobView:
-        """The job that somebody made a moment before. Raises `taken` for a folder that is not a job."""
+        """The job that somebody else has just made. Raises `taken` where the folder is not a job."""
         try:
             return self._view(name)
         except JobNotFound:
@@ -144,7 +145,7 @@ class Client:
         view: JobView | None = None
         next_report = 0.0
         while True:
-            # Asked before the files are read: once it is not so any more, they tell what came.
+            # Asked before the files are read: when nothing is asked any more, they say what came of it.
             again = folder.awaits_manager
             stamp = folder.stamp()
             changed = stamp != seen
@@ -172,14 +173,19 @@ class Client:
                 raise JobNotFound(folder.name, self.store.jobs) from None
             return before
 
-    def results(self, job: str) -> JobView:
-        """The ended job. Raises JobNotFound; or BadInput while it has not ended."""
+    def ended(self, job: str) -> JobView:
+        """The job, which has ended. Raises JobNotFound; JobNotEnded while it has not."""
         view = self._view(job)
         if not view.state.ended:
-            raise BadInput(
-                f"job {job!r} has not ended yet ({view.state}, {view.progress}); wait for it first"
-            )
+            raise JobNotEnded(job, view.state, view.progress)
         return view
+
+    def results(self, job: str) -> JobView:
+        """The same, for whoever has waited for it. Raises JobNotFound; or BadInput while it has not ended."""
+        try:
+            return self.ended(job)
+        except JobNotEnded as error:
+            raise BadInput(f"job {job!r} has not ended yet ({error.progress}); wait for it first") from None
 
     def cancel(self, job: str) -> None:
         """Ask for the job to be stopped: its containers get SIGTERM, and SIGKILL after a grace period.
@@ -191,13 +197,6 @@ class Client:
         if state.ended:
             raise JobEnded(job, state)
         folder.request_cancel()
-
-    def ended(self, job: str) -> JobView:
-        """The job, which is over. Raises JobNotFound; JobNotEnded while it is not."""
-        view = self._view(job)
-        if not view.state.ended:
-            raise JobNotEnded(job, view.state)
-        return view
 
     def retry(self, job: str) -> None:
         """Ask that what failed and what was skipped in an ended job runs again, as new attempts.
@@ -226,7 +225,7 @@ class Client:
         """
         folder = self.store.existing(job)
         spec = read_spec(task, "task")
-        folder.drop_request(spec)
+        drop_request(folder, spec)
         return spec.id
 
     def log_file(self, job: str, task: str) -> Path:

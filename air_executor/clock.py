@@ -1,4 +1,4 @@
-"""What time it is: by the clock that people set, and by the one that nobody can."""
+"""What time it is: by the wall clock, which people set, and by boot time, which nobody can."""
 
 import os
 import time

@@ -42,8 +42,8 @@ class ManagerStatus(BaseModel):
     """Images that are being fetched, and how far each is."""
 
     @model_serializer(mode="wrap")
-    def _without_pulling_nothing(self, usual: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Mostly nothing is pulled."""
+    def _without_empty_pulling(self, usual: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave `pulling` out where nothing is pulled, which is nearly always."""
         fields: dict[str, Any] = usual(self)
         if not self.pulling:
             del fields["pulling"]

@@ -50,9 +50,10 @@ class JobEnded(AirExecutorError):
 
 
 class JobNotEnded(AirExecutorError):
-    """What was asked for is for jobs that have ended."""
+    """What was asked for is for jobs that have ended. `progress` says how far this one is."""
 
-    def __init__(self, name: str, state: str) -> None:
+    def __init__(self, name: str, state: str, progress: str) -> None:
+        self.progress = f"{state}, {progress}"
         super().__init__(
             f"job {name!r} has not ended ({state}): `air-executor wait {name}` tells when it has, "
             f"`air-executor cancel {name}` stops it"

@@ -1,11 +1,34 @@
-"""How files get to the disk: whole or not at all."""
+"""How files get to the disk, whole or not at all; and what tells one version of a file from another."""
 
 import os
 import secrets
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from air_executor.failpoints import Failpoint, reach
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What tells one version of a file from another: two that are equal are the same file, unchanged."""
+
+    inode: int
+    modified_ns: int
+    size: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Self:
+        """The version whose status this is."""
+        return cls(status.st_ino, status.st_mtime_ns, status.st_size)
+
+
+def version_of(path: Path) -> Version | None:
+    """The version of the file `path` that is there now; None where none can be found."""
+    try:
+        return Version.of(path.stat())
+    except OSError:
+        return None
 
 
 def create_exclusively(path: Path) -> BinaryIO:

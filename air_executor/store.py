@@ -1,4 +1,4 @@
-"""The jobs folder: create a job whole, read it, publish atomically, drop requests.
+"""The jobs folder: create a job whole, read it, ask something of it.
 
 Layout: see "The folder" in ARCHITECTURE.md. Whoever reads here may be ahead of or behind the manager,
 but never sees half a file.
@@ -6,34 +6,26 @@ but never sees half a file.
 
 import contextlib
 import errno
-import json
 import os
 import secrets
-import stat
-import time
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
-from pydantic_core import to_json
-
-from air_executor.errors import BadInput, JobEnded, JobExists, JobNotFound
-from air_executor.files import sync_folder, write_durably
-from air_executor.format import names
+from air_executor.errors import BadInput, JobExists, JobNotFound
+from air_executor.files import Version, sync_folder, version_of, write_durably
+from air_executor.format import layout, names
 from air_executor.format.documents import MAX_BYTES, parse_json, validate
-from air_executor.format.models import Job, JobState, JobView, Task, TaskSpec
+from air_executor.format.models import Job, JobState, JobView, Task
+from air_executor.format.text import job_text, task_text, tasks_text
+from air_executor.untrusted import NotRegular, TooLarge, opened_file, whole
 
 HOME_VARIABLE = "AIR_EXECUTOR_HOME"
 DEFAULT_HOME = ".air-executor"
-RETRY, RESET = "retry", "reset"
-"""The files by which an ended job is asked to run again."""
 WAKE = ".wake-"
-"""What the name of a file begins with that has the manager look at the ended job named in the rest of it."""
+"""How the name of a wake file begins; the rest is the name of an ended job that the manager is to look at."""
 FOLDERS_AT_HAND = 200
-"""Job folders whose paths are not put together again each time."""
-INBOX_PATIENCE = 5.0
-"""Seconds that an inbox may be away while the manager decides whether its job has ended."""
+"""Job folders that are kept, so that their paths are not put together again each time."""
 
 
 def home_folder(home: str | os.PathLike[str] | None = None) -> Path:
@@ -51,56 +43,56 @@ class JobFolder:
     @property
     def state_file(self) -> Path:
         """The job, as its readers see it."""
-        return self.path / "state.json"
+        return self.path / layout.STATE
 
     @property
     def tasks_file(self) -> Path:
         """Its tasks."""
-        return self.path / "tasks.json"
+        return self.path / layout.TASKS
 
     @property
     def logs(self) -> Path:
         """The output of its tasks."""
-        return self.path / "logs"
+        return self.path / layout.LOGS
 
     @property
     def work(self) -> Path:
         """What its containers see as `/work`."""
-        return self.path / "work"
+        return self.path / layout.WORK
 
     @property
     def inbox(self) -> Path:
         """What its containers see as `/inbox`."""
-        return self.path / "inbox"
+        return self.path / layout.INBOX
 
     @property
     def inbox_new(self) -> Path:
         """Requests that are complete."""
-        return self.inbox / "new"
+        return self.inbox / layout.NEW
 
     @property
     def inbox_tmp(self) -> Path:
         """Requests that are being written."""
-        return self.inbox / "tmp"
+        return self.inbox / layout.TMP
 
     @property
     def cancel_marker(self) -> Path:
         """Asks that the job is stopped."""
-        return self.path / "cancel"
+        return self.path / layout.CANCEL
 
     @property
     def retry_marker(self) -> Path:
         """Asks that what failed in it runs again."""
-        return self.path / RETRY
+        return self.path / layout.RETRY
 
     @property
     def reset_marker(self) -> Path:
         """Asks that it starts over."""
-        return self.path / RESET
+        return self.path / layout.RESET
 
     def log_file(self, task: str) -> Path:
         """Standard output and error of the task's last attempt."""
-        return self.logs / f"{task}.log"
+        return self.logs / layout.log_name(task)
 
     def read_job(self) -> Job:
         """What `state.json` says.
@@ -155,44 +147,9 @@ class JobFolder:
         except OSError as error:
             return BadInput(f"can't be read: {error.strerror}", where=error.filename or self.path)
 
-    def stamp(self) -> tuple[tuple[int, int, int], ...]:
+    def stamp(self) -> tuple[Version | None, Version | None]:
         """Changes whenever one of the job's two files is replaced; costs two `stat` calls."""
-        return tuple(_stamp(file) for file in (self.state_file, self.tasks_file))
-
-    def drop_request(self, task: TaskSpec) -> str:
-        """Put a request for a further task into the inbox; returns the request's id.
-
-        Raises JobEnded when the job takes no more requests.
-        """
-        request = f"{task.id[:180]}~{secrets.token_hex(6)}.json"
-        body = json.dumps(task.model_dump(mode="json", exclude_defaults=True)).encode()
-        deadline = time.monotonic() + INBOX_PATIENCE
-        while True:
-            self._make_inbox()
-            try:
-                _put(self.inbox, request, body)
-                return request
-            except FileNotFoundError:
-                # The manager takes `new` away before it ends a job, so that no request is lost in between;
-                # when it finds one all the same, the job goes on and `new` comes back.
-                if time.monotonic() > deadline:
-                    raise BadInput("has no folders tmp and new", where=self.inbox) from None
-                time.sleep(0.02)
-            except OSError as error:
-                if error.errno in (errno.ELOOP, errno.ENOTDIR):
-                    raise BadInput("is no inbox: a task put something else there", where=self.inbox) from None
-                raise
-
-    def _make_inbox(self) -> None:
-        """A job that no manager has taken yet has no inbox. Raises JobEnded."""
-        state = self.read_job().state
-        if state.ended:
-            raise JobEnded(self.name, state)
-        with contextlib.suppress(FileExistsError):
-            self.inbox.mkdir()
-            # Only by whoever made the inbox: a `new` that the manager has taken away must stay away.
-            self.inbox_tmp.mkdir()
-            self.inbox_new.mkdir()
+        return version_of(self.state_file), version_of(self.tasks_file)
 
     def request_cancel(self) -> None:
         """Ask the manager to stop this job. Asking twice is asking once."""
@@ -200,11 +157,11 @@ class JobFolder:
 
     @property
     def cancel_asked(self) -> bool:
-        """Whether somebody asks that this job is stopped; not where its folder is closed to us."""
+        """Whether somebody asks that this job is stopped. False where its folder may not be looked into."""
         return os.path.lexists(self.cancel_marker)
 
     def discard_leftovers(self) -> None:
-        """Remove what a writer of the two files did not live to finish. For the one who writes them only."""
+        """Remove temporary files that a killed writer of the two files left. Only for whoever writes them."""
         for file in (self.state_file, self.tasks_file):
             for leftover in self.path.glob(f".{file.name}.{'[0-9a-f]' * 12}"):
                 with contextlib.suppress(OSError):
@@ -212,7 +169,10 @@ class JobFolder:
 
     @property
     def submitted(self) -> str | None:
-        """What tells this `state.json` from any other in its place; None where there is none."""
+        """Which `state.json` this is: another one in its place has another text; None where there is none.
+
+        The manager keeps it in its journal, so its form stays.
+        """
         try:
             status = self.state_file.stat()
         except OSError:
@@ -230,55 +190,21 @@ class JobFolder:
 
     @property
     def awaits_manager(self) -> bool:
-        """Whether the ended job was asked to run again, and no manager has taken that up yet."""
+        """Whether somebody asks that the ended job runs again, and no manager has taken that up yet."""
         return os.path.lexists(self.retry_marker) or os.path.lexists(self.reset_marker)
 
 
-def _content(file: Path) -> bytes:
-    """What stands in the file. Nothing else is read: a pipe would block, and who knows how large it is."""
-    handle = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(handle, "rb") as opened:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            raise BadInput("is not a regular file")
-        if status.st_size > MAX_BYTES:
-            raise BadInput(f"is larger than {MAX_BYTES} bytes")
-        return opened.read(MAX_BYTES + 1)
-
-
-@contextlib.contextmanager
-def _opened(name: str | Path, parent: int | None = None) -> Iterator[int]:
-    """A handle of a folder that must not be a link."""
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-    handle = os.open(name, flags, dir_fd=parent)
+def _content(path: Path) -> bytes:
+    """What is in the file. Raises BadInput."""
     try:
-        yield handle
-    finally:
-        os.close(handle)
-
-
-def _put(inbox: Path, name: str, body: bytes) -> None:
-    """Write a request whole. The inbox is a task's to change: links in it are not followed.
-
-    Raises FileNotFoundError when the inbox was closed before the request was certainly in it.
-    """
-    with _opened(inbox) as folder, _opened("tmp", folder) as tmp, _opened("new", folder) as new:
-        handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=tmp)
-        with os.fdopen(handle, "wb") as file:
-            file.write(body)
-        os.rename(name, name, src_dir_fd=tmp, dst_dir_fd=new)
-        # The handle follows a folder that is renamed, so this may have gone into an inbox just closed, and
-        # read before. Asking again is harmless: the same request twice is one.
-        if not os.path.samestat(os.fstat(new), os.stat("new", dir_fd=folder, follow_symlinks=False)):
-            raise FileNotFoundError
-
-
-def _stamp(file: Path) -> tuple[int, int, int]:
-    try:
-        status = file.stat()
-    except OSError:
-        return 0, 0, 0
-    return status.st_ino, status.st_mtime_ns, status.st_size
+        with opened_file(path) as file:
+            return whole(file, MAX_BYTES)
+    except NotRegular:
+        if path.is_dir():  # no view could take its place: this is not yet a job, rather than a bad one
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path) from None
+        raise BadInput("is not a regular file") from None
+    except TooLarge:
+        raise BadInput(f"is larger than {MAX_BYTES} bytes") from None
 
 
 class Store:
@@ -300,13 +226,13 @@ class Store:
         return folder
 
     def wake_file(self, name: str) -> Path:
-        """The file that has the manager look at the ended job `name` at once, and that it takes away."""
+        """The wake file of the ended job `name`: the manager looks at the job at once, and removes this."""
         return self.jobs / f"{WAKE}{name}"
 
     def ask_again(self, marker: Path) -> None:
-        """Put `marker` into an ended job's folder; the manager is told to look at it.
+        """Put `marker` into an ended job's folder, and a wake file beside it.
 
-        It would find the marker without that as well, only later: so nothing depends on being able to tell.
+        Without a wake file the manager finds the marker as well, only later: so it may fail to be made.
         """
         marker.touch()
         with contextlib.suppress(OSError):
@@ -353,42 +279,3 @@ def _discard(hidden: JobFolder) -> None:
         file.unlink(missing_ok=True)
     with contextlib.suppress(FileNotFoundError):
         hidden.path.rmdir()
-
-
-def job_text(job: Job) -> str:
-    """A job as `state.json` holds it."""
-    return job.model_dump_json(by_alias=True, indent=2, exclude_none=True) + "\n"
-
-
-OLD_FIELDS = (
-    "id",
-    "job_name",
-    "command",
-    "args",
-    "dependencies",
-    "status",
-    "created_at",
-    "started_at",
-    "completed_at",
-    "error",
-)
-"""Fields that older readers expect to find, in this order, even when there is nothing in them."""
-
-
-PRIVATE = {"claimed", "began"}
-"""What an attempt's record has for the manager alone."""
-
-
-def task_text(task: Task) -> str:
-    """A task as one entry of `tasks.json`."""
-    old = task.model_dump(mode="json", include=set(OLD_FIELDS))
-    hidden: Any = dict.fromkeys(OLD_FIELDS, True) | {"attempts": {"__all__": PRIVATE}}
-    new = task.model_dump(mode="json", exclude=hidden, exclude_none=True, exclude_defaults=True)
-    for entry, attempt in zip(new.get("attempts", ()), task.attempts, strict=False):
-        entry["start"] = attempt.start  # also the usual one: people look for it
-    return to_json({field: old[field] for field in OLD_FIELDS} | new, indent=2).decode()
-
-
-def tasks_text(entries: Iterator[str] | Sequence[str]) -> str:
-    """`tasks.json` from its entries."""
-    return "[\n" + ",\n".join(entries) + "\n]\n"

@@ -1,17 +1,30 @@
 """Files and folders that strangers wrote: no link is followed, nothing blocks, what is read is bounded."""
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class NotRegular(Exception):
+    """What has that name is a pipe, a socket, a device or a folder, and no regular file."""
+
+
+class TooLarge(Exception):
+    """The file has more bytes than its reader takes."""
 
 
 @contextmanager
-def opened(path: Path, *below: str) -> Iterator[int]:
-    """A handle of the folder `below` the folder `path`. Raises OSError where a part is not one."""
-    handle = os.open(path, FOLDER)
+def opened(path: str | Path, *below: str, folder: int | None = None) -> Iterator[int]:
+    """A handle of the folder `below` the folder `path`, which is a name in `folder` where one is given.
+
+    Raises OSError where a part is a link, is no folder or is not there.
+    """
+    handle = os.open(path, FOLDER, dir_fd=folder)
     try:
         for name in below:
             inner = os.open(name, FOLDER, dir_fd=handle)
@@ -20,3 +33,27 @@ def opened(path: Path, *below: str) -> Iterator[int]:
         yield handle
     finally:
         os.close(handle)
+
+
+@contextmanager
+def opened_file(path: str | Path, folder: int | None = None) -> Iterator[int]:
+    """A handle of the regular file `path`, a name in `folder` where one is given. Never waits for a writer.
+
+    In a `folder` no link is followed. A path is: who may put a link there could as well write the file.
+    Raises NotRegular; OSError where it can't be opened.
+    """
+    handle = os.open(path, FILE if folder is None else FILE | os.O_NOFOLLOW, dir_fd=folder)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise NotRegular
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def whole(file: int, limit: int) -> bytes:
+    """All that is in an opened file. Raises TooLarge, before it is read, where that is more than `limit`."""
+    size = os.fstat(file).st_size
+    if size > limit:
+        raise TooLarge
+    return os.read(file, size)

@@ -1,4 +1,4 @@
-"""How long after a job's folder has appeared its first command runs, with a slot at hand."""
+"""How long after a job's folder has appeared its first command runs, with a warm container at hand."""
 
 import sys
 import time
@@ -13,7 +13,7 @@ from bench.own_manager import completed, own_manager
 
 COUNT = 30
 PAUSE = 1.5
-"""Seconds before each job, for a slot to be made."""
+"""Seconds before each job, for a warm container to be made."""
 GOAL = Goal("≤", 15.0)
 
 

@@ -20,8 +20,11 @@ from docker.utils import kwargs_from_env
 from air_executor.format.models import Task
 from bench.docker_cli import IMAGE, sweep
 from bench.failed import BenchFailed
+from manager.core import policy
 from manager.engine.docker.translate import PathTable, container_body
-from manager.model.container_spec import HOME_ID, ContainerSpec, Home, network_container, task_container
+from manager.model.container_spec import HOME_ID, ContainerSpec
+from manager.model.containers import container_name, network_container, network_name, task_container
+from manager.model.home import Home
 from manager.model.values import AttemptKey, Owner
 from manager.settings import Settings
 
@@ -48,7 +51,7 @@ class Ceiling:
         """As `containers_per_second`, but that each container gets a network that nobody else has."""
 
         def run(api: docker.APIClient, number: int) -> None:
-            spec = network_container(JOB, f"{self.uid}-{number}", self.home, _settings())
+            spec = _holder(f"{self.uid}-{number}", self.home)
             network = _started(api, _body(spec, None))
             _run(api, self._task(number, network))
             api.remove_container(network, v=True, force=True)
@@ -58,7 +61,9 @@ class Ceiling:
     def _task(self, number: int, network: str) -> dict[str, Any]:
         task = Task(id=f"task-{number}", command="true", job_name=JOB)
         key = AttemptKey(self.uid, task.id, 1, 1)
-        spec = task_container(JOB, task, key, self.home.path, Owner(USER, USER), self.home, _settings())
+        grant = policy.grant(task, Owner(USER, USER), network, _settings())
+        name = container_name(self.home.id, JOB, key)
+        spec = task_container(JOB, task, key, name, grant, self.home.path, self.home)
         return _body(spec, network)
 
 
@@ -82,12 +87,17 @@ def ceiling() -> Iterator[Ceiling]:
     with TemporaryDirectory(prefix="air-executor-bench-") as folder:
         for name in ("work", "inbox"):
             Path(folder, name).mkdir()
-        home, uid = Home(secrets.token_hex(8), folder), secrets.token_hex(16)
+        home, uid = Home(secrets.token_hex(8), Path(folder)), secrets.token_hex(16)
         try:
-            network = _started(_connect(), _body(network_container(JOB, uid, home, _settings()), None))
+            network = _started(_connect(), _body(_holder(uid, home), None))
             yield Ceiling(home, uid, network)
         finally:
             sweep(f"{HOME_ID}={home.id}")
+
+
+def _holder(uid: str, home: Home) -> ContainerSpec:
+    """The container that holds a network."""
+    return network_container(network_name(home.id, JOB, uid), JOB, uid, home, _settings())
 
 
 def _settings() -> Settings:

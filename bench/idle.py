@@ -11,7 +11,7 @@ from bench.figures import Goal, Row, Sample, median_row
 from bench.own_manager import own_manager, usage_by
 
 SETTLE = 15.0
-"""Seconds after the manager's start until it is at rest: its first looks are over, its slots are full."""
+"""Seconds after the manager's start until it is at rest: its first looks are over, its warm pool is full."""
 IDLE = 20.0
 """Seconds that are measured then."""
 CALLS_GOAL = Goal("≤", 0.0)

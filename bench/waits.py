@@ -2,7 +2,7 @@
 
 The tasks of a chain last long enough for a container to be made ahead. One chain runs at a time, as one
 `docker run` does: what a busy machine adds to both, rows 5 and 6 show. Single-task jobs between them, with
-pauses, find the slots. `docker run` in between is the rival.
+pauses, find the warm containers. `docker run` in between is the rival.
 """
 
 import secrets
@@ -23,7 +23,7 @@ NAP = 0.5
 """Seconds that a task of a chain lasts."""
 SINGLES = 4
 PAUSE = 1.0
-"""Seconds before each single-task job and each `docker run`: the machine is quiet again, slots are full."""
+"""Seconds before each single-task job and each `docker run`: the machine is quiet, the warm pool is full."""
 RIVALS = 3
 """Times that `docker run` is measured in each round."""
 ENOUGH = 200

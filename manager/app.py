@@ -17,14 +17,14 @@ from air_executor.store import Store
 from manager.daemon import identity
 from manager.daemon.heartbeat import Heartbeat
 from manager.daemon.lock import AlreadyManaged, hold
-from manager.engine.docker.engine import DockerEngine
+from manager.engine.connect import connect
 from manager.engine.pulls import Pulls
 from manager.folder.journal import Journal
 from manager.folder.publisher import Publisher
 from manager.folder.watcher import Watcher
 from manager.folder.workspace import owner_of
-from manager.model.container_spec import Home
 from manager.model.facts import Fact
+from manager.model.home import Home
 from manager.runtime.engine_monitor import EngineMonitor
 from manager.runtime.supervisor import Supervisor
 from manager.runtime.workers import Workers
@@ -57,15 +57,15 @@ def main() -> int:
 def run(settings: Settings) -> None:
     """Wire the parts together, and work until a signal comes."""
     store = Store(settings.home)
-    home = Home(identity.identify(settings.home), str(settings.home))
+    home = Home(identity.identify(settings.home), settings.home)
     facts: queue.SimpleQueue[Fact] = queue.SimpleQueue()
     pulls = Pulls()
-    engine = DockerEngine(settings.engine_timeout, settings.pull, pulls.tell)
-    journal = Journal(settings.home / "journal")
+    engine = connect(settings, pulls.tell)
+    journal = Journal(home.journal)
     publisher = Publisher(facts.put)
     watcher = Watcher(store, settings, facts.put)
-    workers = Workers(engine, home, store.jobs, settings, facts.put)
-    monitor = EngineMonitor(engine, home, store.jobs, settings, facts.put)
+    workers = Workers(engine, home, settings, facts.put)
+    monitor = EngineMonitor(engine, home, settings, facts.put)
     heartbeat = Heartbeat(settings.home, settings.max_runners, lambda: monitor.description, pulls.texts)
     supervisor = Supervisor(
         store=store,
@@ -92,7 +92,7 @@ def run(settings: Settings) -> None:
     finally:
         watcher.stop()
         monitor.stop()
-        workers.discard_slots(supervisor.slots, timeout=3)
+        workers.discard_all_warm(supervisor.pool, timeout=3)
         workers.stop()
         publisher.stop(timeout=5)
         journal.close()

@@ -11,8 +11,7 @@ runs the tasks. This is the only package that imports `airflow`.
         results = JobResultsOperator(task_id="results", job=wait.output)
 """
 
-from air_executor.airflow.operators import CreateJobOperator
-from air_executor.airflow.results import JobResultsOperator
+from air_executor.airflow.operators import CreateJobOperator, JobResultsOperator
 from air_executor.airflow.sensors import JobSensor
 
 __all__ = ["CreateJobOperator", "JobResultsOperator", "JobSensor"]

@@ -1,4 +1,4 @@
-"""Create a job for a task instance, once: retries find it again, a cleared task gets a fresh one."""
+"""The operators: create a job, and show what became of it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -6,8 +6,12 @@ from typing import Any, ClassVar
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
 
-from air_executor import BadInput, Client, Request, RequestConflict, TaskSpec
-from air_executor.format import names
+from air_executor import BadInput, Client, JobNotFound, JobView, RequestConflict, TaskSpec
+from air_executor.airflow.request import job_name, request_of
+from air_executor.report import failure_summary, results_block
+
+TAIL_LINES = 20
+"""Of a failed task's log: what is shown of its end."""
 
 
 class CreateJobOperator(BaseOperator):
@@ -51,9 +55,7 @@ class CreateJobOperator(BaseOperator):
     def execute(self, context: Context) -> str:
         """Create the job, or find it again. Source of the rules: ARCHITECTURE.md, "The folder"."""
         request = request_of(context, self.retries or 0)
-        name = self.name or names.for_airflow_task(
-            request.dag_id, request.run_id, request.task_id, request.map_index
-        )
+        name = self.name or job_name(request)
         client = Client(self.home)
         try:
             view = client.submit(name, self.tasks, request, max_parallel=self.max_parallel)
@@ -63,26 +65,40 @@ class CreateJobOperator(BaseOperator):
         return view.name
 
 
-def request_of(context: Context, retries: int) -> Request:
-    """Which task instance asks, and how often it was cleared.
+class JobResultsOperator(BaseOperator):
+    """Log the results of an ended job, task by task; fails, without a retry, when the job failed.
 
-    Airflow counts tries on when a task is cleared. It sets `max_tries` to `retries` when it makes the
-    task instance, leaves it alone at a retry, and at a clear sets it to `try_number + retries`
-    (`airflow/models/taskinstance.py`, `clear_task_instances`, 3.3.2; the task SDK relies on the same sum
-    for the first try since the last clear, `RuntimeTaskInstance.get_first_reschedule_date`). So
-    `max_tries - retries` is 0 until the first clear and grows with each clear of a task that has run,
-    and with nothing else. The instance's `id` tells nothing: it changes at each retry too.
+    - `job`: the job's name (templated), such as the output of the JobSensor before it.
+    - `home`: the folder that the manager watches; by default AIR_EXECUTOR_HOME, else `./.air-executor`.
 
-    A task that is cleared *while it runs* is killed, and then the same sum is made
-    (`jobs/scheduler_job_runner.py`, `process_executor_events`; shown by tests/e2e/test_35). It may count as a
-    retry when it fails by itself meanwhile: so no `on_kill` here that raises. Editing
-    `retries` in the DAG file between two tries looks like a clear.
+    The failure names the first task that failed, the cause, and the end of its log: in the task's log, one
+    record for each line, and as the exception, for callbacks and alerts.
     """
-    instance = context["ti"]
-    return Request(
-        dag_id=instance.dag_id,
-        run_id=instance.run_id,
-        task_id=instance.task_id,
-        map_index=-1 if instance.map_index is None else instance.map_index,
-        generation=instance.max_tries - retries,
-    )
+
+    template_fields: Sequence[str] = ("job", "home")
+    ui_color = "#fff2cc"
+
+    def __init__(self, *, job: str, home: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.job = job
+        self.home = home
+
+    def execute(self, context: Context) -> None:
+        """Log the block, each line as a record of its own, so that the UI shows it as it is."""
+        client = Client(self.home)
+        try:
+            view = client.results(self.job)
+        except (BadInput, JobNotFound) as error:
+            raise AirflowFailException(str(error)) from error
+        for line in results_block(view).splitlines():
+            self.log.info("%s", line)
+        if view.state == "failed":
+            summary = failure_summary(view, _tail(client, view))
+            for line in summary.splitlines():
+                self.log.error("%s", line)
+            raise AirflowFailException(summary)
+
+
+def _tail(client: Client, view: JobView) -> str:
+    task = view.failed_task
+    return client.log_tail(view.name, task.id, TAIL_LINES) if task else ""

@@ -202,5 +202,5 @@ def doctor(
     """
     from air_executor.cli import doctor, manager_command
 
-    visit = manager_command.rehearse if dry_run else manager_command.treat
-    raise typer.Exit(doctor.report(visit(ctx.obj.store.home)))
+    findings = manager_command.doctors_visit(ctx.obj.store.home, dry_run=dry_run)
+    raise typer.Exit(doctor.report(findings))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from manager.ops.doctor import Finding
     from manager.settings import Settings
 
-PARTS = {"manager", "docker", "pydantic_settings", "watchfiles"}
+PARTS = {"manager", "docker", "inotify_simple", "pydantic_settings"}
 """What the manager is made of; when one can't be imported, the manager is not installed."""
 
 
@@ -71,20 +71,15 @@ def run(home: Path) -> int:
     return main()
 
 
-def treat(home: Path) -> "Iterator[Finding]":
-    """Look at `home`, and remove what serves nobody. Raises ManagerMissing."""
+def doctors_visit(home: Path, *, dry_run: bool) -> "Iterator[Finding]":
+    """What a doctor finds in `home`; containers that serve nobody go, unless it is a `dry_run`.
+
+    Raises ManagerMissing.
+    """
     os.environ[HOME_VARIABLE] = str(home)
     with _installed():
         from manager.ops import doctor
-    return doctor.treat()
-
-
-def rehearse(home: Path) -> "Iterator[Finding]":
-    """Look at `home`, and tell what `treat` would remove. Raises ManagerMissing."""
-    os.environ[HOME_VARIABLE] = str(home)
-    with _installed():
-        from manager.ops import doctor
-    return doctor.rehearse()
+    return doctor.visit(dry_run=dry_run)
 
 
 def describe() -> list[Setting]:

@@ -1,6 +1,7 @@
 """What both systems are doing: gathered for `air-executor status`, quickly and whatever is down."""
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,8 +13,10 @@ from air_executor import daemon
 from air_executor.cli.airflow_status import AirflowStatus, look_at_airflow
 from air_executor.client import Client
 from air_executor.errors import BadInput
+from air_executor.format.documents import MAX_BYTES
 from air_executor.format.models import JobState, JobView
 from air_executor.store import JobFolder, Store
+from air_executor.untrusted import NotRegular, TooLarge, opened_file, whole
 
 _ORDER = {JobState.WORKING: 0, JobState.WAITING: 1, JobState.COMPLETED: 2, JobState.FAILED: 2}
 """What is going on is shown before what is over."""
@@ -101,8 +104,9 @@ class _Peek:
 
 
 def _peek(folder: JobFolder) -> _Peek:
-    changed_ns = folder.state_file.stat().st_mtime_ns
-    state = JobState(json.loads(folder.state_file.read_bytes())["state"])
+    with opened_file(folder.state_file) as file:
+        changed_ns = os.fstat(file).st_mtime_ns
+        state = JobState(json.loads(whole(file, MAX_BYTES))["state"])
     return _Peek(folder, state, changed_ns)
 
 
@@ -112,7 +116,7 @@ def _peek_all(folders: Iterable[JobFolder]) -> tuple[list[_Peek], list[JobFolder
     for folder in folders:
         try:
             peeks.append(_peek(folder))
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        except (NotRegular, TooLarge, OSError, ValueError, KeyError, TypeError, RecursionError):
             unclear.append(folder)
     return peeks, unclear
 

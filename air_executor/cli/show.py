@@ -18,7 +18,7 @@ from air_executor.clock import utc_now
 from air_executor.errors import BadInput
 from air_executor.format.fields import format_time
 from air_executor.format.models import JobView
-from air_executor.store import job_text, task_text
+from air_executor.format.text import job_text, task_text
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -43,6 +43,31 @@ class Container(Record):
     image_id: str | None = None
 
 
+class GrantedNetwork(Record):
+    """`job`: shared by the job's tasks, and held by the container `name`; `named`: one of the engine's."""
+
+    kind: Literal["job", "private", "none", "named"]
+    name: str = ""
+
+
+class Grant(Record):
+    """What an attempt gets. It is decided once, at the claim; the container is built from it alone."""
+
+    image: str
+    user: str
+    """Numeric user and group id: `1000:1000`."""
+    network: GrantedNetwork
+    memory_mb: int
+    cpus: float
+    pids: int
+    tmp_mb: int
+    """Size of `/tmp`."""
+    log_mb: int
+    """Output that is kept."""
+    timeout: float
+    """Seconds that the command may run."""
+
+
 class Timings(Record):
     """When each step of an attempt happened, from the engine's clock where the engine knows."""
 
@@ -87,18 +112,17 @@ class Attempt(Record):
 
     number: int
     incarnation: int = 1
-    timeout: float | None = None
-    """Seconds that its command may run."""
-    memory_mb: int | None = None
-    """Its memory limit in MiB."""
     phase: Phase
     start: Literal["warm", "ahead", "cold"] = "cold"
-    """Whether its container waited for it (`warm`: before anybody knew the task), or it for its container."""
-    slot: str | None = None
-    """The slot whose container it got, where it did not get one of its own."""
+    """When its container was made: before the task was known, before its turn had come, or when it had."""
+    warm: str | None = None
+    """The warm container whose container it got; None where a container was made for it."""
     stale: bool = False
-    """Whether the container that waits can't be used any more, and another is to take its place."""
+    """Whether its container, which waits, can't be used any more and has to be replaced."""
     container: Container
+    """Its name is decided at the claim, and read from here ever after."""
+    grant: Grant | None = None
+    """None in records of managers that did not write it; these have `timeout` and `memory_mb` beside it."""
     exit_code: int | None = None
     oom_killed: bool | None = None
     stopping: Cause | None = None
@@ -122,17 +146,17 @@ class Attempt(Record):
 
     @property
     def ended_well(self) -> bool:
-        """Whether its command has succeeded, says its gate; the end of its container is still to come."""
+        """Whether its gate has said that its command succeeded. Its container may still run."""
         return self.phase is Phase.RUNNING and self.exit_code == 0
 
     @property
     def over_at(self) -> datetime | None:
-        """From when on others need not wait for it any more."""
+        """From when on tasks that depend on it need not wait for it."""
         return self.timings.finished_at if self.ended_well else self.timings.recorded_at
 
     @property
     def in_making(self) -> bool:
-        """Whether its container is being made: since its turn has come, or ahead of that."""
+        """Whether its container is being made, after its turn has come or ahead of it."""
         return self.phase in (Phase.CLAIMED, Phase.CREATED) and (self.needed or self.gated)
 
     @property

@@ -184,7 +184,7 @@ class Task(Record, TaskFields):
 
     @property
     def done(self) -> bool:
-        """Whether its dependants may run: its command has succeeded."""
+        """Whether its command has succeeded, so that its dependants may run."""
         well = self.attempts and self.attempts[-1].ended_well
         return self.status is TaskStatus.COMPLETED or bool(well)
 
@@ -239,8 +239,8 @@ class Job(Record):
     uid: str | None = None
     """The manager's own name for this job; ids repeat when folders are copied."""
     max_parallel: int | None = Field(None, ge=1, strict=True)
-    slot: str | None = None
-    """The slot that the job's first container came from, whose network its tasks share."""
+    network: str | None = None
+    """The container that holds the network which the job's tasks share, once one of them was to join it."""
     request: Request | None = None
     failure: Failure | None = None
     requests: tuple[Decision, ...] = ()

@@ -1,4 +1,4 @@
-"""What a job or a task may be called, and what job an Airflow task instance asks for."""
+"""What a job or a task may be called."""
 
 import hashlib
 import re
@@ -36,15 +36,9 @@ def successor(name: str, number: int) -> str:
     return name if number == 1 else shorten(f"{name}.{number}")
 
 
-def for_airflow_task(dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> str:
-    """A job name that is unique for one Airflow task instance.
-
-    A run id is unique in its DAG only, so DAG and task are part of it; cut and hashed when long.
-    """
-    parts = ["airflow", dag_id, run_id, task_id]
-    if map_index >= 0:
-        parts.append(str(map_index))
-    return shorten("~".join(_NOT_IN_A_NAME.sub("-", part) for part in parts))
+def fitting(text: str) -> str:
+    """`text` with `-` for each character that may not be in a name."""
+    return _NOT_IN_A_NAME.sub("-", text)
 
 
 def shorten(name: str) -> str:

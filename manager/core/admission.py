@@ -6,8 +6,8 @@ from datetime import datetime
 from air_executor.errors import BadInput
 from air_executor.format.attempts import Cause, Failure, Phase
 from air_executor.format.graph import check_graph
-from air_executor.format.models import Job, JobState, JobView, Task, TaskFields, TaskStatus
-from manager.core import lifecycle
+from air_executor.format.models import Job, JobState, JobView, Task, TaskStatus
+from manager.core import lifecycle, policy
 from manager.core.live_job import LiveJob
 from manager.model.facts import JobFound, JobRefused
 from manager.model.values import Owner
@@ -21,7 +21,7 @@ def take(found: JobFound, uid: str, settings: Settings) -> LiveJob:
         _check_status(task, f"tasks[{index}]")
     own = {"job_name": found.name, "attempts": (), "earlier": 0, "request": None}
     tasks = [task.model_copy(update=own) for task in found.tasks]
-    job = found.job.model_copy(update={"uid": uid, "failure": None, "requests": (), "slot": None})
+    job = found.job.model_copy(update={"uid": uid, "failure": None, "requests": (), "network": None})
     live = LiveJob(job, tasks, found.owner, max_tasks=settings.max_tasks, bare=found.bare)
     live.submitted = found.submitted
     live.take(found.at)
@@ -38,7 +38,7 @@ def take_again(view: JobView, owner: Owner, uid: str, settings: Settings, at: da
     if view.state is not JobState.FAILED:
         raise BadInput(f'is "{view.state}"; only what failed or was skipped can be retried', field="state")
     tasks = [lifecycle.start_over(_with_attempts_over(task)) for task in view.tasks]
-    job = view.job.model_copy(update={"uid": uid, "failure": None, "slot": None})
+    job = view.job.model_copy(update={"uid": uid, "failure": None, "network": None})
     live = LiveJob(job, tasks, owner, max_tasks=settings.max_tasks)
     live.take(at)
     live.changed_requests.extend(job.requests)
@@ -49,7 +49,7 @@ def afresh(name: str, view: JobView, owner: Owner, at: datetime) -> JobFound:
     """The ended job as it was when it was found: without its records, and the tasks that it queued itself."""
     tasks = tuple(_as_defined(task, at) for task in view.tasks if task.request is None)
     job = view.job.model_copy(update={"state": JobState.WAITING, "created_at": at, "updated_at": at})
-    return JobFound(name, job, tasks, owner, at)
+    return JobFound(name=name, job=job, tasks=tasks, owner=owner, at=at)
 
 
 def _with_attempts_over(task: Task) -> Task:
@@ -72,17 +72,7 @@ def _check(tasks: Sequence[Task], settings: Settings) -> None:
             field="tasks",
         )
     for index, task in enumerate(tasks):
-        check_policy(task, settings, f"tasks[{index}].")
-
-
-def check_policy(task: TaskFields, settings: Settings, field: str = "") -> None:
-    """Whether the operator allows what the task asks for. Raises BadInput."""
-    if task.network not in (None, "job", "private", "none", *settings.networks):
-        allowed = ", ".join(("job", "private", "none", *settings.networks))
-        raise BadInput(
-            f"{task.network!r} is not allowed here; allowed are {allowed} (setting `networks`)",
-            field=f"{field}network",
-        )
+        policy.check(task, settings, f"tasks[{index}].")
 
 
 def _check_status(task: Task, field: str) -> None:

@@ -5,7 +5,6 @@ the place of `created`, or follows it after a restart. A fact that does not fit 
 facts may come twice or late.
 """
 
-import signal
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -13,6 +12,8 @@ from typing import Any
 from air_executor.clock import Instant
 from air_executor.format.attempts import Attempt, Cause, Container, Failure, Phase, Timings
 from air_executor.format.models import Task, TaskStatus
+from manager.core import failures
+from manager.model import containers
 from manager.model.facts import (
     AttemptNeeded,
     CommandSucceeded,
@@ -26,20 +27,12 @@ from manager.model.facts import (
     ContainerWaiting,
     DeadlinePassed,
     LaunchFailed,
+    OfAttempt,
     TaskClaimed,
-    TaskFact,
 )
-from manager.model.values import Outcome
-
-LONGEST_REST = 3600.0
-"""Seconds between two attempts at most, however often they were doubled."""
-OUR_SIGNALS = (128 + signal.SIGTERM, 128 + signal.SIGKILL)
-UNKNOWN_END = 255
-"""The exit code by which the engine says that it does not know how a container ended. Source: Moby,
-`daemon/monitor.go`; seen in tests/faults/test_10_11_13_engine_restarted.py."""
 
 
-def step(task: Task, fact: TaskFact, ready_at: datetime | None = None) -> Task:
+def step(task: Task, fact: OfAttempt, ready_at: datetime | None = None) -> Task:
     """The task after `fact`. `ready_at` is when it could first have run, if it could."""
     if isinstance(fact, TaskClaimed):
         return _claim(task, fact, ready_at)
@@ -69,7 +62,7 @@ def step(task: Task, fact: TaskFact, ready_at: datetime | None = None) -> Task:
         case ContainerDropped(), Phase.CLAIMED | Phase.CREATED | Phase.WAITING:
             return _drop(task, attempt, fact)
         case ContainerVoided(), Phase.CLAIMED | Phase.CREATED | Phase.WAITING:
-            return _reincarnate(task, attempt, fact)
+            return _reincarnate(task, attempt)
         case ContainerRemoved(), Phase.RECORDED:
             return _with(task, attempt, phase=Phase.REMOVED)
         case DeadlinePassed(), Phase.RUNNING:
@@ -121,35 +114,6 @@ def give_up(task: Task, failure: Failure, at: datetime) -> Task:
     )
 
 
-def may_retry(task: Task) -> bool:
-    """Whether the policy gives the failed task another attempt."""
-    return (
-        task.status is TaskStatus.FAILED
-        and task.failure is not None
-        and task.failure.cause in task.policy.on
-        and len(task.attempts) - task.earlier <= task.policy.max
-    )
-
-
-def rest(task: Task) -> float:
-    """Seconds between the task's last attempt and the next."""
-    tries = len(task.attempts) - task.earlier
-    if tries < 1 or task.attempts[-1].undecided:
-        return 0.0
-    return min(task.policy.backoff * 2.0 ** (tries - 1), max(LONGEST_REST, task.policy.backoff))
-
-
-def memory_mb(task: Task, default: int, ceiling: int) -> int:
-    """The memory limit of the task's next attempt, in MiB: `default`, or more where there was too little."""
-    asked = task.resources.memory_mb or default
-    short = sum(
-        attempt.failure is not None and attempt.failure.cause is Cause.OOM
-        for attempt in task.attempts[task.earlier :]
-    )
-    grown = asked * task.policy.memory_factor**short
-    return max(asked, int(min(grown, task.policy.memory_max_mb or ceiling, ceiling)))
-
-
 def ran(attempt: Attempt, now: Instant, clock: datetime) -> float:
     """Seconds that the attempt's command has run, so that no clock that is set ends it early.
 
@@ -194,23 +158,19 @@ def _claim(task: Task, fact: TaskClaimed, ready_at: datetime | None) -> Task:
 
 
 def _attempt(fact: TaskClaimed, ready_at: datetime | None) -> Attempt:
-    container, timings, slot = (
-        Container(name=fact.container, image=fact.image),
-        Timings(ready_at=ready_at),
-        fact.slot,
-    )
-    if slot is not None:
-        container = container.model_copy(update={"id": slot.container_id, "image_id": slot.image_id})
-        since = {"created_at": slot.created_at, "container_started_at": slot.container_started_at}
+    container = Container(name=fact.container, image=fact.grant.image)
+    timings, warm = Timings(ready_at=ready_at), fact.warm
+    if warm is not None:
+        container = container.model_copy(update={"id": warm.container_id, "image_id": warm.image_id})
+        since = {"created_at": warm.created_at, "container_started_at": warm.container_started_at}
         timings = timings.model_copy(update=since)
     return Attempt(
         number=fact.key.number,
         incarnation=fact.key.incarnation,
-        phase=Phase.CLAIMED if slot is None else Phase.WAITING,
-        timeout=fact.timeout,
-        memory_mb=fact.memory_mb,
+        phase=Phase.CLAIMED if warm is None else Phase.WAITING,
+        grant=fact.grant,
         start=fact.start,
-        slot=slot and slot.id,
+        warm=warm and warm.name,
         claimed=fact.instant,
         container=container,
         timings=timings,
@@ -228,7 +188,7 @@ def _needed(task: Task, attempt: Attempt, fact: AttemptNeeded, ready_at: datetim
     return _with(task, attempt, timings=timings, claimed=fact.instant)
 
 
-def _reincarnate(task: Task, attempt: Attempt, fact: ContainerVoided) -> Task:
+def _reincarnate(task: Task, attempt: Attempt) -> Task:
     """The same attempt, in another container: it provably never began in the one before.
 
     That one has no gate, whatever went wrong with the one that had, and is made when it is needed.
@@ -239,9 +199,9 @@ def _reincarnate(task: Task, attempt: Attempt, fact: ContainerVoided) -> Task:
         phase=Phase.CLAIMED,
         incarnation=attempt.incarnation + 1,
         start="cold",
-        slot=None,
+        warm=None,
         stale=False,
-        container=Container(name=fact.successor, image=attempt.container.image),
+        container=Container(name=containers.successor(attempt.container.name), image=attempt.container.image),
         timings=attempt.timings.model_copy(update={"created_at": None, "container_started_at": None}),
     )
 
@@ -289,7 +249,7 @@ def _started(task: Task, attempt: Attempt, fact: ContainerStarted) -> Task:
 
 
 def _ended_well(task: Task, attempt: Attempt, fact: CommandSucceeded) -> Task:
-    """Its outcome is certain; it is recorded when its output is whole and its container has ended."""
+    """Its result is certain; it is recorded when its output is whole and its container has ended."""
     began = attempt.timings.started_at or fact.finished_at
     finished = max(began, min(fact.finished_at, fact.at))
     return _with(
@@ -298,76 +258,28 @@ def _ended_well(task: Task, attempt: Attempt, fact: CommandSucceeded) -> Task:
 
 
 def _exited(task: Task, attempt: Attempt, fact: ContainerExited) -> Task:
-    outcome = fact.outcome
+    result = fact.result
     if attempt.ended_well:  # whatever has happened to the container since
-        finished = attempt.timings.finished_at or outcome.finished_at
-        outcome = replace(outcome, exit_code=0, finished_at=finished)
-    began = attempt.timings.started_at or outcome.started_at
+        finished = attempt.timings.finished_at or result.finished_at
+        result = replace(result, exit_code=0, finished_at=finished)
+    began = attempt.timings.started_at or result.started_at
     timings = attempt.timings.model_copy(
         update={
             "container_started_at": attempt.timings.container_started_at or began,
             "started_at": began,
-            "finished_at": max(outcome.finished_at, began),
+            "finished_at": max(result.finished_at, began),
         }
     )
     ended = _with(
         task,
         attempt,
-        exit_code=outcome.exit_code,
-        oom_killed=outcome.oom_killed,
+        exit_code=result.exit_code,
+        oom_killed=result.oom_killed,
         timings=timings,
         log=None if attempt.gated and attempt.phase is not Phase.RUNNING else f"logs/{task.id}.log",
     ).model_copy(update={"started_at": began})
     attempt = ended.attempts[-1]
-    return _record(ended, attempt, failure_of(task, _stopped_by(attempt), outcome), fact.at)
-
-
-def _stopped_by(attempt: Attempt) -> Cause | None:
-    """Why it was stopped; not by its timeout where it had ended in time by itself, and that was seen late."""
-    began, ended = attempt.timings.started_at, attempt.timings.finished_at
-    if attempt.stopping is not Cause.TIMEOUT or began is None or ended is None or attempt.timeout is None:
-        return attempt.stopping
-    in_time = (ended - began).total_seconds() < attempt.timeout
-    return None if in_time and attempt.exit_code not in OUR_SIGNALS else attempt.stopping
-
-
-def failure_of(task: Task, stopping: Cause | None, outcome: Outcome) -> Failure | None:
-    """Why an attempt failed, or None when it did not: facts decide, never text."""
-    code = outcome.exit_code
-    if stopping is Cause.TIMEOUT:
-        limit = task.timeout if task.attempt is None else task.attempt.timeout
-        message = f"task {task.id!r} was stopped: it ran longer than its timeout of {limit or 0:g} s"
-        return Failure(cause=stopping, message=message, exit_code=code)
-    if stopping is Cause.ENGINE:
-        message = f"task {task.id!r} was stopped: the container that held its job's network had ended"
-        return Failure(cause=stopping, message=message, exit_code=code)
-    if stopping is not None:
-        return Failure(cause=stopping, message=f"task {task.id!r} was stopped: {stopping}", exit_code=code)
-    if code == 0:
-        return None
-    if outcome.unusable_command is not None:
-        return Failure(cause=Cause.COMMAND, message=outcome.unusable_command, exit_code=code)
-    if outcome.oom_killed:
-        message = (
-            f"task {task.id!r} was killed: it used more memory than its limit; raise resources.memory_mb"
-        )
-        return Failure(cause=Cause.OOM, message=message, exit_code=code)
-    name = _signal_name(code)
-    if outcome.interrupted and (name or code == UNKNOWN_END):
-        message = f"task {task.id!r} was ended because the container engine, or its machine, went down"
-        return Failure(cause=Cause.ENGINE, message=message, exit_code=code)
-    if name:
-        message = f"task {task.id!r} was ended by {name} (exit code {code})"
-        return Failure(cause=Cause.SIGNAL, message=message, exit_code=code)
-    return Failure(cause=Cause.EXIT, message=f"task {task.id!r} ended with exit code {code}", exit_code=code)
-
-
-def _signal_name(code: int) -> str | None:
-    """Shells and the engine report a death by signal N as exit code 128 + N."""
-    try:
-        return signal.Signals(code - 128).name if code > 128 else None
-    except ValueError:
-        return None
+    return _record(ended, attempt, failures.failure_of(task, failures.stopped_by(attempt), result), fact.at)
 
 
 def _record(task: Task, attempt: Attempt, failure: Failure | None, at: datetime) -> Task:

@@ -12,23 +12,23 @@ from air_executor.errors import BadInput
 from air_executor.format.attempts import Cause, Failure, Phase
 from air_executor.format.graph import check_dependencies
 from air_executor.format.models import Decision, Job, JobState, JobView, Task, TaskSpec, TaskStatus
-from manager.core import lifecycle
+from manager.core import lifecycle, retries
 from manager.model.facts import (
     AttemptNeeded,
     CancelRequested,
     GracePassed,
+    Inspected,
     JobEnded,
     JobFact,
     JobVanished,
     NetworkLost,
+    OfAttempt,
     RequestRefused,
     RestPassed,
-    StockTaken,
     TaskClaimed,
-    TaskFact,
     TaskRequested,
 )
-from manager.model.values import AttemptKey, Owner, first_of
+from manager.model.values import AttemptKey, Owner, is_spare
 
 MAX_REFUSALS = 1000
 """Requests that brought no task and are kept one by one: who floods an inbox must not fill the disk."""
@@ -54,7 +54,7 @@ class LiveJob:
         self.owner = owner
         self.max_tasks = max_tasks
         self.bare = bare
-        """Whether nothing has been made for it yet, so that it can get the folders of a slot."""
+        """Whether nothing has been made for it yet, so that it can get the folders of a warm container."""
         self.submitted: str | None = None
         """Which `state.json` it was taken from."""
         self.tasks: dict[str, Task] = {task.id: task for task in tasks}
@@ -101,11 +101,12 @@ class LiveJob:
 
     @property
     def moving_in(self) -> bool:
-        """Whether the folders of a slot are about to become the job's own."""
-        if self.job.slot is None:
-            return False
+        """Whether the folders of a warm container are about to become the job's own."""
         attempts = (self.tasks[task_id].attempts[-1] for task_id in self.live)
-        return any(each.slot == self.job.slot and each.phase is Phase.WAITING for each in attempts)
+        return any(
+            each.warm is not None and not is_spare(each.warm) and each.phase is Phase.WAITING
+            for each in attempts
+        )
 
     def prospects(self) -> Iterator[str]:
         """Tasks that can't run yet, but for which everything that is missing is under way."""
@@ -154,14 +155,16 @@ class LiveJob:
                     self._replace(lifecycle.lose_network(task), fact.at)
             case GracePassed():
                 self.overdue.add(fact.key)
-            case StockTaken():
+            case Inspected():
                 self.unsure.discard(fact.key)
             case RestPassed():
                 self._rested(fact)
             case JobEnded():
                 self._end(fact)
-            case _:
+            case OfAttempt():
                 self._step(fact)
+            case _:
+                raise TypeError(f"no job knows what to do with {fact}")
 
     def recall(self) -> None:
         """The job comes from a journal: what it tells of attempts may be old news."""
@@ -217,7 +220,7 @@ class LiveJob:
             return True
         return self._undecided(task_id) and task.attempts[-1].gated
 
-    def _timely(self, fact: TaskFact) -> bool:
+    def _timely(self, fact: OfAttempt) -> bool:
         """Whether a decision still fits: it may be about a task that was skipped since."""
         match fact:
             case TaskClaimed(start="ahead"):
@@ -229,7 +232,7 @@ class LiveJob:
             case _:
                 return True
 
-    def _step(self, fact: TaskFact) -> None:
+    def _step(self, fact: OfAttempt) -> None:
         before = self.tasks.get(fact.key.task)
         if before is None or not self._timely(fact):
             return
@@ -238,10 +241,11 @@ class LiveJob:
             return
         if isinstance(fact, TaskClaimed):
             self.bare = False
-            if fact.slot is not None:
-                self._update_job(fact.at, slot=first_of(fact.slot.id))
+            network = fact.grant.network
+            if network.kind == "job" and self.job.network is None:
+                self._update_job(fact.at, network=network.name)
         if after.status is TaskStatus.FAILED and before.status is not TaskStatus.FAILED:  # noqa: SIM102
-            if self.failure is None and lifecycle.may_retry(after):
+            if self.failure is None and retries.may_retry(after):
                 after = lifecycle.again(after)
         self._replace(after, fact.at)
         if after.status is TaskStatus.FAILED and after.failure is not None:
@@ -276,7 +280,7 @@ class LiveJob:
     def _make_ready(self, task: Task, at: datetime) -> None:
         if task.id in self.ready or task.id in self.resting:
             return
-        seconds = lifecycle.rest(task)
+        seconds = retries.rest(task)
         if seconds:
             self.resting[task.id] = seconds
         else:

@@ -1,28 +1,23 @@
-"""PURE. What the engine has, against what the journals say.
+"""PURE. After a restart: for each attempt that was under way when the manager before this one ended, what
+follows from its phase and from what stands under its container's name now.
 
-At start, the table: for each attempt that was under way when the manager before this one ended, what follows
-from its phase and from what stands under its container's name now. No verdict runs a command again: a
-container that has exited is never started, and one whose command may have begun is never replaced.
-
-At every poll: the containers that serve nobody, jobs whose network is gone, ends that nobody has noticed.
+No verdict runs a command again: a container that has exited is never started, and one whose command may have
+begun is never replaced.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
 from air_executor.format.attempts import Attempt, Cause, Failure, Phase
-from manager.core.live_job import LiveJob
-from manager.model.container_spec import JOB_UID, ROLE, SLOT, key_of
 from manager.model.facts import (
     ContainerCreated,
     ContainerLost,
     ContainerStarted,
+    Inspected,
     LaunchFailed,
-    Listed,
-    StockTaken,
-    TaskFact,
+    OfAttempt,
 )
-from manager.model.values import AttemptKey, Found
+from manager.model.values import Found
 
 
 class Verdict(StrEnum):
@@ -75,7 +70,7 @@ GATED: Mapping[tuple[Phase, Found], Verdict] = {
 not begin, whatever was found; and from then on, the gate's receipt knows."""
 
 
-def conclusions(attempt: Attempt, stock: StockTaken) -> Iterator[TaskFact]:
+def conclusions(attempt: Attempt, stock: Inspected) -> Iterator[OfAttempt]:
     """The facts that follow from having taken stock of `attempt`."""
     if not attempt.undecided:
         return
@@ -86,84 +81,40 @@ def conclusions(attempt: Attempt, stock: StockTaken) -> Iterator[TaskFact]:
             # Its end is found by looking after it, as for any other: so its output is copied first.
             yield _created(stock)
             began = stock.started_at or stock.at
-            told = stock.image_id, stock.created_at
-            yield ContainerStarted(stock.key, began, stock.at, None, *told)
+            yield ContainerStarted(
+                key=stock.key,
+                started_at=began,
+                at=stock.at,
+                image_id=stock.image_id,
+                created_at=stock.created_at,
+            )
         case Verdict.LOST:
             message = (
                 f"what became of the container {attempt.container.name} while no manager ran is not known: "
                 f"the engine says that it is {stock.found}"
             )
-            yield ContainerLost(stock.key, message, stock.at)
+            yield ContainerLost(key=stock.key, message=message, at=stock.at)
         case Verdict.REFUSE:
             message = (
                 f"the container name {attempt.container.name} is taken by a container that is not this "
                 f"task's; look at it with `docker inspect {attempt.container.name}`"
             )
-            yield LaunchFailed(stock.key, Failure(cause=Cause.ENGINE, message=message), stock.at)
+            yield LaunchFailed(
+                key=stock.key, failure=Failure(cause=Cause.ENGINE, message=message), at=stock.at
+            )
 
 
-def verdict(attempt: Attempt, stock: StockTaken) -> Verdict:
+def verdict(attempt: Attempt, stock: Inspected) -> Verdict:
     """The table's word for an undecided attempt."""
     table = GATED if attempt.gated and attempt.phase is not Phase.RUNNING else TABLE
     return table[attempt.phase, stock.found]
 
 
-def _created(stock: StockTaken) -> ContainerCreated:
+def _created(stock: Inspected) -> ContainerCreated:
     return ContainerCreated(
-        stock.key, stock.container_id, stock.image_id, stock.created_at or stock.at, stock.at
+        key=stock.key,
+        container_id=stock.container_id,
+        image_id=stock.image_id,
+        created_at=stock.created_at or stock.at,
+        at=stock.at,
     )
-
-
-def orphans(listed: Iterable[Listed], jobs: Mapping[str, LiveJob], slots: Collection[str] = ()) -> set[str]:
-    """The containers, of those `listed`, that belong to no live attempt, no live job and no slot."""
-    taken = {job.job.slot for job in jobs.values() if job.job.slot} | set(slots)
-    busy = {
-        attempt.slot
-        for job in jobs.values()
-        for task_id in job.live
-        if (attempt := job.tasks[task_id].attempts[-1]).slot is not None
-    } | set(slots)
-    return {each.container for each in listed if not _serves(each.labels, jobs, taken, busy)}
-
-
-def without_network(listed: Iterable[Listed], jobs: Mapping[str, LiveJob]) -> set[str]:
-    """The jobs, by uid, with tasks running in a shared network that nothing holds any more."""
-    networks = [each.labels for each in listed if each.labels.get(ROLE) == "network" and not each.ended]
-    held = {labels.get(JOB_UID) or labels.get(SLOT) for labels in networks}
-    return {uid for uid, job in jobs.items() if (job.job.slot or uid) not in held and any(job.networked())}
-
-
-def _serves(
-    labels: dict[str, str], jobs: Mapping[str, LiveJob], taken: Collection[str | None], busy: Collection[str]
-) -> bool:
-    """`taken` are the slots whose network somebody has, `busy` those whose container."""
-    job = jobs.get(labels.get(JOB_UID, ""))
-    match labels.get(ROLE):
-        case "network":
-            return job is not None or labels.get(SLOT) in taken
-        case "slot":
-            return labels.get(SLOT) in busy
-        case "task":
-            key = key_of(labels)
-            if job is None or key is None or key.task not in job.tasks:
-                return False
-            attempt = job.tasks[key.task].attempt
-            return (
-                attempt is not None
-                and (attempt.number, attempt.incarnation) == (key.number, key.incarnation)
-                and attempt.phase is not Phase.REMOVED
-            )
-        case _:  # a probe that its manager did not live to remove, among others
-            return False
-
-
-def unnoticed(listed: Iterable[Listed], jobs: Mapping[str, LiveJob]) -> set[AttemptKey]:
-    """The attempts that run by their jobs' records, and have ended, or are gone, by the engine's list."""
-    running = {each.container for each in listed if not each.ended}
-    return {
-        job.attempt_key(task)
-        for job in jobs.values()
-        for task_id in job.live
-        if (task := job.tasks[task_id]).attempts[-1].phase is Phase.RUNNING
-        and task.attempts[-1].container.id not in running
-    }

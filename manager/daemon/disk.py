@@ -27,15 +27,24 @@ class Disk:
             log.info("%s has room again; tasks are started", self._home)
 
 
+def free_mb(folder: Path) -> int:
+    """Free space, in MiB. Raises OSError for a file system that can't be asked."""
+    return _free_mb(os.statvfs(folder))
+
+
 def shortage(folder: Path, min_free_mb: int) -> str | None:
     """What is short, in words, or None where there is room. A file system that can't be asked has room."""
     try:
         told = os.statvfs(folder)
     except OSError:
         return None
-    free_mb = told.f_bavail * told.f_frsize // MIB
-    if free_mb < min_free_mb:
-        return f"{folder} has {free_mb} MiB of free space, the setting min_free_mb wants {min_free_mb}"
+    free = _free_mb(told)
+    if free < min_free_mb:
+        return f"{folder} has {free} MiB of free space, the setting min_free_mb wants {min_free_mb}"
     if told.f_files and told.f_favail < MIN_FREE_INODES:  # some file systems have no fixed number of them
         return f"{folder} has room for {told.f_favail} more files only"
     return None
+
+
+def _free_mb(told: os.statvfs_result) -> int:
+    return told.f_bavail * told.f_frsize // MIB

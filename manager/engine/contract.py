@@ -11,12 +11,14 @@ The contract, in prose. It is tested by one suite against every engine and the s
   reason to look.
 - The container that holds a job's network is made at need. That it has ended may be found out only when a
   container that joins it is started: that raises NetworkEnded, and the next one to join gets a new network.
+  What `observe` has shown to be gone, ended or replaced is not joined again.
 - Nothing goes away by itself: `remove` is called when the outcome is durable. Removing what is not there,
   succeeds; what does not carry the home's label is left alone.
 - `follow` gives a container's output from its beginning, whenever it is called, and returns when the
   container has ended and everything was given.
 - Every call is bounded in time, but for `follow`, `wait` and `listen`. When the engine can't be reached, it
   raises EngineUnavailable and may be made again.
+- What an engine can't do on any host, it says (`capabilities`), and nobody asks that of it.
 - Failures are classes and fields, never text to be parsed.
 """
 
@@ -28,6 +30,7 @@ from typing import Protocol
 
 from air_executor.format.attempts import Cause
 from manager.model.container_spec import ContainerSpec
+from manager.model.values import Capabilities
 
 
 class EngineError(Exception):
@@ -116,6 +119,9 @@ class Pull:
 
 class Engine(Protocol):
     """See the module's text."""
+
+    def capabilities(self) -> Capabilities:
+        """What this engine can do at all; on a given host it may be less. Asks nothing of it."""
 
     def describe(self) -> str:
         """Name and version, such as `Docker 26.1.5`. Raises EngineUnavailable."""

@@ -1,4 +1,4 @@
-"""When the engine did not answer: what ended about then, may have ended because of it."""
+"""When the engine did not answer. A container that ended about then may have ended because of that."""
 
 import threading
 from datetime import datetime, timedelta
@@ -11,8 +11,8 @@ start what still runs (Engine 26.1, tests/faults/test_10_11_13_engine_restarted.
 KEPT = 100
 
 
-class Absences:
-    """Of one engine, as all who call it have noticed them. Safe to use from several threads."""
+class Outages:
+    """The times at which one engine did not answer, as its callers noticed. Safe for several threads."""
 
     def __init__(self) -> None:
         self._past: list[tuple[datetime, datetime]] = []

@@ -21,19 +21,19 @@ class Pulls:
         self._logged: dict[str, float] = {}
 
     def tell(self, pull: Pull) -> None:
-        """How far it is."""
+        """Take in how far a pull is, and log it now and then."""
         if pull.ended:
             self._end(pull)
         elif self._note(pull):
             log.info("image=%s pulling: %s", pull.image, _so_far(pull))
 
     def texts(self) -> tuple[str, ...]:
-        """One for each image, that which was asked for first being the first."""
+        """How far each image is, in the order in which they were asked for."""
         with self._lock:
             return tuple(f"{pull.image}: {_so_far(pull)}" for pull in self._latest.values())
 
     def _note(self, pull: Pull) -> bool:
-        """Whether it is time for another line."""
+        """Keep it; whether it is time for another line about its image."""
         with self._lock:
             due = pull.image not in self._logged or pull.seconds - self._logged[pull.image] >= LOG_EVERY
             self._latest[pull.image] = pull
@@ -61,5 +61,5 @@ def _so_far(pull: Pull) -> str:
 
 
 def _mb(size: int) -> str:
-    """Small ones not as 0."""
+    """With one decimal where it is small, so that it is not shown as 0."""
     return f"{size / 1e6:.0f}" if size >= 10e6 else f"{size / 1e6:.1f}"

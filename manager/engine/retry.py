@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from air_executor.clock import utc_now
 from manager.engine.contract import ContainerGone, EngineError, EngineUnavailable
-from manager.engine.outages import Absences
+from manager.engine.outages import Outages
 from manager.model.facts import EngineChanged, Fact
 
 log = logging.getLogger(__name__)
@@ -19,54 +19,54 @@ LONGEST_PAUSE = 5.0
 Result = TypeVar("Result")
 
 
-class Patience:
-    """Makes calls until the engine answers, or the manager goes down. Safe to use from several threads."""
+class Retry:
+    """Makes calls again until the engine answers or the manager stops. Safe to use from several threads."""
 
     def __init__(self, emit: Callable[[Fact], None]) -> None:
         self._emit = emit
         self._stopping = threading.Event()
-        self.absences = Absences()
+        self.outages = Outages()
         """When the engine did not answer."""
 
     @property
-    def over(self) -> bool:
-        """Whether the manager goes down."""
+    def stopping(self) -> bool:
+        """Whether the manager stops."""
         return self._stopping.is_set()
 
-    def end(self) -> None:
-        """Make no further try: who waits gets Stopped."""
+    def stop(self) -> None:
+        """No call is made again: whoever waits gets Stopped."""
         self._stopping.set()
 
-    def again(self, call: Callable[[], Result]) -> Result:
+    def until_answered(self, call: Callable[[], Result]) -> Result:
         """What `call` returns, as soon as the engine answers. Raises EngineError when it refuses."""
         pause = FIRST_PAUSE
         while True:
             try:
                 result = call()
-                self.absences.end(utc_now())
+                self.outages.end(utc_now())
                 return result
             except EngineUnavailable as error:
-                self.absences.begin(utc_now())
-                self._emit(EngineChanged(False, str(error)))
-            self.pause(pause)
+                self.outages.begin(utc_now())
+                self._emit(EngineChanged(answers=False, description=str(error)))
+            self.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
-    def surely(self, call: Callable[[], Result]) -> Result:
-        """What `call` returns, as soon as the engine does it: there is nothing else that could be done.
+    def until_done(self, call: Callable[[], Result]) -> Result:
+        """What `call` returns, as soon as the engine no longer refuses: nothing else could be done instead.
 
         Raises ContainerGone.
         """
         while True:
             try:
-                return self.again(call)
+                return self.until_answered(call)
             except ContainerGone:
                 raise
             except EngineError as error:
                 log.error("the engine refuses: %s; trying again", error)
-                self.pause(LONGEST_PAUSE)
+                self.sleep(LONGEST_PAUSE)
 
-    def pause(self, seconds: float) -> None:
-        """Wait. Raises Stopped."""
+    def sleep(self, seconds: float) -> None:
+        """Wait for so long. Raises Stopped as soon as the manager stops."""
         if self._stopping.wait(seconds):
             raise Stopped
 

@@ -23,6 +23,8 @@ from air_executor.files import sync_folder
 from air_executor.format.attempts import Phase
 from air_executor.format.models import Decision, Job, Task
 from manager.core.live_job import LiveJob
+from manager.model import containers
+from manager.model.container_spec import OLD_WARM_PREFIX
 from manager.model.values import Owner
 
 log = logging.getLogger(__name__)
@@ -211,13 +213,13 @@ def _replay(path: Path) -> tuple[Remembered | None, int]:
     for kind, value in _entries(texts):
         match kind:
             case "job":
-                job = Job.model_validate(value)
+                job = Job.model_validate(_job_of_today(value))
             case "owner":
                 owner = Owner(*value)
             case "submitted":
                 submitted = value
             case "task":
-                task = Task.model_validate(value)
+                task = Task.model_validate(_task_of_today(value))
                 tasks[task.id] = task
             case "request":
                 decision = Decision.model_validate(value)
@@ -277,3 +279,22 @@ def _checked(line: bytes) -> bytes | None:
     if length != b"%d" % len(text) or checksum != b"%08x" % zlib.crc32(text):
         return None
     return text
+
+
+def _job_of_today(value: dict[str, Any]) -> dict[str, Any]:
+    """A job as a manager wrote it that called warm containers slots: its network was named after its slot."""
+    slot = value.pop("slot", None)
+    return value if slot is None else {"network": containers.warm_network_name(_warm_name(slot))} | value
+
+
+def _task_of_today(value: dict[str, Any]) -> dict[str, Any]:
+    """Likewise."""
+    for attempt in value.get("attempts", ()):
+        slot = attempt.pop("slot", None)
+        if slot is not None:
+            attempt["warm"] = _warm_name(slot)
+    return value
+
+
+def _warm_name(slot: str) -> str:
+    return f"{OLD_WARM_PREFIX}{slot}"

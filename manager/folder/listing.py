@@ -1,4 +1,4 @@
-"""What is in the jobs folder: listed again only where that may have changed, for there may be very many."""
+"""Lists the jobs folder, and only when what is in it may have changed: there may be very many jobs."""
 
 import os
 import time
@@ -6,14 +6,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from air_executor.files import Version, version_of
 from air_executor.format import names
 from air_executor.store import WAKE
 
 SETTLED = 3.0
-"""Seconds for which a folder's time has stood still, after which any change will give it another one: the
-coarsest clocks of file systems go by two seconds."""
+"""Seconds without a change after which the next one is certain to give the folder another time: the coarsest
+clocks of file systems go by two seconds."""
 GOOD_FOR = 60.0
-"""Seconds after which it is listed in any case: some file systems are not to be trusted that far."""
+"""Seconds after which the folder is listed again in any case: some file systems keep no exact times."""
 
 
 @dataclass
@@ -27,28 +28,33 @@ class Listing:
 
 
 class Lister:
-    """Lists one jobs folder, for one thread."""
+    """Lists one jobs folder. For use by one thread, but for `doubt`."""
 
     def __init__(self, jobs: Path) -> None:
         self._jobs = jobs
-        self._stamp: tuple[int, int] | None = None
-        self._stands_since = 0.0
-        """When the folder was first seen with that stamp, by the monotonic clock."""
+        self.in_doubt = True
+        """Whether the folder is to be listed although it may look unchanged."""
+        self._version: Version | None = None
+        self._unchanged_since = 0.0
+        """When the folder was first seen in that version, by the monotonic clock."""
         self._good_until = 0.0
 
     def doubt(self) -> None:
-        """The next listing is wanted in any case."""
-        self._good_until = 0.0
+        """List the folder the next time in any case. Any thread may call this."""
+        self.in_doubt = True
 
     def changed(self) -> Listing | None:
-        """What is there now; None where it is certain that this has not changed since the last time."""
-        now, stamp = time.monotonic(), _stamp(self._jobs)
-        if stamp != self._stamp:
-            self._stamp, self._stands_since, self._good_until = stamp, now, 0.0
+        """What is there now; None where it is certain that this has not changed since the last listing."""
+        if self.in_doubt:
+            self.in_doubt = False  # before the folder is looked at: a doubt that comes later stays
+            self._good_until = 0.0
+        now, version = time.monotonic(), version_of(self._jobs)
+        if version != self._version:
+            self._version, self._unchanged_since, self._good_until = version, now, 0.0
         elif now < self._good_until:
             return None
         listing = self._list()
-        if now - self._stands_since >= SETTLED:
+        if now - self._unchanged_since >= SETTLED:
             self._good_until = now + GOOD_FOR
         return listing
 
@@ -62,12 +68,3 @@ class Lister:
                 elif entry.name.startswith(WAKE) and names.is_name(entry.name.removeprefix(WAKE)):
                     listing.woken.append(entry.name.removeprefix(WAKE))
         return listing
-
-
-def _stamp(folder: Path) -> tuple[int, int] | None:
-    """Its inode, and when an entry of it was last made, renamed or removed; None where it is not there."""
-    try:
-        status = folder.stat()
-    except FileNotFoundError:
-        return None
-    return status.st_ino, status.st_mtime_ns

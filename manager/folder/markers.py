@@ -1,6 +1,8 @@
-"""The markers `retry` and `reset` in the folders of ended jobs -> facts.
+"""The markers `cancel`, `retry` and `reset`, by which people ask something of a job, -> facts.
 
-Ended jobs may be many, and their folders are not watched for events. Whoever drops a marker through the
+Live jobs are few: their folders are watched for events, and each look at one looks for `cancel` as well.
+
+Ended jobs may be many, and their folders are not watched. Whoever drops `retry` or `reset` through the
 library also makes a file `jobs/.wake-<job>`, so that it is found at once; markers made by hand are found by
 a look at some of the folders at each poll, in turn.
 """
@@ -13,21 +15,23 @@ from contextlib import suppress
 from pathlib import Path
 
 from air_executor.clock import utc_now
-from air_executor.store import RESET, RETRY, Store
-from manager.model.facts import Fact, ResetRequested, RetryRequested
+from air_executor.files import Version
+from air_executor.format.layout import RESET, RETRY
+from air_executor.store import JobFolder, Store
+from manager.model.facts import CancelRequested, Fact, ResetRequested, RetryRequested
 
 MOST_AT_A_POLL = 500
 """Ended folders that are looked at in one poll: two `lstat` calls each, some 10 ms for all of them."""
 
 REQUESTS: dict[str, type[ResetRequested | RetryRequested]] = {RESET: ResetRequested, RETRY: RetryRequested}
-"""What each marker asks for; who finds both, starts over."""
-
-Version = tuple[int, int]
-"""Inode and time of change: what tells a file that was made again from the one before."""
+"""What each marker asks for. RESET comes first: where both are there, the job starts over."""
 
 
 class Markers:
-    """What was asked of ended jobs. Each marker is told of once, until it is gone or was made again."""
+    """Tells what is asked of jobs.
+
+    `cancel` is told of at each look, `retry` and `reset` once, until the marker is gone or was made again.
+    """
 
     def __init__(self, store: Store, emit: Callable[[Fact], None]) -> None:
         self._store = store
@@ -38,25 +42,30 @@ class Markers:
         self._last = ""
         """The folder that the last poll ended with."""
 
+    def look_at_live(self, job: JobFolder, uid: str) -> None:
+        """Tell whether the live job is to be cancelled."""
+        if cancel_asked(job):
+            self._emit(CancelRequested(uid=uid, at=utc_now()))
+
     def wake(self, names: Iterable[str]) -> None:
         """Look at the ended jobs that have a wake file, which is taken away."""
         for name in names:
             if self._taken_away(self._store.wake_file(name)):
-                self.look(name)
+                self.look_at_ended(name)
 
     def poll(self, ended: Collection[str]) -> None:
-        """Look at some of the ended jobs, and at the next time at those that follow."""
+        """Look at some of the ended jobs, and at the next poll at those that follow in the order of names."""
         names = sorted(ended)
         begin = bisect_right(names, self._last)
         for name in (names[begin:] + names[:begin])[:MOST_AT_A_POLL]:
-            self.look(name)
+            self.look_at_ended(name)
             self._last = name
 
-    def look(self, name: str) -> None:
+    def look_at_ended(self, name: str) -> None:
         """Tell of the markers that are in the job's folder and have not been told of."""
         for marker, request in REQUESTS.items():
             if self._is_fresh(f"{self._store.jobs}/{name}/{marker}"):
-                self._emit(request(name, utc_now()))
+                self._emit(request(name=name, at=utc_now()))
 
     def _is_fresh(self, marker: str) -> bool:
         version = _version(marker)
@@ -68,7 +77,7 @@ class Markers:
         return fresh
 
     def _taken_away(self, file: Path) -> bool:
-        """Whether this wake file is a new one. It goes first: what comes after the look makes another."""
+        """Whether this wake file is a new one. It goes before the look: a later marker makes another one."""
         version = _version(file)
         if version is None or self._staying.get(file) == version:
             return False
@@ -79,8 +88,13 @@ class Markers:
         return True
 
 
+def cancel_asked(job: JobFolder) -> bool:
+    """Whether the job is to be cancelled; False where its folder is closed to us."""
+    return os.path.lexists(job.cancel_marker)
+
+
 def remove(marker: Path) -> None:
-    """Take it away, where it is there and this process may."""
+    """Take the marker away, where it is there and this process may."""
     with suppress(OSError):
         marker.unlink()
 
@@ -91,4 +105,4 @@ def _version(file: str | Path) -> Version | None:
         status = os.lstat(file)
     except OSError:
         return None
-    return (status.st_ino, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
+    return Version.of(status) if stat.S_ISREG(status.st_mode) else None

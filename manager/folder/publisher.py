@@ -10,25 +10,27 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
-from air_executor.files import write_durably
+from air_executor.files import Version, version_of, write_durably
+from air_executor.format import layout
 from air_executor.format.models import Decision, Job, Task
-from air_executor.store import job_text, task_text, tasks_text
+from air_executor.format.text import job_text, task_text, tasks_text
 from manager.folder import markers
 from manager.model.facts import Fact, JobPublished
 
 log = logging.getLogger(__name__)
 
 PAUSE_FACTOR = 4
-"""How many times longer than it was written a job rests: a slow disk, and the other jobs, need their turn."""
+"""Views rest this many times as long as writing them took: a slow disk and the other jobs need their turn."""
 SMALL = 128_000
-"""Bytes of views, those of some 100 tasks, that are written as often as these allow: within milliseconds."""
+"""Bytes, those of some 100 tasks, up to which views need no other rest: they are written in milliseconds."""
 RATE = 500_000
-"""Bytes in a second for views that are larger. Where ten tasks end in a second that is 50 KB for each, about
-what each costs in a job of 50. The price: 5,000 tasks, 5.5 MB, that change all the time are seen up to 11 s
-late. After a rest as long as that, and when the job fails or ends, they are seen at once."""
+"""Bytes in a second that are written of larger views. Where ten tasks end in a second that is 50 KB for each,
+about what each costs in a job of 50. The price: 5,000 tasks, 5.5 MB, that change all the time are seen up to
+11 s late. After a rest as long as that, and when the job fails or ends, they are seen at once."""
 GATHERING = 0.02
 """Seconds in which changes gather before they are written: what is new is shown when it has been acted on,
 for writing takes the time of the processor that the next command needs to begin. That a job is taken, fails
@@ -52,8 +54,8 @@ class Changes:
     """Markers in the folder that ask for what these views show: they go as soon as it can be seen."""
 
 
-Stamp = tuple[int, int, int] | None
-"""What tells one version of a file from another."""
+Key = str | Path
+"""Whose views they are: the uid of a job; or the folder that was refused, which is no job."""
 
 
 class Publisher:
@@ -61,12 +63,13 @@ class Publisher:
 
     def __init__(self, emit: Callable[[Fact], None]) -> None:
         self._emit = emit
-        self._views: dict[str, _Views] = {}
-        self._wanted: set[str] = set()
-        """Jobs with something to write."""
+        self._views: dict[Key, _Views] = {}
+        self._wanted: set[Key] = set()
+        """Those with something to write."""
         self._changed = threading.Condition()
         """Held for everything but the writing itself."""
         self._look = False
+        """Whether somebody wants to know of edits."""
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
 
@@ -75,19 +78,33 @@ class Publisher:
         self._thread.start()
 
     def publish(self, changes: Changes) -> None:
-        """Have these changes written soon, together with those that are not written yet."""
+        """Have these changes written soon, together with those that are not written yet.
+
+        When the last views of a job are written, `JobPublished` is told.
+        """
+        news = _Unwritten.of(changes.job, changes.tasks, changes.decisions, changes.answered)
+        self._add(changes.uid, changes.folder, news)
+
+    def publish_refusal(self, folder: Path, job: Job, tasks: Iterable[Task]) -> None:
+        """Have `job`, which has failed or ended before, shown in a folder that can't be taken as a job.
+
+        Without tasks, tasks.json is left alone. Nothing is told when it is written: no job waits for that.
+        """
+        self._add(folder, folder, _Unwritten.of(job, tasks, job.requests))
+
+    def _add(self, key: Key, folder: Path, news: "_Unwritten") -> None:
         with self._changed:
-            views = self._views.get(changes.uid)
+            views = self._views.get(key)
             if views is None:
-                views = self._views[changes.uid] = _Views(changes)
-            if changes.uid not in self._wanted:
+                views = self._views[key] = _Views(key, folder, news.job)
+            if key not in self._wanted:
                 views.gather()
-            views.add(changes)
-            self._wanted.add(changes.uid)
+            views.add(news)
+            self._wanted.add(key)
             self._changed.notify()
 
     def forget(self, uid: str) -> None:
-        """The job's folder is gone, and with it what there was to write: what stands there is not its own."""
+        """Write no more for the job: its folder is gone, and what has its name now is not its own."""
         with self._changed:
             self._views.pop(uid, None)
             self._wanted.discard(uid)
@@ -120,14 +137,14 @@ class Publisher:
             while True:
                 if self._look:
                     self._want_edited()
-                wanted = (self._views[uid] for uid in self._wanted)
+                wanted = (self._views[key] for key in self._wanted)
                 views = min(wanted, key=lambda views: views.due, default=None)
                 if views is None:
                     if self._stopping:
                         return None
                     self._changed.wait()
                 elif self._stopping or views.due <= time.monotonic():
-                    self._wanted.discard(views.uid)
+                    self._wanted.discard(views.key)
                     views.take()
                     return views
                 else:
@@ -136,47 +153,74 @@ class Publisher:
     def _want_edited(self) -> None:
         """Between two writes: during one, the file that is being replaced would look like a stranger's."""
         self._look = False
-        self._wanted.update(uid for uid, views in self._views.items() if views.altered)
+        self._wanted.update(key for key, views in self._views.items() if views.altered)
 
     def _written(self, views: "_Views") -> None:
         with self._changed:
-            if views.last and views.uid not in self._wanted:
-                self._views.pop(views.uid, None)
-        if views.last:
-            self._emit(JobPublished(views.uid))
+            if views.last and views.key not in self._wanted:
+                self._views.pop(views.key, None)
+        if views.last and isinstance(views.key, str):
+            self._emit(JobPublished(uid=views.key))
 
     def _postpone(self, views: "_Views", error: Exception) -> None:
         views.postpone(error)
         with self._changed:
-            if self._views.get(views.uid) is views and not self._stopping:
-                self._wanted.add(views.uid)
+            if self._views.get(views.key) is views and not self._stopping:
+                self._wanted.add(views.key)
+
+
+@dataclass
+class _Unwritten:
+    """What is new in a job and not in its views yet."""
+
+    job: Job
+    tasks: dict[str, Task] = field(default_factory=dict)
+    decisions: dict[str, Decision] = field(default_factory=dict)
+    answered: list[Path] = field(default_factory=list)
+
+    @classmethod
+    def of(
+        cls,
+        job: Job,
+        tasks: Iterable[Task],
+        decisions: Iterable[Decision] = (),
+        answered: Iterable[Path] = (),
+    ) -> Self:
+        """The same, from any number of tasks, decisions and markers."""
+        return cls(
+            job,
+            {task.id: task for task in tasks},
+            {decision.request: decision for decision in decisions},
+            list(answered),
+        )
+
+    def add(self, later: "_Unwritten") -> None:
+        """Add what is newer; of the same task or request, it replaces what was known."""
+        self.job = later.job
+        self.tasks |= later.tasks
+        self.decisions |= later.decisions
+        self.answered += later.answered
 
 
 class _Views:
-    """Both views of one job: what they say, and what they are to say.
+    """Both views of one job, or of a folder that was refused: what they say, and what they are to say.
 
     `add` and `take` are called with the publisher's lock held; what they share is not touched elsewhere.
     """
 
-    def __init__(self, changes: Changes) -> None:
-        self.uid = changes.uid
-        self.folder = changes.folder
-        self.last = False
-        """Whether the job had ended when the views were taken."""
-        self._job = changes.job
-        self._decisions: dict[str, Decision] = {}
-        self._changed: dict[str, Task] = {}
-        self._answered: list[Path] = []
-        self._urgent = True
-        self._taken = self._job
-        self._going: list[Path] = []
-        self._unrendered: dict[str, Task] = {}
+    def __init__(self, key: Key, folder: Path, job: Job) -> None:
+        self.key = key
+        self.folder = folder
+        self._pending = _Unwritten(job)
+        self._in_flight = _Unwritten(job)
+        """What `write` writes. Of what it has written, the decisions stay: state.json has all of them."""
         self._entries: dict[str, str] = {}
         """The tasks as tasks.json says them, or will."""
         self._stale = False
         """Whether tasks.json does not say `_entries` yet."""
-        self._tasks = _View(changes.folder / "tasks.json")
-        self._state = _View(changes.folder / "state.json")
+        self._tasks = _View(folder / layout.TASKS)
+        self._state = _View(folder / layout.STATE)
+        self._urgent = True
         self._not_before = 0.0
         self._gathered_at = 0.0
         self._trouble: str | None = None
@@ -187,47 +231,56 @@ class _Views:
         return 0.0 if self._urgent else max(self._not_before, self._gathered_at)
 
     @property
+    def last(self) -> bool:
+        """Whether the job had ended when the views were taken."""
+        return self._in_flight.job.state.ended
+
+    @property
     def altered(self) -> bool:
         """Whether somebody else has changed one, or taken it away."""
         return self._tasks.altered or self._state.altered
 
     def gather(self) -> None:
-        """There is something to write again, and more may come at once."""
+        """Wait a moment before writing: more changes may come at once."""
         self._gathered_at = time.monotonic() + GATHERING
 
-    def add(self, changes: Changes) -> None:
+    def add(self, news: _Unwritten) -> None:
         """Remember what changed. That a job fails or ends is shown at once: it happens once or twice."""
-        before, self._job = self._job, changes.job
-        self._changed.update((task.id, task) for task in changes.tasks)
-        self._decisions.update((decision.request, decision) for decision in changes.decisions)
-        self._answered += changes.answered
-        self._urgent |= (before.state, before.failure) != (self._job.state, self._job.failure)
+        before, after = self._pending.job, news.job
+        self._urgent |= (before.state, before.failure) != (after.state, after.failure)
+        self._pending.add(news)
 
     def take(self) -> None:
-        """What is known now is what `write` writes: the job and its tasks as they were at one moment."""
-        self._taken = self._job.model_copy(update={"requests": tuple(self._decisions.values())})
-        self._unrendered |= self._changed
-        self._changed.clear()
-        self._going += self._answered
-        self._answered.clear()
+        """Let `write` write what is known now: the job and its tasks as they were at one moment."""
+        self._in_flight.add(self._pending)
+        self._pending = _Unwritten(self._pending.job)
         self._urgent = False
-        self.last = self._taken.state.ended
 
     def write(self) -> None:
         """Tasks first: who reads a state finds tasks that are not older. What fails may be tried again."""
         began = time.monotonic()
-        size = 0
-        if self._unrendered:
-            self._stale = True
-            self._entries.update((task.id, task_text(task)) for task in self._unrendered.values())
-            self._unrendered.clear()
-        if self._stale or self._tasks.altered:
-            size += self._tasks.replace(tasks_text(iter(self._entries.values())))
-            self._stale = False
-        size += self._state.replace(job_text(self._taken))
-        while self._going:
-            markers.remove(self._going.pop())
+        size = self._write_tasks() + self._write_state()
+        while self._in_flight.answered:
+            markers.remove(self._in_flight.answered.pop())
         self._rest(size, began)
+
+    def _write_tasks(self) -> int:
+        """Returns how many bytes that were."""
+        changed = self._in_flight.tasks
+        if changed:
+            self._stale = True
+            self._entries.update((task.id, task_text(task)) for task in changed.values())
+            changed.clear()
+        if not self._stale and not self._tasks.altered:
+            return 0
+        size = self._tasks.replace(tasks_text(iter(self._entries.values())))
+        self._stale = False
+        return size
+
+    def _write_state(self) -> int:
+        """Returns how many bytes that were."""
+        decisions = tuple(self._in_flight.decisions.values())
+        return self._state.replace(job_text(self._in_flight.job.model_copy(update={"requests": decisions})))
 
     def postpone(self, error: Exception) -> None:
         """Writing has failed. It is said once, not once a second for as long as a disk is full."""
@@ -253,30 +306,30 @@ class _View:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._own: Stamp = None
+        self._own: Version | None = None
 
     @property
     def altered(self) -> bool:
         """Whether the file is not the one that was written last, or gone."""
-        return self._own is not None and _stamp(self._path) != self._own
+        return self._own is not None and version_of(self._path) != self._own
 
     def replace(self, text: str) -> int:
         """Write it whole, and say how many bytes that were. An edit of somebody else's is set aside."""
-        if self.altered and _stamp(self._path) is not None:
+        if self.altered and version_of(self._path) is not None:
             self._set_aside()
         try:
             status = write_durably(self._path, text)
         except OSError:
             self._recognise(text)
             raise
-        self._own = _stamp_of(status)
+        self._own = Version.of(status)
         return status.st_size
 
     def _recognise(self, text: str) -> None:
-        """What failed may have been the last step, with the file in its place: it is nobody's edit then."""
+        """Where the text is in its place, only the last step of writing it failed: the file is our own."""
         try:
             if self._path.read_bytes() == text.encode():
-                self._own = _stamp(self._path)
+                self._own = version_of(self._path)
         except OSError:
             return
 
@@ -289,15 +342,3 @@ class _View:
             self._path,
             aside.name,
         )
-
-
-def _stamp(file: Path) -> Stamp:
-    try:
-        status = file.stat()
-    except OSError:
-        return None
-    return _stamp_of(status)
-
-
-def _stamp_of(status: os.stat_result) -> tuple[int, int, int]:
-    return status.st_ino, status.st_mtime_ns, status.st_size

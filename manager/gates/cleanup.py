@@ -5,19 +5,20 @@ from pathlib import Path
 
 from manager.core.live_job import LiveJob
 from manager.folder import workspace
-from manager.model import container_spec
-from manager.model.container_spec import Home
+from manager.model import containers
+from manager.model.home import Home
+from manager.model.values import first_of
 
 
-def clear(home: Home, jobs: Path, live: Iterable[LiveJob]) -> None:
-    """Delete the folders of slots and gates that belong to no attempt of the `live` jobs."""
+def clear(home: Home, live: Iterable[LiveJob]) -> None:
+    """Delete the folders of warm containers and gates that belong to no attempt of the `live` jobs."""
     attempts = [job.tasks[task_id].attempts[-1] for job in live for task_id in job.live]
-    slots = {attempt.slot for attempt in attempts if attempt.slot is not None}
-    containers = {attempt.container.name for attempt in attempts}
-    gates = containers | {container_spec.slot_name(slot) for slot in slots}
-    _delete(Path(container_spec.gates_folder(home)), gates | {"bin"})
-    _delete(Path(container_spec.slots_folder(str(jobs))), slots)
-    for probe in jobs.glob(f".{container_spec.PREFIX}-probe-*"):
+    warm = {attempt.warm for attempt in attempts if attempt.warm is not None}
+    _delete(home.gates, keep={attempt.container.name for attempt in attempts} | warm | {"bin"})
+    places = {home.warm(first_of(name)).name for name in warm}
+    for pool in (home.pool, home.old_pool):
+        _delete(pool, keep=places)
+    for probe in home.jobs.glob(f".{containers.PREFIX}-probe-*"):
         workspace.delete(probe)
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from air_executor.clock import utc_now
 from air_executor.failpoints import Failpoint, reach
-from manager.folder import inbox as intake
-from manager.gates import gate
+from manager.folder import inbox
+from manager.gates import gate_folder, protocol
 from manager.model.assignment import Act
 from manager.model.facts import CommandSucceeded, Fact
 from manager.model.values import AttemptKey
@@ -73,12 +73,12 @@ class EndListener:
             if act is None:
                 return
             try:
-                end = gate.parse_end(os.read(handle, gate.MAX_END_BYTES))
+                end = protocol.parse_end(os.read(handle, gate_folder.MAX_END_BYTES))
             except BlockingIOError:
                 return
         self.forget(act.key)
         if end is not None and end.exit_code == 0:
-            for fact in intake.drain(act.folder, act.key.uid, utc_now()):
+            for fact in inbox.drain(act.folder, act.key.uid, utc_now()):
                 self._emit(fact)
             reach(Failpoint.END_UNRECORDED)
-            self._emit(CommandSucceeded(act.key, end.at, utc_now()))
+            self._emit(CommandSucceeded(key=act.key, finished_at=end.at, at=utc_now()))

@@ -19,13 +19,12 @@ from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
 from air_executor.format.attempts import Phase
 from manager.engine.contract import ContainerGone, Engine, EngineError, Observation, Status
-from manager.engine.retry import Patience
+from manager.engine.retry import Retry
 from manager.folder import workspace
-from manager.gates import gate
+from manager.gates import gate_folder, protocol
 from manager.gates.end_listener import EndListener
-from manager.gates.slot_keeper import SlotKeeper
+from manager.gates.warm_keeper import WarmKeeper
 from manager.model.assignment import Act
-from manager.model.container_spec import CONTROL, RECEIPT, container_name
 from manager.model.facts import (
     ContainerExited,
     ContainerLost,
@@ -33,7 +32,7 @@ from manager.model.facts import (
     ContainerVoided,
     ContainerWaiting,
 )
-from manager.model.values import Outcome
+from manager.model.values import ExitResult
 
 log = logging.getLogger(__name__)
 
@@ -57,33 +56,38 @@ class Gatekeeper:
     """Used by the workers, from their threads."""
 
     def __init__(
-        self, engine: Engine, home_id: str, slots: SlotKeeper, ends: EndListener, patience: Patience
+        self, engine: Engine, home_id: str, pool: WarmKeeper, ends: EndListener, retry: Retry
     ) -> None:
         self._engine = engine
         self._home_id = home_id
-        self._slots = slots
+        self._pool = pool
         self._ends = ends
-        self._patience = patience
+        self._retry = retry
 
     def prepare(self, act: Act) -> None:
         """Make the folders of the gate, unless they are there: they may be mounted already."""
         try:
-            gate.prepare(act.gate / CONTROL, act.gate / RECEIPT, act.user)
+            gate_folder.prepare(act.gate.control, act.gate.receipt, act.user)
         except FileExistsError:
-            if (act.gate / CONTROL / gate.FIFO).exists():  # it is made last
+            if act.gate.fifo.exists():  # it is made last
                 return
-            shutil.rmtree(act.gate)
-            gate.prepare(act.gate / CONTROL, act.gate / RECEIPT, act.user)
+            shutil.rmtree(act.gate.path)
+            gate_folder.prepare(act.gate.control, act.gate.receipt, act.user)
 
     def start(self, act: Act, container: str) -> ContainerWaiting | ContainerVoided:
         """Have its gate wait. Raises EngineError."""
-        found = self._patience.again(lambda: self._engine.start(container))
+        found = self._retry.until_answered(lambda: self._engine.start(container))
         if found.status is not Status.RUNNING:
             return self.void(act)
         reach(Failpoint.WAITING_UNRECORDED)
         now = utc_now()
         return ContainerWaiting(
-            act.key, found.id, found.image_id, found.created_at, found.started_at or now, now
+            key=act.key,
+            container_id=found.id,
+            image_id=found.image_id,
+            created_at=found.created_at,
+            container_started_at=found.started_at or now,
+            at=now,
         )
 
     def open(self, act: Act) -> Opened:
@@ -94,8 +98,8 @@ class Gatekeeper:
         if not self._was_opened(act):
             try:
                 content = _frame(act)
-                if act.attempt.slot is not None:
-                    self._patience.again(lambda: self._slots.move_in(act))
+                if act.attempt.warm is not None:
+                    self._retry.until_answered(lambda: self._pool.move_in(act))
             except (EngineError, OSError, BadInput, ValueError) as error:
                 log.info("job=%s container=%s can't be used: %s", act.folder.name, act.spec.name, error)
                 return self.void(act)
@@ -106,11 +110,10 @@ class Gatekeeper:
 
     def void(self, act: Act) -> ContainerVoided:
         """Remove the container, whose gate nobody has opened, so that another may take its place."""
-        self._patience.surely(lambda: self._engine.remove(act.container, self._home_id))
+        self._retry.until_done(lambda: self._engine.remove(act.container, self._home_id))
         self.clear(act)
         reach(Failpoint.VOIDED_UNRECORDED)
-        next_key = act.key._replace(incarnation=act.key.incarnation + 1)
-        return ContainerVoided(act.key, container_name(self._home_id, act.folder.name, next_key), utc_now())
+        return ContainerVoided(key=act.key, at=utc_now())
 
     def replace(self, act: Act) -> Opened:
         """Void it, unless its command may have begun; whoever did that had no time to write it down."""
@@ -120,14 +123,14 @@ class Gatekeeper:
 
     def _was_voided(self, act: Act) -> bool:
         """By somebody who had no time to write it down: nobody else clears a gate before its outcome."""
-        return not act.gate.exists() and self._observe(act) is None
+        return not act.gate.path.exists() and self._observe(act) is None
 
     def _was_opened(self, act: Act) -> bool:
         """Whether the command may have been handed over: whoever does that takes the FIFO away first.
 
         After a power cut the FIFO may be there again; a receipt is not there for nothing.
         """
-        return not (act.gate / CONTROL / gate.FIFO).exists() or self._read(act) is not None
+        return not act.gate.fifo.exists() or self._read(act) is not None
 
     def _hand_over(self, act: Act, content: bytes) -> bool:
         """Whether the whole command was; if not, it can't begin."""
@@ -136,7 +139,7 @@ class Gatekeeper:
         take_end = partial(self._ends.hold, act.key)
         while time.monotonic() < began + LATE:
             with suppress(OSError):  # the machine is short of something; it may be tried again
-                handed_over = gate.open_gate(act.gate / CONTROL / gate.FIFO, content, take_end=take_end)
+                handed_over = gate_folder.open_gate(act.gate.fifo, content, take_end=take_end)
                 if handed_over is not None:
                     return handed_over
             if time.monotonic() > look:
@@ -144,7 +147,7 @@ class Gatekeeper:
                 if found is None or found.status is Status.EXITED:
                     return False
                 look = time.monotonic() + AT_ONCE
-            self._patience.pause(_blink(began))
+            self._retry.sleep(_blink(began))
         return False
 
     def _await(self, act: Act) -> Opened:
@@ -167,64 +170,64 @@ class Gatekeeper:
 
     def clear(self, act: Act) -> None:
         """Delete the folders of the gate; its container is gone."""
-        aside = act.gate.with_name(f".{act.gate.name}")  # at once, or not at all
+        aside = act.gate.path.with_name(f".{act.gate.path.name}")  # at once, or not at all
         with suppress(OSError):
-            act.gate.rename(aside)
+            act.gate.path.rename(aside)
         workspace.delete(aside)
-        if act.attempt.slot is not None:
-            self._slots.clear(act.attempt.slot)
+        if act.attempt.warm is not None:
+            self._pool.clear(act.attempt.warm)
 
     def unusable(self, act: Act, found: Observation) -> str | None:
         """Why the command could not be executed, where the gate found that out at the last moment."""
         receipt = self._read(act) if found.exit_code == DENIED_CODE else None
-        if isinstance(receipt, gate.Began) and receipt.failed not in NOT_ITS_FAULT:
+        if isinstance(receipt, protocol.Began) and receipt.failed not in NOT_ITS_FAULT:
             return f"the command {act.task.command!r} is not executable"
         return None
 
-    def _read(self, act: Act) -> gate.Receipt | None:
+    def _read(self, act: Act) -> protocol.Receipt | None:
         """The receipt; where the machine is short of something, as soon as it is not."""
         while True:
             try:
                 return _receipt(act)
             except OSError as error:
-                if error.errno not in workspace.SHORT_OF:
+                if error.errno not in workspace.TRANSIENT:
                     raise
-                self._patience.pause(0.05)
+                self._retry.sleep(0.05)
 
     def _observe(self, act: Act) -> Observation | None:
         try:
-            return self._patience.surely(lambda: self._engine.observe(act.container))
+            return self._retry.until_done(lambda: self._engine.observe(act.container))
         except ContainerGone:
             return None
 
-    def _by_receipt(self, act: Act, receipt: gate.Receipt) -> Opened:
+    def _by_receipt(self, act: Act, receipt: protocol.Receipt) -> Opened:
         match receipt:
-            case gate.Began():
+            case protocol.Began():
                 return _started(act, receipt.at)
-            case gate.Unusable():
+            case protocol.Unusable():
                 return self._unusable(act, receipt)
-            case gate.Never():
+            case protocol.Never():
                 return self._never(act, receipt)
 
-    def _unusable(self, act: Act, receipt: gate.Unusable) -> Opened:
+    def _unusable(self, act: Act, receipt: protocol.Unusable) -> Opened:
         """Confirmed by the exit code as well."""
         found, ended = self._left(act), _unusable(act, receipt)
         if found is None:
             return lost(act)
-        return ended if found.exit_code == ended.outcome.exit_code else _started(act, found.started_at)
+        return ended if found.exit_code == ended.result.exit_code else _started(act, found.started_at)
 
     def _left(self, act: Act) -> Observation | None:
         """The container, when its first process has ended, as a gate's does after its last word."""
         deadline = time.monotonic() + LEAVING
         found = self._observe(act)
         while found is not None and found.status is Status.RUNNING and time.monotonic() < deadline:
-            self._patience.pause(0.05)
+            self._retry.sleep(0.05)
             found = self._observe(act)
         return found
 
-    def _never(self, act: Act, receipt: gate.Never) -> Opened:
+    def _never(self, act: Act, receipt: protocol.Never) -> Opened:
         """A task that runs can write that as well, but for the token, which it has never seen."""
-        if gate.is_honest(receipt, act.gate / CONTROL):
+        if gate_folder.is_honest(receipt, act.gate.control):
             return self.void(act)
         found = self._left(act)
         return lost(act) if found is None else _started(act, found.started_at)
@@ -234,29 +237,29 @@ def _blink(since: float) -> float:
     return BLINK + (time.monotonic() - since) / 8
 
 
-def _receipt(act: Act) -> gate.Receipt | None:
+def _receipt(act: Act) -> protocol.Receipt | None:
     """What the gate of this attempt has said; nothing where its folders are gone."""
     try:
-        receipt = gate.read_receipt(act.gate / RECEIPT)
+        receipt = gate_folder.read_receipt(act.gate.receipt)
     except FileNotFoundError:
         return None
     except PermissionError:  # no gate shuts its folder, so the task has begun
-        return gate.Began(_nonce(act), utc_now())
-    if isinstance(receipt, gate.Never):
+        return protocol.Began(_nonce(act), utc_now())
+    if isinstance(receipt, protocol.Never):
         return receipt
     return receipt if receipt is not None and receipt.nonce == _nonce(act) else None
 
 
 def _nonce(act: Act) -> str:
     """A gate serves once, so what is unique about its container will do."""
-    return hashlib.sha256(act.gate.name.encode()).hexdigest()[:32]
+    return hashlib.sha256(act.gate.path.name.encode()).hexdigest()[:32]
 
 
 def _frame(act: Act) -> bytes:
     """Raises ValueError where no gate takes as much."""
     # What was made for this task has its variables already.
-    env = {} if act.attempt.slot is None else act.spec.env
-    return gate.frame(_nonce(act), "", (act.task.command, *act.task.args), env)
+    env = {} if act.attempt.warm is None else act.spec.env
+    return protocol.frame(_nonce(act), "", (act.task.command, *act.task.args), env)
 
 
 def _started(act: Act, at: datetime | None) -> ContainerStarted:
@@ -267,16 +270,18 @@ def _started(act: Act, at: datetime | None) -> ContainerStarted:
     now = utc_now()
     times = act.attempt.timings
     earliest = max(filter(None, (times.container_started_at, times.ready_at)), default=now)
-    return ContainerStarted(act.key, max(min(at or now, now), earliest), now, instant())
+    return ContainerStarted(
+        key=act.key, started_at=max(min(at or now, now), earliest), at=now, instant=instant()
+    )
 
 
 def lost(act: Act) -> ContainerLost:
     """Nobody knows how its command ended, or whether it began."""
     message = f"the container {act.spec.name} of task {act.task.id!r} is gone, and its outcome with it"
-    return ContainerLost(act.key, message, utc_now())
+    return ContainerLost(key=act.key, message=message, at=utc_now())
 
 
-def _unusable(act: Act, receipt: gate.Unusable) -> ContainerExited:
+def _unusable(act: Act, receipt: protocol.Unusable) -> ContainerExited:
     """In the words in which the engine says it of a container without a gate."""
     now = utc_now()
     match receipt.problem:
@@ -286,4 +291,4 @@ def _unusable(act: Act, receipt: gate.Unusable) -> ContainerExited:
             code, why = DENIED_CODE, f"the command {act.task.command!r} is not executable"
         case "workdir":
             code, why = DENIED_CODE, f"the working directory {act.spec.workdir!r} can't be used"
-    return ContainerExited(act.key, Outcome(code, False, now, now, why), now)
+    return ContainerExited(key=act.key, result=ExitResult(code, False, now, now, why), at=now)

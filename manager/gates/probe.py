@@ -1,17 +1,17 @@
-"""Finds out what can be done with this engine on this host, by doing it."""
+"""What can be done with this engine on this host: found out by doing it."""
 
 import os
 import secrets
 import shutil
 import time
-from pathlib import Path
+from dataclasses import replace
 
 from manager.engine.contract import Engine, EngineError
-from manager.gates import gate
-from manager.model import container_spec
-from manager.model.container_spec import CONTROL, RECEIPT, ContainerSpec, Home
-from manager.model.facts import GatesTried
-from manager.model.values import Owner
+from manager.gates import gate_folder, protocol
+from manager.model import containers
+from manager.model.container_spec import ContainerSpec
+from manager.model.home import GateFolder, Home
+from manager.model.values import Capabilities, Owner
 from manager.settings import Settings
 
 GATE_LIMIT = 10.0
@@ -20,16 +20,14 @@ LOOK = 0.01
 
 
 class Probe:
-    """Tries things out with containers that are made for that and removed. Not safe for several threads."""
+    """Uses containers that are made for that and removed again. Not safe for several threads."""
 
-    def __init__(self, engine: Engine, home: Home, jobs: Path, settings: Settings) -> None:
-        """`jobs` is the folder with all jobs."""
+    def __init__(self, engine: Engine, home: Home, settings: Settings) -> None:
         self._engine = engine
-        self._jobs = jobs
         self._home = home
         self._settings = settings
         self._ends: list[int] = []
-        """Where the gate that is tried says its last word."""
+        """Descriptors through which the gate that is tried tells that its command has ended."""
 
     def folders(self) -> None:
         """Have a container look for a file that was made just now. Raises EngineError when it sees none.
@@ -37,9 +35,9 @@ class Probe:
         The runner image's gate is kept for other containers, where it has one.
         """
         nonce = secrets.token_hex(6)
-        folder = self._settings.home / "probe"
+        folder = self._home.probe
         folder.mkdir(exist_ok=True)
-        spec = container_spec.probe_container(str(folder), nonce, self._home, self._settings)
+        spec = containers.probe_container(folder, nonce, self._home, self._settings)
         (folder / nonce).touch()
         try:
             self._engine.create(spec, None)
@@ -53,39 +51,46 @@ class Probe:
             shutil.rmtree(folder, ignore_errors=True)  # with what a killed manager left of its probe
             self._engine.remove(spec.name, self._home.id)
 
-    def gates(self) -> GatesTried:
-        """Have a container wait at a gate, move the folder that it has mounted, and open the gate.
-
-        Raises EngineError.
-        """
-        if not Path(container_spec.gate_program(self._home)).exists():
+    def capabilities(self) -> Capabilities:
+        """What can be done here; what the engine says it can't do on any host stands. Raises EngineError."""
+        able = self._engine.capabilities()
+        if able.gates is not None:
+            return able
+        if not self._home.gate_program.exists():
             image = self._settings.runner_image
-            return GatesTried(f"the image {image} has no {container_spec.GATE_IN_IMAGE}", None)
-        name = f"{container_spec.PREFIX}-probe-{secrets.token_hex(6)}"
-        folder = Path(container_spec.gate_folder(self._home, name))
+            return Capabilities.without_gates(f"the image {image} has no {containers.GATE_IN_IMAGE}")
+        tried = self._try_gate()
+        return tried if able.warm is None else replace(tried, warm=able.warm)
+
+    def _try_gate(self) -> Capabilities:
+        """Have a container wait at a gate, move the folder that it has mounted, and open the gate."""
+        name = f"{containers.PREFIX}-probe-{secrets.token_hex(6)}"
+        gate = self._home.gate(name)
         uid = self._settings.task_uid
-        slots = Path(container_spec.slots_folder(str(self._jobs)))
-        mounted, moved = slots / f".{name}", self._jobs / f".{name}"
+        pool = self._home.pool
+        mounted, moved = pool / f".{name}", self._home.jobs / f".{name}"
         try:
-            gate.prepare(folder / CONTROL, folder / RECEIPT, Owner(uid, uid))
+            gate_folder.prepare(gate.control, gate.receipt, Owner(uid, uid))
             mounted.mkdir(parents=True)
-            slots.chmod(0o700)
-            spec = container_spec.gate_probe_container(str(mounted), name, self._home, self._settings)
+            pool.chmod(0o700)
+            spec = containers.gate_probe_container(mounted, name, self._home, self._settings)
             self._engine.create(spec, None)
             self._engine.start(name)
             mounted.rename(moved)
             (moved / "moved").touch()
-            problem = self._pass(name, folder, ("test", "-f", f"{container_spec.WORK}/moved"))
-            return GatesTried(problem, None if problem else self._why_not_moved(spec))
+            problem = self._pass(name, gate, ("test", "-f", f"{containers.WORK}/moved"))
+            if problem is not None:
+                return Capabilities.without_gates(problem)
+            return Capabilities(gates=None, warm=self._why_not_moved(spec))
         except OSError as error:
-            return GatesTried(str(error), None)
+            return Capabilities.without_gates(str(error))
         finally:
             try:
                 self._engine.remove(name, self._home.id)
             finally:
                 while self._ends:
                     os.close(self._ends.pop())
-                for rest in (folder, mounted, moved):
+                for rest in (gate.path, mounted, moved):
                     shutil.rmtree(rest, ignore_errors=True)
 
     def _run(self, spec: ContainerSpec) -> int | None:
@@ -94,9 +99,12 @@ class Probe:
         return self._engine.observe(spec.name).exit_code
 
     def _keep_gate(self, spec: ContainerSpec) -> None:
-        """By renaming: containers that wait have the one before mounted."""
-        program = self._engine.read_file(spec.name, container_spec.GATE_IN_IMAGE)
-        place = Path(container_spec.gate_program(self._home))
+        """Keep the gate of the container's image, where it is another one than that which is kept.
+
+        It is put in place by renaming: containers that wait have the file before it mounted.
+        """
+        program = self._engine.read_file(spec.name, containers.GATE_IN_IMAGE)
+        place = self._home.gate_program
         if program is None or (place.exists() and place.read_bytes() == program):
             return
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -108,20 +116,22 @@ class Probe:
 
     def _told_its_end(self) -> bool:
         try:
-            return any(gate.parse_end(os.read(handle, gate.MAX_END_BYTES)) for handle in self._ends)
+            return any(
+                protocol.parse_end(os.read(handle, gate_folder.MAX_END_BYTES)) for handle in self._ends
+            )
         except BlockingIOError:
             return False
 
-    def _pass(self, name: str, folder: Path, command: tuple[str, ...]) -> str | None:
+    def _pass(self, name: str, gate: GateFolder, command: tuple[str, ...]) -> str | None:
         """Why the gate does not say that it has begun, and that it has ended; None when it does."""
-        content = gate.frame("probe", "", command, {})
+        content = protocol.frame("probe", "", command, {})
         deadline = time.monotonic() + GATE_LIMIT
         handed_over = None
         while time.monotonic() < deadline:
-            fifo = folder / CONTROL / gate.FIFO
-            handed_over = handed_over or gate.open_gate(fifo, content, take_end=self._ends.append)
-            receipt = gate.read_receipt(folder / RECEIPT)
-            if isinstance(receipt, gate.Began):
+            if not handed_over:
+                handed_over = gate_folder.open_gate(gate.fifo, content, take_end=self._ends.append)
+            receipt = gate_folder.read_receipt(gate.receipt)
+            if isinstance(receipt, protocol.Began):
                 self._engine.wait(name)
                 return None if self._told_its_end() else "its gate, of another version, does not tell of ends"
             if receipt is not None:

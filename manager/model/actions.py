@@ -8,7 +8,7 @@ from manager.model.values import AttemptKey
 
 
 @dataclass(frozen=True, slots=True)
-class TakeStock:
+class Inspect:
     """Look what has become of an attempt while no manager ran."""
 
     key: AttemptKey
@@ -81,7 +81,7 @@ class Remove:
     key: AttemptKey
 
 
-TaskAction = TakeStock | Rest | Create | Start | Open | Replace | Drop | Watch | Signal | Remove
+TaskAction = Inspect | Rest | Create | Start | Open | Replace | Drop | Watch | Signal | Remove
 
-EXCLUSIVE = (TakeStock, Create, Start, Open, Replace, Drop, Remove)
+EXCLUSIVE = (Inspect, Create, Start, Open, Replace, Drop, Remove)
 """Acts of which an attempt has one under way at most."""

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from air_executor.format.attempts import Attempt
+from air_executor.format.attempts import Attempt, Grant
 from air_executor.format.models import Task
 from manager.model.container_spec import ContainerSpec
+from manager.model.home import GateFolder
 from manager.model.values import AttemptKey, Owner
 
 
@@ -16,16 +17,22 @@ class Act:
     key: AttemptKey
     folder: Path
     task: Task
-    user: Owner
+    grant: Grant
+    """What it gets."""
     spec: ContainerSpec
-    gate: Path
-    """The folder with those of its gate, where it has one."""
+    gate: GateFolder
+    """The folder of its gate, where it has one."""
     network: ContainerSpec | None
 
     @property
     def attempt(self) -> Attempt:
         """The record of the attempt that the act is for."""
         return self.task.attempts[-1]
+
+    @property
+    def user(self) -> Owner:
+        """Who its command runs as."""
+        return Owner.parse(self.grant.user)
 
     @property
     def container(self) -> str:

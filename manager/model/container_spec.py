@@ -1,23 +1,11 @@
-"""PURE. What the engine is asked for: a container's name, labels, limits and mounts.
-
-The name is a function of the home, the job's uid, the task, attempt and incarnation, so that a manager
-that has lost its memory asks for the same container again and finds it.
-"""
+"""PURE. What an engine is asked for, in the manager's words, and the labels by which it is found again."""
 
 import hashlib
 import json
-import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Literal
 
-from air_executor.format.models import Task
-from manager.model.values import AttemptKey, Owner, first_of
-from manager.settings import Settings
-
-PREFIX = "airx"
-WORK = "/work"
-INBOX = "/inbox"
-MIB = 1 << 20
+from manager.model.values import AttemptKey
 
 LABEL = "air-executor"
 HOME_ID = f"{LABEL}.home-id"
@@ -29,29 +17,13 @@ ATTEMPT = f"{LABEL}.attempt"
 INCARNATION = f"{LABEL}.incarnation"
 ROLE = f"{LABEL}.role"
 DIGEST = f"{LABEL}.spec"
-SLOT = f"{LABEL}.slot"
+WARM = f"{LABEL}.warm"
+"""The name of the warm container that it is, or whose network it holds."""
+OLD_WARM = f"{LABEL}.slot"
+OLD_WARM_PREFIX = "airx-slot-"
+"""How warm containers were labelled and named when they were called slots; journals may tell of some."""
 GATED = f"{LABEL}.gated"
 """Says that the first process is the gate, and not the task's command."""
-
-GATE_IN_IMAGE = "/usr/local/lib/air-executor/gate"
-"""Where the runner image has the gate, which containers of any image get from there."""
-GATE_PLACE = "/.air-executor"
-"""Where a container has the gate and its two folders."""
-CONTROL = "control"
-RECEIPT = "receipt"
-GATE_PATIENCE = 3600
-"""Seconds that a container waits at its gate before it ends: a manager that never comes back is no reason to
-stay for ever."""
-
-_NOT_IN_A_CONTAINER_NAME = re.compile(r"[^A-Za-z0-9_.-]")
-
-
-@dataclass(frozen=True, slots=True)
-class Home:
-    """Which folder the containers belong to: by its id, and by its path, since folders are copied."""
-
-    id: str
-    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,228 +68,15 @@ class ContainerSpec:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
 
 
-def container_name(home_id: str, job: str, key: AttemptKey) -> str:
-    """A name that reads well in `docker ps`, and is unique: job, task, attempt, hash."""
-    identity = "\0".join((home_id, key.uid, key.task, str(key.number), str(key.incarnation)))
-    digest = hashlib.sha256(identity.encode()).hexdigest()[:10]
-    return f"{PREFIX}-{_readable(job, 64)}-{_readable(key.task, 40)}-{key.number}-{digest}"
-
-
-def network_name(home_id: str, job: str, uid: str) -> str:
-    """The name of the container that holds a job's network."""
-    digest = hashlib.sha256(f"{home_id}\0{uid}".encode()).hexdigest()[:10]
-    return f"{PREFIX}-{_readable(job, 64)}-network-{digest}"
-
-
-def _readable(name: str, length: int) -> str:
-    return _NOT_IN_A_CONTAINER_NAME.sub("-", name)[:length].strip("-.") or "x"
-
-
-def task_user(task: Task, owner: Owner, settings: Settings) -> Owner:
-    """Who the task runs as: never root."""
-    if task.user is not None:
-        uid, _, gid = task.user.partition(":")
-        return Owner(int(uid), int(gid or uid))
-    return usual_user(owner, settings)
-
-
-def usual_user(owner: Owner, settings: Settings) -> Owner:
-    """Who tasks run as that do not say so, in jobs whose folder is `owner`'s."""
-    return owner if owner.uid else Owner(settings.task_uid, settings.task_uid)
-
-
-def image_of(task: Task, settings: Settings) -> str:
-    """The task's image, or the default one."""
-    return task.image or settings.runner_image
-
-
-def network_of(task: Task, home: Home, job: str, uid: str) -> Network:
-    """The network that the task asked for; the one shared by its job's tasks by default."""
-    match task.network:
-        case None | "job":
-            return Network("job", network_name(home.id, job, uid))
-        case "private" | "none" as kind:
-            return Network(kind)
-        case name:
-            return Network("named", name)
-
-
-def task_container(
-    job: str, task: Task, key: AttemptKey, folder: str, owner: Owner, home: Home, settings: Settings
-) -> ContainerSpec:
-    """The container of one attempt. `folder` is the job's folder as the manager sees it."""
-    user = task_user(task, owner, settings)
-    limits = task.resources
-    memory_mb = task.attempts[-1].memory_mb if task.attempts else None
-    return ContainerSpec(
-        name=container_name(home.id, job, key),
-        labels=_labels(job, key, home),
-        image=task.attempts[-1].container.image if task.attempts else image_of(task, settings),
-        command=(task.command, *task.args),
-        env={"HOME": "/tmp"}
-        | task.env
-        | {
-            "AIR_EXECUTOR_JOB": job,
-            "AIR_EXECUTOR_TASK": task.id,
-            "AIR_EXECUTOR_ATTEMPT": str(key.number),
-            "AIR_EXECUTOR_INBOX": INBOX,
-        },
-        workdir=task.workdir or WORK,
-        user=f"{user.uid}:{user.gid}",
-        mounts=(Mount(f"{folder}/work", WORK), Mount(f"{folder}/inbox", INBOX)),
-        network=network_of(task, home, job, key.uid),
-        memory_bytes=(memory_mb or limits.memory_mb or settings.memory_mb) * MIB,
-        cpus=limits.cpus or settings.cpus,
-        pids=limits.pids or settings.pids,
-        tmp_bytes=settings.tmp_mb * MIB,
-        log_bytes=settings.log_mb * MIB,
-    )
-
-
-def slot_name(slot: str) -> str:
-    """The name of a slot's container until a task has it."""
-    return f"{PREFIX}-slot-{slot}"
-
-
-def slots_folder(jobs: str) -> str:
-    """Where the folders of slots are: beside the jobs, whose own they become by renaming."""
-    return f"{jobs}/.slots"
-
-
-def slot_folder(jobs: str, slot: str) -> str:
-    """Where the folders of one slot are until a job has them."""
-    return f"{slots_folder(jobs)}/{slot}"
-
-
-def slot_container(slot: str, user: Owner, jobs: str, home: Home, settings: Settings) -> ContainerSpec:
-    """A container of the default kind that waits for a task of a job that nobody knows yet."""
-    folder = slot_folder(jobs, first_of(slot))
-    spec = ContainerSpec(
-        name=slot_name(slot),
-        labels={HOME_ID: home.id, HOME_PATH: home.path, SLOT: slot, ROLE: "slot"},
-        image=settings.runner_image,
-        command=("true",),
-        env={"HOME": "/tmp"},
-        workdir=WORK,
-        user=f"{user.uid}:{user.gid}",
-        mounts=(Mount(f"{folder}/work", WORK), Mount(f"{folder}/inbox", INBOX)),
-        network=Network("job", slot_network_name(first_of(slot))),
-        memory_bytes=settings.memory_mb * MIB,
-        cpus=settings.cpus,
-        pids=settings.pids,
-        tmp_bytes=settings.tmp_mb * MIB,
-        log_bytes=settings.log_mb * MIB,
-    )
-    return gated(spec, home)
-
-
-def slot_network_name(slot: str) -> str:
-    """The name of the container that holds the network of a slot, and of the job that got it."""
-    return f"{PREFIX}-slot-{slot}-network"
-
-
-def slot_network_container(slot: str, home: Home, settings: Settings) -> ContainerSpec:
-    """As `network_container`, made before the job is known."""
-    labels = {HOME_ID: home.id, HOME_PATH: home.path, SLOT: slot, ROLE: "network"}
-    command = ("sleep", "infinity")
-    return _helper(slot_network_name(slot), labels, command, (), Network("private"), settings)
-
-
-def gates_folder(home: Home) -> str:
-    """Where everything is that has to do with gates, as the manager sees it."""
-    return f"{home.path}/gates"
-
-
-def gate_folder(home: Home, container: str) -> str:
-    """Where the two folders of a container's gate are, as the manager sees them."""
-    return f"{gates_folder(home)}/{container}"
-
-
-def gate_program(home: Home) -> str:
-    """Where the gate itself is, as the manager sees it."""
-    return f"{gates_folder(home)}/bin/gate"
-
-
-def gated(spec: ContainerSpec, home: Home) -> ContainerSpec:
-    """The container of `spec`, but that it waits at a gate until it is handed its command."""
-    own = gate_folder(home, spec.name)
-    mounts = (
-        Mount(gate_program(home), f"{GATE_PLACE}/gate", read_only=True),
-        Mount(f"{own}/{CONTROL}", f"{GATE_PLACE}/{CONTROL}", read_only=True),
-        Mount(f"{own}/{RECEIPT}", f"{GATE_PLACE}/{RECEIPT}"),
-    )
-    folders = (f"{GATE_PLACE}/{CONTROL}", f"{GATE_PLACE}/{RECEIPT}")
-    return replace(
-        spec,
-        labels=spec.labels | {GATED: "1"},
-        command=(f"{GATE_PLACE}/gate", *folders, str(GATE_PATIENCE)),
-        mounts=(*spec.mounts, *mounts),
-    )
-
-
-def network_container(job: str, uid: str, home: Home, settings: Settings) -> ContainerSpec:
-    """The container that does nothing but hold the network that a job's tasks share."""
-    labels = {HOME_ID: home.id, HOME_PATH: home.path, JOB: job, JOB_UID: uid, ROLE: "network"}
-    name = network_name(home.id, job, uid)
-    return _helper(name, labels, ("sleep", "infinity"), (), Network("private"), settings)
-
-
-def gate_probe_container(folder: str, name: str, home: Home, settings: Settings) -> ContainerSpec:
-    """A container that waits at a gate with `folder` mounted, to see whether that works here."""
-    labels = {HOME_ID: home.id, HOME_PATH: home.path, ROLE: "probe"}
-    return gated(_helper(name, labels, ("true",), (Mount(folder, WORK),), Network("none"), settings), home)
-
-
-def probe_container(folder: str, nonce: str, home: Home, settings: Settings) -> ContainerSpec:
-    """A container that ends well when the engine sees the file `nonce` in the manager's `folder`."""
-    labels = {HOME_ID: home.id, HOME_PATH: home.path, ROLE: "probe"}
-    mounts = (Mount(folder, WORK),)
-    command = ("test", "-f", f"{WORK}/{nonce}")
-    return _helper(f"{PREFIX}-probe-{nonce}", labels, command, mounts, Network("none"), settings)
-
-
-def _helper(
-    name: str,
-    labels: dict[str, str],
-    command: tuple[str, ...],
-    mounts: tuple[Mount, ...],
-    network: Network,
-    settings: Settings,
-) -> ContainerSpec:
-    return ContainerSpec(
-        name=name,
-        labels=labels,
-        image=settings.runner_image,
-        command=command,
-        env={},
-        workdir="/",
-        user=f"{settings.task_uid}:{settings.task_uid}",
-        mounts=mounts,
-        network=network,
-        memory_bytes=16 * MIB,
-        cpus=1.0,
-        pids=16,
-        tmp_bytes=MIB,
-        log_bytes=MIB,
-    )
-
-
-def _labels(job: str, key: AttemptKey, home: Home) -> dict[str, str]:
-    return {
-        HOME_ID: home.id,
-        HOME_PATH: home.path,
-        JOB: job,
-        JOB_UID: key.uid,
-        TASK: key.task,
-        ATTEMPT: str(key.number),
-        INCARNATION: str(key.incarnation),
-        ROLE: "task",
-    }
-
-
 def key_of(labels: dict[str, str]) -> AttemptKey | None:
     """Which attempt a container says that it serves, or None when its labels are not a task's."""
     try:
         return AttemptKey(labels[JOB_UID], labels[TASK], int(labels[ATTEMPT]), int(labels[INCARNATION]))
     except (KeyError, ValueError):
         return None
+
+
+def warm_of(labels: dict[str, str]) -> str | None:
+    """Which warm container it is, or holds the network of, where it is or does so."""
+    old = labels.get(OLD_WARM)
+    return labels.get(WARM) if old is None else f"{OLD_WARM_PREFIX}{old}"

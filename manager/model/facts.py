@@ -1,7 +1,7 @@
-"""Facts: the small frozen values in which the manager's parts tell what has happened or been decided.
+"""PURE. Facts: what has happened or been decided, as the manager's parts tell it to the loop.
 
-Facts about jobs are folded into the job by `lifecycle` and `live_job`; a fact that comes twice, late, or
-about an attempt that is over, changes nothing. What is to be done are `actions`; their outcomes are facts.
+Facts about jobs are folded into the job by `lifecycle` and `live_job`. One that comes twice, late, or about
+an attempt that is over changes nothing. What is to be done are `actions`; their outcomes are facts again.
 """
 
 from dataclasses import dataclass
@@ -9,172 +9,172 @@ from datetime import datetime
 from typing import Literal
 
 from air_executor.clock import Instant
-from air_executor.format.attempts import Failure
+from air_executor.format.attempts import Failure, Grant
 from air_executor.format.models import Job, Task, TaskSpec
-from manager.model.values import AttemptKey, Found, Outcome, Owner, Slot
+from manager.model.values import AttemptKey, Capabilities, ExitResult, Found, Owner, WarmContainer
 
-# --- Facts about the folder -----------------------------------------------------------------------------
+# --- What most facts are about --------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class JobFound:
-    """A complete folder that no manager has taken yet."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfFolder:
+    """About a folder in the jobs folder, by its name; what is in it need not be a live job."""
 
     name: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfJob:
+    """About a live job, by the manager's own uid for it."""
+
+    uid: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfAttempt:
+    """About one attempt at a task of a live job."""
+
+    key: AttemptKey
+    at: datetime
+
+    @property
+    def uid(self) -> str:
+        """The job's."""
+        return self.key.uid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion(OfAttempt):
+    """An act on the attempt has had this outcome, so that another may follow."""
+
+
+# --- The folder -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFound(OfFolder):
+    """A complete folder that no manager has taken yet."""
+
     job: Job
     tasks: tuple[Task, ...]
     owner: Owner
-    at: datetime
     bare: bool = False
-    """Whether it has neither `work` nor `inbox` yet, so that those of a slot can become its own."""
+    """Whether it has neither `work` nor `inbox` yet, so that those of a warm container can become its own."""
     submitted: str | None = None
     """What tells its `state.json` from any other in its place."""
 
 
-@dataclass(frozen=True, slots=True)
-class JobRefused:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRefused(OfFolder):
     """A folder that can't be a job; `job` and `tasks` are what could be read of it."""
 
-    name: str
     job: Job | None
     tasks: tuple[Task, ...]
     message: str
-    at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class JobVanished:
-    """The folder of a live job is gone."""
-
-    uid: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class CancelRequested:
-    """Somebody put the cancel marker into the job's folder."""
-
-    uid: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class RetryRequested:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryRequested(OfFolder):
     """Somebody asks that what failed and what was skipped in an ended job runs again."""
 
-    name: str
-    at: datetime
 
-
-@dataclass(frozen=True, slots=True)
-class ResetRequested:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResetRequested(OfFolder):
     """Somebody asks that an ended job starts over, without the records it has."""
 
-    name: str
-    at: datetime
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobVanished(OfJob):
+    """The folder of a live job is gone."""
 
 
-@dataclass(frozen=True, slots=True)
-class TaskRequested:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelRequested(OfJob):
+    """Somebody put the cancel marker into the job's folder."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRequested(OfJob):
     """A well-formed request for a further task was in the inbox."""
 
-    uid: str
     request: str
     spec: TaskSpec
-    at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class RequestRefused:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRefused(OfJob):
     """A request in the inbox that can't be read as a task."""
 
-    uid: str
     request: str
     reason: str
-    at: datetime
 
 
-# --- Decisions of the planner, journaled before the act that they permit --------------------------------
+# --- Decisions of the scheduler, journaled before the act that they permit ------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class TaskClaimed:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskClaimed(OfAttempt):
     """The task gets a container of this name."""
 
-    key: AttemptKey
     container: str
-    image: str
-    timeout: float
-    memory_mb: int
-    at: datetime
+    grant: Grant
     instant: Instant | None = None
     start: Literal["warm", "ahead", "cold"] = "cold"
-    """`ahead`: it is for a task that can't run yet. `warm`: it is the `slot`'s container."""
-    slot: Slot | None = None
+    """`ahead`: it is for a task that can't run yet. `warm`: it is the `warm container`'s container."""
+    warm: WarmContainer | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptNeeded:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptNeeded(OfAttempt):
     """The turn of a task has come whose attempt was claimed ahead of time: its gate may be opened."""
 
-    key: AttemptKey
-    at: datetime
     instant: Instant | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class JobEnded:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobEnded(OfJob):
     """Nothing is left to do for the job."""
 
-    uid: str
-    at: datetime
+
+# --- Containers -----------------------------------------------------------------------------------------
 
 
-# --- Facts about containers -----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class ContainerCreated:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerCreated(Completion):
     """It is there, and nobody has asked for its start.
 
-    Made just now, its image is told when it starts, and its time is the manager's until then.
+    The image of one that was made just now is told when it starts, and its time is the manager's until then.
     """
 
-    key: AttemptKey
     container_id: str
     image_id: str | None
     created_at: datetime
-    at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class LaunchFailed:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchFailed(Completion):
     """The container can't be created or started; its command never began."""
 
-    key: AttemptKey
     failure: Failure
-    at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerWaiting:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerWaiting(Completion):
     """The container runs, and its gate is shut."""
 
-    key: AttemptKey
     container_id: str
     image_id: str | None
     created_at: datetime
     container_started_at: datetime
-    at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerStarted:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerStarted(Completion):
     """The command has begun."""
 
-    key: AttemptKey
     started_at: datetime
-    at: datetime
     instant: Instant | None = None
     """When that was, where it has been seen and not been found out later."""
     image_id: str | None = None
@@ -182,123 +182,96 @@ class ContainerStarted:
     created_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StockTaken:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspected(Completion):
     """What stands under the container's name of an attempt that a journal told of."""
 
-    key: AttemptKey
     found: Found
-    at: datetime
     container_id: str = ""
     image_id: str | None = None
     created_at: datetime | None = None
     started_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CommandSucceeded:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandSucceeded(OfAttempt):
     """The command has ended with 0, and nothing of it runs; its container is about to end."""
 
-    key: AttemptKey
     finished_at: datetime
-    at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerExited:
-    key: AttemptKey
-    outcome: Outcome
-    at: datetime
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerExited(Completion):
+    """The container has ended."""
+
+    result: ExitResult
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerLost:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerLost(Completion):
     """The container is gone, and nobody knows how its command ended."""
 
-    key: AttemptKey
     message: str
-    at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerDropped:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerDropped(Completion):
     """A container was thrown away before its command began, because nobody wants it any more."""
 
-    key: AttemptKey
-    at: datetime
 
-
-@dataclass(frozen=True, slots=True)
-class ContainerVoided:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerVoided(Completion):
     """A container can't be used, provably never began, and is gone: another may take its place."""
 
-    key: AttemptKey
-    successor: str
-    """The name of the attempt's next incarnation."""
-    at: datetime
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerRemoved(Completion):
+    """The container is gone, its outcome having been recorded before."""
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerRemoved:
-    key: AttemptKey
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class NetworkLost:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkLost(OfJob):
     """The container that holds the job's network has ended: who runs in it has no network any more."""
 
-    uid: str
-    at: datetime
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarmReady:
+    """The warm container waits for a task."""
+
+    warm: WarmContainer
 
 
-@dataclass(frozen=True, slots=True)
-class SlotReady:
-    """The slot waits for a task."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarmFailed:
+    """The warm container can't be made; nothing is left of it."""
 
-    slot: Slot
-
-
-@dataclass(frozen=True, slots=True)
-class SlotFailed:
-    """The slot can't be made; nothing is left of it."""
-
-    id: str
+    name: str
     message: str
     at: datetime
 
 
-# --- Facts about time -----------------------------------------------------------------------------------
+# --- Time -----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class DeadlinePassed:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadlinePassed(OfAttempt):
     """The command has run for as long as the task's `timeout` allows."""
 
-    key: AttemptKey
-    at: datetime
 
-
-@dataclass(frozen=True, slots=True)
-class RestPassed:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestPassed(Completion):
     """The pause between the attempt and the next is over."""
 
-    key: AttemptKey
-    at: datetime
 
-
-@dataclass(frozen=True, slots=True)
-class GracePassed:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GracePassed(OfAttempt):
     """The time between SIGTERM and SIGKILL is over."""
 
-    key: AttemptKey
-    at: datetime
+
+# --- The manager itself ---------------------------------------------------------------------------------
 
 
-# --- Facts about the manager itself ---------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineChanged:
     """The engine answers (`Docker 26.1.5`), or why it does not."""
 
@@ -306,31 +279,32 @@ class EngineChanged:
     description: str
 
 
-@dataclass(frozen=True, slots=True)
-class GatesTried:
-    """Whether containers can wait at gates here, and folders move while they wait; or why not."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapabilitiesFound:
+    """What can be done with the engine on this host was tried."""
 
-    gates: str | None
-    slots: str | None
+    capabilities: Capabilities
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobPublished:
     """The last views of an ended job are on disk."""
 
     uid: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
     """One container of this home that the engine has."""
 
     container: str
+    """Its id."""
+    name: str
     labels: dict[str, str]
     ended: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContainersListed:
     """Every container of this home that the engine had, some time ago."""
 
@@ -342,43 +316,14 @@ class Tick:
     """A poll interval has passed, or something asks for a fresh look."""
 
 
-TaskFact = (
-    TaskClaimed
-    | AttemptNeeded
-    | ContainerCreated
-    | ContainerWaiting
-    | LaunchFailed
-    | ContainerStarted
-    | CommandSucceeded
-    | ContainerExited
-    | ContainerLost
-    | ContainerDropped
-    | ContainerVoided
-    | ContainerRemoved
-    | DeadlinePassed
-)
-JobFact = (
-    TaskFact
-    | StockTaken
-    | RestPassed
-    | GracePassed
-    | CancelRequested
-    | JobVanished
-    | NetworkLost
-    | TaskRequested
-    | RequestRefused
-    | JobEnded
-)
+JobFact = OfJob | OfAttempt
 Fact = (
     JobFact
-    | JobFound
-    | JobRefused
-    | RetryRequested
-    | ResetRequested
+    | OfFolder
     | EngineChanged
-    | GatesTried
-    | SlotReady
-    | SlotFailed
+    | CapabilitiesFound
+    | WarmReady
+    | WarmFailed
     | JobPublished
     | ContainersListed
     | Tick

@@ -21,9 +21,18 @@ class Owner(NamedTuple):
     uid: int
     gid: int
 
+    @classmethod
+    def parse(cls, text: str) -> "Owner":
+        """`1000:1000`, or `1000`, whose group has the same number."""
+        uid, _, gid = text.partition(":")
+        return cls(int(uid), int(gid or uid))
+
+    def __str__(self) -> str:
+        return f"{self.uid}:{self.gid}"
+
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ExitResult:
     """How a container ended, as the engine's inspection tells it."""
 
     exit_code: int
@@ -40,40 +49,58 @@ SPARE = "-spare"
 
 
 @dataclass(frozen=True, slots=True)
-class SlotOrder:
-    """A slot that is to be made, with its spare, and whom their tasks will run as."""
+class WarmOrder:
+    """A warm container that is to be made, with its spare, and who their tasks will run as."""
 
-    id: str
+    name: str
     user: Owner
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
-    """A container that waits at its gate for a task nobody knows yet."""
+class WarmContainer:
+    """A container that waits at its gate for a task that nobody knows yet.
 
-    id: str
+    Its name stays with its folders and its network; in the engine it has its task's, once it has one.
+    """
+
+    name: str
     user: Owner
     container_id: str
     image_id: str
     created_at: datetime
     container_started_at: datetime
-    spare: "Slot | None" = None
+    spare: "WarmContainer | None" = None
     """Another one, in the same folders and network, for the task that comes next in the job."""
 
 
-def spare_of(slot: str) -> str:
-    """The id of the spare of the slot with this id."""
-    return f"{slot}{SPARE}"
+def spare_of(warm: str) -> str:
+    """The name of the spare of the warm container with this name."""
+    return f"{warm}{SPARE}"
 
 
-def is_spare(slot: str) -> bool:
-    """Whether the slot with this id is the spare of another."""
-    return slot.endswith(SPARE)
+def is_spare(warm: str) -> bool:
+    """Whether the warm container with this name is the spare of another."""
+    return warm.endswith(SPARE)
 
 
-def first_of(slot: str) -> str:
-    """The id of the slot whose folders and network the one with this id has: itself, unless it is a spare."""
-    return slot.removesuffix(SPARE)
+def first_of(warm: str) -> str:
+    """The name of the one whose folders and network this one has: its own, unless it is a spare."""
+    return warm.removesuffix(SPARE)
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What can be done with an engine on a host: None where it can, else why not, in words."""
+
+    gates: str | None
+    """That containers wait at gates for their tasks' turn."""
+    warm: str | None
+    """That such a container waits for a job nobody knows yet, which takes its folders over."""
+
+    @classmethod
+    def without_gates(cls, why: str) -> "Capabilities":
+        """A container that waits for a job waits at a gate, too: so that can't be done either."""
+        return cls(gates=why, warm=why)
 
 
 class Found(StrEnum):

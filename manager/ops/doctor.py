@@ -1,14 +1,13 @@
 """What is wrong with a home folder and around it, and what to do: `air-executor doctor`.
 
-Looking changes nothing. The one thing that is put right here is what nobody else would: where no manager
-runs, containers of this home that serve nobody are removed.
+Looking changes nothing. One thing is put right, because nobody else would do it: where no manager runs,
+containers of this home that serve nobody are removed.
 """
 
 import os
 import secrets
-import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,18 +19,18 @@ from air_executor.clock import utc_now
 from air_executor.errors import BadInput
 from air_executor.store import Store
 from manager.core.live_job import LiveJob
-from manager.core.recovery import orphans
+from manager.core.reconcile import orphans
+from manager.daemon.disk import free_mb, shortage
 from manager.daemon.identity import own_id
 from manager.daemon.lock import AlreadyManaged, hold
+from manager.engine.connect import connect
 from manager.engine.contract import Engine, EngineError, Observation, Status
-from manager.engine.docker.engine import DockerEngine
 from manager.folder.file_events import FileEvents, NoFileEvents
 from manager.folder.journal import peek
-from manager.model.container_spec import JOB, ROLE, SLOT, TASK
+from manager.model.container_spec import JOB, ROLE, TASK, warm_of
 from manager.model.facts import Listed
 from manager.settings import Settings, load
 
-MIB = 1 << 20
 PLENTY_MB = 1024
 """Free space in MiB below which there is a warning."""
 SILENCE = 180.0
@@ -61,25 +60,19 @@ class Finding:
     text: str
 
 
-def treat() -> Iterator[Finding]:
-    """Look at everything, and remove containers that serve nobody where no manager does."""
-    return _visit(lambda doctor: doctor.remove_leftovers())
+def visit(*, dry_run: bool) -> Iterator[Finding]:
+    """Look at everything, and remove containers that serve nobody where no manager does.
 
-
-def rehearse() -> Iterator[Finding]:
-    """Look at everything, and tell what `treat` would remove."""
-    return _visit(lambda doctor: doctor.show_leftovers())
-
-
-def _visit(last: "Callable[[Doctor], list[Finding]]") -> Iterator[Finding]:
+    `dry_run`: remove nothing, and tell what would be removed.
+    """
     try:
         settings = load()
     except BadInput as error:
         yield Finding(Grade.BAD, "settings", str(error))
         return
-    doctor = Doctor(settings, DockerEngine(settings.engine_timeout, settings.pull))
-    yield from doctor.look()
-    yield from last(doctor)
+    doctor = Doctor(settings, connect(settings))
+    yield from doctor.examine()
+    yield from doctor.clean_up(dry_run=dry_run)
 
 
 class Doctor:
@@ -92,8 +85,8 @@ class Doctor:
 
     # --- What changes nothing ----------------------------------------------------------------------------
 
-    def look(self) -> Iterator[Finding]:
-        """Everything but the containers, as it is found out."""
+    def examine(self) -> Iterator[Finding]:
+        """Look at everything but the containers; each thing is told as soon as it is known."""
         yield from self._home_folder()
         if self._home.is_dir():
             yield self._manager()
@@ -116,13 +109,14 @@ class Doctor:
         else:
             advice = "run this as the user that it belongs to"
             yield Finding(Grade.BAD, "home", f"{home} can't be read and written: {advice}")
-        yield self._free_space(shutil.disk_usage(home).free // MIB)
+        yield self._free_space()
 
-    def _free_space(self, free: int) -> Finding:
+    def _free_space(self) -> Finding:
+        short = shortage(self._home, self._settings.min_free_mb)
+        if short is not None:
+            return Finding(Grade.BAD, "space", f"{short}, so no task is launched: free some space")
+        free = free_mb(self._home)
         text = f"{free} MiB are free in {self._home}"
-        if free < self._settings.min_free_mb:
-            least = f"no task is launched below min_free_mb = {self._settings.min_free_mb}"
-            return Finding(Grade.BAD, "space", f"{text}, and {least}: free some space")
         if free < PLENTY_MB:
             return Finding(Grade.WARN, "space", f"{text}: free some space before it runs out")
         return Finding(Grade.OK, "space", text)
@@ -190,15 +184,11 @@ class Doctor:
 
     # --- Containers that serve nobody --------------------------------------------------------------------
 
-    def show_leftovers(self) -> list[Finding]:
-        """The containers that serve nobody, and who removes them."""
-        return self._leftovers(_shown)
+    def clean_up(self, *, dry_run: bool) -> list[Finding]:
+        """Remove the containers that serve nobody, unless there is a manager, which does so itself.
 
-    def remove_leftovers(self) -> list[Finding]:
-        """Remove the containers that serve nobody, unless there is a manager, which does so itself."""
-        return self._leftovers(self._removed)
-
-    def _leftovers(self, deal_with: Callable[[str, list[Observation]], list[Finding]]) -> list[Finding]:
+        `dry_run`: remove nothing, and tell which would be.
+        """
         try:
             home_id = own_id(self._home)
             if home_id is None:
@@ -209,7 +199,7 @@ class Doctor:
                 return [Finding(Grade.OK, "containers", "none of this home's serves nobody")]
             if daemon.running(self._home):
                 return self._left_to_the_manager(found)
-            return deal_with(home_id, found)
+            return _left_by_a_dry_run(found) if dry_run else self._removed(home_id, found)
         except EngineError as error:
             return [Finding(Grade.WARN, "containers", f"which serve nobody is not known: {error}")]
         except OSError as error:
@@ -241,10 +231,13 @@ class Doctor:
         """Raises EngineError; OSError when it can't be known whom they serve."""
         jobs = self._live_jobs()
         containers = self._engine.containers(home_id)
-        listed = [Listed(each.id, each.labels, each.status is Status.EXITED) for each in containers]
-        # A manager that runs knows which slots are its own.
-        slots = {each.labels.get(SLOT, "") for each in listed} if daemon.running(self._home) else ()
-        idle = orphans(listed, jobs, slots)
+        listed = [
+            Listed(container=each.id, name=each.name, labels=each.labels, ended=each.status is Status.EXITED)
+            for each in containers
+        ]
+        # A manager that runs knows which warm containers are its own.
+        pool = {warm_of(each.labels) or "" for each in listed} if daemon.running(self._home) else ()
+        idle = orphans(listed, jobs, pool)
         return [each for each in containers if each.id in idle]
 
     def _live_jobs(self) -> dict[str, LiveJob]:
@@ -277,7 +270,7 @@ def _named(grade: Grade, subject: str, texts: list[str]) -> Iterator[Finding]:
         yield Finding(grade, subject, f"and {len(texts) - MOST_NAMED} more")
 
 
-def _shown(_: str, found: list[Observation]) -> list[Finding]:
+def _left_by_a_dry_run(found: list[Observation]) -> list[Finding]:
     advice = "`air-executor doctor` without --dry-run removes it"
     return [Finding(Grade.WARN, "container", f"{_words(each)} serves nobody: {advice}") for each in found]
 

@@ -14,7 +14,7 @@ from manager.core.live_job import LiveJob
 from manager.folder import inbox as intake
 from manager.folder import markers, workspace
 from manager.folder.journal import Journal
-from manager.folder.publisher import Changes, Publisher
+from manager.folder.publisher import Publisher
 from manager.model.facts import JobFound, JobRefused, ResetRequested, RetryRequested
 from manager.settings import Settings
 
@@ -36,7 +36,9 @@ class Reception:
             job = admission.take(fact, uuid.uuid4().hex, self._settings)
         except BadInput as error:
             where = error.at(self._store.folder(fact.name).tasks_file)
-            self.refuse(JobRefused(fact.name, fact.job, fact.tasks, str(where), fact.at))
+            self.refuse(
+                JobRefused(name=fact.name, job=fact.job, tasks=fact.tasks, message=str(where), at=fact.at)
+            )
             return None
         log.info("job=%s taken: %d tasks", job.name, len(job.tasks))
         return job
@@ -57,7 +59,7 @@ class Reception:
             log.error("job=%s refused: %s", fact.name, job.failure.message if job.failure else "")
         if fact.job is None:
             _set_aside(folder.state_file, fact.at)
-        self._publisher.publish(Changes(f"refused {fact.name}", folder.path, job, tasks, job.requests))
+        self._publisher.publish_refusal(folder.path, job, tasks)
 
     def take_again(self, fact: RetryRequested | ResetRequested) -> LiveJob | None:
         """The ended job, to go on or to start over; or None where its files do not allow it."""

@@ -3,64 +3,44 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
 from air_executor.clock import instant, utc_now
+from air_executor.format.attempts import Attempt, Grant
 from air_executor.format.models import Task
 from air_executor.store import Store
 from manager.core import lifecycle, planner
 from manager.core.live_job import LiveJob
-from manager.core.slot_pool import SlotPool
-from manager.model import container_spec
+from manager.core.warm_pool import WarmPool
+from manager.model import containers
 from manager.model.actions import (
     EXCLUSIVE,
     Create,
     Drop,
+    Inspect,
     Open,
     Remove,
     Replace,
     Rest,
     Signal,
     Start,
-    TakeStock,
     TaskAction,
     Watch,
 )
 from manager.model.assignment import Act
-from manager.model.container_spec import ContainerSpec, Home, Network
+from manager.model.container_spec import ContainerSpec
 from manager.model.facts import (
-    ContainerCreated,
-    ContainerDropped,
-    ContainerExited,
-    ContainerLost,
+    Completion,
     ContainerRemoved,
-    ContainerStarted,
     ContainerVoided,
-    ContainerWaiting,
     DeadlinePassed,
     GracePassed,
-    LaunchFailed,
     RestPassed,
-    StockTaken,
 )
+from manager.model.home import Home
 from manager.model.values import AttemptKey
 from manager.runtime.timers import Timers
 from manager.runtime.workers import Workers
 from manager.settings import Settings
-
-Outcome = (
-    StockTaken
-    | RestPassed
-    | ContainerCreated
-    | ContainerWaiting
-    | ContainerStarted
-    | ContainerDropped
-    | ContainerVoided
-    | ContainerExited
-    | ContainerLost
-    | ContainerRemoved
-    | LaunchFailed
-)
 
 
 class Dispatcher:
@@ -94,10 +74,10 @@ class Dispatcher:
     def foresee(self, job: LiveJob, task_id: str) -> None:
         """The task will be begun as soon as that is in the journal: what can be asked before, is."""
         attempt = job.tasks[task_id].attempts[-1]
-        if attempt.slot is not None:
-            self._workers.foresee(attempt.slot, attempt.container.image)
+        if attempt.warm is not None:
+            self._workers.foresee(attempt.warm, attempt.container.image)
 
-    def done(self, outcome: Outcome) -> None:
+    def done(self, outcome: Completion) -> None:
         """An act has had its outcome; another may follow."""
         self._busy.discard(outcome.key)
         if isinstance(outcome, ContainerRemoved | ContainerVoided | RestPassed):
@@ -115,29 +95,28 @@ class Dispatcher:
 
     def end_network(self, job: LiveJob) -> None:
         """The job has ended, and nobody needs its network any more."""
-        self._workers.sweep(self._network(job).name)
+        if job.job.network is not None:
+            self._workers.sweep(job.job.network)
 
-    def discard(self, slot: str) -> None:
-        """Throw away a slot that the pool has forgotten."""
-        self._workers.discard_slot(slot)
+    def discard(self, warm: str) -> None:
+        """Throw away a warm container that the pool has forgotten."""
+        self._workers.discard_warm(warm)
 
-    def tend(self, slots: SlotPool, at: datetime) -> bool:
-        """Have the slots made and thrown away that the pool wants to be. Whether there were any."""
-        orders, surplus = list(slots.orders(at)), list(slots.surplus(at))
+    def tend(self, pool: WarmPool, at: datetime) -> bool:
+        """Have the warm containers made and thrown away that the pool wants to be. Whether there were any."""
+        orders, surplus = list(pool.orders(at)), list(pool.surplus(at))
         for order in orders:
-            self._workers.make_slot(order)
-        for slot in surplus:
-            self._workers.discard_slot(slot)
+            self._workers.make_warm(order)
+        for warm in surplus:
+            self._workers.discard_warm(warm)
         return bool(orders or surplus)
 
-    def _network(self, job: LiveJob) -> ContainerSpec:
-        if job.job.slot is not None:
-            return container_spec.slot_network_container(job.job.slot, self._home, self._settings)
-        return container_spec.network_container(job.name, job.uid, self._home, self._settings)
+    def _network(self, job: LiveJob, name: str) -> ContainerSpec:
+        return containers.network_container(name, job.name, job.uid, self._home, self._settings)
 
     def _do(self, act: Act, action: TaskAction) -> None:
         match action:
-            case TakeStock():
+            case Inspect():
                 self._workers.take_stock(act)
             case Rest():
                 self._rest(action)
@@ -159,21 +138,19 @@ class Dispatcher:
                 self._workers.signal(act, action.signal)
                 if action.signal == "SIGTERM":
                     key = act.key
-                    self._timers.add(self._settings.cancel_grace, lambda at: GracePassed(key, at))
+                    self._timers.add(self._settings.cancel_grace, lambda at: GracePassed(key=key, at=at))
 
     def _watch(self, act: Act) -> None:
         self._workers.watch(act)
         # From here on by the monotonic clock: a clock that jumps ends no task early.
-        left = (act.attempt.timeout or self._settings.timeout) - lifecycle.ran(
-            act.attempt, instant(), utc_now()
-        )
+        left = act.grant.timeout - lifecycle.ran(act.attempt, instant(), utc_now())
         key = act.key  # and no more: a timer may wait for hours
-        self._timers.add(left, lambda at: DeadlinePassed(key, at))
+        self._timers.add(left, lambda at: DeadlinePassed(key=key, at=at))
 
     def _rest(self, rest: Rest) -> None:
         gone = (utc_now() - rest.since).total_seconds()
         left = min(max(0.0, rest.seconds - gone), rest.seconds)
-        self._timers.add(left, lambda at: RestPassed(rest.key, at))
+        self._timers.add(left, lambda at: RestPassed(key=rest.key, at=at))
 
     def _detail(self, job: LiveJob, key: AttemptKey) -> Act:
         task = job.tasks[key.task]
@@ -184,17 +161,18 @@ class Dispatcher:
 
     def _worked_out(self, job: LiveJob, task: Task, key: AttemptKey) -> Act:
         folder = self._store.folder(job.name).path
-        spec = container_spec.task_container(
-            job.name, task, key, str(folder), job.owner, self._home, self._settings
-        )
-        network = None
-        if spec.network.kind == "job":
-            network = self._network(job)
-            spec = replace(spec, network=Network("job", network.name))
-        user = container_spec.task_user(task, job.owner, self._settings)
         attempt = task.attempts[-1]
-        name = spec.name if attempt.slot is None else container_spec.slot_name(attempt.slot)
-        gate = Path(container_spec.gate_folder(self._home, name))
+        name, grant = attempt.container.name, _grant_of(attempt)
+        spec = containers.task_container(job.name, task, key, name, grant, folder, self._home)
+        joins = grant.network.kind == "job"
+        network = self._network(job, grant.network.name) if joins else None
+        gate = self._home.gate(attempt.warm or name)
         if attempt.start == "ahead":
-            spec = container_spec.gated(spec, self._home)
-        return Act(key, folder, task, user, spec, gate, network)
+            spec = containers.gated(spec, self._home)
+        return Act(key, folder, task, grant, spec, gate, network)
+
+
+def _grant_of(attempt: Attempt) -> Grant:
+    if attempt.grant is None:
+        raise ValueError(f"attempt {attempt.number} has a container, and no grant")
+    return attempt.grant

@@ -5,12 +5,12 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
-from manager.engine.contract import Engine, EngineError, EngineUnavailable, Status
+from manager.engine.contract import Engine, EngineError, EngineUnavailable, Observation, Status
 from manager.gates.probe import Probe
-from manager.model.container_spec import Home
-from manager.model.facts import ContainersListed, EngineChanged, Fact, GatesTried, Listed
+from manager.model.facts import CapabilitiesFound, ContainersListed, EngineChanged, Fact, Listed
+from manager.model.home import Home
+from manager.model.values import Capabilities
 from manager.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -22,14 +22,11 @@ RETRY = 2.0
 class EngineMonitor:
     """Looks in a thread of its own, whenever it is woken; an engine that hangs delays nobody else."""
 
-    def __init__(
-        self, engine: Engine, home: Home, jobs: Path, settings: Settings, emit: Callable[[Fact], None]
-    ) -> None:
-        """`jobs` is the folder with all jobs."""
+    def __init__(self, engine: Engine, home: Home, settings: Settings, emit: Callable[[Fact], None]) -> None:
         self._engine = engine
         self._home = home
         self._emit = emit
-        self._probe = Probe(engine, home, jobs, settings)
+        self._probe = Probe(engine, home, settings)
         self._probed = False
         self._gates_tried = settings.look_ahead == settings.warm == 0
         self._wake = threading.Event()
@@ -79,30 +76,38 @@ class EngineMonitor:
                 self._probe.folders()
                 self._probed = True
             listed = tuple(
-                Listed(each.id, each.labels, each.status is Status.EXITED)
+                Listed(
+                    container=each.id, name=each.name, labels=each.labels, ended=each.status is Status.EXITED
+                )
                 for each in self._engine.containers(self._home.id)
             )
         except EngineError as error:
             self.description = str(error)
-            self._emit(EngineChanged(False, self.description))
+            self._emit(EngineChanged(answers=False, description=self.description))
             return False
         except OSError as error:
             self.description = f"the probe's folder can't be made: {error}"
-            self._emit(EngineChanged(False, self.description))
+            self._emit(EngineChanged(answers=False, description=self.description))
             return False
         self._answers.set()
-        self._emit(EngineChanged(True, self.description))
-        self._emit(ContainersListed(listed))
+        self._emit(EngineChanged(answers=True, description=self.description))
+        self._emit(ContainersListed(containers=listed))
         return self._gates_tried or self._try_gates()
 
     def _try_gates(self) -> bool:
         """After all else: jobs need not wait for what is only faster."""
         try:
-            self._emit(self._probe.gates())
+            self._emit(CapabilitiesFound(capabilities=self._probe.capabilities()))
         except EngineUnavailable as error:
             log.info("gates could not be tried: %s", error)
             return False
         except EngineError as error:
-            self._emit(GatesTried(str(error), None))
+            without = Capabilities.without_gates(str(error))
+            self._emit(CapabilitiesFound(capabilities=without))
         self._gates_tried = True
         return True
+
+
+def _listed(found: Observation) -> Listed:
+    ended = found.status is Status.EXITED
+    return Listed(container=found.id, name=found.name, labels=found.labels, ended=ended)

@@ -6,6 +6,7 @@ for each job, and only then hands out the actions that these decisions permit.
 
 import logging
 import queue
+import secrets
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -17,24 +18,27 @@ from air_executor.clock import instant, utc_now
 from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
 from air_executor.store import Store
-from manager.core import admission, planner, recovery
+from manager.core import policy, recovery
 from manager.core.live_job import LiveJob
 from manager.core.reconcile import Suspects
-from manager.core.slot_pool import SlotPool
+from manager.core.scheduler import Scheduler
+from manager.core.warm_pool import WarmPool
 from manager.daemon.disk import Disk
 from manager.folder import inbox as intake
+from manager.folder import markers
 from manager.folder.journal import Journal, Remembered
 from manager.folder.publisher import Publisher
 from manager.folder.watcher import Watcher
 from manager.gates import cleanup as leftovers
-from manager.model import container_spec
-from manager.model.container_spec import Home
+from manager.model import containers
 from manager.model.facts import (
     CancelRequested,
+    CapabilitiesFound,
+    Completion,
     ContainersListed,
     EngineChanged,
     Fact,
-    GatesTried,
+    Inspected,
     JobEnded,
     JobFact,
     JobFound,
@@ -42,19 +46,21 @@ from manager.model.facts import (
     JobRefused,
     JobVanished,
     NetworkLost,
+    OfAttempt,
+    OfJob,
     RequestRefused,
     ResetRequested,
     RetryRequested,
-    SlotFailed,
-    SlotReady,
-    StockTaken,
     TaskRequested,
     Tick,
+    WarmFailed,
+    WarmReady,
 )
-from manager.model.values import Owner
+from manager.model.home import Home
+from manager.model.values import Capabilities, Owner
 from manager.runtime import event_log as events
 from manager.runtime.admitter import Reception
-from manager.runtime.dispatcher import Dispatcher, Outcome
+from manager.runtime.dispatcher import Dispatcher
 from manager.runtime.recorder import Scribe
 from manager.runtime.timers import Timers
 from manager.runtime.workers import Workers
@@ -98,8 +104,12 @@ class Supervisor:
         self._facts = facts
         self._on_change = on_change
         self._on_tick = on_tick
-        self._slots = SlotPool(settings, container_spec.usual_user(usual_owner, settings))
-        self._planner = planner.Planner(home.id, settings, self._slots)
+        self._pool = WarmPool(
+            settings,
+            lambda: containers.warm_name(secrets.token_hex(5)),
+            policy.usual_user(usual_owner, settings),
+        )
+        self._scheduler = Scheduler(home.id, settings, self._pool)
         self._reception = Reception(store, settings, journal, publisher)
         self._scribe = Scribe(store, journal, publisher)
         self._disk = Disk(settings.home, settings.min_free_mb)
@@ -118,7 +128,7 @@ class Supervisor:
     def restore(self, remembered: Iterable[Remembered]) -> None:
         """Take up the jobs that the journals tell of."""
         for record in remembered:
-            job = LiveJob(record.job, record.tasks, record.owner, max_tasks=self._settings.max_tasks)
+            job = self._remembered(record)
             log.info("job=%s taken up again: %s", job.name, job.view().progress)
             job.changed_tasks.update(dict.fromkeys(job.tasks))
             job.changed_requests.extend(job.requests.values())
@@ -131,7 +141,15 @@ class Supervisor:
             if folder.is_fresh and folder.submitted != record.submitted:
                 job.vanished = True
                 self._watcher.replaced(job.name)
-        leftovers.clear(self._home, self._store.jobs, self._jobs.values())
+        leftovers.clear(self._home, self._jobs.values())
+
+    def _remembered(self, record: Remembered) -> LiveJob:
+        """What an older manager claimed without a grant, gets one."""
+        name = record.job.network or containers.network_name(
+            self._home.id, record.job.name, record.job.uid or ""
+        )
+        tasks = [policy.with_grant(task, record.owner, name, self._settings) for task in record.tasks]
+        return LiveJob(record.job, tasks, record.owner, max_tasks=self._settings.max_tasks)
 
     def run(self) -> None:
         """Work until `stop`."""
@@ -157,9 +175,9 @@ class Supervisor:
         return sum(job.busy for job in self._jobs.values())
 
     @property
-    def slots(self) -> set[str]:
-        """The slots that nobody has got."""
-        return self._slots.ids
+    def pool(self) -> set[str]:
+        """The warm containers that nobody has got."""
+        return self._pool.names
 
     @property
     def _problem(self) -> str | None:
@@ -192,13 +210,13 @@ class Supervisor:
                     self._on_tick()
             case EngineChanged():
                 self._engine_changed(fact)
-            case GatesTried():
-                self._gates_tried(fact)
-            case SlotReady():
-                if not self._slots.add(fact.slot):
-                    self._dispatcher.discard(fact.slot.id)
-            case SlotFailed():
-                self._slot_failed(fact)
+            case CapabilitiesFound():
+                self._adapt_to(fact.capabilities)
+            case WarmReady():
+                if not self._pool.add(fact.warm):
+                    self._dispatcher.discard(fact.warm.name)
+            case WarmFailed():
+                self._warm_failed(fact)
             case ContainersListed():
                 self._listed(fact)
             case JobFound():
@@ -209,20 +227,19 @@ class Supervisor:
                 self._published(fact.uid)
             case RetryRequested() | ResetRequested():
                 self._reopen(fact)
-            case _:
+            case OfJob() | OfAttempt():
                 self._apply(fact)
 
     def _apply(self, fact: JobFact) -> None:
-        uid = fact.uid if not hasattr(fact, "key") else fact.key.uid
-        job = self._jobs.get(uid)
-        if isinstance(fact, Outcome):
+        job = self._jobs.get(fact.uid)
+        if isinstance(fact, Completion):
             self._dispatcher.done(fact)
         if job is None or (job.vanished and isinstance(fact, TaskRequested | RequestRefused)):
             return  # what is in an inbox in that place now, is another job's
         if isinstance(fact, TaskRequested):
             reach(Failpoint.REQUEST_READ)
             fact = self._admitted(fact)
-        if isinstance(fact, StockTaken):
+        if isinstance(fact, Inspected):
             self._conclude(job, fact)
         before = job.job
         job.apply(fact)
@@ -236,9 +253,9 @@ class Supervisor:
 
     def _admitted(self, fact: TaskRequested) -> TaskRequested | RequestRefused:
         try:
-            admission.check_policy(fact.spec, self._settings)
+            policy.check(fact.spec, self._settings)
         except BadInput as error:
-            return RequestRefused(fact.uid, fact.request, str(error), fact.at)
+            return RequestRefused(uid=fact.uid, request=fact.request, reason=str(error), at=fact.at)
         return fact
 
     def _engine_changed(self, fact: EngineChanged) -> None:
@@ -247,30 +264,30 @@ class Supervisor:
                 log.info("engine: %s", fact.description)
             else:
                 log.warning("engine: %s; jobs wait until it does", fact.description)
-                for slot in self._slots.clear():
-                    self._dispatcher.discard(slot)
+                for warm in self._pool.clear():
+                    self._dispatcher.discard(warm)
                 self._on_tick()
         self._engine_answers = fact.answers
 
     def _something_goes_on(self) -> bool:
         """Whether the engine is worth a look: a manager without jobs asks nothing of it."""
-        busy = self._jobs or self._ending or self._suspects or self._slots.making
+        busy = self._jobs or self._ending or self._suspects or self._pool.making
         self._quiet_polls = 0 if busy or not self._engine_answers else self._quiet_polls + 1
         return self._quiet_polls <= LOOKS_AFTER
 
-    def _gates_tried(self, fact: GatesTried) -> None:
-        self._planner.gates = fact.gates is None
-        self._slots.open = fact.gates is None and fact.slots is None
-        if fact.gates is not None:
-            log.warning("no container is made ahead of time: %s", fact.gates)
-        elif fact.slots is not None:
-            log.warning("no container is made for jobs that nobody knows yet: %s", fact.slots)
+    def _adapt_to(self, able: Capabilities) -> None:
+        self._scheduler.gates = able.gates is None
+        self._pool.open = able.warm is None
+        if able.gates is not None:
+            log.warning("no container is made ahead of time: %s", able.gates)
+        elif able.warm is not None:
+            log.warning("no container is made for jobs that nobody knows yet: %s", able.warm)
 
-    def _slot_failed(self, fact: SlotFailed) -> None:
-        log.warning("slot=%s can't be made: %s", fact.id, fact.message)
-        self._slots.fail(fact.id, fact.at)
+    def _warm_failed(self, fact: WarmFailed) -> None:
+        log.warning("container=%s can't be made: %s", fact.name, fact.message)
+        self._pool.fail(fact.name, fact.at)
 
-    def _conclude(self, job: LiveJob, stock: StockTaken) -> None:
+    def _conclude(self, job: LiveJob, stock: Inspected) -> None:
         """Take up an attempt that went on while no manager ran."""
         attempt = job.tasks[stock.key.task].attempts[-1]
         if stock.key not in job.unsure or not attempt.undecided:
@@ -288,13 +305,13 @@ class Supervisor:
             self._apply(fact)
 
     def _listed(self, fact: ContainersListed) -> None:
-        certain = self._suspects.review(fact, self._jobs, self._slots.ids, time.monotonic())
+        certain = self._suspects.review(fact, self._jobs, self._pool.names, time.monotonic())
         for container in certain.orphans:
             log.warning("container=%s serves no task any more; removing it", container)
             self._dispatcher.sweep(container)
         for uid in certain.networkless:
-            self._slots.forget(uid)  # its spare has lost it too
-            self._apply(NetworkLost(uid, utc_now()))
+            self._pool.forget(uid)  # its spare has lost it too
+            self._apply(NetworkLost(uid=uid, at=utc_now()))
         for key in certain.unnoticed:
             self._dispatcher.look_again(self._jobs[key.uid], key)
 
@@ -327,8 +344,8 @@ class Supervisor:
     def _adopt(self, job: LiveJob) -> None:
         self._jobs[job.uid] = job
         self._watcher.follow(job.name, job.uid)
-        if self._store.folder(job.name).cancel_asked:  # before anything of it is claimed
-            self._apply(CancelRequested(job.uid, utc_now()))
+        if markers.cancel_asked(self._store.folder(job.name)):  # before anything of it is claimed
+            self._apply(CancelRequested(uid=job.uid, at=utc_now()))
 
     # --- Decisions ---------------------------------------------------------------------------------------
 
@@ -338,10 +355,10 @@ class Supervisor:
         if self._engine_answers and not self._disk.shortage and not self._stopping:
             written = [job for uid, job in self._jobs.items() if uid not in self._scribe.behind]
             moment = instant()
-            for claim in self._planner.claims(written, now, moment):
+            for claim in self._scheduler.claims(written, now, moment):
                 self._apply(claim)
                 self._dispatcher.foresee(self._jobs[claim.key.uid], claim.key.task)
-            for claim in self._planner.claims_ahead(written, now, moment):
+            for claim in self._scheduler.claims_ahead(written, now, moment):
                 self._apply(claim)
         for job in [job for job in self._jobs.values() if job.settled and not job.job.state.ended]:
             self._end(job, now)
@@ -352,7 +369,7 @@ class Supervisor:
         Where something was, even if it was refused, there may be more: it is read in goes.
         """
         if job.vanished:
-            self._apply(JobEnded(job.uid, at))
+            self._apply(JobEnded(uid=job.uid, at=at))
             return
         if self._scribe.owes(job):  # or what was read just now is read again, and taken for all there is
             self._scribe.write_down([job])
@@ -360,10 +377,10 @@ class Supervisor:
         known = len(job.requests)
         intake.close(folder)
         reach(Failpoint.INBOX_CLOSED)
-        for fact in intake.drain(folder, job.uid, at, intake.CLOSED):
+        for fact in intake.drain_closed(folder, job.uid, at):
             self._apply(fact)
         if job.settled and (job.failure is not None or len(job.requests) == known):
-            self._apply(JobEnded(job.uid, at))
+            self._apply(JobEnded(uid=job.uid, at=at))
         else:
             intake.reopen(folder)
 
@@ -373,8 +390,8 @@ class Supervisor:
             self._dispatcher.hand_out(written)
             now = utc_now()
             usable = self._engine_answers and not self._disk.shortage
-            if usable and self._planner.grant_tending(self._jobs.values(), now):
-                tended = self._dispatcher.tend(self._slots, now)
+            if usable and self._scheduler.grant_tending(self._jobs.values(), now):
+                tended = self._dispatcher.tend(self._pool, now)
                 self._quiet_polls = 0 if tended else self._quiet_polls  # what could not be removed is seen
 
     def _folder(self, job: LiveJob) -> Path:
@@ -389,7 +406,7 @@ class Supervisor:
             del self._jobs[job.uid]
             self._ending[job.uid] = job
             self._watcher.unfollow(job.name, job.uid)
-            self._planner.forget(job.uid)
+            self._scheduler.forget(job.uid)
             if any(task.attempts for task in job.tasks.values()):
                 self._dispatcher.end_network(job)
             if job.vanished:

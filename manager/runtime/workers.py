@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
+from datetime import datetime
 
 from air_executor.clock import instant, utc_now
 from air_executor.errors import BadInput
@@ -26,14 +26,14 @@ from manager.engine.contract import (
     StartUnanswered,
     Status,
 )
-from manager.engine.retry import LONGEST_PAUSE, Patience, Stopped
+from manager.engine.retry import LONGEST_PAUSE, Retry, Stopped
 from manager.folder import inbox as intake
 from manager.folder import workspace
+from manager.folder.task_log import LogFile, keep_earlier_log
 from manager.gates.end_listener import EndListener
 from manager.gates.gatekeeper import Gatekeeper, lost
-from manager.gates.slot_keeper import SlotKeeper
+from manager.gates.warm_keeper import WarmKeeper
 from manager.model.assignment import Act
-from manager.model.container_spec import Home
 from manager.model.facts import (
     ContainerCreated,
     ContainerDropped,
@@ -44,7 +44,8 @@ from manager.model.facts import (
     Fact,
     LaunchFailed,
 )
-from manager.model.values import AttemptKey, Outcome, SlotOrder
+from manager.model.home import Home
+from manager.model.values import AttemptKey, ExitResult, WarmOrder
 from manager.runtime.stock import StockTaker
 from manager.settings import Settings
 
@@ -61,20 +62,17 @@ INCARNATIONS = 5
 class Workers:
     """Acts on the engine; every outcome goes to `emit`."""
 
-    def __init__(
-        self, engine: Engine, home: Home, jobs: Path, settings: Settings, emit: Callable[[Fact], None]
-    ) -> None:
-        """`jobs` is the folder with all jobs."""
+    def __init__(self, engine: Engine, home: Home, settings: Settings, emit: Callable[[Fact], None]) -> None:
         self._engine = engine
         self._home_id = home.id
         self._emit = emit
         self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._patience = Patience(emit)
-        self._stock = StockTaker(engine, home.id, self._patience)
-        self._slots = SlotKeeper(engine, home, jobs, settings, self._patience)
+        self._retry = Retry(emit)
+        self._stock = StockTaker(engine, home.id, self._retry)
+        self._pool = WarmKeeper(engine, home, settings, self._retry)
         self._ends = EndListener(emit)
-        self._gatekeeper = Gatekeeper(engine, home.id, self._slots, self._ends, self._patience)
-        self._watching: dict[AttemptKey, workspace.LogFile] = {}
+        self._gatekeeper = Gatekeeper(engine, home.id, self._pool, self._ends, self._retry)
+        self._watching: dict[AttemptKey, LogFile] = {}
         self._began = utc_now()
         self._unanswered: set[AttemptKey] = set()
         """Attempts whose container was asked to start by an engine that went away before it answered."""
@@ -87,10 +85,10 @@ class Workers:
 
     def stop(self) -> None:
         """Begin nothing new; what runs in containers goes on without us."""
-        self._patience.end()
+        self._retry.stop()
 
     def take_stock(self, act: Act) -> None:
-        """StockTaken."""
+        """Inspected."""
         self._submit(self._take_stock, act)
 
     def create(self, act: Act) -> None:
@@ -125,26 +123,26 @@ class Workers:
         """No fact."""
         self._submit(self._sweep, container)
 
-    def foresee(self, slot: str, image: str) -> None:
-        """No fact: what has to be known of a slot when it is opened is asked now."""
-        for question in self._slots.questions(slot, image):
+    def foresee(self, warm: str, image: str) -> None:
+        """No fact: what has to be known of a warm container when it is opened is asked now."""
+        for question in self._pool.questions(warm, image):
             self._submit(question)
 
-    def make_slot(self, order: SlotOrder) -> None:
+    def make_warm(self, order: WarmOrder) -> None:
         """SlotReady or SlotFailed."""
-        self._submit(lambda: self._emit(self._slots.make(order)))
+        self._submit(lambda: self._emit(self._pool.make(order)))
 
-    def discard_slot(self, slot: str) -> None:
+    def discard_warm(self, warm: str) -> None:
         """No fact."""
-        self._submit(self._slots.discard, slot)
+        self._submit(self._pool.discard, warm)
 
-    def discard_slots(self, slots: Iterable[str], timeout: float) -> None:
+    def discard_all_warm(self, pool: Iterable[str], timeout: float) -> None:
         """Throw them away, as far as that is done in `timeout` seconds: the next manager sweeps the rest."""
-        self._slots.discard_all(slots, timeout)
+        self._pool.discard_all(pool, timeout)
 
     def watch(self, act: Act) -> None:
         """ContainerExited or ContainerLost, after all output is in the log and the inbox was read."""
-        output = workspace.LogFile(act.folder, act.task.id, act.spec.log_bytes)
+        output = LogFile(act.folder, act.task.id, act.spec.log_bytes)
         self._watching[act.key] = output
         name = f"watch {act.spec.name}"
         threading.Thread(
@@ -173,7 +171,7 @@ class Workers:
         self._calls.put(lambda: self._guarded(function, *args))
 
     def _work(self) -> None:
-        while not self._patience.over:
+        while not self._retry.stopping:
             self._calls.get()()
 
     def _guarded(self, function: Callable[..., None], *args: object) -> None:
@@ -190,13 +188,17 @@ class Workers:
     def _create(self, act: Act) -> None:
         try:
             self._prepare(act, len(act.task.attempts) - 1)
-            container = self._patience.again(lambda: self._create_or_retry(act))
+            container = self._retry.until_answered(lambda: self._create_or_retry(act))
             reach(Failpoint.CREATED_UNRECORDED)
             if act.attempt.gated:  # its command can't begin by that
                 self._emit(self._gatekeeper.start(act, container))
             else:  # what else is to be known of it is told when it starts
                 now = utc_now()
-                self._emit(ContainerCreated(act.key, container, None, now, now))
+                self._emit(
+                    ContainerCreated(
+                        key=act.key, container_id=container, image_id=None, created_at=now, at=now
+                    )
+                )
         except (BadInput, OSError) as error:
             self._failed(act, Cause.BAD_INPUT, error)
         except EngineError as error:
@@ -204,7 +206,7 @@ class Workers:
 
     def _sweep(self, container: str) -> None:
         try:
-            self._patience.again(lambda: self._engine.remove(container, self._home_id))
+            self._retry.until_answered(lambda: self._engine.remove(container, self._home_id))
         except EngineError as error:  # the next poll finds it again
             log.error("container=%s can't be removed: %s", container, error)
 
@@ -213,15 +215,15 @@ class Workers:
         while True:
             try:
                 workspace.prepare(act.folder, act.user)
-                workspace.keep_earlier_log(act.folder, act.task.id, earlier)
+                keep_earlier_log(act.folder, act.task.id, earlier)
                 if act.attempt.gated:
                     self._gatekeeper.prepare(act)
                 return
             except OSError as error:
-                if error.errno not in workspace.SHORT_OF:
+                if error.errno not in workspace.TRANSIENT:
                     raise
                 log.error("job=%s can't be prepared: %s; trying again", act.folder.name, error)
-                self._patience.pause(LONGEST_PAUSE)
+                self._retry.sleep(LONGEST_PAUSE)
 
     def _create_or_retry(self, act: Act) -> str:
         """The container that holds the network may go while it is made."""
@@ -234,7 +236,7 @@ class Workers:
 
     def _start(self, act: Act) -> None:
         try:
-            found = self._patience.again(lambda: self._begin(act))
+            found = self._retry.until_answered(lambda: self._begin(act))
         except ContainerGone:
             self._emit(lost(act))
         except NetworkEnded as error:
@@ -247,8 +249,7 @@ class Workers:
         else:
             reach(Failpoint.STARTED_UNRECORDED)
             now = utc_now()
-            told = found.image_id, found.created_at
-            self._emit(ContainerStarted(act.key, found.started_at or now, now, instant(), *told))
+            self._emit(replace(_begun(act, found, now), instant=instant()))
 
     def _start_gated(self, act: Act) -> None:
         try:
@@ -262,7 +263,7 @@ class Workers:
             reach(Failpoint.STARTED_UNRECORDED)
         self._emit(opened)
         self._ends.listen(act)
-        if act.attempt.slot is not None:  # for people: nothing of ours looks for it by name
+        if act.attempt.warm is not None:  # for people: nothing of ours looks for it by name
             with suppress(EngineError):
                 self._engine.rename(act.container, act.spec.name)
 
@@ -285,23 +286,22 @@ class Workers:
 
     def _drop_gated(self, act: Act) -> None:
         gone = self._gatekeeper.replace(act)
-        self._emit(ContainerDropped(act.key, utc_now()) if isinstance(gone, ContainerVoided) else gone)
+        self._emit(ContainerDropped(key=act.key, at=utc_now()) if isinstance(gone, ContainerVoided) else gone)
 
     def _drop(self, act: Act) -> None:
         try:
-            found = self._patience.surely(lambda: self._engine.observe(act.container))
+            found = self._retry.until_done(lambda: self._engine.observe(act.container))
         except ContainerGone:
-            self._emit(ContainerDropped(act.key, utc_now()))
+            self._emit(ContainerDropped(key=act.key, at=utc_now()))
             return
         if found.status is Status.CREATED:
-            self._emit(ContainerDropped(act.key, utc_now()))
+            self._emit(ContainerDropped(key=act.key, at=utc_now()))
         else:
-            now, told = utc_now(), (found.image_id, found.created_at)
-            self._emit(ContainerStarted(act.key, found.started_at or now, now, None, *told))
+            self._emit(_begun(act, found, utc_now()))
 
     def _signal(self, act: Act, signal: str) -> None:
         with suppress(ContainerGone):
-            self._patience.surely(lambda: self._engine.signal(act.container, signal))
+            self._retry.until_done(lambda: self._engine.signal(act.container, signal))
         reach(Failpoint.SIGNAL_SENT)
 
     def _remove(self, act: Act) -> None:
@@ -309,25 +309,27 @@ class Workers:
             self._engine.remove(act.container, self._home_id)
 
         try:
-            self._patience.again(remove)
+            self._retry.until_answered(remove)
         except EngineError as error:  # the outcome is safe, and the sweep will try to remove it again
             log.error("container=%s can't be removed: %s", act.spec.name, error)
             if self._runs(act):  # but nothing may come to run beside it
-                self._patience.surely(remove)
+                self._retry.until_done(remove)
         if act.attempt.gated:
             self._gatekeeper.clear(act)
         reach(Failpoint.REMOVED_UNRECORDED)
-        self._emit(ContainerRemoved(act.key, utc_now()))
+        self._emit(ContainerRemoved(key=act.key, at=utc_now()))
 
     def _runs(self, act: Act) -> bool:
         try:
-            return self._patience.surely(lambda: self._engine.observe(act.container)).status is Status.RUNNING
+            return (
+                self._retry.until_done(lambda: self._engine.observe(act.container)).status is Status.RUNNING
+            )
         except ContainerGone:
             return False
 
-    def _watch(self, act: Act, output: workspace.LogFile) -> None:
+    def _watch(self, act: Act, output: LogFile) -> None:
         try:
-            found = self._patience.again(lambda: self._follow(act, output))
+            found = self._retry.until_answered(lambda: self._follow(act, output))
         except ContainerGone:
             self._emit(lost(act))
             return
@@ -340,11 +342,11 @@ class Workers:
         for fact in intake.drain(act.folder, act.key.uid, utc_now()):
             self._emit(fact)
         reach(Failpoint.EXIT_UNRECORDED)
-        interrupted = self._patience.surely(lambda: self._interrupted(act, found))
+        interrupted = self._retry.until_done(lambda: self._interrupted(act, found))
         outcome = _outcome(found, interrupted=interrupted)
         if act.attempt.gated:
             outcome = replace(outcome, unusable_command=self._gatekeeper.unusable(act, found))
-        self._emit(ContainerExited(act.key, outcome, utc_now()))
+        self._emit(ContainerExited(key=act.key, result=outcome, at=utc_now()))
 
     def _interrupted(self, act: Act, found: Observation) -> bool:
         """Whether the engine, or its machine, went down about when the container ended."""
@@ -355,9 +357,9 @@ class Workers:
             return True
         if ended < self._began:  # while no manager ran to notice
             return self._engine.restarted_since(ended)
-        return self._patience.absences.cover(ended)
+        return self._retry.outages.cover(ended)
 
-    def _follow(self, act: Act, output: workspace.LogFile) -> Observation:
+    def _follow(self, act: Act, output: LogFile) -> Observation:
         output.restart()
         try:
             self._engine.follow(act.container, output.write)
@@ -372,7 +374,7 @@ class Workers:
         if found.status is not Status.EXITED:
             raise EngineUnavailable("the engine says that it has ended, and that it runs")
         while output.lacks_space:  # what is not in the log yet, the engine has still
-            self._patience.pause(LONGEST_PAUSE)
+            self._retry.sleep(LONGEST_PAUSE)
             output.restart()
             self._engine.follow(act.container, output.write)
         return found
@@ -384,12 +386,22 @@ class Workers:
             self._emit(self._gatekeeper.void(act))
             return
         failure = Failure(cause=cause, message=f"task {act.task.id!r} could not be started: {error}")
-        self._emit(LaunchFailed(act.key, failure, utc_now()))
+        self._emit(LaunchFailed(key=act.key, failure=failure, at=utc_now()))
 
 
-def _outcome(found: Observation, *, interrupted: bool) -> Outcome:
+def _begun(act: Act, found: Observation, now: datetime) -> ContainerStarted:
+    return ContainerStarted(
+        key=act.key,
+        started_at=found.started_at or now,
+        at=now,
+        image_id=found.image_id,
+        created_at=found.created_at,
+    )
+
+
+def _outcome(found: Observation, *, interrupted: bool) -> ExitResult:
     finished = found.finished_at or utc_now()
-    return Outcome(
+    return ExitResult(
         exit_code=found.exit_code if found.exit_code is not None else -1,
         oom_killed=found.oom_killed,
         started_at=found.started_at or finished,

@@ -11,7 +11,7 @@ from air_executor import Client, Failure, JobState, TaskStatus
 from air_executor.clock import utc_now
 from air_executor.files import write_durably
 from air_executor.format.attempts import Cause
-from air_executor.store import job_text, task_text, tasks_text
+from air_executor.format.text import job_text, task_text, tasks_text
 
 
 @dataclass

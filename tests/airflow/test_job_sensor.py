@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import (
 from manager_double import ManagerDouble, logging_to, run
 
 from air_executor import Client
-from air_executor.airflow import JobSensor, wait
+from air_executor.airflow import JobSensor, sensors
 
 TASKS = [
     {"id": "greet", "command": "echo"},
@@ -150,14 +150,14 @@ def test_a_job_that_vanishes_ends_the_wait_at_once(manager, home, after):
 
 
 def test_a_job_whose_files_are_unreadable_from_the_start_ends_the_wait(manager, home, monkeypatch):
-    monkeypatch.setattr(wait, "PATIENCE", 0.5)
+    monkeypatch.setattr(sensors, "PATIENCE", 0.5)
     (home / "jobs" / "hello" / "state.json").write_text("{")
     with pytest.raises(AirflowFailException, match=r"can't be followed.*state\.json"):
         run(sensor(timeout=60))
 
 
 def test_a_job_whose_files_become_unreadable_ends_the_wait(manager, home, monkeypatch, after):
-    monkeypatch.setattr(wait, "PATIENCE", 0.5)
+    monkeypatch.setattr(sensors, "PATIENCE", 0.5)
     manager.work()
     after(0.3, lambda: (home / "jobs" / "hello" / "tasks.json").write_text("["))
     with pytest.raises(AirflowFailException, match=r"can't be followed.*tasks\.json"):

@@ -7,10 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from manager.core import policy
+from manager.engine.connect import connect
 from manager.engine.contract import Engine, EngineUnavailable, Observation, Status
-from manager.gates import gate
-from manager.model import container_spec
-from manager.model.container_spec import CONTROL, RECEIPT, ContainerSpec, Home, Network
+from manager.gates import gate_folder, protocol
+from manager.model import containers
+from manager.model.container_spec import ContainerSpec, Network
+from manager.model.home import GateFolder, Home
 from manager.model.values import AttemptKey, Owner
 from manager.settings import Settings
 from tests.fakes.engine import FakeEngine, Program
@@ -64,20 +67,20 @@ class Gated:
     spec: ContainerSpec
     command: tuple[str, ...]
     id: str
-    folder: Path
+    folder: GateFolder
 
     def hand_over(self, nonce: str = "nonce") -> bool:
         """Whether somebody took the command, as soon as somebody waits for it."""
-        content = gate.frame(nonce, "", self.command, {})
-        fifo = self.folder / CONTROL / gate.FIFO
+        content = protocol.frame(nonce, "", self.command, {})
+        fifo = self.folder.fifo
         deadline = time.monotonic() + 10
-        while (taken := gate.open_gate(fifo, content)) is None and time.monotonic() < deadline:
+        while (taken := gate_folder.open_gate(fifo, content)) is None and time.monotonic() < deadline:
             time.sleep(0.005)
         return bool(taken)
 
     @property
-    def receipt(self) -> gate.Receipt | None:
-        return gate.read_receipt(self.folder / RECEIPT)
+    def receipt(self) -> protocol.Receipt | None:
+        return gate_folder.read_receipt(self.folder.receipt)
 
 
 @dataclass
@@ -108,9 +111,9 @@ class Bench:
         key = AttemptKey(UID, task or f"t{self.numbers}", 1, 1)
         fields = Task(id=key.task, command=command[0], args=command[1:], network="none")
         owner = Owner(os.geteuid(), os.getegid())
-        made = container_spec.task_container(
-            self.folder.name, fields, key, str(self.folder), owner, self.home, self.settings
-        )
+        grant = policy.grant(fields, owner, "", self.settings)
+        name = containers.container_name(self.home.id, self.folder.name, key)
+        made = containers.task_container(self.folder.name, fields, key, name, grant, self.folder, self.home)
         return replace(made, network=network, **change)
 
     def create(self, command: tuple[str, ...] = ("true",), **change: Any) -> Observation:
@@ -129,10 +132,10 @@ class Bench:
     def gated(self, command: tuple[str, ...] = ("true",), **change: Any) -> Gated:
         """Created, to wait at its gate for the command."""
         self.keep_gate()
-        spec = container_spec.gated(self.spec(command, **change), self.home)
-        folder = Path(container_spec.gate_folder(self.home, spec.name))
+        spec = containers.gated(self.spec(command, **change), self.home)
+        folder = self.home.gate(spec.name)
         uid, _, gid = spec.user.partition(":")
-        gate.prepare(folder / CONTROL, folder / RECEIPT, Owner(int(uid), int(gid)))
+        gate_folder.prepare(folder.control, folder.receipt, Owner(int(uid), int(gid)))
         return Gated(spec, command, self.engine.create(spec, None), folder)
 
     def waiting(self, command: tuple[str, ...] = ("true",), **change: Any) -> Gated:
@@ -150,11 +153,11 @@ class Bench:
 
     def keep_gate(self) -> None:
         """Take the gate from the runner image, once."""
-        program = Path(container_spec.gate_program(self.home))
+        program = self.home.gate_program
         if program.exists():
             return
         made = self.create()
-        content = self.engine.read_file(made.id, container_spec.GATE_IN_IMAGE)
+        content = self.engine.read_file(made.id, containers.GATE_IN_IMAGE)
         self.engine.remove(made.id, self.home.id)
         assert content is not None, "the runner image has no gate"
         program.parent.mkdir(parents=True)
@@ -179,8 +182,16 @@ class Bench:
         threading.Thread(target=listen, daemon=True).start()
         until(lambda: words in b"".join(heard), 20)
 
+    def take_away(self, container: str) -> None:
+        """As somebody else does: this engine is not asked."""
+        if isinstance(self.engine, FakeEngine):
+            self.engine.kill(container)
+        else:
+            connect(self.settings).remove(container, self.home.id)
+
     def network(self, uid: str = UID) -> ContainerSpec:
-        return container_spec.network_container(self.folder.name, uid, self.home, self.settings)
+        name = containers.network_name(self.home.id, self.folder.name, uid)
+        return containers.network_container(name, self.folder.name, uid, self.home, self.settings)
 
     def joined(self, command: tuple[str, ...]) -> Observation:
         """Started, in the network of the job."""

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from manager.engine.docker.engine import DockerEngine
-from manager.model.container_spec import Home
+from manager.engine.connect import connect
+from manager.model.home import Home
 from manager.settings import Settings
 from tests import engine_room
 from tests.contract.bench import PROGRAMS, Bench
@@ -27,13 +27,13 @@ def bare_image(docker_client: Any) -> Iterator[str]:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(home=tmp_path, memory_mb=64, pids=64, cpus=0.5, tmp_mb=4, log_mb=4)
+    return Settings(home=tmp_path, memory_mb=64, pids=64, cpus=0.5, tmp_mb=4, log_mb=4, pull=False)
 
 
 @pytest.fixture
 def fake_bench(tmp_path: Path, settings: Settings) -> Iterator[Bench]:
     engine = FakeEngine(PROGRAMS)
-    bench = Bench(engine, Home(engine_room.fresh_home_id(), str(tmp_path)), tmp_path / "a:b+c", settings)
+    bench = Bench(engine, Home(engine_room.fresh_home_id(), tmp_path), tmp_path / "a:b+c", settings)
     bench.prepare()
     yield bench
     engine.check()
@@ -44,8 +44,8 @@ def docker_bench(
     tmp_path: Path, settings: Settings, docker_client: Any, on_failure: Callable[..., None]
 ) -> Iterator[Bench]:
     """Everything that a test leaves goes, by its label; what does not go fails the test."""
-    home = Home(engine_room.fresh_home_id(), str(tmp_path))
-    bench = Bench(DockerEngine(30, pull=False), home, tmp_path / "a:b+c", settings)
+    home = Home(engine_room.fresh_home_id(), tmp_path)
+    bench = Bench(connect(settings), home, tmp_path / "a:b+c", settings)
     bench.prepare()
     on_failure("containers", lambda: engine_room.testimony(docker_client, home.id))
     yield bench

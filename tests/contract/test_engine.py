@@ -1,4 +1,4 @@
-"""What the manager relies on, of any engine. The prose is in `manager.engine.base`."""
+"""What the manager relies on, of any engine. The prose is in `manager.engine.contract`."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +12,7 @@ import pytest
 
 from air_executor.clock import utc_now
 from air_executor.format.attempts import Cause
+from manager.engine.connect import connect
 from manager.engine.contract import (
     ContainerGone,
     EngineError,
@@ -22,8 +23,11 @@ from manager.engine.contract import (
     Observation,
     Status,
 )
-from manager.engine.docker.engine import DockerEngine
-from manager.model.container_spec import DIGEST, HOME_ID, Home, Network
+from manager.gates.probe import Probe
+from manager.model.container_spec import DIGEST, HOME_ID, Network
+from manager.model.home import Home
+from manager.model.values import Capabilities
+from manager.settings import Settings
 from tests.contract.bench import (
     EXIT_3,
     EXIT_126,
@@ -40,6 +44,7 @@ from tests.contract.bench import (
     sh,
 )
 from tests.engine_proxy import EngineProxy
+from tests.fakes.engine import FakeEngine
 
 SKEW = timedelta(seconds=0.5)
 """Docker stamps a container's creation a little after it was asked for."""
@@ -49,6 +54,23 @@ def test_an_engine_says_what_it_is(bench: Bench) -> None:
     name, version = bench.engine.describe().split(" ", 1)
     assert name in ("Docker", "Fake")
     assert version[0].isdigit()
+
+
+def test_what_an_engine_says_it_can_do_it_can_do_here(bench: Bench) -> None:
+    bench.home.jobs.mkdir()
+    probe = Probe(bench.engine, bench.home, bench.settings)
+    probe.folders()
+    assert probe.capabilities() == bench.engine.capabilities()
+
+
+def test_an_engine_says_what_it_can_do_also_where_it_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Settings
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
+    gone = FakeEngine()
+    gone.go_down()
+    for engine in (connect(settings), gone):
+        assert engine.capabilities() == Capabilities(gates=None, warm=None)
 
 
 def test_an_image_is_here_or_not_and_nothing_is_fetched(bench: Bench) -> None:
@@ -366,6 +388,25 @@ def test_a_network_container_that_has_ended_is_replaced_and_not_started_again(be
     assert second.status is Status.RUNNING
 
 
+@pytest.mark.parametrize("how", ["ended", "gone", "replaced"])
+def test_a_network_that_was_seen_to_be_lost_is_not_joined_again(bench: Bench, how: str) -> None:
+    """What is seen by looking at it need not be found out by a container that can't start."""
+    bench.joined(FOREVER)
+    (first,) = networks(bench)
+    if how == "ended":
+        bench.engine.signal(first.id, "SIGKILL")
+        bench.engine.wait(first.id)
+    else:
+        bench.take_away(first.id)
+    if how == "replaced":
+        bench.engine.start(bench.engine.create(bench.network(), None))
+    with suppress(ContainerGone):
+        bench.engine.observe(first.name)
+    assert bench.joined(("true",)).started_at is not None
+    (second,) = networks(bench)
+    assert second.id != first.id
+
+
 def test_a_container_whose_network_has_ended_before_its_start_never_begins_and_that_is_said(
     bench: Bench,
 ) -> None:
@@ -567,7 +608,7 @@ def test_output_that_breaks_off_is_not_taken_for_its_end(
     proxy.open()
     made = docker_bench.run(FOREVER)
     monkeypatch.setenv("DOCKER_HOST", proxy.address)
-    behind = DockerEngine(5, pull=False)
+    behind = connect(docker_bench.settings)
     heard: list[bytes] = []
 
     def hear(chunk: bytes) -> None:
@@ -580,9 +621,15 @@ def test_output_that_breaks_off_is_not_taken_for_its_end(
     proxy.close()
 
 
-def test_an_engine_that_is_not_there_is_unavailable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_engine_that_is_not_there_is_unavailable(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Settings
+) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
-    engine = DockerEngine(2, pull=False)
-    for call in (engine.describe, lambda: engine.observe("x"), lambda: engine.containers(Home("x", "/").id)):
+    engine = connect(settings)
+    for call in (
+        engine.describe,
+        lambda: engine.observe("x"),
+        lambda: engine.containers(Home("x", Path("/")).id),
+    ):
         with pytest.raises(EngineUnavailable):
             call()

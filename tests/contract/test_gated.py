@@ -9,9 +9,10 @@ import pytest
 
 from air_executor.clock import utc_now
 from manager.engine.contract import ContainerGone, Status
-from manager.gates import gate
-from manager.gates.gate import Began, Never, Unusable
-from manager.model.container_spec import CONTROL, GATE_IN_IMAGE, GATE_PLACE, RECEIPT
+from manager.gates import gate_folder
+from manager.gates.protocol import Began, Never, Unusable
+from manager.model.containers import GATE_IN_IMAGE, GATE_PLACE
+from manager.model.home import CONTROL, FIFO, RECEIPT, GateFolder
 from tests.contract.bench import (
     EXIT_3,
     EXIT_126,
@@ -207,7 +208,7 @@ def test_a_gate_that_is_told_to_leave_says_so_and_nothing_has_begun(docker_bench
     docker_bench.engine.wait(made.id)
     receipt = made.receipt
     assert isinstance(receipt, Never) and receipt.reason == "told"
-    assert gate.is_honest(receipt, made.folder / CONTROL)
+    assert gate_folder.is_honest(receipt, made.folder.control)
     assert docker_bench.engine.observe(made.id).exit_code == 75
     assert not mark(docker_bench).exists()
 
@@ -247,10 +248,10 @@ def test_a_command_that_such_an_image_does_not_have_is_missing(docker_bench: Ben
 def test_what_belongs_to_the_gate_can_not_be_changed_from_inside(docker_bench: Bench) -> None:
     script = (
         f"cd {GATE_PLACE}; for f in x gate {CONTROL}/x; do (echo x >> $f) 2>&1 && echo wrote $f; done\n"
-        f"for f in gate {CONTROL}/{gate.FIFO} {CONTROL} {RECEIPT}; do\n"
+        f"for f in gate {CONTROL}/{FIFO} {CONTROL} {RECEIPT}; do\n"
         "  mv $f moved 2>/dev/null && echo moved $f; rm -r $f 2>/dev/null && echo removed $f\n"
         f"done; chmod 777 {CONTROL} 2>/dev/null && echo opened; mkfifo {CONTROL}/y 2>/dev/null && echo made\n"
-        f"(echo x > {CONTROL}/{gate.FIFO}) 2>/dev/null && echo wrote; (echo x > /x) 2>&1; true"
+        f"(echo x > {CONTROL}/{FIFO}) 2>/dev/null && echo wrote; (echo x > /x) 2>&1; true"
     )
     made = docker_bench.opened(sh(script))
     said = docker_bench.output(made.id).decode().splitlines()
@@ -289,12 +290,12 @@ def test_arguments_arrive_through_a_gate_as_they_stand(docker_bench: Bench) -> N
     assert docker_bench.output(made.id).decode() == f"{list(odd)!a}\n"
 
 
-def until_it_reads(folder: Path) -> None:
+def until_it_reads(folder: GateFolder) -> None:
     """Wait until the gate has opened its FIFO: who opens that for writing without waiting, is let in then.
 
     Opening and closing it would end the gate; /proc tells as well, of processes that are not ours.
     """
-    fifo = (folder / CONTROL / gate.FIFO).stat()
+    fifo = folder.fifo.stat()
 
     def read() -> bool:
         return any(_is(link, fifo.st_ino) for link in Path("/proc").glob("[0-9]*/fd/[0-9]*"))

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from docker.errors import ImageNotFound
 
+from manager.engine.connect import connect
 from manager.engine.contract import EngineUnavailable, ImageMissing, Pull, Status
 from manager.engine.docker import images
-from manager.engine.docker.engine import DockerEngine
-from manager.model.container_spec import Home
+from manager.model.home import Home
 from manager.settings import Settings
 from tests import engine_room
 from tests.contract.bench import Bench
@@ -40,8 +40,9 @@ def puller(
     tmp_path: Path, settings: Settings, docker_client: Any, told: list[Pull], on_failure: Callable[..., None]
 ) -> Iterator[Bench]:
     """With an engine that pulls what is missing."""
-    home = Home(engine_room.fresh_home_id(), str(tmp_path))
-    bench = Bench(DockerEngine(30, True, told.append), home, tmp_path / "job", settings)
+    home = Home(engine_room.fresh_home_id(), tmp_path)
+    pulling = settings.model_copy(update={"pull": True})
+    bench = Bench(connect(pulling, told.append), home, tmp_path / "job", pulling)
     bench.prepare()
     on_failure("what was told of pulls", lambda: "\n".join(map(str, told)))
     yield bench
@@ -135,7 +136,7 @@ def test_an_engine_that_goes_away_in_the_middle_of_a_pull_is_no_missing_image(
     with monkeypatch.context() as patch:
         patch.setenv("DOCKER_HOST", proxy.address)
         patch.setattr(images, "TELL_EVERY", 0.1)
-        puller.engine = DockerEngine(30, True, told.append)
+        puller.engine = connect(puller.settings, told.append)
         source.pace = LARGE / 3
         with ThreadPoolExecutor(1) as pool:
             making = pool.submit(puller.create, image=source.image)

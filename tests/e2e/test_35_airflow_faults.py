@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from stack import Stack
 
-from air_executor import JobNotFound, JobView, TaskStatus, names
+from air_executor import JobNotFound, JobView, TaskStatus
 from air_executor.airflow_api import AirflowNotFound, AirflowUnavailable
+from air_executor.format import names
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -42,7 +43,7 @@ class Case:
 
     def name(self, number: int = 1) -> str:
         """The name of the `number`th job that this run's create task asks for."""
-        return names.successor(names.for_airflow_task(self.dag, self.run_id, "create"), number)
+        return names.successor(f"airflow~{self.dag}~{self.run_id}~create", number)
 
     def job(self, number: int = 1) -> JobView:
         return self.stack.job(self.name(number))

@@ -1,4 +1,4 @@
-"""A strict engine in memory: it keeps the contract of `manager.engine.base`, and notices who does not.
+"""A strict engine in memory: it keeps the contract of `manager.engine.contract`, and notices who does not.
 
 What a container does is looked up in a table from command to `Program`. Whoever asks for something that the
 manager must never ask for (a second container of a task beside one that runs, the removal of one whose
@@ -28,8 +28,9 @@ from manager.engine.contract import (
     Observation,
     Status,
 )
-from manager.model import container_spec
+from manager.model import container_spec, containers
 from manager.model.container_spec import ContainerSpec
+from manager.model.values import Capabilities
 from tests.fakes import gates
 
 Command = tuple[str, ...]
@@ -97,7 +98,7 @@ class _Container:
     folders: dict[str, int] = field(default_factory=dict)
     """Handles of what is mounted, by target: a mount follows its folder when that is renamed."""
     serves: tuple[str, str, int] | None = None
-    """The job, task and attempt that it is for; a slot's, which was made for none, once it is told."""
+    """The job, task and attempt that it is for; that of a warm one, made for none, once it is told."""
 
     gate_shut: bool = False
     mouth: int | None = None
@@ -137,8 +138,9 @@ class FakeEngine:
         self.executions: list[tuple[str, str, int]] = []
         """(job, task, attempt) of every command that was begun."""
         self.handed: dict[tuple[str, str, int], dict[str, str]] = {}
-        """The variables that were handed to slots, by what they were to execute."""
+        """The variables that were handed to warm containers, by what they were to execute."""
         self.restarted_at: datetime | None = None
+        self.able = Capabilities(gates=None, warm=None)
         self.has_gate = True
         """Whether the runner image has one."""
         self.gates_open = True
@@ -216,6 +218,9 @@ class FakeEngine:
 
     # --- The contract ------------------------------------------------------------------------------------
 
+    def capabilities(self) -> Capabilities:
+        return self.able
+
     def describe(self) -> str:
         with self._call("describe", ""):
             return "Fake 1.0"
@@ -285,8 +290,13 @@ class FakeEngine:
 
     def observe(self, container: str) -> Observation:
         with self._call("observe", container):
-            box = self._find(container)
+            try:
+                box = self._find(container)
+            except ContainerGone:
+                self._forget_holder(self._holders.get(container, container))
+                raise
             box.outcome_seen = box.status is Status.EXITED
+            self._review_holder(box)
             return self._observation(box)
 
     def signal(self, container: str, signal: str) -> None:
@@ -319,7 +329,7 @@ class FakeEngine:
     def read_file(self, container: str, path: str) -> bytes | None:
         with self._call("read_file", container):
             self._find(container)
-            return b"gate" if path == container_spec.GATE_IN_IMAGE and self.has_gate else None
+            return b"gate" if path == containers.GATE_IN_IMAGE and self.has_gate else None
 
     def listen(self) -> None:
         with self._call("listen", ""):
@@ -450,6 +460,12 @@ class FakeEngine:
         self._holders[spec.name] = holder.id
         return holder.id
 
+    def _review_holder(self, box: _Container) -> None:
+        """What was seen to be another one by now, or to have ended, is not joined again."""
+        known = self._holders.get(box.spec.name)
+        if known is not None and (known != box.id or box.status is not Status.RUNNING):
+            self._forget_holder(known)
+
     def _forget_holder(self, container: str | None) -> None:
         self._holders = {name: known for name, known in self._holders.items() if known != container}
 
@@ -480,7 +496,7 @@ class FakeEngine:
                 return
             box.program = self._program_of(handed.argv)
             box.gate_shut = False
-            if box.role == "slot":
+            if box.role == "warm":
                 self._serve(box, handed.env)
             if box.program.unusable or box.program.start_fails:
                 gates.unusable(box.spec, handed.nonce)
@@ -490,7 +506,7 @@ class FakeEngine:
             gates.began(box.spec, handed.nonce)  # who reads that finds the command executed
 
     def _serve(self, box: _Container, env: Mapping[str, str]) -> None:
-        """The slot is told for which task it was made, as far as that can be told from inside."""
+        """The warm container is told for which task it was made, as far as that can be told from inside."""
         job, task = env["AIR_EXECUTOR_JOB"], env["AIR_EXECUTOR_TASK"]
         for other in self._containers.values():
             beside = other.serves is not None and other.serves[:2] == (job, task)
@@ -521,15 +537,15 @@ class FakeEngine:
         with self._changed:
             if box.status is Status.RUNNING:
                 for name, content in box.program.drops.items():
-                    inbox = box.folder(container_spec.INBOX)
+                    inbox = box.folder(containers.INBOX)
                     (inbox / "tmp" / name).write_text(content)
                     (inbox / "tmp" / name).rename(inbox / "new" / name)
                 for name, content in box.program.writes.items():
-                    (box.folder(container_spec.WORK) / name).write_text(content)
+                    (box.folder(containers.WORK) / name).write_text(content)
                 box.output = box.output or box.program.output
                 box.oom_killed = box.program.oom
                 sought = box.program.looks_for
-                found = sought is None or (box.folder(container_spec.WORK) / sought).is_file()
+                found = sought is None or (box.folder(containers.WORK) / sought).is_file()
                 self._end(box, box.program.exit_code if found else 1)
 
     def _end(self, box: _Container, exit_code: int) -> None:

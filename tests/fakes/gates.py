@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from manager.gates.gate import END, FIFO, RECEIPT, TOKEN
-from manager.model import container_spec
+from manager.gates.gate_folder import RECEIPT as RECEIPT_FILE
+from manager.model import containers
 from manager.model.container_spec import ContainerSpec
+from manager.model.home import CONTROL, END, FIFO, RECEIPT, TOKEN
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,13 @@ class Handed:
 
 def wait(spec: ContainerSpec, leaves: Callable[[], bool]) -> Handed | None:
     """The command that is handed to the container of `spec`; None when it leaves before, or is told half."""
-    handle = os.open(_folder(spec, container_spec.CONTROL) / FIFO, os.O_RDONLY | os.O_NONBLOCK)
+    handle = os.open(_folder(spec, CONTROL) / FIFO, os.O_RDONLY | os.O_NONBLOCK)
     content = b""
+    poll = select.poll()  # which takes any descriptor: many managers in one process have very many
+    poll.register(handle, select.POLLIN)
     try:
         while not leaves():
-            if not select.select([handle], [], [], 0.02)[0]:
+            if not poll.poll(20):
                 continue
             part = os.read(handle, 1 << 20)
             content += part
@@ -45,7 +48,7 @@ def began(spec: ContainerSpec, nonce: str) -> None:
 
 def mouth(spec: ContainerSpec) -> int:
     """What it will say its last word through."""
-    return os.open(_folder(spec, container_spec.CONTROL) / END, os.O_RDWR | os.O_NONBLOCK)
+    return os.open(_folder(spec, CONTROL) / END, os.O_RDWR | os.O_NONBLOCK)
 
 
 def ended(mouth: int, exit_code: int) -> None:
@@ -60,7 +63,7 @@ def never(spec: ContainerSpec, token: str, reason: str) -> None:
 
 def token(spec: ContainerSpec) -> str:
     """What is there before the gate is opened."""
-    return (_folder(spec, container_spec.CONTROL) / TOKEN).read_text()
+    return (_folder(spec, CONTROL) / TOKEN).read_text()
 
 
 def unusable(spec: ContainerSpec, nonce: str) -> None:
@@ -68,14 +71,14 @@ def unusable(spec: ContainerSpec, nonce: str) -> None:
 
 
 def _write(spec: ContainerSpec, line: str) -> None:
-    folder = _folder(spec, container_spec.RECEIPT)
+    folder = _folder(spec, RECEIPT)
     (folder / ".new").write_text(line)
-    (folder / ".new").rename(folder / RECEIPT)
+    (folder / ".new").rename(folder / RECEIPT_FILE)
 
 
 def _folder(spec: ContainerSpec, name: str) -> Path:
     sources = {mount.target: mount.source for mount in spec.mounts}
-    return Path(sources[f"{container_spec.GATE_PLACE}/{name}"])
+    return Path(sources[f"{containers.GATE_PLACE}/{name}"])
 
 
 def _parsed(content: bytes) -> Handed | None:

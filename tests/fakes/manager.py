@@ -16,8 +16,8 @@ from manager.folder.journal import Journal
 from manager.folder.publisher import Publisher
 from manager.folder.watcher import Watcher
 from manager.folder.workspace import owner_of
-from manager.model.container_spec import Home
 from manager.model.facts import Fact
+from manager.model.home import Home
 from manager.runtime.engine_monitor import EngineMonitor
 from manager.runtime.supervisor import Supervisor
 from manager.runtime.workers import Workers
@@ -77,14 +77,14 @@ class InProcess:
         self.settings = Settings(home=home, **rules)
         self.client = Client(home)
         facts: queue.SimpleQueue[Fact] = queue.SimpleQueue()
-        store, own = Store(home), Home(HOME_ID, str(home))
+        store, own = Store(home), Home(HOME_ID, home)
         self.journal = Journal(home / "journal")
         self.publisher = Publisher(facts.put)
         self.watcher = Watcher(store, self.settings, facts.put)
         self.leash = Leash(engine)
         engine = cast(Engine, self.leash)
-        self.workers = Workers(engine, own, store.jobs, self.settings, facts.put)
-        self.monitor = EngineMonitor(engine, own, store.jobs, self.settings, facts.put)
+        self.workers = Workers(engine, own, self.settings, facts.put)
+        self.monitor = EngineMonitor(engine, own, self.settings, facts.put)
         self.facts = facts
         self.most_runners = 0
         self.problem: str | None = None
@@ -115,7 +115,7 @@ class InProcess:
         return self
 
     def stop(self) -> None:
-        """As a crash would end it when nothing is half done: containers run on, slots as well."""
+        """As a crash would end it when nothing is half done: containers run on, warm containers as well."""
         if not self._thread.is_alive():
             return
         self.leash.cut = True
@@ -123,7 +123,7 @@ class InProcess:
 
     def leave(self) -> None:
         """As on SIGTERM: containers of tasks run on."""
-        self._end(lambda: self.workers.discard_slots(self.supervisor.slots, timeout=3))
+        self._end(lambda: self.workers.discard_all_warm(self.supervisor.pool, timeout=3))
 
     def _end(self, last_act: Callable[[], None] = lambda: None) -> None:
         self.supervisor.stop()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 def shift_clock(offset: Path) -> None:
     """Before any module of the manager is imported, so that each takes the changed one."""
-    from air_executor.format import fields
+    from air_executor import clock
 
     real_time = time.time
 
@@ -25,7 +25,7 @@ def shift_clock(offset: Path) -> None:
     def utc_now() -> datetime:
         return datetime.now(UTC) + timedelta(seconds=seconds())
 
-    fields.utc_now = utc_now
+    clock.utc_now = utc_now
     time.time = lambda: real_time() + seconds()
 
 

@@ -170,8 +170,8 @@ WALKS: dict[Failpoint, Walk] = {
     Failpoint.JOURNALED_CREATED: STANDARD,
     Failpoint.WAITING_UNRECORDED: AHEAD,
     Failpoint.JOURNALED_WAITING: AHEAD,
-    Failpoint.SLOT_WAITING: WARM,
-    Failpoint.SLOT_MOVED: WARM,
+    Failpoint.WARM_WAITING: WARM,
+    Failpoint.WARM_MOVED: WARM,
     Failpoint.VOIDED_UNRECORDED: IMPOSSIBLE,
     Failpoint.GATE_SHUT: AHEAD,
     Failpoint.GATE_OPENED: AHEAD,
@@ -254,7 +254,7 @@ def go(manager: RealManager, place: str, walk: Walk) -> None:
     launch(manager, first, walk)
     if walk.warm:
         until((manager.home / "home-id").exists, PATIENCE)
-        until(lambda: slot_waits(manager), PATIENCE)
+        until(lambda: warm_container_waits(manager), PATIENCE)
         time.sleep(1.5)  # it runs, and the manager knows of it
     manager.client.create_job(JOB, walk.tasks)
     if walk.retried:
@@ -267,10 +267,10 @@ def go(manager: RealManager, place: str, walk: Walk) -> None:
         killed(manager)
 
 
-def slot_waits(manager: RealManager) -> bool:
+def warm_container_waits(manager: RealManager) -> bool:
     """It is made after its spare."""
-    slots = manager.containers("--filter", "label=air-executor.role=slot")
-    return any(not name.endswith(SPARE) for name in slots)
+    pool = manager.containers("--filter", "label=air-executor.role=warm container")
+    return any(not name.endswith(SPARE) for name in pool)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from manager.model.container_spec import container_name
+from manager.model.containers import container_name
 from manager.model.values import AttemptKey
 from tests.engine_proxy import EngineProxy
 from tests.real_manager import RealManager, docker, real_manager

@@ -71,7 +71,7 @@ def test_a_task_without_enough_memory_gets_more_until_it_fits(manager: RealManag
     view, task = run(manager, "grows", hungry(100, {"max": 3, "on": ["oom"], "memory_factor": 2}))
     assert view.state == "completed"
     assert causes(task) == ["oom", None]
-    assert [attempt.memory_mb for attempt in task.attempts] == [100, 200]
+    assert [attempt.grant.memory_mb for attempt in task.attempts] == [100, 200]
     assert manager.client.log_file("grows", "hungry").read_text() == "it fits\n"
     # It said nothing before it was killed: the log of that attempt is there, and empty.
     assert manager.client.log_file("grows", "hungry").with_name("hungry.log.1").read_text() == ""
@@ -82,14 +82,14 @@ def test_more_memory_than_the_policy_allows_is_never_given(manager: RealManager)
     view, task = run(manager, "bounded", hungry(40, retries))
     assert view.state == "failed"
     assert causes(task) == ["oom"] * 3
-    assert [attempt.memory_mb for attempt in task.attempts] == [40, 60, 60]
+    assert [attempt.grant.memory_mb for attempt in task.attempts] == [40, 60, 60]
 
 
 def test_the_container_has_the_memory_that_the_record_says(manager: RealManager) -> None:
     script = "cat /sys/fs/cgroup/memory.max 2>/dev/null || cat /sys/fs/cgroup/memory/memory.limit_in_bytes"
     view, task = run(manager, "told", sh("a", script, resources={"memory_mb": 90}))
     assert view.state == "completed"
-    assert task.attempts[0].memory_mb == 90
+    assert task.attempts[0].grant.memory_mb == 90
     assert int(manager.client.log_file("told", "a").read_text()) == 90 * 2**20
 
 
@@ -142,7 +142,7 @@ def test_a_task_that_says_nothing_is_ended_at_the_default_timeout_with_that_caus
     assert view.state == "failed"
     assert view.job.failure is not None and view.job.failure.cause == "timeout"
     assert causes(task) == ["timeout"]
-    assert task.attempts[0].timeout == TIMEOUT
+    assert task.attempts[0].grant.timeout == TIMEOUT
     ran = task.attempts[0].timings.ran_ms
     assert ran is not None and ran >= TIMEOUT * 1000
 

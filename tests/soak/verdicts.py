@@ -30,10 +30,10 @@ def of_job(plan: JobPlan, view: JobView, work: Path) -> Iterator[str]:
 
 def of_home(manager: RealManager) -> Iterator[str]:
     """What is left over of jobs that have all ended."""
-    slots = manager.containers("--filter", "label=air-executor.role=slot")  # for the next job
-    first = [name for name in slots if not name.endswith(SPARE)]
+    pool = manager.containers("--filter", "label=air-executor.role=warm container")  # for the next job
+    first = [name for name in pool if not name.endswith(SPARE)]
     if len(first) > 1:
-        yield f"the slots {', '.join(first)} are too many"
+        yield f"the warm containers {', '.join(first)} are too many"
     waiting = {name + part for name in first for part in ("", SPARE, "-network")}
     yield from (f"the container {name} is left over" for name in manager.containers() if name not in waiting)
     yield from (f"the journal {path.name} is left over" for path in live_journals(manager))

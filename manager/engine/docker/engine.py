@@ -1,17 +1,13 @@
-"""The Docker Engine behind the contract of `base`. The only module that imports `docker`."""
+"""The Docker Engine behind the contract: each of its verbs in calls of the Docker API."""
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-import docker
 import requests
-import urllib3
 from docker.errors import APIError, DockerException, NotFound
-from docker.transport import UnixHTTPAdapter
-from docker.utils import kwargs_from_env, version_lt
 
 from manager.engine.contract import (
     CommandUnusable,
@@ -25,6 +21,7 @@ from manager.engine.contract import (
     StartUnanswered,
     Status,
 )
+from manager.engine.docker.connection import Connection, sentence, translated
 from manager.engine.docker.images import Entry, Images, Refused
 from manager.engine.docker.network_holders import NetworkHolders
 from manager.engine.docker.own_container import own_container_ids
@@ -38,10 +35,8 @@ from manager.engine.docker.translate import (
     unusable_command,
 )
 from manager.model.container_spec import DIGEST, GATED, HOME_ID, ROLE, ContainerSpec
+from manager.model.values import Capabilities
 
-API_VERSION = "1.41"
-"""Engine 20.10 and later: what Debian's oldest supported release ships."""
-POOL_SIZE = 128
 NOT_EXECUTED = (126, 127)
 """Exit codes by which the container's init says that it could not execute the command; tasks use them too."""
 MAX_LINKS = 8
@@ -49,36 +44,35 @@ NAME_PAUSE = 0.05
 BEING_REMOVED = ("removing", "dead")
 """Whoever removes a running container kills it first: its exit code is theirs, not the command's."""
 A_TASKS_LIFE = 7 * 24 * 3600.0
-"""Seconds that a call may take which lasts as long as a container runs; after that it is made again."""
+"""Seconds of silence in a call that lasts as long as a container runs, after which it is made again."""
 
 
 class DockerEngine:
-    """See `base.Engine`. Safe to use from several threads."""
+    """See `contract.Engine`. Safe to use from several threads."""
 
-    def __init__(self, timeout: float, pull: bool, on_pull: Callable[[Pull], None] = lambda _: None) -> None:
-        """Nothing is asked of the engine yet. `timeout`: seconds that a call may take.
-
-        `on_pull` hears of each image that is fetched, now and then, from any thread; and when that has ended.
-        """
+    def __init__(self, timeout: float, pull: bool, on_pull: Callable[[Pull], None]) -> None:
+        """Nothing is asked of the engine yet. `timeout`: seconds that a call may take."""
         self._timeout = timeout
+        self._api = Connection(timeout).api
         self._images = Images(pull, self._image_id, self._pulling, on_pull)
-        self._clients: dict[float, docker.APIClient] = {}
         self._paths: PathTable | None = None
-        self._spoken: str | None = None
         self._holders = NetworkHolders(self)
         self._unasked: set[str] = set()
         """Containers that were made here and that nobody has asked to start: so they have not begun."""
         self._own: dict[str, str] = {}
-        """Containers that were made here, and of which home: labels never change."""
+        """The homes of the tasks' containers that were made here: labels never change."""
 
     # --- The contract ------------------------------------------------------------------------------------
 
+    def capabilities(self) -> Capabilities:
+        return Capabilities(gates=None, warm=None)
+
     def describe(self) -> str:
-        with _translated():
+        with translated():
             return f"Docker {self._api().version(api_version=False)['Version']}"
 
     def image_id(self, image: str) -> str | None:
-        with _translated():
+        with translated():
             return self._image_id(image)
 
     def create(self, spec: ContainerSpec, network: ContainerSpec | None) -> str:
@@ -112,7 +106,7 @@ class DockerEngine:
             self._unasked.discard(container)
         elif (found := self.observe(container)).status is not Status.CREATED:
             return found
-        with _translated():
+        with translated():
             try:
                 self._ask_to_start(container)
             except APIError as error:
@@ -127,7 +121,7 @@ class DockerEngine:
 
     def restarted_since(self, moment: datetime) -> bool:
         """The default bridge is made anew when the engine starts (seen with 26.1, not with live-restore)."""
-        with _translated():
+        with translated():
             try:
                 made = self._api().inspect_network("bridge")["Created"]
             except NotFound:
@@ -136,18 +130,27 @@ class DockerEngine:
             return began is None or began > moment
 
     def follow(self, container: str, sink: Callable[[bytes], None]) -> None:
-        with _translated():
+        with translated():
             output = self._api(A_TASKS_LIFE).logs(container, stream=True, follow=True)
             # Iterated itself, docker-py's stream takes a broken connection for the end of the output.
             for chunk in output._stream:  # type: ignore[attr-defined]
                 sink(chunk)
 
     def wait(self, container: str) -> None:
-        with _translated():
+        with translated():
             self._api(A_TASKS_LIFE).wait(container)
 
     def observe(self, container: str) -> Observation:
-        with _translated():
+        try:
+            found = self._inspected(container)
+        except ContainerGone:
+            self._holders.forget(container)
+            raise
+        self._holders.review(found)
+        return found
+
+    def _inspected(self, container: str) -> Observation:
+        with translated():
             data = self._api().inspect_container(container)
             if data["State"]["Status"] in BEING_REMOVED:
                 raise ContainerGone(f"the container {container} is being removed by somebody else")
@@ -157,7 +160,7 @@ class DockerEngine:
             return observation(data, reason)
 
     def signal(self, container: str, signal: str) -> None:
-        with _translated():
+        with translated():
             try:
                 self._api().kill(container, signal)
             except APIError as error:
@@ -167,7 +170,7 @@ class DockerEngine:
     def remove(self, container: str, home_id: str) -> None:
         self._unasked.discard(container)
         self._holders.forget(container)
-        with _translated():
+        with translated():
             try:
                 if self._home_of(container) == home_id:
                     self._api().remove_container(container, force=True, v=True)
@@ -178,11 +181,11 @@ class DockerEngine:
                     raise
 
     def rename(self, container: str, name: str) -> None:
-        with _translated():
+        with translated():
             self._api().rename(container, name)
 
     def read_file(self, container: str, path: str) -> bytes | None:
-        with _translated():
+        with translated():
             for _ in range(MAX_LINKS):
                 try:
                     chunks, stat = self._api().get_archive(container, path)
@@ -196,13 +199,13 @@ class DockerEngine:
         return None
 
     def listen(self) -> None:
-        """To events that hardly ever happen: that the stream ends, is what counts."""
-        with _translated():
+        """Asks for events that hardly ever happen; only the end of their stream counts."""
+        with translated():
             for _ in self._api(A_TASKS_LIFE).events(filters={"type": "daemon"}):
                 continue
 
     def containers(self, home_id: str) -> list[Observation]:
-        with _translated():
+        with translated():
             found = self._api().containers(all=True, filters={"label": f"{HOME_ID}={home_id}"})
         all_of_them = [listed(data) for data in found]
         self._holders.keep([each.id for each in all_of_them if each.status is Status.RUNNING])
@@ -212,7 +215,7 @@ class DockerEngine:
 
     def _create(self, spec: ContainerSpec, network_id: str | None) -> str:
         body = container_body(spec, self._path_table(), network_id)
-        with _translated():
+        with translated():
             try:
                 made = self._api().create_container_from_config(body, name=spec.name)  # type: ignore[no-untyped-call]
             except APIError as error:
@@ -246,8 +249,8 @@ class DockerEngine:
         kind, _, holder = data["HostConfig"]["NetworkMode"].partition(":")
         if kind == "container" and not self._runs(holder):
             self._holders.forget(holder)
-            return NetworkEnded(_sentence(error))
-        return EngineError(_sentence(error))
+            return NetworkEnded(sentence(error))
+        return EngineError(sentence(error))
 
     def _runs(self, container: str) -> bool:
         try:
@@ -287,35 +290,19 @@ class DockerEngine:
             return None
 
     def _pulling(self, image: str) -> Iterator[Entry]:
-        with _translated():
+        with translated():
             try:
                 yield from self._api().pull(image, stream=True, decode=True)
             except APIError as error:
-                raise Refused(_sentence(error)) from None
+                raise Refused(sentence(error)) from None
             except DockerException as error:  # the registry's password can't be had, for example
                 raise Refused(str(error)) from None
 
-    # --- Connections -------------------------------------------------------------------------------------
-
-    def _api(self, patience: float | None = None) -> docker.APIClient:
-        """The client for calls during which the engine may be silent for `patience` seconds."""
-        seconds = self._timeout if patience is None else patience
-        client = self._clients.get(seconds)
-        if client is None:
-            client = self._clients.setdefault(seconds, _connect(seconds, self._api_version()))
-        return client
-
-    def _api_version(self) -> str:
-        """The oldest that we know how to speak and the engine still does: new engines drop what is old."""
-        if self._spoken is None:
-            asking = _connect(self._timeout, API_VERSION)
-            oldest = str(asking.version(api_version=False).get("MinAPIVersion", API_VERSION))
-            self._spoken = oldest if version_lt(API_VERSION, oldest) else API_VERSION
-        return self._spoken
+    # --- Folders -----------------------------------------------------------------------------------------
 
     def _path_table(self) -> PathTable:
         if self._paths is None:
-            with _translated():
+            with translated():
                 self._paths = PathTable(self._own_mounts())
         return self._paths
 
@@ -332,55 +319,3 @@ def _serves(found: Observation, spec: ContainerSpec) -> bool:
     """Whether the container is what `spec` asks for, of the same home."""
     labels = found.labels
     return labels.get(DIGEST) == spec.digest and labels.get(HOME_ID) == spec.labels[HOME_ID]
-
-
-class _OnePool(UnixHTTPAdapter):
-    """Keeps its connections for all calls; docker-py's own has a pool for each container's URL."""
-
-    def get_connection(self, url: Any, proxies: Any = None) -> Any:
-        return super().get_connection("any", proxies)
-
-
-class _Api(docker.APIClient):
-    """Without what docker-py and requests do at each call and what is never of use here."""
-
-    def _check_is_tty(self, container: str) -> bool:
-        """No container of ours has a terminal."""
-        return False
-
-    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
-        """No cookies, no passwords, no hooks: only the headers are the session's as well."""
-        prepared = requests.PreparedRequest()
-        headers = {**self.headers, **request.headers}
-        prepared.prepare(request.method, request.url, headers, data=request.data, params=request.params)
-        return prepared
-
-
-def _connect(timeout: float, version: str) -> docker.APIClient:
-    """A client; the engine is not asked for anything."""
-    options = kwargs_from_env()
-    client = _Api(version=version, timeout=int(timeout), max_pool_size=POOL_SIZE, **options)
-    client.trust_env = False  # at each call it would look for proxies, which a socket has not
-    own = client.get_adapter(client.base_url)
-    if isinstance(own, UnixHTTPAdapter):
-        client.mount(client.base_url, _OnePool(own.socket_path, int(timeout), 1, POOL_SIZE))
-    return client
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """From the client's exceptions to the contract's, by status and class, never by text."""
-    try:
-        yield
-    except NotFound as error:
-        raise ContainerGone(_sentence(error)) from None
-    except APIError as error:
-        raise EngineError(_sentence(error)) from None
-    except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError, OSError) as error:
-        raise EngineUnavailable(f"the container engine does not answer: {error}") from None
-    except DockerException as error:
-        raise EngineUnavailable(f"the container engine can't be used: {error}") from None
-
-
-def _sentence(error: APIError) -> str:
-    return str(error.explanation or error).strip()

@@ -1,6 +1,6 @@
 """Fetches images: once however many ask for one at the same time, bounded in time, and told of as it goes on.
 
-Knows in which words an engine tells of a pull, and nothing else of the engine.
+Knows in which words Docker tells of a pull, and nothing else of it.
 """
 
 import threading
@@ -71,7 +71,7 @@ class Images:
 
 
 class _Fetch:
-    """One pull, in a thread of its own: a registry that says nothing would be waited for for ever."""
+    """One pull. It has a thread of its own, because a registry may say nothing for ever."""
 
     def __init__(
         self,
@@ -167,7 +167,7 @@ class Progress:
 
 
 class _Layer:
-    """A layer that was here before has no bytes; one that waits for its turn has none yet."""
+    """One layer of a pull. It has no bytes where it was here before, and none yet before its turn."""
 
     def __init__(self) -> None:
         self.done = False
@@ -175,7 +175,7 @@ class _Layer:
         self.bytes_done = 0
 
     def take(self, status: object, detail: Entry) -> None:
-        """What the engine says about it. Unpacking has a progress too, which counts the same bytes again."""
+        """The next that the engine says about it. What it says of unpacking counts the same bytes again."""
         if status == "Downloading":
             self.bytes_done = max(0, detail.get("current", 0))
             self.bytes = max(self.bytes_done, detail.get("total", 0))

@@ -6,20 +6,23 @@ from contextlib import suppress
 
 from air_executor.failpoints import Failpoint, reach
 from manager.engine.contract import ContainerGone, Engine, Observation, Status
-from manager.model.container_spec import HOME_ID, JOB_UID, ROLE, SLOT, ContainerSpec
+from manager.model.container_spec import HOME_ID, JOB_UID, ROLE, ContainerSpec
 
 LOCKS = 64
 """Jobs share them: two that meet wait for each other, which costs time only."""
 
 
 class NetworkHolders:
-    """Safe to use from several threads. Who has run once is not looked at again before somebody misses it."""
+    """Safe to use from several threads.
+
+    A holder that was found running is taken to run until somebody shows that it does not.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._locks = [threading.Lock() for _ in range(LOCKS)]
         self._running: dict[str, str] = {}
-        """Their ids by their names, as far as is known."""
+        """The ids of the holders that are taken to run, by their names."""
 
     def id_of(self, spec: ContainerSpec) -> str:
         """The id of the running container `spec`; one that has ended is replaced, never started again."""
@@ -30,12 +33,18 @@ class NetworkHolders:
             return known
 
     def keep(self, running: Collection[str]) -> None:
-        """Forget all but these, by id. Who was made meanwhile is looked at once more: that does no harm."""
+        """Forget all but those with these ids; one that was made after they were listed, too."""
         for container in set(self._running.values()) - set(running):
             self.forget(container)
 
+    def review(self, found: Observation) -> None:
+        """Forget the holder that is named as `found` is, where that has ended, or is another container."""
+        known = self._running.get(found.name)
+        if known is not None and (found.id != known or found.status is not Status.RUNNING):
+            self.forget(found.name)
+
     def forget(self, container: str) -> None:
-        """It is removed, or has ended: by its id or its name."""
+        """Forget the holder with this id or name: it was removed, or has ended."""
         for name, known in list(self._running.items()):
             if container in (name, known):
                 self._running.pop(name, None)
@@ -60,5 +69,6 @@ class NetworkHolders:
 
 
 def _holds_network(found: Observation, spec: ContainerSpec) -> bool:
-    """Whether it is the job's, however it was asked for: a manager with other settings may have done so."""
-    return all(found.labels.get(label) == spec.labels.get(label) for label in (HOME_ID, JOB_UID, SLOT, ROLE))
+    """Whether it is the job's, made by a manager with other settings, maybe, or when it was nobody's yet."""
+    same = all(found.labels.get(label) == spec.labels[label] for label in (HOME_ID, ROLE))
+    return same and found.labels.get(JOB_UID) in (None, spec.labels.get(JOB_UID))

@@ -8,7 +8,7 @@ from typing import Any
 from air_executor import Attempt, Client, Failure, Job, JobState, JobView, Task, TaskStatus, Timings
 from air_executor.files import write_durably
 from air_executor.format.attempts import Container, Phase
-from air_executor.store import job_text, task_text, tasks_text
+from air_executor.format.text import job_text, task_text, tasks_text
 
 NOON = datetime(2025, 10, 2, 12, 0, tzinfo=UTC)
 DEMO = [

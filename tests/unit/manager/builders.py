@@ -4,10 +4,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from air_executor.format.attempts import Grant
 from air_executor.format.models import Job, Task
+from manager.core import policy
 from manager.core.live_job import LiveJob
-from manager.core.slot_pool import SlotPool
-from manager.model.container_spec import Home
+from manager.core.warm_pool import WarmPool
+from manager.model import containers
+from manager.model.container_spec import ContainerSpec
 from manager.model.facts import (
     AttemptNeeded,
     CommandSucceeded,
@@ -19,13 +22,14 @@ from manager.model.facts import (
     ContainerWaiting,
     TaskClaimed,
 )
-from manager.model.values import AttemptKey, Outcome, Owner
+from manager.model.home import Home
+from manager.model.values import AttemptKey, ExitResult, Owner
 from manager.settings import Settings
 
 T0 = datetime(2025, 10, 2, 7, 30, tzinfo=UTC)
 UID = "0123456789abcdef0123456789abcdef"
 OWNER = Owner(1000, 1000)
-HOME = Home("00d1ed0ddba11000", "/srv/air-executor")
+HOME = Home("00d1ed0ddba11000", Path("/srv/air-executor"))
 
 
 def at(seconds: float) -> datetime:
@@ -57,47 +61,71 @@ def key(task_id: str = "a", number: int = 1, uid: str = UID, incarnation: int = 
 
 
 def claimed(of: AttemptKey, seconds: float = 1) -> TaskClaimed:
-    return TaskClaimed(of, f"airx-{of.task}-{of.number}", "image", 60.0, 512, at(seconds))
+    return TaskClaimed(
+        key=of,
+        container=f"airx-{of.task}-{of.number}",
+        grant=granted(task(image="image", timeout=60.0)),
+        at=at(seconds),
+    )
 
 
 def ahead(of: AttemptKey, seconds: float = 1) -> TaskClaimed:
     """A claim for a task whose turn has not come."""
-    return TaskClaimed(of, f"airx-{of.task}-{of.number}", "image", 60.0, 512, at(seconds), start="ahead")
+    return TaskClaimed(
+        key=of,
+        container=f"airx-{of.task}-{of.number}",
+        grant=granted(task(image="image", timeout=60.0)),
+        at=at(seconds),
+        start="ahead",
+    )
 
 
 def waits(of: AttemptKey, seconds: float = 2.5) -> ContainerWaiting:
     made = created(of)
-    return ContainerWaiting(of, made.container_id, made.image_id, made.created_at, at(seconds), at(seconds))
+    return ContainerWaiting(
+        key=of,
+        container_id=made.container_id,
+        image_id=made.image_id,
+        created_at=made.created_at,
+        container_started_at=at(seconds),
+        at=at(seconds),
+    )
 
 
 def needed(of: AttemptKey, seconds: float = 2.7) -> AttemptNeeded:
-    return AttemptNeeded(of, at(seconds))
+    return AttemptNeeded(key=of, at=at(seconds))
 
 
 def voided(of: AttemptKey, seconds: float = 3) -> ContainerVoided:
-    return ContainerVoided(of, f"airx-{of.task}-{of.number}-again", at(seconds))
+    return ContainerVoided(key=of, at=at(seconds))
 
 
 def created(of: AttemptKey, seconds: float = 2) -> ContainerCreated:
-    return ContainerCreated(of, f"id-{of.task}-{of.number}", "sha256:image", at(seconds), at(seconds))
+    return ContainerCreated(
+        key=of,
+        container_id=f"id-{of.task}-{of.number}",
+        image_id="sha256:image",
+        created_at=at(seconds),
+        at=at(seconds),
+    )
 
 
 def started(of: AttemptKey, seconds: float = 3) -> ContainerStarted:
-    return ContainerStarted(of, at(seconds), at(seconds))
+    return ContainerStarted(key=of, started_at=at(seconds), at=at(seconds))
 
 
 def succeeded(of: AttemptKey, seconds: float = 3.5) -> CommandSucceeded:
     """So its gate says, before the engine does."""
-    return CommandSucceeded(of, at(seconds), at(seconds + 0.1))
+    return CommandSucceeded(key=of, finished_at=at(seconds), at=at(seconds + 0.1))
 
 
 def exited(of: AttemptKey, code: int = 0, seconds: float = 4, **fields: Any) -> ContainerExited:
     fields = {"oom_killed": False, "started_at": at(3), "finished_at": at(seconds)} | fields
-    return ContainerExited(of, Outcome(code, **fields), at(seconds + 0.5))
+    return ContainerExited(key=of, result=ExitResult(code, **fields), at=at(seconds + 0.5))
 
 
 def removed(of: AttemptKey, seconds: float = 5) -> ContainerRemoved:
-    return ContainerRemoved(of, at(seconds))
+    return ContainerRemoved(key=of, at=at(seconds))
 
 
 def run(job: LiveJob, task_id: str, code: int = 0, number: int = 1) -> None:
@@ -107,6 +135,34 @@ def run(job: LiveJob, task_id: str, code: int = 0, number: int = 1) -> None:
         job.apply(fact)
 
 
-def no_slots() -> SlotPool:
+def granted(of: Task | None = None, owner: Owner = OWNER, **rules: Any) -> Grant:
+    """What an attempt at the task gets, in a job whose network is the usual one."""
+    network = containers.network_name(HOME.id, "job", UID)
+    return policy.grant(of or task(), owner, network, settings(**rules))
+
+
+def container(
+    of: Task,
+    at: AttemptKey,
+    folder: Path = Path("/jobs/job"),
+    *,
+    job: str = "job",
+    owner: Owner = OWNER,
+    home: Home = HOME,
+    **rules: Any,
+) -> ContainerSpec:
+    """The container of an attempt, as it is claimed and then asked for."""
+    grant = policy.grant(of, owner, containers.network_name(home.id, job, at.uid), settings(**rules))
+    name = containers.container_name(home.id, job, at)
+    return containers.task_container(job, of, at, name, grant, folder, home)
+
+
+def network(uid: str = UID, home: Home = HOME, **rules: Any) -> ContainerSpec:
+    """The container that holds the network of the job with this uid."""
+    name = containers.network_name(home.id, "job", uid)
+    return containers.network_container(name, "job", uid, home, settings(**rules))
+
+
+def no_pool() -> WarmPool:
     """A pool with nothing in it, that stays so."""
-    return SlotPool(settings(), OWNER)
+    return WarmPool(settings(), lambda: "never", OWNER)

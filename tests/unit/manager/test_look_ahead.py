@@ -11,11 +11,11 @@ import pytest
 from air_executor.format.attempts import Attempt
 from air_executor.format.models import Task
 from manager.engine.contract import EngineUnavailable, Observation, Status
-from manager.gates import gate
 from manager.model import container_spec
 from manager.model.container_spec import ContainerSpec
+from manager.model.home import Home
 from tests.fakes.engine import Command, FakeEngine, NotingEngine, Program
-from tests.fakes.manager import InProcess, Start, a_task, statuses
+from tests.fakes.manager import HOME_ID, InProcess, Start, a_task, statuses
 from tests.waiting import until
 
 PROGRAMS: dict[Command, Program] = {
@@ -70,7 +70,7 @@ def engine() -> Iterator[Noting]:
 
 def tried(manager: InProcess) -> InProcess:
     """The manager, once it knows that containers can wait at gates here."""
-    until(lambda: manager.supervisor._planner.gates)
+    until(lambda: manager.supervisor._scheduler.gates)
     return manager
 
 
@@ -354,7 +354,7 @@ def cold_and_once(tasks: dict[str, Task], engine: Noting, replaced: str = "b") -
 
 def nobody_listens(manager: InProcess, container: str) -> None:
     """The gate of a container that has ended has left its FIFO."""
-    fifo = manager.home / "gates" / container / container_spec.CONTROL / gate.FIFO
+    fifo = Home(HOME_ID, manager.home).gate(container).fifo
     until(lambda: not _has_reader(fifo))
 
 

@@ -15,17 +15,18 @@ from air_executor.format.attempts import Cause, Failure
 from air_executor.format.models import Decision, Job, JobState, Task, TaskSpec, TaskStatus
 from manager.core import planner, recovery
 from manager.core.live_job import LiveJob
+from manager.core.scheduler import Scheduler
 from manager.model.actions import (
     EXCLUSIVE,
     Create,
     Drop,
+    Inspect,
     Open,
     Remove,
     Replace,
     Rest,
     Signal,
     Start,
-    TakeStock,
     TaskAction,
     Watch,
 )
@@ -42,17 +43,18 @@ from manager.model.facts import (
     ContainerWaiting,
     DeadlinePassed,
     GracePassed,
+    Inspected,
     JobEnded,
     JobFact,
     LaunchFailed,
     NetworkLost,
+    OfAttempt,
     RestPassed,
-    StockTaken,
     TaskClaimed,
     TaskRequested,
 )
-from manager.model.values import AttemptKey, Found, Outcome
-from tests.unit.manager.builders import OWNER, T0, no_slots, settings
+from manager.model.values import AttemptKey, ExitResult, Found
+from tests.unit.manager.builders import OWNER, T0, no_pool, settings
 
 
 @dataclass
@@ -101,11 +103,11 @@ class World:
     seconds: int = 0
 
     def __post_init__(self) -> None:
-        self._new_planner()
+        self._new_scheduler()
 
-    def _new_planner(self) -> None:
+    def _new_scheduler(self) -> None:
         rules = settings(max_runners=self.max_runners, look_ahead=self.look_ahead)
-        self.planner = planner.Planner("home", rules, no_slots(), gates=True)
+        self.scheduler = Scheduler("home", rules, no_pool(), gates=True)
 
     # --- What can happen ---------------------------------------------------------------------------------
 
@@ -152,15 +154,15 @@ class World:
             self.old_mail.append(fact)
 
     def _apply(self, fact: JobFact) -> None:
-        uid = fact.key.uid if hasattr(fact, "key") else fact.uid
-        if hasattr(fact, "key"):
+        uid = fact.uid
+        if isinstance(fact, OfAttempt):
             self.busy.discard(fact.key)
         for job in self.jobs:
             if job.uid == uid:
                 self._fold(job, fact)
 
     def _fold(self, job: LiveJob, fact: JobFact) -> None:
-        if isinstance(fact, StockTaken) and fact.key in job.unsure:
+        if isinstance(fact, Inspected) and fact.key in job.unsure:
             for conclusion in recovery.conclusions(job.tasks[fact.key.task].attempts[-1], fact):
                 job.apply(conclusion)
         job.apply(fact)
@@ -170,7 +172,7 @@ class World:
             before = self._snapshot()
             fact = self.old_mail[self.choose(len(self.old_mail))]
             for job in self.jobs:
-                if job.uid == (fact.key.uid if hasattr(fact, "key") else fact.uid):
+                if job.uid == fact.uid:
                     self._fold(job, fact)
             assert self._snapshot() == before, f"{fact} came twice and changed something"
 
@@ -189,15 +191,15 @@ class World:
 
     def decide(self) -> None:
         """What the supervisor does after each batch of facts."""
-        for claim in self.planner.claims(self.jobs, self.now()):
+        for claim in self.scheduler.claims(self.jobs, self.now()):
             self._check_claim(claim)
             self._apply(claim)
-        for ahead in self.planner.claims_ahead(self.jobs, self.now()):
+        for ahead in self.scheduler.claims_ahead(self.jobs, self.now()):
             self._check_ahead(ahead)
             self._apply(ahead)
         for job in self.jobs:
             if job.settled and not job.job.state.ended:
-                job.apply(JobEnded(job.uid, self.now()))
+                job.apply(JobEnded(uid=job.uid, at=self.now()))
         for action in planner.actions([job for job in self.jobs if not job.job.state.ended]):
             if action in self.issued or (action.key in self.busy and isinstance(action, EXCLUSIVE)):
                 continue
@@ -220,47 +222,73 @@ class World:
         key, box = action.key, self.boxes.get(action.key)
         fate = self.fate(key)
         match action:
-            case TakeStock():
+            case Inspect():
                 began = box.began if box is not None else None
                 found = Found.MISSING if box is None else Found(box.state.replace("waiting", "running"))
-                self._tell(StockTaken(key, found, self.now(), f"id-{key.task}", "x", self.now(), began))
+                self._tell(
+                    Inspected(
+                        key=key,
+                        found=found,
+                        at=self.now(),
+                        container_id=f"id-{key.task}",
+                        image_id="x",
+                        created_at=self.now(),
+                        started_at=began,
+                    )
+                )
             case Rest():
-                self._tell(RestPassed(key, self.now()))
+                self._tell(RestPassed(key=key, at=self.now()))
             case Create():
                 if fate.launch == "create" and box is None:
-                    self._tell(LaunchFailed(key, Failure(cause=Cause.ENGINE, message="no"), self.now()))
+                    self._tell(
+                        LaunchFailed(
+                            key=key, failure=Failure(cause=Cause.ENGINE, message="no"), at=self.now()
+                        )
+                    )
                     return
                 made = self.boxes.setdefault(key, Box())
                 if self._gated(key):
                     self._start_gated(key, made, fate)
                 else:
-                    self._tell(ContainerCreated(key, f"id-{key.task}", "sha256:x", self.now(), self.now()))
+                    self._tell(
+                        ContainerCreated(
+                            key=key,
+                            container_id=f"id-{key.task}",
+                            image_id="sha256:x",
+                            created_at=self.now(),
+                            at=self.now(),
+                        )
+                    )
             case Start():
                 if self._gated(key):
                     self._start_gated(key, box, fate)
                 elif box is None:
-                    self._tell(ContainerLost(key, "gone", self.now()))
+                    self._tell(ContainerLost(key=key, message="gone", at=self.now()))
                 elif fate.launch == "start" and box.state == "created":
-                    self._tell(LaunchFailed(key, Failure(cause=Cause.COMMAND, message="no"), self.now()))
+                    self._tell(
+                        LaunchFailed(
+                            key=key, failure=Failure(cause=Cause.COMMAND, message="no"), at=self.now()
+                        )
+                    )
                 elif fate.launch == "network" and box.state == "created" and key.incarnation == 1:
                     self._void(key)
                 else:
                     self._begin(key, box)
-                    self._tell(ContainerStarted(key, box.began, self.now()))
+                    self._tell(ContainerStarted(key=key, started_at=box.began, at=self.now()))
             case Open():
                 self._open(key, box, fate)
             case Replace():
-                self._throw_away(key, ContainerVoided(key, f"airx-{key.task}-again", self.now()))
+                self._throw_away(key, ContainerVoided(key=key, at=self.now()))
             case Drop() if self._gated(key):
-                self._throw_away(key, ContainerDropped(key, self.now()))
+                self._throw_away(key, ContainerDropped(key=key, at=self.now()))
             case Drop():
                 if box is None or box.state == "created":
-                    self._tell(ContainerDropped(key, self.now()))
+                    self._tell(ContainerDropped(key=key, at=self.now()))
                 else:
-                    self._tell(ContainerStarted(key, box.began, self.now()))
+                    self._tell(ContainerStarted(key=key, started_at=box.began, at=self.now()))
             case Watch():
                 if box is None:
-                    self._tell(ContainerLost(key, "gone", self.now()))
+                    self._tell(ContainerLost(key=key, message="gone", at=self.now()))
                 else:
                     self._tell_exit(key, box)
             case Signal():
@@ -270,7 +298,7 @@ class World:
                 assert job.tasks[key.task].attempts[key.number - 1].phase in ("recorded", "removed")
                 assert box is None or box.state != "running", f"{key} is removed while it runs"
                 self.boxes.pop(key, None)
-                self._tell(ContainerRemoved(key, self.now()))
+                self._tell(ContainerRemoved(key=key, at=self.now()))
 
     def _gated(self, key: AttemptKey) -> bool:
         job = next(job for job in self.jobs if job.uid == key.uid)
@@ -282,28 +310,37 @@ class World:
         else:
             box.state = "waiting"
             now = self.now()
-            self._tell(ContainerWaiting(key, f"id-{key.task}", "sha256:x", now, now, now))
+            self._tell(
+                ContainerWaiting(
+                    key=key,
+                    container_id=f"id-{key.task}",
+                    image_id="sha256:x",
+                    created_at=now,
+                    container_started_at=now,
+                    at=now,
+                )
+            )
 
     def _open(self, key: AttemptKey, box: Box | None, fate: Fate) -> None:
         job = next(job for job in self.jobs if job.uid == key.uid)
         assert job.tasks[key.task].attempts[-1].needed, f"{key} is opened before its turn"
         if key in self.runs:  # its receipt says so
-            self._tell(ContainerStarted(key, box.began if box else self.now(), self.now()))
+            self._tell(ContainerStarted(key=key, started_at=box.began if box else self.now(), at=self.now()))
         elif box is None or box.state == "exited" or fate.launch == "gate":
             self._void(key)
         else:
             self._begin(key, box)
-            self._tell(ContainerStarted(key, box.began, self.now()))
+            self._tell(ContainerStarted(key=key, started_at=box.began, at=self.now()))
 
     def _void(self, key: AttemptKey) -> None:
         assert key not in self.runs, f"{key} is voided, and has run"
         self.boxes.pop(key, None)
-        self._tell(ContainerVoided(key, f"airx-{key.task}-again", self.now()))
+        self._tell(ContainerVoided(key=key, at=self.now()))
 
     def _throw_away(self, key: AttemptKey, gone: JobFact) -> None:
         if key in self.runs:
             box = self.boxes.get(key)
-            self._tell(ContainerStarted(key, box.began if box else self.now(), self.now()))
+            self._tell(ContainerStarted(key=key, started_at=box.began if box else self.now(), at=self.now()))
         else:
             self.boxes.pop(key, None)
             self._tell(gone)
@@ -331,14 +368,16 @@ class World:
             self._tell_exit(key, box)
 
     def _tell_exit(self, key: AttemptKey, box: Box) -> None:
-        self._tell(ContainerExited(key, Outcome(box.code, False, box.began, box.ended), self.now()))
+        self._tell(
+            ContainerExited(key=key, result=ExitResult(box.code, False, box.began, box.ended), at=self.now())
+        )
 
     def _signal(self, key: AttemptKey, box: Box | None, name: str, fate: Fate) -> None:
         self.signals.setdefault(key, []).append(name)
         if box is not None and box.state == "running" and (fate.obeys or name == "SIGKILL"):
             self._end(key, 137 if name == "SIGKILL" else 143)
         elif name == "SIGTERM":
-            self._tell(GracePassed(key, self.now()))
+            self._tell(GracePassed(key=key, at=self.now()))
 
     def _tell(self, fact: JobFact) -> None:
         self.mail.append(fact)
@@ -351,13 +390,13 @@ class World:
         if waiting and self.choose(5) == 4:  # somebody removes it
             del self.boxes[waiting[self.choose(len(waiting))]]
         elif waiting and self.choose(5) == 4:
-            self._apply(NetworkLost(job.uid, self.now()))
+            self._apply(NetworkLost(uid=job.uid, at=self.now()))
         elif running and self.choose(3):
-            self._tell(DeadlinePassed(running[self.choose(len(running))], self.now()))
+            self._tell(DeadlinePassed(key=running[self.choose(len(running))], at=self.now()))
         elif self.choose(4) == 3:
             if not all(task.status.ended for task in job.tasks.values()):  # what is recorded wins
                 self.cancelled.add(job.uid)
-            self._apply(CancelRequested(job.uid, self.now()))
+            self._apply(CancelRequested(uid=job.uid, at=self.now()))
 
     def _queue(self) -> None:
         """A running task of a job asks for another one."""
@@ -372,7 +411,7 @@ class World:
         request = f"r{len(self.requests)}"
         self.requests.append((key.uid, spec))
         # The inbox is read before the end of the container is told: so the request is applied at once.
-        self._apply(TaskRequested(key.uid, request, spec, self.now()))
+        self._apply(TaskRequested(uid=key.uid, request=request, spec=spec, at=self.now()))
         decision = job.requests.get(request)
         assert decision is not None or job.job.state.ended
         if decision is not None and decision.accepted:
@@ -390,8 +429,8 @@ class World:
             again.append(copy)
         self.jobs[:] = again
         self.acts, self.mail, self.issued, self.busy = [], [], set(), set()
-        self.old_mail = [fact for fact in self.old_mail if not isinstance(fact, StockTaken | RestPassed)]
-        self._new_planner()
+        self.old_mail = [fact for fact in self.old_mail if not isinstance(fact, Inspected | RestPassed)]
+        self._new_scheduler()
 
     # --- What must be true -------------------------------------------------------------------------------
 

@@ -25,21 +25,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manager.gates.gate import (
-    END,
-    TOKEN,
-    Began,
-    Ended,
-    Never,
-    Receipt,
-    Unusable,
-    frame,
-    is_honest,
-    open_gate,
-    parse_end,
-    prepare,
-    read_receipt,
-)
+from manager.gates.gate_folder import is_honest, open_gate, prepare, read_receipt
+from manager.gates.protocol import Began, Ended, Never, Receipt, Unusable, frame, parse_end
+from manager.model.home import END, TOKEN
 from manager.model.values import Owner
 from tests.examples import fewer
 from tests.waiting import until

@@ -18,7 +18,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     """The engine that doctors find."""
     made = FakeEngine()
-    monkeypatch.setattr(module, "DockerEngine", lambda *_: made)
+    monkeypatch.setattr(module, "connect", lambda *_: made)
     return made
 
 
@@ -43,20 +43,19 @@ def test_doctor_ends_with_1_when_something_is_bad(run: Run, home: Path, engine: 
     assert "❌ bad  engine       the container engine does not answer: nobody there; is it" in result.stdout
 
 
-def test_a_dry_run_rehearses_and_without_it_the_treatment_is_given(
+def test_a_dry_run_is_handed_on_and_without_it_the_visit_is_a_real_one(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    called: list[str] = []
+    dry: list[bool] = []
 
-    def visit(name: str) -> Iterator[Finding]:
-        called.append(name)
+    def visit(*, dry_run: bool) -> Iterator[Finding]:
+        dry.append(dry_run)
         yield Finding(Grade.OK, "x", "y")
 
-    monkeypatch.setattr(module, "treat", lambda: visit("treat"))
-    monkeypatch.setattr(module, "rehearse", lambda: visit("rehearse"))
+    monkeypatch.setattr(module, "visit", visit)
     run("doctor", "--dry-run")
     run("doctor")
-    assert called == ["rehearse", "treat"]
+    assert dry == [True, False]
 
 
 def test_settings_that_break_a_rule_are_a_finding(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

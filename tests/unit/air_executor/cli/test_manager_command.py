@@ -1,4 +1,6 @@
+import re
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,33 @@ def test_without_the_manager_installed_its_help_says_how_to_install_it(run: Run)
     result = run("manager", "--help")
     assert result.exit_code == 0
     assert "air-executor[manager]" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "part"),
+    [
+        ("manager", "docker"),
+        ("manager", "inotify_simple"),
+        ("doctor", "inotify_simple"),
+        ("config", "pydantic_settings"),
+    ],
+)
+def test_where_a_part_of_the_manager_is_missing_its_commands_say_which_and_how_to_install_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch, command: str, part: str
+) -> None:
+    for module in [name for name in sys.modules if name.partition(".")[0] == "manager"]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, part, None)
+    result = run(command)
+    assert result.exit_code == 1
+    assert f"{part} is missing" in result.stderr
+    assert "pip install 'air-executor[manager]'" in result.stderr
+
+
+def test_all_that_the_managers_extra_installs_is_a_part_of_it() -> None:
+    project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
+    names = (re.match("[a-z-]+", wanted) for wanted in project["optional-dependencies"]["manager"])
+    assert {name[0].replace("-", "_") for name in names if name} | {"manager"} == manager_command.PARTS
 
 
 def test_a_mistake_in_the_managers_own_code_is_not_called_a_missing_installation() -> None:

@@ -140,6 +140,13 @@ def test_status_names_broken_jobs_and_shows_the_others(run: Run, client: Client,
     assert "bad-tasks/tasks.json: must be a list of tasks" in output
 
 
+def test_status_does_not_wait_for_what_is_no_file(run: Run, client: Client) -> None:
+    folder = client.store.folder("pipe").path
+    folder.mkdir(parents=True)
+    os.mkfifo(folder / "state.json")
+    assert f"{folder}/state.json: is not a regular file" in run("status").stdout
+
+
 def test_status_keeps_to_one_screen(run: Run, client: Client, home: Path) -> None:
     for number in range(60):
         client.create_job(f"job{number}", DEMO)

@@ -72,21 +72,6 @@ def test_shortening_keeps_short_names_and_makes_long_ones_valid() -> None:
     assert names.shorten(LONGEST + "x") != names.shorten(LONGEST + "y")
 
 
-def test_the_job_of_an_airflow_task_names_dag_run_and_task() -> None:
-    name = names.for_airflow_task("dag", "manual__2025-10-02T07:30:00+00:00", "make")
-    assert name == "airflow~dag~manual__2025-10-02T07:30:00+00:00~make"
-
-
-def test_jobs_of_mapped_tasks_differ_by_their_index() -> None:
-    made = {names.for_airflow_task("dag", "run", "make", index) for index in (-1, 0, 1)}
-    assert len(made) == 3
-
-
 def test_what_may_not_be_in_a_name_is_replaced() -> None:
-    assert names.is_name(names.for_airflow_task("my dag/ü", "run 1", "a\0b"))
-
-
-def test_long_airflow_names_stay_valid_and_different() -> None:
-    made = {names.for_airflow_task("d" * 250, "r" * 250, task) for task in ("one", "two")}
-    assert len(made) == 2
-    assert all(names.is_name(name) for name in made)
+    assert names.fitting("my dag/ü\0") == "my-dag---"
+    assert names.fitting(LONGEST) == LONGEST

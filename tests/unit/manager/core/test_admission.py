@@ -14,7 +14,7 @@ from tests.unit.manager.builders import OWNER, T0, UID, at, settings, task
 
 def found(*tasks: Task, **fields: Any) -> JobFound:
     job = Job(id="1", name="job", created_at=T0, updated_at=T0, **fields)
-    return JobFound("job", job, tasks, OWNER, at(1))
+    return JobFound(name="job", job=job, tasks=tasks, owner=OWNER, at=at(1))
 
 
 def refusal(*tasks: Task, **limits: Any) -> str:
@@ -75,7 +75,9 @@ def test_what_somebody_wrote_about_attempts_and_failures_is_not_believed() -> No
 
 
 def test_a_refused_job_is_failed_and_says_why() -> None:
-    job, tasks = admission.refused(JobRefused("job", found().job, (task("a"),), "it is wrong", at(5)))
+    job, tasks = admission.refused(
+        JobRefused(name="job", job=found().job, tasks=(task("a"),), message="it is wrong", at=at(5))
+    )
     assert job.state is JobState.FAILED
     assert job.failure == Failure(cause=Cause.BAD_INPUT, message="it is wrong")
     assert job.updated_at == at(5)
@@ -86,10 +88,14 @@ def test_a_refused_job_is_failed_and_says_why() -> None:
 
 def test_tasks_of_a_refused_job_that_had_ended_stay_as_they_are() -> None:
     done = task("a", status=TaskStatus.COMPLETED)
-    _, tasks = admission.refused(JobRefused("job", found().job, (done,), "it is wrong", at(5)))
+    _, tasks = admission.refused(
+        JobRefused(name="job", job=found().job, tasks=(done,), message="it is wrong", at=at(5))
+    )
     assert tasks == (done,)
 
 
 def test_a_folder_whose_state_can_not_be_read_is_refused_under_its_own_name() -> None:
-    job, tasks = admission.refused(JobRefused("broken", None, (), "is not JSON", at(5)))
+    job, tasks = admission.refused(
+        JobRefused(name="broken", job=None, tasks=(), message="is not JSON", at=at(5))
+    )
     assert (job.name, job.state, tasks) == ("broken", JobState.FAILED, ())

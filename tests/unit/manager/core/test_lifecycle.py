@@ -1,5 +1,6 @@
 """Which state of a task follows which."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from air_executor.clock import Instant
 from air_executor.format.attempts import Attempt, Cause, Container, Failure, Phase, Timings
 from air_executor.format.models import Task, TaskStatus
-from manager.core import lifecycle
+from manager.core import failures, lifecycle, retries
 from manager.model.facts import (
     AttemptNeeded,
     CommandSucceeded,
@@ -18,9 +19,9 @@ from manager.model.facts import (
     ContainerWaiting,
     DeadlinePassed,
     LaunchFailed,
-    TaskFact,
+    OfAttempt,
 )
-from manager.model.values import Outcome
+from manager.model.values import ExitResult
 from tests.unit.manager.builders import (
     T0,
     ahead,
@@ -42,7 +43,7 @@ A = key("a")
 NO = Failure(cause=Cause.IMAGE, message="there is no image 'x'")
 
 
-def after(*facts: TaskFact, of: Task | None = None) -> Task:
+def after(*facts: OfAttempt, of: Task | None = None) -> Task:
     result = of or task("a")
     for fact in facts:
         result = lifecycle.step(result, fact, T0)
@@ -78,27 +79,27 @@ def test_a_whole_life_leaves_every_time_and_the_container_in_the_record() -> Non
         ([claimed(A), created(A), started(A), exited(A, 3)], "failed", "recorded"),
     ],
 )
-def test_each_step_has_its_status_and_phase(facts: list[TaskFact], status: str, phase: str) -> None:
+def test_each_step_has_its_status_and_phase(facts: list[OfAttempt], status: str, phase: str) -> None:
     found = after(*facts)
     assert (found.status, found.attempts[0].phase) == (status, phase)
 
 
-LATE: list[TaskFact] = [
+LATE: list[OfAttempt] = [
     claimed(A),
     created(A),
     started(A),
     succeeded(A),
     exited(A, 9),
     removed(A),
-    LaunchFailed(A, NO, at(9)),
-    ContainerLost(A, "gone", at(9)),
-    ContainerDropped(A, at(9)),
-    DeadlinePassed(A, at(9)),
+    LaunchFailed(key=A, failure=NO, at=at(9)),
+    ContainerLost(key=A, message="gone", at=at(9)),
+    ContainerDropped(key=A, at=at(9)),
+    DeadlinePassed(key=A, at=at(9)),
 ]
 
 
 @pytest.mark.parametrize("fact", LATE, ids=lambda fact: type(fact).__name__)
-def test_after_the_end_no_fact_changes_anything(fact: TaskFact) -> None:
+def test_after_the_end_no_fact_changes_anything(fact: OfAttempt) -> None:
     done = after(claimed(A), created(A), started(A), exited(A, 3), removed(A))
     assert lifecycle.step(done, fact) is done
 
@@ -107,7 +108,7 @@ def test_after_the_end_no_fact_changes_anything(fact: TaskFact) -> None:
 @pytest.mark.parametrize("other", [key("a", 2), key("a", 1, incarnation=2)], ids=["attempt", "incarnation"])
 def test_a_fact_about_another_attempt_or_incarnation_changes_nothing(fact: Any, other: Any) -> None:
     running = after(claimed(A), created(A), started(A))
-    foreign = type(fact)(other, *[getattr(fact, name) for name in fact.__slots__ if name != "key"])
+    foreign = replace(fact, key=other)
     assert lifecycle.step(running, foreign) is running
 
 
@@ -123,7 +124,7 @@ def test_an_exit_of_what_was_not_even_created_is_not_believed() -> None:
 
 
 def test_a_failed_launch_records_its_cause_and_no_exit_code() -> None:
-    failed = after(claimed(A), LaunchFailed(A, NO, at(2)))
+    failed = after(claimed(A), LaunchFailed(key=A, failure=NO, at=at(2)))
     assert failed.status is TaskStatus.FAILED
     assert failed.failure == NO
     assert failed.error == NO.message
@@ -133,7 +134,7 @@ def test_a_failed_launch_records_its_cause_and_no_exit_code() -> None:
 
 
 def test_a_lost_container_has_no_invented_exit_code() -> None:
-    lost = after(claimed(A), created(A), started(A), ContainerLost(A, "gone", at(9)))
+    lost = after(claimed(A), created(A), started(A), ContainerLost(key=A, message="gone", at=at(9)))
     assert lost.status is TaskStatus.FAILED
     assert lost.failure is not None
     assert (lost.failure.cause, lost.failure.exit_code) == (Cause.LOST, None)
@@ -142,7 +143,7 @@ def test_a_lost_container_has_no_invented_exit_code() -> None:
 
 def test_a_container_that_is_dropped_before_its_start_leaves_the_task_skipped() -> None:
     stopping = lifecycle.stop(after(claimed(A), created(A)), Cause.CANCELLED)
-    dropped = after(ContainerDropped(A, at(5)), of=stopping)
+    dropped = after(ContainerDropped(key=A, at=at(5)), of=stopping)
     assert dropped.status is TaskStatus.SKIPPED
     assert dropped.failure is not None
     assert dropped.failure.cause is Cause.CANCELLED
@@ -160,10 +161,12 @@ def test_an_exit_that_was_recorded_before_a_stop_wins() -> None:
 
 
 def test_a_deadline_stops_a_task_that_runs_and_only_that() -> None:
-    running = after(claimed(A), created(A), started(A), DeadlinePassed(A, at(9)), of=task("a", timeout=5))
+    running = after(
+        claimed(A), created(A), started(A), DeadlinePassed(key=A, at=at(9)), of=task("a", timeout=5)
+    )
     assert running.attempts[0].stopping is Cause.TIMEOUT
     waiting = after(claimed(A), created(A), of=task("a", timeout=5))
-    assert lifecycle.step(waiting, DeadlinePassed(A, at(9))) is waiting
+    assert lifecycle.step(waiting, DeadlinePassed(key=A, at=at(9))) is waiting
 
 
 @pytest.mark.parametrize(
@@ -192,14 +195,14 @@ def test_a_deadline_stops_a_task_that_runs_and_only_that() -> None:
 )
 def test_causes_come_from_facts(stopping: Any, outcome: dict[str, Any], cause: str, words: str) -> None:
     full = {"oom_killed": False, "started_at": at(1), "finished_at": at(2)} | outcome
-    failure = lifecycle.failure_of(task("a", timeout=2.5), stopping, Outcome(**full))
+    failure = failures.failure_of(task("a", timeout=2.5), stopping, ExitResult(**full))
     assert failure is not None
     assert (failure.cause, failure.exit_code) == (cause, outcome["exit_code"])
     assert words in failure.message
 
 
 def test_success_is_exit_code_zero_even_when_a_child_was_killed_for_its_memory() -> None:
-    assert lifecycle.failure_of(task("a"), None, Outcome(0, True, at(1), at(2))) is None
+    assert failures.failure_of(task("a"), None, ExitResult(0, True, at(1), at(2))) is None
 
 
 def test_durations_are_never_negative_when_the_engines_clock_jumps_back() -> None:
@@ -217,16 +220,16 @@ def test_only_what_another_attempt_may_cure_is_retried(cause: Cause) -> None:
         update={"status": TaskStatus.FAILED, "failure": Failure(cause=cause, message="x")}
     )
     expected = cause not in (Cause.CANCELLED, Cause.COMMAND, Cause.BAD_INPUT)
-    assert lifecycle.may_retry(failed) is expected
+    assert retries.may_retry(failed) is expected
 
 
 def test_retries_are_counted() -> None:
     failed = after(claimed(A), created(A), started(A), exited(A, 1), removed(A), of=task("a", retries=1))
-    assert lifecycle.may_retry(failed)
+    assert retries.may_retry(failed)
     second = key("a", 2)
     facts = (claimed(second), created(second), started(second), exited(second, 1))
     again = after(*facts, of=lifecycle.again(failed))
-    assert not lifecycle.may_retry(again)
+    assert not retries.may_retry(again)
 
 
 def test_the_record_of_an_earlier_attempt_stays_and_its_log_is_where_it_was_put() -> None:
@@ -259,7 +262,7 @@ def test_an_end_that_came_with_the_engines_own_is_told_from_what_the_command_did
     outcome: dict[str, Any], cause: str | None
 ) -> None:
     full = {"oom_killed": False, "started_at": at(3), "finished_at": at(4), "interrupted": True} | outcome
-    failure = lifecycle.failure_of(task("a"), None, Outcome(**full))
+    failure = failures.failure_of(task("a"), None, ExitResult(**full))
     assert (failure and failure.cause) == cause
 
 
@@ -279,24 +282,24 @@ def failed(cause: Cause, *, of: Task) -> Task:
 @pytest.mark.parametrize("cause", ["lost", "engine"])
 def test_what_was_no_fault_of_the_task_gets_one_further_attempt_by_default(cause: str) -> None:
     once = failed(Cause(cause), of=task("a"))
-    assert lifecycle.may_retry(once)
-    assert not lifecycle.may_retry(failed(Cause(cause), of=once))
+    assert retries.may_retry(once)
+    assert not retries.may_retry(failed(Cause(cause), of=once))
 
 
 @pytest.mark.parametrize("cause", ["exit", "signal", "oom", "timeout", "image"])
 def test_nothing_else_gets_one_by_default(cause: str) -> None:
-    assert not lifecycle.may_retry(failed(Cause(cause), of=task("a")))
+    assert not retries.may_retry(failed(Cause(cause), of=task("a")))
 
 
 def test_a_policy_names_the_causes_that_get_a_further_attempt() -> None:
     of = task("a", retries={"max": 2, "on": ["oom"]})
-    assert lifecycle.may_retry(failed(Cause.OOM, of=of))
-    assert not lifecycle.may_retry(failed(Cause.LOST, of=of))
+    assert retries.may_retry(failed(Cause.OOM, of=of))
+    assert not retries.may_retry(failed(Cause.LOST, of=of))
 
 
 @pytest.mark.parametrize("cause", ["cancelled", "command", "bad_input"])
 def test_some_causes_are_cured_by_no_attempt(cause: str) -> None:
-    assert not lifecycle.may_retry(failed(Cause(cause), of=task("a", retries=9)))
+    assert not retries.may_retry(failed(Cause(cause), of=task("a", retries=9)))
 
 
 def test_the_pause_before_each_attempt_is_twice_the_one_before_and_an_hour_at_most() -> None:
@@ -304,7 +307,7 @@ def test_the_pause_before_each_attempt_is_twice_the_one_before_and_an_hour_at_mo
     pauses = []
     for _ in range(12):
         of = failed(Cause.EXIT, of=of)
-        pauses.append(lifecycle.rest(of))
+        pauses.append(retries.rest(of))
     assert pauses[:4] == [10, 20, 40, 80]
     assert pauses[-1] == 3600
 
@@ -314,22 +317,22 @@ def test_memory_grows_with_each_attempt_that_had_too_little_up_to_the_ceiling() 
     grown = []
     for _ in range(4):
         of = failed(Cause.OOM, of=of)
-        grown.append(lifecycle.memory_mb(of, 512, 500))
+        grown.append(retries.memory_mb(of, 512, 500))
     assert grown == [200, 400, 500, 500]
-    assert lifecycle.memory_mb(failed(Cause.EXIT, of=task("a", retries=1)), 512, 8192) == 512
+    assert retries.memory_mb(failed(Cause.EXIT, of=task("a", retries=1)), 512, 8192) == 512
 
 
 def test_the_policy_may_set_a_ceiling_of_its_own() -> None:
     of = failed(Cause.OOM, of=task("a", retries={"memory_factor": 10, "memory_max_mb": 700}))
-    assert lifecycle.memory_mb(of, 512, 8192) == 700
+    assert retries.memory_mb(of, 512, 8192) == 700
 
 
 def test_attempts_before_a_retry_of_the_job_count_neither_for_retries_nor_for_the_pause() -> None:
     of = failed(Cause.OOM, of=task("a", retries={"max": 1, "backoff": 5, "memory_factor": 2}))
     of = lifecycle.start_over(failed(Cause.OOM, of=of))
-    assert (of.status, len(of.attempts), lifecycle.rest(of)) == (TaskStatus.PENDING, 2, 0)
-    assert lifecycle.memory_mb(of, 512, 8192) == 512
-    assert lifecycle.may_retry(failed(Cause.OOM, of=of))
+    assert (of.status, len(of.attempts), retries.rest(of)) == (TaskStatus.PENDING, 2, 0)
+    assert retries.memory_mb(of, 512, 8192) == 512
+    assert retries.may_retry(failed(Cause.OOM, of=of))
 
 
 HOUR = 3600.0
@@ -360,7 +363,7 @@ def test_a_command_that_had_ended_in_time_is_not_a_timeout_because_that_was_seen
         claimed(A),
         created(A),
         started(A, 3),
-        DeadlinePassed(A, at(100)),
+        DeadlinePassed(key=A, at=at(100)),
         exited(A, code, 8, finished_at=at(8)),
     )
     assert ended.status is status
@@ -368,7 +371,7 @@ def test_a_command_that_had_ended_in_time_is_not_a_timeout_because_that_was_seen
 
 
 def test_a_command_that_was_stopped_is_a_timeout_whatever_the_clocks_say() -> None:
-    ended = after(claimed(A), created(A), started(A, 3), DeadlinePassed(A, at(63)), exited(A, 143, 4))
+    ended = after(claimed(A), created(A), started(A, 3), DeadlinePassed(key=A, at=at(63)), exited(A, 143, 4))
     assert ended.failure is not None and ended.failure.cause is Cause.TIMEOUT
 
 
@@ -403,7 +406,7 @@ def test_what_was_made_ahead_leaves_the_times_of_its_container_and_of_its_turn()
     ],
 )
 def test_a_task_is_pending_until_its_command_begins_whatever_its_container_does(
-    facts: list[TaskFact], phase: Phase, is_needed: bool
+    facts: list[OfAttempt], phase: Phase, is_needed: bool
 ) -> None:
     found = after(*facts)
     assert (found.status, found.started_at) == (TaskStatus.PENDING, None)
@@ -418,7 +421,7 @@ def test_a_claim_in_time_needs_no_turn_and_has_no_gate() -> None:
 
 
 @pytest.mark.parametrize("facts", [[], [created(A)], [created(A), waits(A)]])
-def test_a_turn_comes_once(facts: list[TaskFact]) -> None:
+def test_a_turn_comes_once(facts: list[OfAttempt]) -> None:
     once = after(ahead(A), *facts, needed(A, 5))
     assert lifecycle.step(once, needed(A, 6), at(6)) is once
     assert once.attempts[0].timings.ready_at == T0
@@ -432,7 +435,9 @@ def test_a_turn_that_nobody_dated_is_as_late_as_the_decision() -> None:
 def test_how_long_a_claim_is_ago_is_counted_from_the_turn() -> None:
     """What waited for hours must not seem to have run for hours."""
     early = after(ahead(A), created(A), waits(A))
-    late = lifecycle.step(early, AttemptNeeded(A, at(7200), Instant(boot="this", seconds=7200)), at(7200))
+    late = lifecycle.step(
+        early, AttemptNeeded(key=A, at=at(7200), instant=Instant(boot="this", seconds=7200)), at(7200)
+    )
     running = lifecycle.step(late, started(A, 3))
     elapsed = lifecycle.ran(running.attempts[0], Instant(boot="this", seconds=7205), at(7205))
     assert elapsed == 5
@@ -441,7 +446,7 @@ def test_how_long_a_claim_is_ago_is_counted_from_the_turn() -> None:
 @pytest.mark.parametrize(
     "facts", [[claimed(A)], [claimed(A), created(A)], [ahead(A), created(A), waits(A), started(A)]]
 )
-def test_only_a_container_with_a_gate_waits_and_only_before_its_command(facts: list[TaskFact]) -> None:
+def test_only_a_container_with_a_gate_waits_and_only_before_its_command(facts: list[OfAttempt]) -> None:
     before = after(*facts)
     assert lifecycle.step(before, waits(A)) is before
 
@@ -455,12 +460,12 @@ def test_only_a_container_with_a_gate_waits_and_only_before_its_command(facts: l
         [ahead(A), created(A), waits(A), needed(A), started(A)],
         [ahead(A), created(A), waits(A), needed(A), started(A), exited(A)],
         [ahead(A), created(A), waits(A), needed(A), started(A), exited(A), removed(A)],
-        [ahead(A), ContainerDropped(A, at(3))],
+        [ahead(A), ContainerDropped(key=A, at=at(3))],
     ],
     ids=["running", "recorded", "removed", "dropped"],
 )
 def test_once_its_command_has_begun_or_it_is_over_a_gate_changes_nothing(
-    facts: list[TaskFact], fact: TaskFact
+    facts: list[OfAttempt], fact: OfAttempt
 ) -> None:
     before = after(*facts)
     assert lifecycle.step(before, fact) is before
@@ -470,20 +475,20 @@ def test_once_its_command_has_begun_or_it_is_over_a_gate_changes_nothing(
 @pytest.mark.parametrize("other", [key("a", 2), key("a", 1, incarnation=2)], ids=["attempt", "incarnation"])
 def test_a_gate_of_another_attempt_or_incarnation_changes_nothing(fact: Any, other: Any) -> None:
     before = after(ahead(A), created(A))
-    foreign = waits(other, 9) if fact is ContainerWaiting else fact(other, at(9))
+    foreign = waits(other, 9) if fact is ContainerWaiting else fact(key=other, at=at(9))
     assert lifecycle.step(before, foreign) is before
 
 
 @pytest.mark.parametrize("facts", [[], [created(A)], [created(A), waits(A)]])
 @pytest.mark.parametrize("turn", [False, True])
 def test_what_is_void_becomes_the_same_attempt_in_a_container_without_a_gate(
-    facts: list[TaskFact], turn: bool
+    facts: list[OfAttempt], turn: bool
 ) -> None:
     before = after(ahead(A), *facts, *([needed(A)] if turn else []))
     (attempt,) = lifecycle.step(before, voided(A)).attempts
     assert (attempt.number, attempt.incarnation, attempt.phase) == (1, 2, Phase.CLAIMED)
     assert (attempt.start, attempt.gated, attempt.stale, attempt.needed) == ("cold", False, False, turn)
-    assert attempt.container.model_dump(exclude_none=True) == {"name": "airx-a-1-again", "image": "image"}
+    assert attempt.container.model_dump(exclude_none=True) == {"name": "airx-a-1.2", "image": "image"}
     times = attempt.timings
     assert (times.created_at, times.container_started_at, times.started_at) == (None, None, None)
 
@@ -505,9 +510,9 @@ def test_what_was_told_to_stop_is_still_told_so_when_its_container_was_void() ->
 
 
 @pytest.mark.parametrize("facts", [[], [created(A)], [created(A), waits(A)]])
-def test_what_was_made_ahead_and_is_dropped_leaves_the_task_skipped(facts: list[TaskFact]) -> None:
+def test_what_was_made_ahead_and_is_dropped_leaves_the_task_skipped(facts: list[OfAttempt]) -> None:
     stopping = lifecycle.stop(after(ahead(A), *facts), Cause.EXIT)
-    dropped = after(ContainerDropped(A, at(5)), of=stopping)
+    dropped = after(ContainerDropped(key=A, at=at(5)), of=stopping)
     assert (dropped.status, dropped.started_at, dropped.completed_at) == (TaskStatus.SKIPPED, None, at(5))
     (attempt,) = dropped.attempts
     assert attempt.failure is not None
@@ -540,7 +545,7 @@ def test_what_waits_without_its_network_is_stale_and_what_runs_is_stopped() -> N
 
 def test_a_deadline_does_not_pass_for_what_waits_at_its_gate() -> None:
     waiting = after(ahead(A), created(A), waits(A), needed(A))
-    assert lifecycle.step(waiting, DeadlinePassed(A, at(9))) is waiting
+    assert lifecycle.step(waiting, DeadlinePassed(key=A, at=at(9))) is waiting
 
 
 def test_what_has_a_container_ahead_can_not_be_claimed_again() -> None:
@@ -562,11 +567,11 @@ def test_a_command_that_has_succeeded_runs_until_its_container_has_ended() -> No
 
 @pytest.mark.parametrize(
     "fact",
-    [exited(A, 137), exited(A, 255, interrupted=True), ContainerLost(A, "gone", at(9))],
+    [exited(A, 137), exited(A, 255, interrupted=True), ContainerLost(key=A, message="gone", at=at(9))],
     ids=["killed", "interrupted", "lost"],
 )
 def test_what_becomes_of_the_container_of_a_command_that_has_succeeded_changes_no_outcome(
-    fact: TaskFact,
+    fact: OfAttempt,
 ) -> None:
     done = after(claimed(A), created(A), started(A), succeeded(A), fact)
     assert (done.status, done.failure, done.attempts[0].exit_code) == ("completed", None, 0)
@@ -577,7 +582,7 @@ def test_what_becomes_of_the_container_of_a_command_that_has_succeeded_changes_n
 def test_a_command_that_has_succeeded_is_not_stopped_any_more(cause: Cause) -> None:
     running = after(claimed(A), created(A), started(A), succeeded(A))
     assert lifecycle.stop(running, cause) is running
-    assert after(DeadlinePassed(A, at(99)), of=running) is running
+    assert after(DeadlinePassed(key=A, at=at(99)), of=running) is running
 
 
 def test_a_command_that_was_told_to_stop_has_not_succeeded_by_its_gates_word() -> None:
@@ -587,14 +592,16 @@ def test_a_command_that_was_told_to_stop_has_not_succeeded_by_its_gates_word() -
 
 @pytest.mark.parametrize(("said", "meant"), [(1.0, 3.0), (99.0, 3.6)])
 def test_a_gates_clock_is_not_believed_before_the_start_or_in_the_future(said: float, meant: float) -> None:
-    fact = CommandSucceeded(A, at(said), at(3.6))
+    fact = CommandSucceeded(key=A, finished_at=at(said), at=at(3.6))
     running = after(claimed(A), created(A), started(A), fact)
     assert running.attempts[0].timings.finished_at == at(meant)
 
 
 def test_what_the_engine_says_of_a_container_at_its_start_takes_the_place_of_what_was_supposed() -> None:
-    made = after(claimed(A), ContainerCreated(A, "id", None, at(2), at(2)))
-    told = ContainerStarted(A, at(3), at(3.1), image_id="sha256:image", created_at=at(1.9))
+    made = after(
+        claimed(A), ContainerCreated(key=A, container_id="id", image_id=None, created_at=at(2), at=at(2))
+    )
+    told = ContainerStarted(key=A, started_at=at(3), at=at(3.1), image_id="sha256:image", created_at=at(1.9))
     running = lifecycle.step(made, told).attempts[0]
     assert (running.container.id, running.container.image_id) == ("id", "sha256:image")
     assert running.timings.created_at == at(1.9)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -47,7 +48,7 @@ def statuses(job: LiveJob) -> dict[str, str]:
 
 def asks(request: str, task_id: str, *dependencies: str, **fields: object) -> TaskRequested:
     spec = TaskSpec.model_validate({"id": task_id, "command": "true", "dependencies": dependencies} | fields)
-    return TaskRequested(UID, request, spec, at(6))
+    return TaskRequested(uid=UID, request=request, spec=spec, at=at(6))
 
 
 def begun(job: LiveJob, task_id: str) -> None:
@@ -107,7 +108,7 @@ def test_a_job_whose_command_has_just_succeeded_is_taken_up_again_with_its_depen
     job.recall()
     assert job.ready == {"b": at(3.5)}
     assert job.unsure == {key("a")}, "its container has still to be looked for"
-    job.apply(ContainerLost(key("a"), "gone", at(9)))
+    job.apply(ContainerLost(key=key("a"), message="gone", at=at(9)))
     assert statuses(job) == {"a": "completed", "b": "pending"}
 
 
@@ -115,7 +116,7 @@ def test_a_cancel_lets_a_command_that_has_succeeded_be_recorded_so() -> None:
     job = live_job(task("a"), task("b", "a"))
     begun(job, "a")
     job.apply(succeeded(key("a")))
-    job.apply(CancelRequested(UID, at(3.7)))
+    job.apply(CancelRequested(uid=UID, at=at(3.7)))
     job.apply(exited(key("a")))
     assert statuses(job) == {"a": "completed", "b": "skipped"}
 
@@ -149,26 +150,26 @@ def test_a_job_is_settled_when_its_last_container_is_gone_and_then_ends_once() -
     job = live_job(task("a"))
     begun(job, "a")
     job.apply(exited(key("a")))
-    job.apply(JobEnded(UID, at(9)))
+    job.apply(JobEnded(uid=UID, at=at(9)))
     assert job.job.state is JobState.WORKING, "its container is still there"
     job.apply(removed(key("a")))
-    job.apply(JobEnded(UID, at(9)))
+    job.apply(JobEnded(uid=UID, at=at(9)))
     assert job.job.state is JobState.COMPLETED
     before = job.job
-    job.apply(CancelRequested(UID, at(10)))
+    job.apply(CancelRequested(uid=UID, at=at(10)))
     assert job.job is before
 
 
 def test_a_cancel_stops_what_runs_and_skips_the_rest_and_the_job_works_on_until_all_is_gone() -> None:
     job = live_job(task("a"), task("b", "a"), task("c"))
     begun(job, "a")
-    job.apply(CancelRequested(UID, at(5)))
+    job.apply(CancelRequested(uid=UID, at=at(5)))
     assert statuses(job) == {"a": "running", "b": "skipped", "c": "skipped"}
     assert job.tasks["a"].attempts[0].stopping is Cause.CANCELLED
     assert job.job.state is JobState.WORKING
     job.apply(exited(key("a"), 143))
     job.apply(removed(key("a")))
-    job.apply(JobEnded(UID, at(9)))
+    job.apply(JobEnded(uid=UID, at=at(9)))
     assert job.job.state is JobState.FAILED
     assert job.failure is not None
     assert job.failure.cause is Cause.CANCELLED
@@ -179,7 +180,7 @@ def test_a_cancel_stops_what_runs_and_skips_the_rest_and_the_job_works_on_until_
 def test_a_cancelled_task_is_not_tried_again() -> None:
     job = live_job(task("a", retries=5))
     begun(job, "a")
-    job.apply(CancelRequested(UID, at(5)))
+    job.apply(CancelRequested(uid=UID, at=at(5)))
     job.apply(exited(key("a"), 143))
     assert statuses(job) == {"a": "failed"}
 
@@ -188,20 +189,20 @@ def test_a_cancel_that_comes_after_the_last_task_was_recorded_changes_nothing() 
     job = live_job(task("a"))
     begun(job, "a")
     job.apply(exited(key("a")))
-    job.apply(CancelRequested(UID, at(6)))
+    job.apply(CancelRequested(uid=UID, at=at(6)))
     job.apply(removed(key("a")))
-    job.apply(JobEnded(UID, at(7)))
+    job.apply(JobEnded(uid=UID, at=at(7)))
     assert job.job.state is JobState.COMPLETED
 
 
 @pytest.mark.parametrize(
     "fact",
     [
-        CancelRequested(UID, at(8)),
-        JobVanished(UID, at(8)),
-        NetworkLost(UID, at(8)),
-        DeadlinePassed(key("a"), at(8)),
-        RequestRefused(UID, "r", "is not JSON", at(8)),
+        CancelRequested(uid=UID, at=at(8)),
+        JobVanished(uid=UID, at=at(8)),
+        NetworkLost(uid=UID, at=at(8)),
+        DeadlinePassed(key=key("a"), at=at(8)),
+        RequestRefused(uid=UID, request="r", reason="is not JSON", at=at(8)),
         asks("r1", "z"),
     ],
     ids=lambda fact: type(fact).__name__,
@@ -214,7 +215,7 @@ def test_a_fact_that_comes_twice_writes_nothing_the_second_time(fact: JobFact) -
     job.changed_requests.clear()
     job.job_changed = False
     before = job.job
-    job.apply(type(fact)(*[getattr(fact, name) if name != "at" else at(99) for name in fact.__slots__]))
+    job.apply(replace(fact, at=at(99)))
     assert not job.changed_tasks
     assert not job.changed_requests
     assert not job.job_changed
@@ -223,7 +224,7 @@ def test_a_fact_that_comes_twice_writes_nothing_the_second_time(fact: JobFact) -
 
 def test_a_vanished_folder_cancels_the_job() -> None:
     job = live_job(task("a"))
-    job.apply(JobVanished(UID, at(5)))
+    job.apply(JobVanished(uid=UID, at=at(5)))
     assert job.settled
     assert job.failure is not None
     assert "folder was deleted" in job.failure.message
@@ -300,7 +301,7 @@ def test_a_request_may_depend_on_a_task_that_has_completed() -> None:
         (asks("r1", "b", "b"), "dependency cycle: b -> b"),
         (asks("r1", "a", command="other"), "another task with this id exists"),
         (asks("r1", "a", args=["x"]), "another task with this id exists"),
-        (RequestRefused(UID, "r1", "is not JSON", at(6)), "is not JSON"),
+        (RequestRefused(uid=UID, request="r1", reason="is not JSON", at=at(6)), "is not JSON"),
     ],
 )
 def test_a_request_that_breaks_a_rule_is_rejected_and_named(fact: JobFact, reason: str) -> None:
@@ -343,7 +344,7 @@ def test_tasks_that_queue_tasks_for_ever_meet_a_limit_that_is_named() -> None:
 def test_a_flood_of_bad_requests_does_not_fill_the_record() -> None:
     job = live_job(task("a"), max_tasks=3)
     for number in range(MAX_REFUSALS + 100):
-        job.apply(RequestRefused(UID, f"r{number}", "is not JSON", at(6)))
+        job.apply(RequestRefused(uid=UID, request=f"r{number}", reason="is not JSON", at=at(6)))
     assert len(job.requests) <= MAX_REFUSALS + 3
 
 
@@ -359,7 +360,7 @@ def test_a_lost_network_stops_what_runs_in_it_and_nothing_else() -> None:
     job = live_job(task("a"), task("b", network="none"), task("c"))
     begun(job, "a")
     begun(job, "b")
-    job.apply(NetworkLost(UID, at(5)))
+    job.apply(NetworkLost(uid=UID, at=at(5)))
     assert job.tasks["a"].attempts[0].stopping is Cause.ENGINE
     assert job.tasks["b"].attempts[0].stopping is None
     assert list(job.ready) == ["c"]
@@ -368,8 +369,8 @@ def test_a_lost_network_stops_what_runs_in_it_and_nothing_else() -> None:
 def test_overdue_attempts_are_forgotten_with_their_container() -> None:
     job = live_job(task("a"))
     begun(job, "a")
-    job.apply(CancelRequested(UID, at(5)))
-    job.apply(GracePassed(key("a"), at(6)))
+    job.apply(CancelRequested(uid=UID, at=at(5)))
+    job.apply(GracePassed(key=key("a"), at=at(6)))
     assert job.overdue == {key("a")}
     job.apply(exited(key("a"), 137))
     job.apply(removed(key("a")))
@@ -407,10 +408,12 @@ def test_ten_thousand_tasks_cost_time_in_proportion() -> None:
 
 def test_reasons_are_cut_and_requests_that_bring_no_task_are_bounded() -> None:
     job = live_job(task("a"), max_tasks=5)
-    job.apply(RequestRefused(UID, "long", "x" * 100_000, at(1)))
+    job.apply(RequestRefused(uid=UID, request="long", reason="x" * 100_000, at=at(1)))
     assert len(job.requests["long"].reason or "") == 500
     for number in range(2000):
-        job.apply(TaskRequested(UID, f"r{number}", TaskSpec(id="a", command="true"), at(1)))
+        job.apply(
+            TaskRequested(uid=UID, request=f"r{number}", spec=TaskSpec(id="a", command="true"), at=at(1))
+        )
     assert len(job.requests) == 5 + MAX_REFUSALS
 
 
@@ -418,7 +421,7 @@ def test_tasks_that_come_by_requests_may_be_only_so_large_together() -> None:
     job = live_job(task("a"), max_tasks=1000)
     for number in range(100):
         big = TaskSpec(id=f"t{number}", command="x", args=("y" * 250_000,))
-        job.apply(TaskRequested(UID, f"r{number}", big, at(1)))
+        job.apply(TaskRequested(uid=UID, request=f"r{number}", spec=big, at=at(1)))
     accepted = [decision for decision in job.requests.values() if decision.accepted]
     assert len(accepted) == 67
     assert "larger than" in (job.requests["r99"].reason or "")
@@ -555,7 +558,7 @@ Happens = Callable[[LiveJob], None]
     [
         lambda job: run_out(job, "a"),
         lambda job: run_out(job, "a", 1),
-        lambda job: job.apply(CancelRequested(UID, at(5))),
+        lambda job: job.apply(CancelRequested(uid=UID, at=at(5))),
         lambda job: foreseen(job, "b"),
     ],
     ids=["its turn has come", "a dependency failed", "cancelled", "claimed before"],
@@ -603,7 +606,7 @@ def test_a_failure_stops_what_waits_ahead_of_time_and_not_what_has_its_turn() ->
     assert statuses(job) == {"a": "failed", "x": "completed", "b": "pending", "c": "pending"}
     job.apply(removed(key("a")))
     assert not job.settled
-    job.apply(ContainerDropped(key("b"), at(9)))
+    job.apply(ContainerDropped(key=key("b"), at=at(9)))
     job.apply(removed(key("b")))
     for fact in (started(key("c"), 9), exited(key("c"), 0, 10), removed(key("c"), 11)):
         job.apply(fact)
@@ -628,7 +631,7 @@ def test_a_cancel_stops_what_waits_as_well_as_what_runs() -> None:
     job = live_job(task("a"), task("b", "a"), task("c", "b"))
     begun(job, "a")
     foreseen(job, "b")
-    job.apply(CancelRequested(UID, at(5)))
+    job.apply(CancelRequested(uid=UID, at=at(5)))
     assert [job.tasks[name].attempts[0].stopping for name in "ab"] == [Cause.CANCELLED] * 2
     assert statuses(job) == {"a": "running", "b": "pending", "c": "skipped"}
 
@@ -643,7 +646,7 @@ def test_a_lost_network_makes_stale_what_waits_in_it_and_nothing_else() -> None:
     job.apply(ahead(key("d")))
     job.apply(created(key("d")))
     assert [one.id for one in job.networked()] == ["b"]
-    job.apply(NetworkLost(UID, at(5)))
+    job.apply(NetworkLost(uid=UID, at=at(5)))
     assert {name: job.tasks[name].attempts[0].stale for name in "abcd"} == {
         "a": False,
         "b": True,
@@ -658,7 +661,7 @@ def test_a_container_ahead_that_is_lost_is_tried_again_only_when_its_turn_has_co
     job = live_job(task("a"), task("b", "a", retries=1))
     begun(job, "a")
     foreseen(job, "b")
-    job.apply(ContainerLost(key("b"), "gone", at(5)))
+    job.apply(ContainerLost(key=key("b"), message="gone", at=at(5)))
     job.apply(removed(key("b")))
     assert (statuses(job)["b"], list(job.ready)) == ("pending", [])
     run_out(job, "a")

@@ -6,6 +6,7 @@ from typing import Any
 from air_executor.format.attempts import Cause
 from manager.core import planner
 from manager.core.live_job import LiveJob
+from manager.core.scheduler import Scheduler
 from manager.model.actions import (
     Create,
     Drop,
@@ -21,8 +22,8 @@ from manager.model.facts import (
     CancelRequested,
     GracePassed,
     NetworkLost,
+    OfAttempt,
     TaskClaimed,
-    TaskFact,
 )
 from tests.unit.manager.builders import (
     UID,
@@ -34,7 +35,7 @@ from tests.unit.manager.builders import (
     key,
     live_job,
     needed,
-    no_slots,
+    no_pool,
     removed,
     run,
     started,
@@ -45,9 +46,9 @@ from tests.unit.manager.builders import (
 from tests.unit.manager.builders import settings as make
 
 
-def take(jobs: list[LiveJob], runners: int, who: planner.Planner | None = None) -> list[str]:
+def take(jobs: list[LiveJob], runners: int, who: Scheduler | None = None) -> list[str]:
     """The claims of one round, applied one after the other."""
-    who = who or planner.Planner("home", make(max_runners=runners), no_slots())
+    who = who or Scheduler("home", make(max_runners=runners), no_pool())
     found = []
     for claim in who.claims(jobs, at(1)):
         next(job for job in jobs if job.uid == claim.key.uid).apply(claim)
@@ -86,7 +87,7 @@ def test_every_job_gets_one_runner_before_the_oldest_gets_the_rest() -> None:
 
 def test_with_one_runner_no_job_starves() -> None:
     jobs = [fan(letter, 6) for letter in "abc"]
-    who = planner.Planner("home", make(max_runners=1), no_slots())
+    who = Scheduler("home", make(max_runners=1), no_pool())
     order = []
     for _ in range(9):
         (claim,) = take(jobs, 1, who)
@@ -110,13 +111,13 @@ def test_a_container_that_only_waits_to_be_removed_holds_no_runner() -> None:
 def test_a_claim_carries_name_and_image() -> None:
     job = live_job(task("a", image="debian:12"), task("b"))
     first, second = (
-        planner.Planner("home", make(runner_image="runner:1"), no_slots()).claims([job], at(1)),
+        Scheduler("home", make(runner_image="runner:1"), no_pool()).claims([job], at(1)),
         None,
     )
     first = next(first)
     job.apply(first)
-    second = next(planner.Planner("home", make(runner_image="runner:1"), no_slots()).claims([job], at(1)))
-    assert (first.image, second.image) == ("debian:12", "runner:1")
+    second = next(Scheduler("home", make(runner_image="runner:1"), no_pool()).claims([job], at(1)))
+    assert (first.grant.image, second.grant.image) == ("debian:12", "runner:1")
     assert first.container.startswith("airx-job-a-1-")
 
 
@@ -143,7 +144,7 @@ def test_each_phase_calls_for_its_act_and_goes_on_calling() -> None:
 def test_a_container_that_is_not_wanted_any_more_is_dropped_before_its_start() -> None:
     job, of = live_job(task("a")), key("a")
     job.apply(claimed(of))
-    job.apply(CancelRequested(UID, at(2)))
+    job.apply(CancelRequested(uid=UID, at=at(2)))
     assert acts(job) == [Drop(of)], "it may be there already: only the engine knows"
     job.apply(created(of))  # a create that was under way
     assert acts(job) == [Drop(of)]
@@ -151,16 +152,16 @@ def test_a_container_that_is_not_wanted_any_more_is_dropped_before_its_start() -
 
 def test_a_running_task_is_asked_to_stop_and_killed_when_it_does_not() -> None:
     job, of = live_job(task("a")), key("a")
-    for fact in (claimed(of), created(of), started(of), CancelRequested(UID, at(5))):
+    for fact in (claimed(of), created(of), started(of), CancelRequested(uid=UID, at=at(5))):
         job.apply(fact)
     assert acts(job) == [Watch(of), Signal(of, "SIGTERM", Cause.CANCELLED)]
-    job.apply(GracePassed(of, at(9)))
+    job.apply(GracePassed(key=of, at=at(9)))
     assert acts(job) == [Watch(of), Signal(of, "SIGKILL", Cause.CANCELLED)]
 
 
 def foresee(jobs: list[LiveJob], look_ahead: int, gates: bool = True) -> list[str]:
     """The claims ahead of one round, applied one after the other."""
-    who = planner.Planner("home", make(look_ahead=look_ahead), no_slots(), gates=gates)
+    who = Scheduler("home", make(look_ahead=look_ahead), no_pool(), gates=gates)
     found = []
     for claim in who.claims_ahead(jobs, at(2)):
         assert isinstance(claim, TaskClaimed) and claim.start == "ahead"
@@ -230,8 +231,8 @@ def test_a_task_with_a_container_gets_its_turn_and_no_second_claim() -> None:
     job = chain("a", length=2)
     foresee([job], 1)
     job.apply(exited(key("t0", uid=job.uid)))
-    (turn,) = planner.Planner("home", make(max_runners=1), no_slots()).claims([job], at(9))
-    assert turn == AttemptNeeded(key("t1", uid=job.uid), at(9))
+    (turn,) = Scheduler("home", make(max_runners=1), no_pool()).claims([job], at(9))
+    assert turn == AttemptNeeded(key=key("t1", uid=job.uid), at=at(9))
 
 
 def test_a_turn_takes_a_runner_and_heeds_max_parallel() -> None:
@@ -305,7 +306,7 @@ def test_what_takes_the_place_of_a_container_with_a_gate_is_created_when_it_is_n
 def test_a_container_without_its_network_is_replaced_before_it_is_opened() -> None:
     job, of = live_job(task("a", network="none"), task("b", "a")), key("b")
     begun(job, "a")
-    for fact in (ahead(of), created(of), waits(of), NetworkLost(UID, at(3))):
+    for fact in (ahead(of), created(of), waits(of), NetworkLost(uid=UID, at=at(3))):
         job.apply(fact)
     assert acts(job) == [Watch(key("a")), Replace(of)]
     job.apply(exited(key("a")))
@@ -318,7 +319,7 @@ def test_a_container_without_its_network_is_replaced_before_it_is_opened() -> No
 
 def test_what_was_made_ahead_is_dropped_when_nobody_wants_it_any_more() -> None:
     of = key("b")
-    reached: list[list[TaskFact]] = [[], [created(of)], [created(of), waits(of)]]
+    reached: list[list[OfAttempt]] = [[], [created(of)], [created(of), waits(of)]]
     for facts in reached:
         job = begun(live_job(task("a"), task("b", "a")), "a")
         job.apply(ahead(of))
@@ -339,9 +340,9 @@ def test_a_voided_container_of_a_job_that_failed_meanwhile_is_not_made_again() -
 def test_the_claim_ahead_is_in_the_words_of_any_other() -> None:
     early, late = live_job(task("a"), task("b", "a", image="debian:12", timeout=7)), live_job(task("a"))
     begun(early, "a")
-    who = planner.Planner("home", make(), no_slots(), gates=True)
+    who = Scheduler("home", make(), no_pool(), gates=True)
     (first,) = who.claims_ahead([early], at(2))
-    assert (first.image, first.timeout, first.memory_mb) == ("debian:12", 7, 512)
+    assert (first.grant.image, first.grant.timeout, first.grant.memory_mb) == ("debian:12", 7, 512)
     assert first.key == key("b") and first.container.startswith("airx-job-b-1-")
     assert late.tasks["a"].attempts == ()
 
@@ -353,8 +354,8 @@ def test_a_task_that_ran_is_looked_at_no_more() -> None:
     assert foresee([job], 9) == ["0.c"]
 
 
-def test_slots_are_not_tended_while_tasks_wait_for_containers_but_now_and_then() -> None:
-    sharing = planner.Planner("home", make(), no_slots())
+def test_warm_containers_are_not_tended_while_tasks_wait_for_containers_but_now_and_then() -> None:
+    sharing = Scheduler("home", make(), no_pool())
     job = live_job(task("a"), task("b", "a"))
     assert sharing.grant_tending([job], at(0))
     job.apply(claimed(key("a")))
@@ -372,7 +373,7 @@ def test_slots_are_not_tended_while_tasks_wait_for_containers_but_now_and_then()
 
 
 def test_nothing_is_made_ahead_while_a_gate_opens_and_enough_wait() -> None:
-    who = planner.Planner("home", make(look_ahead=4), no_slots(), gates=True)
+    who = Scheduler("home", make(look_ahead=4), no_pool(), gates=True)
     job = live_job(task("a"), *(task(after, before) for before, after in itertools.pairwise("abcdef")))
     for fact in (claimed(key("a")), created(key("a")), started(key("a"))):
         job.apply(fact)
@@ -386,8 +387,8 @@ def test_nothing_is_made_ahead_while_a_gate_opens_and_enough_wait() -> None:
     assert [claim.key.task for claim in who.claims_ahead([job], at(4.57))] == ["e"]
 
 
-def test_slots_are_not_tended_while_a_gate_opens() -> None:
-    sharing = planner.Planner("home", make(), no_slots())
+def test_warm_containers_are_not_tended_while_a_gate_opens() -> None:
+    sharing = Scheduler("home", make(), no_pool())
     job = live_job(task("a"), task("b", "a"))
     for fact in (claimed(key("a")), created(key("a")), started(key("a")), ahead(key("b")), waits(key("b"))):
         job.apply(fact)

@@ -1,5 +1,6 @@
 """What the engine has, against what the journals say."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,18 +8,19 @@ import pytest
 from air_executor.format.attempts import Phase
 from manager.core import planner, recovery
 from manager.core.live_job import LiveJob
-from manager.core.recovery import Verdict, orphans, without_network
-from manager.model import container_spec
-from manager.model.actions import Create, Drop, Open, Remove, Replace, Start, TakeStock, Watch
-from manager.model.facts import CancelRequested, JobFact, Listed, NetworkLost, StockTaken
+from manager.core.reconcile import orphans, unnoticed, without_network
+from manager.core.recovery import Verdict
+from manager.model import containers
+from manager.model.actions import Create, Drop, Inspect, Open, Remove, Replace, Start, Watch
+from manager.model.facts import CancelRequested, Inspected, JobFact, Listed, NetworkLost
 from manager.model.values import Found
 from tests.unit.manager.builders import (
     HOME,
-    OWNER,
     UID,
     ahead,
     at,
     claimed,
+    container,
     created,
     exited,
     key,
@@ -31,17 +33,21 @@ from tests.unit.manager.builders import (
     voided,
     waits,
 )
+from tests.unit.manager.builders import (
+    network as network_of,
+)
 
 OTHER = "f" * 32
 
 
 def listed(name: str, of: Any = None, ended: bool = False) -> Listed:
-    spec = container_spec.task_container("job", task(of.task), of, "/job", OWNER, HOME, settings())
-    return Listed(name, spec.labels, ended)
+    spec = container(task(of.task), of)
+    return Listed(container=name, name=spec.name, labels=spec.labels, ended=ended)
 
 
 def network(uid: str, ended: bool = False) -> Listed:
-    return Listed("net", container_spec.network_container("job", uid, HOME, settings()).labels, ended)
+    spec = network_of(uid)
+    return Listed(container="net", name=spec.name, labels=spec.labels, ended=ended)
 
 
 def running() -> LiveJob:
@@ -63,10 +69,25 @@ def test_containers_of_live_attempts_and_networks_of_live_jobs_serve() -> None:
         listed("x", key("a", incarnation=2)),
         listed("x", key("b")),
         listed("x", key("stranger")),
-        Listed("x", {}, False),
-        Listed("x", {"air-executor.role": "task", "air-executor.job-uid": UID}, False),
-        Listed("x", {"air-executor.role": "unheard-of", "air-executor.job-uid": UID}, False),
-        Listed("x", container_spec.network_container("job", OTHER, HOME, settings()).labels, False),
+        Listed(container="x", name="x", labels={}, ended=False),
+        Listed(
+            container="x",
+            name="x",
+            labels={"air-executor.role": "task", "air-executor.job-uid": UID},
+            ended=False,
+        ),
+        Listed(
+            container="x",
+            name="x",
+            labels={"air-executor.role": "unheard-of", "air-executor.job-uid": UID},
+            ended=False,
+        ),
+        Listed(
+            container="x",
+            name="x",
+            labels=network_of(OTHER).labels,
+            ended=False,
+        ),
     ],
     ids=[
         "other job",
@@ -101,8 +122,10 @@ def test_the_container_of_the_attempt_before_is_an_orphan() -> None:
 
 def test_a_probe_that_a_killed_manager_left_behind_is_an_orphan() -> None:
     """The probe is over before the containers are listed: one that is listed serves nobody."""
-    probe = container_spec.probe_container("/probe", "00ff", HOME, settings())
-    assert orphans([Listed("p", probe.labels, True)], {UID: running()}) == {"p"}
+    probe = containers.probe_container(Path("/probe"), "00ff", HOME, settings())
+    assert orphans([Listed(container="p", name="p", labels=probe.labels, ended=True)], {UID: running()}) == {
+        "p"
+    }
 
 
 def test_a_job_whose_network_is_held_is_not_without_one() -> None:
@@ -165,8 +188,16 @@ def test_after_a_restart_each_attempt_is_looked_for_and_goes_on_as_it_must(
     for fact in FRESH[phase]:
         job.apply(fact(key("a")))
     job.recall()
-    assert list(planner.actions([job])) == [TakeStock(key("a"))]
-    stock = StockTaken(key("a"), found, at(9), "id-a-1", "sha256:image", at(2), at(3))
+    assert list(planner.actions([job])) == [Inspect(key("a"))]
+    stock = Inspected(
+        key=key("a"),
+        found=found,
+        at=at(9),
+        container_id="id-a-1",
+        image_id="sha256:image",
+        created_at=at(2),
+        started_at=at(3),
+    )
     for conclusion in recovery.conclusions(job.tasks["a"].attempts[-1], stock):
         job.apply(conclusion)
     job.apply(stock)
@@ -186,9 +217,9 @@ def test_ends_that_nobody_has_noticed_are_found_in_the_engines_list() -> None:
     job = running()
     name = job.tasks["a"].attempts[-1].container.id
     assert name is not None
-    assert recovery.unnoticed([listed(name, key("a"))], {UID: job}) == set()
-    assert recovery.unnoticed([listed(name, key("a"), ended=True)], {UID: job}) == {key("a")}
-    assert recovery.unnoticed([], {UID: job}) == {key("a")}
+    assert unnoticed([listed(name, key("a"))], {UID: job}) == set()
+    assert unnoticed([listed(name, key("a"), ended=True)], {UID: job}) == {key("a")}
+    assert unnoticed([], {UID: job}) == {key("a")}
 
 
 B = key("b")
@@ -215,7 +246,15 @@ def foreseen(phase: Phase, turn_has_come: bool = False) -> LiveJob:
 
 def concluded(job: LiveJob, found: Found) -> list[Any]:
     """What is to be done for `b` when it was found like that."""
-    stock = StockTaken(B, found, at(9), "id-b-1", "sha256:image", at(2), at(3))
+    stock = Inspected(
+        key=B,
+        found=found,
+        at=at(9),
+        container_id="id-b-1",
+        image_id="sha256:image",
+        created_at=at(2),
+        started_at=at(3),
+    )
     for conclusion in recovery.conclusions(job.tasks["b"].attempts[-1], stock):
         job.apply(conclusion)
     job.apply(stock)
@@ -237,8 +276,8 @@ def test_nothing_that_is_found_of_a_container_with_a_gate_is_a_failure_or_a_comm
 ) -> None:
     job = foreseen(phase, turn_has_come)
     before = job.tasks["b"]
-    assert TakeStock(B) in list(planner.actions([job]))
-    verdict = recovery.verdict(before.attempts[-1], StockTaken(B, found, at(9)))
+    assert Inspect(B) in list(planner.actions([job]))
+    verdict = recovery.verdict(before.attempts[-1], Inspected(key=B, found=found, at=at(9)))
     assert verdict in verdicts
     actions = concluded(job, found)
     assert job.tasks["b"].status == "pending"
@@ -284,7 +323,7 @@ def test_the_table_for_gates_has_a_verdict_for_whatever_a_manager_may_find(
 def test_a_command_that_has_begun_behind_its_gate_is_as_any_other(found: Found, wanted: Verdict) -> None:
     job = foreseen(Phase.WAITING, turn_has_come=True)
     job.apply(started(B, 8))
-    assert recovery.verdict(job.tasks["b"].attempts[-1], StockTaken(B, found, at(9))) is wanted
+    assert recovery.verdict(job.tasks["b"].attempts[-1], Inspected(key=B, found=found, at=at(9))) is wanted
 
 
 @pytest.mark.parametrize("found", list(Found))
@@ -292,7 +331,7 @@ def test_what_took_the_place_of_a_container_with_a_gate_has_none(found: Found) -
     job = foreseen(Phase.WAITING)
     job.apply(voided(B))
     attempt = job.tasks["b"].attempts[-1]
-    stock = StockTaken(key("b", incarnation=2), found, at(9))
+    stock = Inspected(key=key("b", incarnation=2), found=found, at=at(9))
     assert recovery.verdict(attempt, stock) is recovery.TABLE[Phase.CLAIMED, found]
 
 
@@ -302,13 +341,13 @@ def test_what_nobody_wants_any_more_is_dropped_after_a_restart_whatever_was_foun
     phase: Phase, found: Found
 ) -> None:
     job = foreseen(phase)
-    job.apply(CancelRequested(UID, at(8)))
+    job.apply(CancelRequested(uid=UID, at=at(8)))
     assert concluded(job, found) == [Drop(B)]
 
 
 def test_what_is_stale_is_still_replaced_after_a_restart() -> None:
     job = foreseen(Phase.WAITING)
-    job.apply(NetworkLost(UID, at(8)))
+    job.apply(NetworkLost(uid=UID, at=at(8)))
     assert concluded(job, Found.RUNNING) == [Replace(B)]
 
 
@@ -335,4 +374,4 @@ def test_a_container_that_ended_at_its_gate_is_not_an_end_that_nobody_has_notice
     job = foreseen(Phase.WAITING)
     ran = job.tasks["a"].attempts[-1].container.id
     assert ran is not None
-    assert recovery.unnoticed([listed(ran, key("a"))], {UID: job}) == set()
+    assert unnoticed([listed(ran, key("a"))], {UID: job}) == set()

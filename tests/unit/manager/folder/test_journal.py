@@ -61,8 +61,12 @@ def test_what_was_recorded_is_remembered(folder: Path) -> None:
     journal = Journal(folder)
     write_down(journal, job)
     job.apply(claimed(key("a")))
-    job.apply(TaskRequested(UID, "r1", TaskSpec(id="c", command="true", dependencies=("b",)), at(2)))
-    job.apply(RequestRefused(UID, "r2", "is not JSON", at(2)))
+    job.apply(
+        TaskRequested(
+            uid=UID, request="r1", spec=TaskSpec(id="c", command="true", dependencies=("b",)), at=at(2)
+        )
+    )
+    job.apply(RequestRefused(uid=UID, request="r2", reason="is not JSON", at=at(2)))
     write_down(journal, job)
     journal.close()
     (record,) = replay(folder)
@@ -192,11 +196,11 @@ def test_wherever_a_crash_cuts_the_journal_the_job_is_whole_or_not_taken_and_com
     for fact in (claimed(key("a")), claimed(key("c")), created(key("a")), started(key("a"))):
         job.apply(fact)
         batch()
-    job.apply(TaskRequested(UID, "r1", TaskSpec(id="e", command="true"), at(2)))
+    job.apply(TaskRequested(uid=UID, request="r1", spec=TaskSpec(id="e", command="true"), at=at(2)))
     batch()
     job.apply(exited(key("a"), 1))  # fails the job: b, d and e are skipped in the same batch
     batch()
-    job.apply(CancelRequested(UID, at(9)))
+    job.apply(CancelRequested(uid=UID, at=at(9)))
     batch()
     journal.close()
     file, data = the_file(folder), the_file(folder).read_bytes()
@@ -228,7 +232,7 @@ def test_a_job_that_has_ended_is_remembered_no_more_and_its_journal_is_kept(fold
     job = live_job(task("a"))
     journal = Journal(folder)
     run(job, "a")
-    job.apply(JobEnded(UID, at(9)))
+    job.apply(JobEnded(uid=UID, at=at(9)))
     write_down(journal, job)
     journal.end(job)
     journal.close()

@@ -1,6 +1,7 @@
-"""The markers `retry` and `reset` -> facts."""
+"""The markers `cancel`, `retry` and `reset` -> facts."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from air_executor.store import Store
 from manager.folder import markers as module
 from manager.folder.markers import Markers
-from manager.model.facts import Fact, ResetRequested, RetryRequested
+from manager.model.facts import CancelRequested, Fact, ResetRequested, RetryRequested
 
 
 class Ended:
@@ -46,16 +47,16 @@ def test_each_marker_has_its_fact(ended: Ended) -> None:
 def test_a_marker_is_told_of_once_until_it_was_taken_away_or_made_again(ended: Ended) -> None:
     marker = ended.ask("a")
     for _ in range(3):
-        ended.markers.look("a")
+        ended.markers.look_at_ended("a")
     assert len(ended.told()) == 1
     os.utime(marker, (1, 1))
-    ended.markers.look("a")
+    ended.markers.look_at_ended("a")
     assert len(ended.told()) == 1, "asked for again"
     marker.unlink()
-    ended.markers.look("a")
+    ended.markers.look_at_ended("a")
     assert ended.told() == []
     os.utime(ended.ask("a"), (1, 1))
-    ended.markers.look("a")
+    ended.markers.look_at_ended("a")
     assert len(ended.told()) == 1
 
 
@@ -69,7 +70,7 @@ def test_only_a_regular_file_is_a_marker(ended: Ended, tmp_path: Path) -> None:
         path = ended.ask(name)
         path.unlink()
         make(path)
-        ended.markers.look(name)
+        ended.markers.look_at_ended(name)
     assert ended.told() == []
 
 
@@ -89,7 +90,7 @@ def test_every_marker_is_found_in_its_turn_however_many_folders_there_are(
 
 def test_a_poll_looks_into_no_more_folders_than_it_may(ended: Ended, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[str] = []
-    monkeypatch.setattr(ended.markers, "look", looked.append)
+    monkeypatch.setattr(ended.markers, "look_at_ended", looked.append)
     names = [f"job{number:05}" for number in range(10_000)]
     ended.markers.poll(names)
     assert looked == names[: module.MOST_AT_A_POLL]
@@ -124,7 +125,7 @@ def test_a_wake_file_that_can_not_be_removed_wakes_once_until_it_is_another(
     file = ended.store.wake_file("a")
     file.touch()
     looked: list[str] = []
-    monkeypatch.setattr(ended.markers, "look", looked.append)
+    monkeypatch.setattr(ended.markers, "look_at_ended", looked.append)
 
     def refuse(*_: object) -> None:
         raise PermissionError
@@ -140,3 +141,26 @@ def test_a_wake_file_that_can_not_be_removed_wakes_once_until_it_is_another(
     os.utime(file, (2, 2))
     ended.markers.wake(["a"])
     assert not file.exists()
+
+
+@pytest.mark.parametrize("make", [Path.touch, Path.mkdir, lambda path: path.symlink_to("nowhere")])
+def test_a_cancel_marker_of_whatever_kind_is_told_of_at_each_look(
+    ended: Ended, make: Callable[[Path], None]
+) -> None:
+    folder = ended.store.folder("live")
+    folder.path.mkdir(parents=True)
+    ended.markers.look_at_live(folder, "the-uid")
+    assert not module.cancel_asked(folder)
+    assert ended.facts == []
+    make(folder.cancel_marker)
+    for _ in range(2):
+        ended.markers.look_at_live(folder, "the-uid")
+    assert module.cancel_asked(folder)
+    assert [fact.uid for fact in ended.facts if isinstance(fact, CancelRequested)] == ["the-uid"] * 2
+
+
+def test_a_marker_is_removed_where_it_is_there(tmp_path: Path) -> None:
+    (tmp_path / "retry").touch()
+    for _ in range(2):
+        module.remove(tmp_path / "retry")
+    assert list(tmp_path.iterdir()) == []

@@ -17,7 +17,7 @@ from air_executor.clock import utc_now
 from air_executor.format.attempts import Cause, Failure
 from air_executor.format.models import Decision, Job, JobState, Task
 from manager.folder import publisher as module
-from manager.folder.publisher import Changes, Publisher, _Views
+from manager.folder.publisher import Changes, Publisher, _Unwritten, _Views
 from manager.model.facts import Fact, JobPublished
 from tests.waiting import until
 
@@ -81,7 +81,7 @@ def test_views_are_written_and_the_last_one_is_told(
     until(lambda: state(folder) == 1)
     assert facts == []
     publisher.publish(changes(folder, 2, last=True))
-    until(lambda: facts == [JobPublished("uid")])
+    until(lambda: facts == [JobPublished(uid="uid")])
     assert state(folder) == 2
     assert numbers(folder) == [2]
     assert sorted(file.name for file in folder.iterdir()) == ["state.json", "tasks.json"]
@@ -261,7 +261,7 @@ def test_a_write_that_fails_is_tried_again(
     monkeypatch.setattr(module, "RETRY_PAUSE", 0.05)
     fail(monkeypatch, times=3)
     publisher.publish(changes(folder, 1, last=True))
-    until(lambda: facts == [JobPublished("uid")])
+    until(lambda: facts == [JobPublished(uid="uid")])
     assert state(folder) == 1
     assert "No space left on device" in caplog.text
 
@@ -295,7 +295,7 @@ def test_a_folder_that_is_gone_is_not_made_again(
 ) -> None:
     folder.rmdir()
     publisher.publish(changes(folder, 1, last=True))
-    until(lambda: facts == [JobPublished("uid")])
+    until(lambda: facts == [JobPublished(uid="uid")])
     assert not folder.exists()
 
 
@@ -402,6 +402,27 @@ def test_nothing_is_written_any_more_for_a_job_whose_folder_is_gone(
     assert state(folder) == 77
 
 
+def test_why_a_folder_is_no_job_is_written_into_it_and_no_job_is_told_of(
+    publisher: Publisher, folder: Path, facts: list[Fact]
+) -> None:
+    told = Decision(request="r", accepted=False, reason="no", at=NOW)
+    job = a_job(1, state=JobState.FAILED, requests=(told,))
+    publisher.publish_refusal(folder, job, [a_task(0, 1)])
+    until(lambda: not publisher._views)
+    assert Job.model_validate_json((folder / "state.json").read_text()) == job
+    assert numbers(folder) == [1]
+    assert facts == []
+
+
+def test_a_folder_that_is_refused_is_written_although_the_job_before_it_is_forgotten(
+    publisher: Publisher, folder: Path
+) -> None:
+    publisher.publish(changes(folder, 1))
+    publisher.publish_refusal(folder, a_job(2, state=JobState.FAILED), ())
+    publisher.forget("uid")
+    until(lambda: state(folder) == 2)
+
+
 # --- What a change costs ---------------------------------------------------------------------------------
 
 
@@ -460,14 +481,24 @@ class Clock:
         return self.now
 
 
+def views_of(folder: Path, count: int) -> _Views:
+    """The views of a job of so many tasks, none of which is written yet."""
+    views = _Views("uid", folder, a_job(0, state=JobState.WORKING))
+    views.add(news(0, *(a_task(index) for index in range(count)), state=JobState.WORKING))
+    return views
+
+
+def news(number: int, *tasks: Task, **fields: Any) -> _Unwritten:
+    return _Unwritten.of(a_job(number, **fields), tasks)
+
+
 def bytes_for(count: int, folder: Path, clock: Clock) -> int:
     """What is written for a job of so many tasks, each of which changes four times, ten of them a second."""
     before = clock.bytes
-    views = _Views(changes(folder, 0, count))
-    views.add(changes(folder, 0, count))
+    views = views_of(folder, count)
     for change in range(4 * count):
         clock.now += 0.025
-        views.add(Changes("uid", folder, a_job(0), [a_task(change // 4, change)]))
+        views.add(news(0, a_task(change // 4, change)))
         if views.due <= clock.now:
             views.take()
             views.write()
@@ -487,11 +518,10 @@ def test_a_task_of_a_large_job_costs_no_more_bytes_than_one_of_a_small_job(
 def test_each_change_of_a_small_job_is_written_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "task_text", lambda task: "x" * 1100)
     clock = Clock(monkeypatch)
-    views = _Views(changes(folder, 0, 100))
-    views.add(changes(folder, 0, 100))
+    views = views_of(folder, 100)
     for number in range(100):
         clock.now += 0.001
-        views.add(Changes("uid", folder, a_job(number), [a_task(number, number)]))
+        views.add(news(number, a_task(number, number)))
         assert views.due <= clock.now
         views.take()
         views.write()
@@ -502,15 +532,14 @@ def test_a_large_job_that_changes_all_the_time_waits_unless_it_fails_or_ends(
 ) -> None:
     monkeypatch.setattr(module, "SMALL", 0)
     clock = Clock(monkeypatch)
-    views = _Views(changes(folder, 0, 100))
-    views.add(changes(folder, 0, 100))
+    views = views_of(folder, 100)
     failure = Failure(cause=Cause.EXIT, message="it failed")
     for fields in ({"failure": failure}, {"failure": failure, "state": JobState.FAILED}):
         views.take()
         views.write()
-        views.add(Changes("uid", folder, views._job, [a_task(1)]))
+        views.add(_Unwritten.of(views._pending.job, [a_task(1)]))
         assert views.due > clock.now
-        views.add(Changes("uid", folder, a_job(1, **fields)))
+        views.add(news(1, **fields))
         assert views.due <= clock.now
 
 

@@ -1,4 +1,4 @@
-"""The jobs folder -> facts."""
+"""Whatever happens in the jobs folder is noticed in a moment, and told."""
 
 import json
 import logging
@@ -17,7 +17,6 @@ from manager.folder.file_events import FileEvents, NoFileEvents
 from manager.folder.watcher import Watcher
 from manager.model.facts import (
     CancelRequested,
-    Fact,
     JobFound,
     JobRefused,
     JobVanished,
@@ -27,47 +26,21 @@ from manager.model.facts import (
     Tick,
 )
 from tests.unit.manager.builders import settings
+from tests.unit.manager.folder.by_hand import STATE, TASKS, ByHand
 from tests.waiting import until
 
-STATE = {
-    "id": "1",
-    "name": "hand",
-    "state": "waiting",
-    "created_at": "2025-10-02T07:30:15.123456Z",
-    "updated_at": "2025-10-02T07:30:15",
-}
-TASKS = [{"id": "greet", "command": "echo", "args": ["hi"]}]
 
-
-class Watched:
-    """A home folder with a watcher on it, and what it has told."""
+class Watched(ByHand):
+    """A home folder with a watcher on it."""
 
     def __init__(self, home: Path, **fields: Any) -> None:
-        self.client = Client(home)
-        self.jobs = home / "jobs"
-        self.facts: list[Fact] = []
+        super().__init__(home)
         # A poll comes after a minute only: whatever is noticed here is noticed by events.
         rules = settings(home, **{"poll_interval": 60, "settle": 0.3, "incomplete_after": 1} | fields)
         self.watcher = Watcher(Store(home), rules, self.facts.append)
 
-    def of(self, kind: type[Any]) -> list[Any]:
-        return [fact for fact in list(self.facts) if isinstance(fact, kind)]
-
     def first(self, kind: type[Any], seconds: float = 5) -> Any:
         return until(lambda: self.of(kind), seconds)[0]
-
-    def folder(self, name: str = "hand") -> Path:
-        path = self.jobs / name
-        path.mkdir(parents=True, exist_ok=True)
-        return path
-
-    def write(self, name: str, state: Any = STATE, tasks: Any = TASKS) -> Path:
-        path = self.folder(name)
-        if state is not None:
-            (path / "state.json").write_text(json.dumps(state | {"name": name}))
-        if tasks is not None:
-            (path / "tasks.json").write_text(json.dumps(tasks))
-        return path
 
     def settled(self) -> None:
         """Return when everything that was there has been looked at."""
@@ -204,46 +177,6 @@ def test_a_clock_that_is_set_makes_no_half_written_file_complete_nor_unfinished_
     watched.first(JobRefused)
 
 
-@pytest.mark.parametrize(
-    ("state", "tasks", "words"),
-    [
-        (STATE | {"state": "sleeping"}, TASKS, "state.json: state: "),
-        (STATE | {"created_at": "yesterday"}, TASKS, "state.json: created_at: 'yesterday' must be a time"),
-        (STATE | {"id": 7}, TASKS, "state.json: id: must be a string"),
-        (STATE, {"id": "a"}, "tasks.json: must be a list of tasks"),
-        (STATE, [{"id": 7, "command": "x"}], "tasks.json: tasks[0].id: must be a string, not the number 7"),
-        (
-            STATE,
-            [{"id": "a", "command": ["x"]}],
-            "tasks.json: tasks[0].command: must be a string, not a list",
-        ),
-        (STATE | {"state": "working"}, TASKS, "this manager has never taken the job"),
-    ],
-)
-def test_a_hand_written_job_that_breaks_a_rule_is_refused_with_file_field_and_rule(
-    watched: Watched, state: Any, tasks: Any, words: str
-) -> None:
-    watched.write("hand", state, tasks)
-    assert words in watched.first(JobRefused).message
-    watched.settled()
-    assert len(watched.of(JobRefused)) == 1
-
-
-def test_a_name_that_is_not_the_folders_is_refused(watched: Watched) -> None:
-    folder = watched.folder("other")
-    (folder / "state.json").write_text(json.dumps(STATE))
-    (folder / "tasks.json").write_text(json.dumps(TASKS))
-    assert "is 'hand', but the folder is 'other'" in watched.first(JobRefused).message
-
-
-@pytest.mark.parametrize("state", ["completed", "failed"])
-def test_a_folder_whose_state_is_terminal_is_history(watched: Watched, state: str) -> None:
-    watched.write("hand", STATE | {"state": state})
-    watched.settled()
-    assert [fact.name for fact in watched.of(JobFound) if fact.name == "hand"] == []
-    assert not watched.of(JobRefused)
-
-
 @pytest.mark.parametrize("missing", ["state.json", "tasks.json"])
 def test_an_incomplete_folder_is_reported_once_and_only_when_it_stays_so(
     watched: Watched, caplog: pytest.LogCaptureFixture, missing: str
@@ -261,21 +194,6 @@ def test_an_incomplete_folder_is_reported_once_and_only_when_it_stays_so(
         time.sleep(1.2)  # two more looks: nothing can be waited for that must not come
     assert caplog.text.count("is not a job yet") == 1
     assert not watched.of(JobRefused)
-
-
-@pytest.mark.parametrize("name", [".new-0123", "a b", "-x"])
-def test_folders_that_can_not_be_jobs_are_left_alone(watched: Watched, name: str) -> None:
-    watched.write(name)
-    watched.settled()
-    assert not watched.of(JobRefused)
-
-
-def test_a_link_to_a_folder_is_no_job(watched: Watched, tmp_path: Path) -> None:
-    watched.write("hand")
-    (watched.jobs / "hand").rename(tmp_path / "elsewhere")
-    (watched.jobs / "linked").symlink_to(tmp_path / "elsewhere")
-    watched.settled()
-    assert not [fact for fact in watched.of(JobFound) if fact.name == "linked"]
 
 
 def live(watched: Watched, name: str = "live") -> None:
@@ -341,7 +259,7 @@ def replaced_in_between(
 ) -> None:
     """Let `replace` happen while nobody looks."""
     with monkeypatch.context() as patched:
-        patched.setattr(watched.watcher, "_look", lambda: None)
+        patched.setattr(watched.watcher._scanner, "look", lambda: None)
         replace()
     watched.settled()
 
@@ -397,15 +315,6 @@ def test_another_job_with_the_same_inode_is_noticed_by_the_event_of_the_removal(
 
     replaced_in_between(watched, monkeypatch, replace)
     assert watched.first(JobVanished).uid == "the-uid"
-
-
-def test_a_file_system_that_gives_inodes_anew_takes_no_job_away(watched: Watched) -> None:
-    live(watched)
-    (watched.jobs / "live" / "state.json").write_text(json.dumps(STATE | {"name": "live", "uid": "the-uid"}))
-    watched.watcher._known["live"].inode = 1
-    (watched.jobs / ".wake-live").touch()  # so that all are listed
-    until(lambda: watched.watcher._known["live"].inode == (watched.jobs / "live").stat().st_ino)
-    assert not watched.of(JobVanished)
 
 
 def test_a_name_can_be_used_again_although_its_folder_is_gone_for_no_more_than_a_moment(
@@ -511,8 +420,9 @@ def test_an_ended_job_is_not_looked_into_any_more(watched: Watched) -> None:
 def test_the_managers_own_writing_wakes_nobody(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     live(watched)
     looks: list[float] = []
-    real: Callable[[], None] = watched.watcher._look
-    monkeypatch.setattr(watched.watcher, "_look", lambda: (looks.append(time.monotonic()), real())[1])
+    scanner = watched.watcher._scanner
+    real: Callable[[], None] = scanner.look
+    monkeypatch.setattr(scanner, "look", lambda: (looks.append(time.monotonic()), real())[1])
     from air_executor.files import write_durably
 
     for number in range(20):
@@ -524,7 +434,8 @@ def test_the_managers_own_writing_wakes_nobody(watched: Watched, monkeypatch: py
 def test_a_trouble_with_the_folder_is_logged_and_tried_again(
     watched: Watched, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    real = watched.watcher._look
+    scanner = watched.watcher._scanner
+    real = scanner.look
     troubles = [OSError(5, "Input/output error")]
 
     def look() -> None:
@@ -532,7 +443,7 @@ def test_a_trouble_with_the_folder_is_logged_and_tried_again(
             raise troubles.pop()
         real()
 
-    monkeypatch.setattr(watched.watcher, "_look", look)
+    monkeypatch.setattr(scanner, "look", look)
     (watched.jobs / "news").mkdir()
     until(lambda: "trying again" in caplog.text)
     watched.client.create_job("after", TASKS)
@@ -542,8 +453,9 @@ def test_a_trouble_with_the_folder_is_logged_and_tried_again(
 def listings(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """When the jobs folder was listed, from now on."""
     when: list[float] = []
-    real = watched.watcher._lister._list
-    monkeypatch.setattr(watched.watcher._lister, "_list", lambda: (when.append(time.monotonic()), real())[1])
+    lister = watched.watcher._scanner._lister
+    real = lister._list
+    monkeypatch.setattr(lister, "_list", lambda: (when.append(time.monotonic()), real())[1])
     return when
 
 

@@ -9,11 +9,16 @@ from pathlib import Path
 import pytest
 
 from manager.gates.end_listener import EndListener
-from manager.model import container_spec
 from manager.model.assignment import Act
 from manager.model.facts import CommandSucceeded, Fact, TaskRequested
 from manager.model.values import AttemptKey
-from tests.unit.manager.builders import HOME, OWNER, key, settings, task
+from tests.unit.manager.builders import (
+    HOME,
+    container,
+    granted,
+    key,
+    task,
+)
 
 ENDED = b"ENDED 0 1700000000.250000000\n"
 A, B = key("a"), key("b")
@@ -49,8 +54,8 @@ def ends(heard: "queue.SimpleQueue[Fact]") -> Iterator[EndListener]:
 
 
 def an_act(of: AttemptKey, folder: Path) -> Act:
-    spec = container_spec.task_container("job", task(), of, str(folder), OWNER, HOME, settings())
-    return Act(of, folder, task(), OWNER, spec, folder, None)
+    spec = container(task(), of, folder)
+    return Act(of, folder, task(), granted(), spec, HOME.gate(spec.name), None)
 
 
 def listened_to(ends: EndListener, of: AttemptKey, fifo: Path) -> Gate:

@@ -18,23 +18,19 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from manager.gates.gate import (
-    END,
+from manager.gates.gate_folder import is_honest, open_gate, prepare, read_receipt
+from manager.gates.protocol import (
     MAX_FRAME_BYTES,
     MAX_STRINGS,
-    TOKEN,
     Began,
     Ended,
     Never,
     Unusable,
     frame,
-    is_honest,
-    open_gate,
     parse_end,
     parse_receipt,
-    prepare,
-    read_receipt,
 )
+from manager.model.home import END, TOKEN
 from manager.model.values import Owner
 from tests.waiting import until
 

@@ -14,18 +14,18 @@ import pytest
 from air_executor.clock import utc_now
 from air_executor.format.attempts import Attempt, Container, Phase, Timings
 from manager.engine.contract import EngineError, EngineUnavailable, Status
-from manager.engine.retry import Patience, Stopped
-from manager.gates import gate
+from manager.engine.retry import Retry, Stopped
+from manager.gates import gate_folder, protocol
 from manager.gates.end_listener import EndListener
 from manager.gates.gatekeeper import Gatekeeper, _nonce
-from manager.gates.slot_keeper import SlotKeeper
-from manager.model import container_spec
+from manager.gates.warm_keeper import WarmKeeper
+from manager.model import containers
 from manager.model.assignment import Act
-from manager.model.container_spec import CONTROL, RECEIPT, Home
 from manager.model.facts import ContainerExited, ContainerLost, ContainerStarted, ContainerVoided
+from manager.model.home import CONTROL, END, FIFO, RECEIPT, TOKEN, Home
 from tests.fakes.engine import FakeEngine, Program
 from tests.fakes.manager import HOME_ID
-from tests.unit.manager.builders import OWNER, UID, key, settings, task
+from tests.unit.manager.builders import container, granted, key, network, settings, task
 from tests.waiting import until
 
 KEY = key("b")
@@ -70,23 +70,23 @@ def keeper(engine: FakeEngine, act: Act) -> Gatekeeper:
     return made
 
 
-def a_keeper(engine: FakeEngine, act: Act, patience: Patience | None = None) -> Gatekeeper:
-    patience = patience or Patience(lambda fact: None)
-    home_folder = act.gate.parent.parent
+def a_keeper(engine: FakeEngine, act: Act, retry: Retry | None = None) -> Gatekeeper:
+    retry = retry or Retry(lambda fact: None)
+    home_folder = act.gate.path.parent.parent
     rules = settings(home_folder)
-    slots = SlotKeeper(engine, Home(HOME_ID, str(home_folder)), home_folder / "jobs", rules, patience)
-    return Gatekeeper(engine, HOME_ID, slots, EndListener(lambda fact: None), patience)
+    pool = WarmKeeper(engine, Home(HOME_ID, home_folder), rules, retry)
+    return Gatekeeper(engine, HOME_ID, pool, EndListener(lambda fact: None), retry)
 
 
 def an_act(home_folder: Path, *words: str, incarnation: int = 1) -> Act:
     """A task whose turn has come, and whose container waits."""
-    home = Home(HOME_ID, str(home_folder))
+    home = Home(HOME_ID, home_folder)
     (home_folder / "gates").mkdir(exist_ok=True)
     command, *args = words or ("true",)
     bare = task("b", "a", command=command, args=args)
     folder = home_folder / "jobs" / "job"
     of = KEY._replace(incarnation=incarnation)
-    spec = container_spec.task_container("job", bare, of, str(folder), OWNER, home, settings())
+    spec = container(bare, of, folder, home=home)
     began = utc_now() - AGO
     attempt = Attempt(
         number=1,
@@ -96,9 +96,8 @@ def an_act(home_folder: Path, *words: str, incarnation: int = 1) -> Act:
         container=Container(name=spec.name, image=spec.image),
         timings=Timings(created_at=began, container_started_at=began, ready_at=began + AGO / 2),
     )
-    gate_folder = Path(container_spec.gate_folder(home, spec.name))
     whole = bare.model_copy(update={"attempts": (attempt,)})
-    return Act(of, folder, whole, OWNER, container_spec.gated(spec, home), gate_folder, None)
+    return Act(of, folder, whole, granted(bare), containers.gated(spec, home), home.gate(spec.name), None)
 
 
 def plant(engine: FakeEngine, act: Act, status: Status = Status.RUNNING, **state: object) -> str:
@@ -112,15 +111,12 @@ def plant(engine: FakeEngine, act: Act, status: Status = Status.RUNNING, **state
 def at_its_gate(engine: FakeEngine, act: Act) -> None:
     """A container of `act` that really waits, as far as a fake's does."""
     for mount in act.spec.mounts:
-        if not mount.target.startswith(container_spec.GATE_PLACE):
+        if not mount.target.startswith(containers.GATE_PLACE):
             Path(mount.source).mkdir(parents=True, exist_ok=True)
-    program = Path(container_spec.gate_program(Home(HOME_ID, str(act.gate.parent.parent))))
+    program = Home(HOME_ID, act.gate.path.parent.parent).gate_program
     program.parent.mkdir(exist_ok=True)
     program.touch()
-    network = container_spec.network_container(
-        "job", UID, Home(HOME_ID, str(act.gate.parent.parent)), settings()
-    )
-    engine.create(act.spec, network)
+    engine.create(act.spec, network(home=Home(HOME_ID, act.gate.path.parent.parent)))
     engine.start(act.spec.name)
 
 
@@ -128,11 +124,11 @@ def says(act: Act, *lines: str, opened: bool = True) -> None:
     """Write the receipt of a gate, opened or not; N stands for the nonce, T for the token."""
     if opened:
         hand_over(act)
-    token = (act.gate / gate.TOKEN).read_text()
+    token = act.gate.token.read_text()
     text = "".join(f"{line}\n" for line in lines)
     text = text.replace(" N ", f" {_nonce(act)} ").replace(" T ", f" {token} ")
-    (act.gate / RECEIPT / "new").write_text(text)
-    (act.gate / RECEIPT / "new").rename(act.gate / RECEIPT / gate.RECEIPT)
+    (act.gate.receipt / "new").write_text(text)
+    (act.gate.receipt / "new").rename(act.gate.receipt / gate_folder.RECEIPT)
 
 
 def began_at(moment: datetime) -> str:
@@ -141,8 +137,8 @@ def began_at(moment: datetime) -> str:
 
 def hand_over(act: Act) -> None:
     """A manager has done so, and taken away the token and the FIFO."""
-    for name in (gate.TOKEN, gate.END, gate.FIFO):
-        (act.gate / CONTROL / name).unlink(missing_ok=True)
+    for name in (TOKEN, END, FIFO):
+        (act.gate.control / name).unlink(missing_ok=True)
 
 
 def there(engine: FakeEngine, act: Act) -> bool:
@@ -150,13 +146,11 @@ def there(engine: FakeEngine, act: Act) -> bool:
 
 
 def is_void(fact: object, engine: FakeEngine, act: Act) -> None:
-    """Nothing is left of it, and the next incarnation has its name."""
+    """Nothing is left of it."""
     assert isinstance(fact, ContainerVoided)
-    successor = container_spec.container_name(HOME_ID, "job", KEY._replace(incarnation=2))
-    assert (fact.key, fact.successor) == (KEY, successor)
-    assert successor != act.spec.name
+    assert fact.key == KEY
     assert not there(engine, act)
-    assert not act.gate.exists()
+    assert not act.gate.path.exists()
 
 
 class TestAGateThatOpens:
@@ -170,7 +164,7 @@ class TestAGateThatOpens:
         assert isinstance(fact, ContainerStarted)
         assert before <= fact.started_at <= fact.at <= utc_now()
         assert fact.instant is not None
-        assert not (act.gate / CONTROL / gate.FIFO).exists()
+        assert not act.gate.fifo.exists()
         assert engine.executions == [("job", "b", 1)]
 
     def test_is_not_opened_again(self, engine: FakeEngine, act: Act, keeper: Gatekeeper) -> None:
@@ -198,7 +192,7 @@ class TestAGateThatOpens:
         heard: list[bytes] = []
 
         def late() -> None:
-            with (act.gate / CONTROL / gate.FIFO).open("rb") as fifo:
+            with act.gate.fifo.open("rb") as fifo:
                 heard.append(fifo.read())
             says(act, began_at(utc_now()))
 
@@ -206,7 +200,7 @@ class TestAGateThatOpens:
         slow.start()
         assert isinstance(keeper.open(act), ContainerStarted)
         slow.join()
-        assert heard == [gate.frame(_nonce(act), "", ("true",), {})]
+        assert heard == [protocol.frame(_nonce(act), "", ("true",), {})]
 
     def test_began_when_it_says(self, engine: FakeEngine, act: Act, keeper: Gatekeeper) -> None:
         plant(engine, act)
@@ -293,7 +287,7 @@ class TestAGateThatSaysNever:
         other = an_act(tmp_path, incarnation=2)
         keeper.prepare(other)
         plant(engine, act, Status.EXITED)
-        says(act, f"NEVER {(other.gate / gate.TOKEN).read_text()} told")
+        says(act, f"NEVER {other.gate.token.read_text()} told")
         assert isinstance(keeper.open(act), ContainerStarted)
 
     def test_is_a_task_that_lies_when_nobody_knows_the_token_any_more(
@@ -301,7 +295,7 @@ class TestAGateThatSaysNever:
     ) -> None:
         plant(engine, act, Status.EXITED)
         says(act, "NEVER T told")
-        (act.gate / gate.TOKEN).unlink()
+        act.gate.token.unlink()
         assert isinstance(keeper.open(act), ContainerStarted)
 
     @IN_VAIN
@@ -407,7 +401,7 @@ class TestAGateThatSaysNothing:
         plant(engine, act)
 
         def leave() -> None:
-            with (act.gate / CONTROL / gate.FIFO).open("rb", buffering=0) as fifo:
+            with act.gate.fifo.open("rb", buffering=0) as fifo:
                 fifo.read(10)
 
         reader = threading.Thread(target=leave)
@@ -467,7 +461,7 @@ class TestACommandThatCanNotBeUsed:
         says(act, f"UNUSABLE N {problem}")
         fact = keeper.open(act)
         assert isinstance(fact, ContainerExited)
-        outcome = fact.outcome
+        outcome = fact.result
         assert (outcome.exit_code, outcome.unusable_command, outcome.oom_killed) == (code, words, False)
         assert outcome.started_at <= outcome.finished_at <= utc_now()
 
@@ -619,10 +613,10 @@ class TestAContainerThatIsReplaced:
 class TestTheFoldersOfAGate:
     def test_are_made_once(self, act: Act, keeper: Gatekeeper) -> None:
         """They may be mounted already: asked for again, they stay what they are."""
-        fifo = act.gate / CONTROL / gate.FIFO
-        before = fifo.stat().st_ino, (act.gate / RECEIPT).stat().st_ino
+        fifo = act.gate.fifo
+        before = fifo.stat().st_ino, act.gate.receipt.stat().st_ino
         keeper.prepare(act)
-        assert (fifo.stat().st_ino, (act.gate / RECEIPT).stat().st_ino) == before
+        assert (fifo.stat().st_ino, act.gate.receipt.stat().st_ino) == before
         assert fifo.is_fifo()
 
     @pytest.mark.parametrize("made", [[], [CONTROL], [CONTROL, RECEIPT]])
@@ -631,14 +625,14 @@ class TestTheFoldersOfAGate:
     ) -> None:
         """Else a FIFO that never was would pass for one that was taken away after use."""
         for name in made:
-            (act.gate / name).mkdir(parents=True)
+            (act.gate.path / name).mkdir(parents=True)
         a_keeper(engine, act).prepare(act)
-        assert (act.gate / CONTROL / gate.FIFO).is_fifo()
-        assert (act.gate / RECEIPT).is_dir()
+        assert act.gate.fifo.is_fifo()
+        assert act.gate.receipt.is_dir()
 
     def test_go_with_the_container(self, act: Act, keeper: Gatekeeper) -> None:
         keeper.clear(act)
-        assert not act.gate.exists()
+        assert not act.gate.path.exists()
         keeper.clear(act)
 
 
@@ -675,15 +669,15 @@ class TestAReceiptThatCanNotBeRead:
 
 def fails(monkeypatch: pytest.MonkeyPatch, number: int, times: int | None = None) -> None:
     """Have receipts not be read, so many times or for ever."""
-    read, left = gate.read_receipt, [times]
+    read, left = gate_folder.read_receipt, [times]
 
-    def broken(folder: Path) -> gate.Receipt | None:
+    def broken(folder: Path) -> protocol.Receipt | None:
         if left[0] is None or left[0] > 0:
             left[0] = left[0] and left[0] - 1
             raise OSError(number, "it can't be read", str(folder))
         return read(folder)
 
-    monkeypatch.setattr(gate, "read_receipt", broken)
+    monkeypatch.setattr(gate_folder, "read_receipt", broken)
 
 
 def test_an_engine_that_goes_away_meanwhile_is_asked_until_it_answers(
@@ -699,15 +693,15 @@ def test_the_nonce_is_the_gates_own(tmp_path: Path) -> None:
     first, again = an_act(tmp_path), an_act(tmp_path, incarnation=2)
     assert _nonce(first) != _nonce(again)
     assert _nonce(first) == _nonce(an_act(tmp_path)), "also for the manager after this one"
-    gate.frame(_nonce(first), "", ("true",), {})
+    protocol.frame(_nonce(first), "", ("true",), {})
 
 
 def test_nobody_waits_for_a_manager_that_goes_down(
     engine: FakeEngine, act: Act, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("manager.gates.gatekeeper.LEAVING", 60.0)
-    patience = Patience(lambda fact: None)
-    keeper = a_keeper(engine, act, patience)
+    retry = Retry(lambda fact: None)
+    keeper = a_keeper(engine, act, retry)
     keeper.prepare(act)
     plant(engine, act)
     says(act, "NEVER - told")
@@ -721,7 +715,7 @@ def test_nobody_waits_for_a_manager_that_goes_down(
 
     thread = threading.Thread(target=open_it)
     thread.start()
-    patience.end()
+    retry.stop()
     until(lambda: ended_with)
     thread.join()
     assert isinstance(ended_with[0], Stopped)

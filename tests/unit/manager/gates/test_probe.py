@@ -10,7 +10,10 @@ import pytest
 from manager.engine.contract import EngineError, EngineUnavailable, ImageMissing, Observation
 from manager.gates.probe import Probe
 from manager.model import container_spec
-from manager.model.container_spec import GATE_IN_IMAGE, GATED, ContainerSpec, Home
+from manager.model.container_spec import GATED, ContainerSpec
+from manager.model.containers import GATE_IN_IMAGE
+from manager.model.home import Home
+from manager.model.values import Capabilities
 from tests.fakes import gates
 from tests.fakes.engine import FakeEngine, Program
 from tests.fakes.manager import HOME_ID
@@ -31,7 +34,7 @@ def engine() -> Iterator[FakeEngine]:
 def probe(tmp_path: Path, engine: FakeEngine) -> Iterator[Probe]:
     """One that leaves nothing behind, whatever it finds."""
     (tmp_path / "jobs").mkdir()
-    yield Probe(engine, Home(HOME_ID, str(tmp_path)), tmp_path / "jobs", settings(tmp_path))
+    yield Probe(engine, Home(HOME_ID, tmp_path), settings(tmp_path))
     assert engine.names == []
     assert not (tmp_path / "probe").exists()
     assert not list((tmp_path / "jobs").rglob("*probe*"))
@@ -59,7 +62,7 @@ class Clock:
 
 
 def kept(home: Path) -> Path:
-    return Path(container_spec.gate_program(Home(HOME_ID, str(home))))
+    return Home(HOME_ID, home).gate_program
 
 
 def test_an_engine_that_sees_the_folder_is_fine_and_the_images_gate_is_kept(
@@ -78,7 +81,7 @@ def test_an_image_without_a_gate_is_fine_and_that_is_said_when_it_is_asked_for(
     engine.has_gate = False
     probe.folders()
     assert not (tmp_path / "gates").exists()
-    assert probe.gates().gates == f"the image air-executor-runner:latest has no {GATE_IN_IMAGE}"
+    assert probe.capabilities().gates == f"the image air-executor-runner:latest has no {GATE_IN_IMAGE}"
     assert not [name for name, _ in engine.calls if name == "create"][1:], "nothing is tried"
 
 
@@ -129,25 +132,25 @@ def test_a_gate_that_opens_is_fine(found: Probe, engine: FakeEngine, monkeypatch
         return create(spec, network)
 
     monkeypatch.setattr(engine, "create", noting)
-    assert found.gates().gates is None
+    assert found.capabilities().gates is None
     (spec,) = asked
     assert GATED in spec.labels and spec.labels[container_spec.ROLE] == "probe"
-    assert found.gates().gates is None, "each try has folders of its own"
+    assert found.capabilities().gates is None, "each try has folders of its own"
 
 
 def test_a_gate_that_was_never_asked_for_is_not_there(probe: Probe) -> None:
-    assert "has no" in str(probe.gates().gates)
+    assert "has no" in str(probe.capabilities().gates)
 
 
 def test_a_gate_that_leaves_when_it_is_told_anything_is_not_fine(found: Probe, engine: FakeEngine) -> None:
     engine.gates_open = False
-    problem = found.gates().gates
+    problem = found.capabilities().gates
     assert problem is not None and "a gate said Never(" in problem and "short" in problem
 
 
 def test_a_gate_that_finds_no_command_is_not_fine(found: Probe, engine: FakeEngine) -> None:
     engine.programs[MOVED] = Program(unusable="there is no command 'test' in the image")
-    problem = found.gates().gates
+    problem = found.capabilities().gates
     assert problem is not None and "a gate said Unusable(" in problem
 
 
@@ -156,7 +159,7 @@ def test_a_gate_where_nobody_waits_is_not_fine(
 ) -> None:
     monkeypatch.setattr("manager.gates.probe.GATE_LIMIT", 0.2)
     monkeypatch.setattr(engine, "_wait_at_gate", lambda box: None)
-    assert found.gates().gates == "nobody waited at a gate"
+    assert found.capabilities().gates == "nobody waited at a gate"
 
 
 def test_a_gate_that_does_not_answer_is_not_fine(found: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,24 +170,45 @@ def test_a_gate_that_does_not_answer_is_not_fine(found: Probe, monkeypatch: pyte
         clock.ahead += 3600  # the time is up, and not before it has its command
 
     monkeypatch.setattr(gates, "began", say_nothing)
-    assert found.gates().gates == "a gate was opened and did not answer"
+    assert found.capabilities().gates == "a gate was opened and did not answer"
 
 
 def test_a_folder_that_does_not_move_with_its_mount_is_no_reason_against_gates(
     found: Probe, engine: FakeEngine
 ) -> None:
     engine.programs[MOVED] = Program(exit_code=5)
-    tried = found.gates()
+    tried = found.capabilities()
     assert tried.gates is None
-    assert tried.slots is not None and "exit code 5" in tried.slots
+    assert tried.warm is not None and "exit code 5" in tried.warm
+
+
+def test_where_gates_can_not_be_had_nothing_is_kept_warm(found: Probe, engine: FakeEngine) -> None:
+    engine.gates_open = False
+    tried = found.capabilities()
+    assert tried.gates is not None
+    assert tried.warm == tried.gates
+
+
+def test_what_an_engine_says_that_it_can_not_do_is_not_tried(found: Probe, engine: FakeEngine) -> None:
+    engine.able = Capabilities.without_gates("its containers have no folders")
+    before = len(engine.calls)
+    assert found.capabilities() == engine.able
+    assert engine.calls[before:] == []
+
+
+def test_an_engine_whose_folders_never_move_is_believed_and_may_have_gates(
+    found: Probe, engine: FakeEngine
+) -> None:
+    engine.able = Capabilities(gates=None, warm="its volumes have fixed places")
+    assert found.capabilities() == engine.able
 
 
 def test_a_fifo_that_can_not_be_made_is_an_answer(found: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuses(*_: object, **__: object) -> None:
         raise OSError(1, "Operation not permitted", "payload")
 
-    monkeypatch.setattr("manager.gates.gate.os.mkfifo", refuses)
-    assert "Operation not permitted" in str(found.gates().gates)
+    monkeypatch.setattr("manager.gates.gate_folder.os.mkfifo", refuses)
+    assert "Operation not permitted" in str(found.capabilities().gates)
 
 
 @pytest.mark.parametrize("error", [ImageMissing("there is no image"), EngineError("no space left on device")])
@@ -194,7 +218,7 @@ def test_an_engine_that_refuses_is_told_of_in_its_own_words(
 ) -> None:
     engine.refuse(call, error)
     with pytest.raises(type(error), match=str(error)):
-        found.gates()
+        found.capabilities()
 
 
 @pytest.mark.parametrize("call", ["create", "start", "wait", "observe"])
@@ -207,7 +231,7 @@ def test_an_engine_that_goes_away_while_a_gate_is_tried_leaves_nothing_behind(
     else:
         engine.lose_reply(call)
     with pytest.raises(EngineUnavailable):
-        found.gates()
+        found.capabilities()
 
 
 def test_the_folders_of_a_gate_that_was_tried_go_even_when_the_engine_has_gone(
@@ -216,5 +240,5 @@ def test_the_folders_of_a_gate_that_was_tried_go_even_when_the_engine_has_gone(
     """Its container is found by the sweep; nobody looks for its folders before the next restart."""
     engine.lose_reply("remove")
     with pytest.raises(EngineUnavailable):
-        found.gates()
+        found.capabilities()
     assert [entry.name for entry in (tmp_path / "gates").iterdir()] == ["bin"]

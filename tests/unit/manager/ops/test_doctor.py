@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -13,17 +14,27 @@ import pytest
 from air_executor.client import Client
 from air_executor.clock import utc_now
 from air_executor.daemon import STATUS, ManagerStatus
+from manager.daemon.disk import MIB
 from manager.daemon.identity import own_id
 from manager.daemon.lock import hold
 from manager.engine.contract import EngineError, Status
 from manager.folder.file_events import NoFileEvents
 from manager.folder.journal import Journal
-from manager.model import container_spec
-from manager.model.container_spec import Home
+from manager.model.home import Home
 from manager.ops import doctor as module
 from manager.ops.doctor import Doctor, Finding, Grade
 from tests.fakes.engine import FakeEngine
-from tests.unit.manager.builders import OWNER, at, claimed, created, key, live_job, settings, started, task
+from tests.unit.manager.builders import (
+    at,
+    claimed,
+    container,
+    created,
+    key,
+    live_job,
+    settings,
+    started,
+    task,
+)
 
 HOME_ID = "00d1ed0ddba11000"
 
@@ -36,10 +47,10 @@ class Patient:
         self.engine = FakeEngine()
         self.settings = settings(path, **fields)
         self.doctor = Doctor(self.settings, self.engine)
-        self.home = Home(HOME_ID, str(path))
+        self.home = Home(HOME_ID, path)
 
     def found(self, subject: str) -> list[Finding]:
-        return [finding for finding in self.doctor.look() if finding.subject == subject]
+        return [finding for finding in self.doctor.examine() if finding.subject == subject]
 
     def one(self, subject: str) -> Finding:
         (finding,) = self.found(subject)
@@ -63,9 +74,7 @@ class Patient:
 
     def plant(self, task_id: str, status: Status = Status.EXITED) -> str:
         """A container of a task. That of one that has ended may be removed: its outcome was seen."""
-        spec = container_spec.task_container(
-            "job", task(task_id), key(task_id), str(self.path), OWNER, self.home, self.settings
-        )
+        spec = container(task(task_id), key(task_id), self.path, home=self.home)
         self.engine.plant(spec, status=status, outcome_seen=status is Status.EXITED)
         return spec.name
 
@@ -80,7 +89,7 @@ def patient(tmp_path: Path) -> Iterator[Patient]:
 def test_where_nothing_is_wrong_nothing_is_bad_and_nothing_is_changed(patient: Patient) -> None:
     Client(patient.path).create_job("demo", [{"id": "a", "command": "true"}])
     before = patient.files()
-    findings = [*patient.doctor.look(), *patient.doctor.show_leftovers()]
+    findings = [*patient.doctor.examine(), *patient.doctor.clean_up(dry_run=True)]
     assert [finding for finding in findings if finding.grade is Grade.BAD] == []
     assert {finding.subject for finding in findings} == {
         "home",
@@ -106,21 +115,30 @@ def test_a_home_that_is_no_folder_is_bad_and_the_engine_is_looked_at_all_the_sam
     assert patient.one("home").grade is Grade.BAD
     assert f"{tmp_path / 'home'} {words}" in patient.one("home").text
     assert patient.one("engine").grade is Grade.OK
-    assert patient.doctor.remove_leftovers()[0].grade is Grade.OK
+    assert patient.doctor.clean_up(dry_run=False)[0].grade is Grade.OK
+
+
+def has(monkeypatch: pytest.MonkeyPatch, **room: int) -> None:
+    """The home's file system has so much room: MiB, and files where their number is fixed."""
+    told = SimpleNamespace(**{"f_bavail": 5000, "f_frsize": MIB, "f_files": 0, "f_favail": 0} | room)
+    monkeypatch.setattr(os, "statvfs", lambda _: told)
 
 
 @pytest.mark.parametrize(("free", "grade"), [(63, Grade.BAD), (64, Grade.WARN), (1024, Grade.OK)])
 def test_little_free_space_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, grade: Grade
 ) -> None:
-    class Usage:
-        def __init__(self, _: Path) -> None:
-            self.free = free * module.MIB
-
-    monkeypatch.setattr(module.shutil, "disk_usage", Usage)
+    has(monkeypatch, f_bavail=free)
     finding = Patient(tmp_path, min_free_mb=64).one("space")
     assert finding.grade is grade
     assert f"{free} MiB" in finding.text
+
+
+def test_room_for_a_few_more_files_only_is_bad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    has(monkeypatch, f_files=100_000, f_favail=99)
+    finding = Patient(tmp_path).one("space")
+    assert finding.grade is Grade.BAD
+    assert "room for 99 more files only, so no task is launched" in finding.text
 
 
 def test_a_folder_that_may_not_be_written_is_bad(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,7 +222,7 @@ def test_an_engine_that_does_not_answer_is_bad_and_says_why(patient: Patient) ->
     patient.engine.go_down("the container engine does not answer: no such socket")
     assert patient.one("engine").grade is Grade.BAD
     assert "no such socket; is it running" in patient.one("engine").text
-    (finding,) = patient.doctor.remove_leftovers()
+    (finding,) = patient.doctor.clean_up(dry_run=False)
     assert (finding.grade, "is not known" in finding.text) == (Grade.WARN, True)
 
 
@@ -222,30 +240,30 @@ def test_an_image_that_is_not_here_is_bad(patient: Patient) -> None:
 def test_containers_that_serve_are_left_alone(patient: Patient) -> None:
     patient.managed()
     patient.runs()
-    (finding,) = patient.doctor.remove_leftovers()
+    (finding,) = patient.doctor.clean_up(dry_run=False)
     assert finding.grade is Grade.OK
     assert len(patient.engine.names) == 1
     assert not (patient.path / "manager.lock").exists(), "nothing to do, nothing to lock"
 
 
-def test_a_container_that_serves_nobody_is_shown_by_a_rehearsal_and_removed_by_a_treatment(
+def test_a_container_that_serves_nobody_is_shown_by_a_dry_run_and_removed_without(
     patient: Patient,
 ) -> None:
     patient.managed()
     patient.runs()
     before = patient.engine.names
     idle = patient.plant("b")
-    (finding,) = patient.doctor.show_leftovers()
+    (finding,) = patient.doctor.clean_up(dry_run=True)
     assert finding.grade is Grade.WARN
     assert finding.text.startswith(f"{idle} (task of job, task b, exited) serves nobody")
     assert idle in patient.engine.names
-    (finding,) = patient.doctor.remove_leftovers()
+    (finding,) = patient.doctor.clean_up(dry_run=False)
     assert (finding.grade, finding.text) == (
         Grade.OK,
         f"{idle} (task of job, task b, exited) served nobody: removed",
     )
     assert patient.engine.names == before
-    (finding,) = patient.doctor.remove_leftovers()
+    (finding,) = patient.doctor.clean_up(dry_run=False)
     assert finding.subject == "containers"
 
 
@@ -254,7 +272,7 @@ def test_it_is_left_to_a_manager_that_runs(patient: Patient, monkeypatch: pytest
     patient.managed()
     idle = patient.plant("b")
     with hold(patient.path):
-        (finding,) = patient.doctor.remove_leftovers()
+        (finding,) = patient.doctor.clean_up(dry_run=False)
     assert finding.grade is Grade.WARN
     assert "the manager removes it after 30 s" in finding.text
     assert idle in patient.engine.names
@@ -268,7 +286,7 @@ def test_beside_a_manager_what_serves_nobody_at_one_look_only_is_nothing(
     rest = SimpleNamespace(sleep=lambda _: patient.engine.kill(idle))
     monkeypatch.setattr(module, "time", rest)
     with hold(patient.path):
-        (finding,) = patient.doctor.remove_leftovers()
+        (finding,) = patient.doctor.clean_up(dry_run=False)
     assert (finding.grade, finding.subject) == (Grade.OK, "containers")
 
 
@@ -279,14 +297,14 @@ def test_a_manager_that_begins_in_between_is_given_way(
     idle = patient.plant("b")
     monkeypatch.setattr(module.daemon, "running", lambda _: False)
     with hold(patient.path):
-        (finding,) = patient.doctor.remove_leftovers()
+        (finding,) = patient.doctor.clean_up(dry_run=False)
     assert "the manager removes it" in finding.text
     assert idle in patient.engine.names
 
 
 def test_where_no_manager_has_run_no_container_can_be_this_homes(patient: Patient) -> None:
     patient.plant("b")
-    (finding,) = patient.doctor.remove_leftovers()
+    (finding,) = patient.doctor.clean_up(dry_run=False)
     assert finding.grade is Grade.OK
     assert ("containers", "") not in patient.engine.calls
     assert own_id(patient.path) is None
@@ -297,7 +315,7 @@ def test_the_containers_of_the_home_that_this_one_was_copied_from_are_not_touche
     patient.managed()
     idle = patient.plant("b")
     (patient.path / "home-inode").write_text("1 /the/other/one\n")
-    patient.doctor.remove_leftovers()
+    patient.doctor.clean_up(dry_run=False)
     assert idle in patient.engine.names
 
 
@@ -312,7 +330,7 @@ def test_nothing_is_removed_when_the_journal_can_not_be_read(
         raise PermissionError(errno.EACCES, "Permission denied", str(patient.path / "journal"))
 
     monkeypatch.setattr(Path, "iterdir", refuse)
-    for findings in (patient.found("access"), patient.doctor.remove_leftovers()):
+    for findings in (patient.found("access"), patient.doctor.clean_up(dry_run=False)):
         (finding,) = findings
         assert finding.grade is Grade.BAD
         assert f"{patient.path / 'journal'}: Permission denied: run this as the user" in finding.text
@@ -323,5 +341,5 @@ def test_a_container_that_the_engine_does_not_let_go_is_told(patient: Patient) -
     patient.managed()
     patient.plant("b")
     patient.engine.refuse("remove", EngineError("device or resource busy"))
-    (finding,) = patient.doctor.remove_leftovers()
+    (finding,) = patient.doctor.clean_up(dry_run=False)
     assert "device or resource busy" in finding.text

@@ -12,12 +12,11 @@ import pytest
 
 from air_executor.clock import instant, utc_now
 from manager.engine.contract import EngineError, Status
-from manager.model import container_spec
-from manager.model.container_spec import Home
-from manager.model.values import Owner
+from manager.model import container_spec, containers
+from manager.model.home import Home
 from tests.fakes.engine import FakeEngine, Program
 from tests.fakes.manager import HOME_ID, InProcess, Start, a_task, statuses
-from tests.unit.manager.builders import key, settings, task
+from tests.unit.manager.builders import container, key, settings, task
 from tests.waiting import until
 
 PROGRAMS = {
@@ -453,7 +452,7 @@ def test_a_name_that_is_taken_by_somebody_else_is_refused_and_left_alone(
 ) -> None:
     """FAULTS 15, on the fake: the manager's next name is foreseen, and taken."""
     manager = start()
-    spec = container_spec.probe_container("/", "x", Home("another", "/"), settings())
+    spec = containers.probe_container(Path("/"), "x", Home("another", Path("/")), settings())
     real = engine.create
 
     def create(asked: Any, network: Any) -> Any:
@@ -475,11 +474,8 @@ def test_a_name_that_is_taken_by_somebody_else_is_refused_and_left_alone(
 
 
 def test_an_orphan_of_this_home_is_swept_and_a_foreign_one_is_not(start: Start, engine: FakeEngine) -> None:
-    mine, other = (Home(identity, "/") for identity in (HOME_ID, "another"))
-    specs = [
-        container_spec.task_container("gone", task("x"), key("x"), "/", Owner(1000, 1000), home, settings())
-        for home in (mine, other)
-    ]
+    mine, other = (Home(identity, Path("/")) for identity in (HOME_ID, "another"))
+    specs = [container(task("x"), key("x"), job="gone", home=home) for home in (mine, other)]
     for spec in specs:
         engine.plant(spec, outcome_seen=True)
     start()
@@ -659,7 +655,7 @@ def test_memory_grows_and_the_pause_is_kept_as_the_policy_says(start: Start, eng
     manager = start(memory_mb=100)
     view = manager.run(a_task("a", command="hog", retries=policy))
     attempts = view.tasks[0].attempts
-    assert [attempt.memory_mb for attempt in attempts] == [100, 200, 400]
+    assert [attempt.grant.memory_mb for attempt in attempts] == [100, 200, 400]
     assert view.tasks[0].failure is not None and view.tasks[0].failure.cause == "oom"
     recorded = [attempt.timings.recorded_at for attempt in attempts]
     ready = [attempt.timings.ready_at for attempt in attempts]

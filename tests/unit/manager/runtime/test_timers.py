@@ -23,7 +23,7 @@ def clock() -> Clock:
 
 
 def grace(name: str, told: datetime) -> Fact:
-    return GracePassed(key(name), told)
+    return GracePassed(key=key(name), at=told)
 
 
 def names(facts: list[Fact]) -> list[str]:

@@ -1,17 +1,18 @@
 """The container that holds a job's network is looked at once, and replaced when it is missed."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from manager.engine.contract import Status
 from manager.engine.docker.network_holders import NetworkHolders
-from manager.model import container_spec
-from manager.model.container_spec import ContainerSpec, Home
+from manager.model.container_spec import ContainerSpec
+from manager.model.home import Home
 from tests.fakes.engine import FakeEngine
-from tests.unit.manager.builders import UID, settings
+from tests.unit.manager.builders import UID, network
 
-HOME = Home("the-home", "/home")
+HOME = Home("the-home", Path("/home"))
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def holders(engine: FakeEngine) -> NetworkHolders:
 
 
 def a_network(uid: str = UID) -> ContainerSpec:
-    return container_spec.network_container("job", uid, HOME, settings())
+    return network(uid, HOME)
 
 
 def test_it_is_made_for_the_first_who_asks_and_not_looked_at_for_the_next(
@@ -61,6 +62,28 @@ def test_one_that_has_ended_is_replaced_once_it_is_forgotten(
     second = holders.id_of(a_network())
     assert second != first
     assert engine.observe(second).status is Status.RUNNING
+
+
+@pytest.mark.parametrize("change", [{"status": Status.EXITED}, {"id": "another"}], ids=str)
+def test_one_that_is_seen_to_have_ended_or_to_be_another_is_looked_at_again(
+    engine: FakeEngine, holders: NetworkHolders, change: dict[str, str]
+) -> None:
+    first = holders.id_of(a_network())
+    holders.review(replace(engine.observe(first), **change))
+    engine.kill(first)
+    assert holders.id_of(a_network()) != first
+
+
+def test_one_that_is_seen_to_run_and_what_holds_no_network_change_nothing(
+    engine: FakeEngine, holders: NetworkHolders
+) -> None:
+    first = holders.id_of(a_network())
+    seen = engine.observe(first)
+    holders.review(seen)
+    holders.review(replace(seen, name="another", id="another", status=Status.EXITED))
+    before = len(engine.calls)
+    assert holders.id_of(a_network()) == first
+    assert engine.calls[before:] == []
 
 
 def test_to_forget_what_is_not_known_changes_nothing(holders: NetworkHolders) -> None:

@@ -2,19 +2,22 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from manager.engine.contract import Status
 from manager.engine.docker.translate import PathTable, container_body, listed, observation, unusable_command
-from manager.model import container_spec
-from manager.model.container_spec import MIB, Network
-from tests.unit.manager.builders import HOME, OWNER, key, settings, task
-
-SPEC = container_spec.task_container(
-    "job", task("a", command="echo", args=["hi"]), key("a"), "/home/jobs/a:b+c", OWNER, HOME, settings()
+from manager.model.container_spec import Network
+from manager.model.containers import MIB
+from tests.unit.manager.builders import (
+    container,
+    key,
+    task,
 )
+
+SPEC = container(task("a", command="echo", args=["hi"]), key("a"), Path("/home/jobs/a:b+c"))
 
 
 def body(paths: PathTable | None = None, network_id: str | None = "pause", **change: Any) -> dict[str, Any]:

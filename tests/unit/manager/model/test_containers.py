@@ -1,6 +1,7 @@
 """What the engine is asked for."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
@@ -8,10 +9,20 @@ import pytest
 from hypothesis import given
 
 from air_executor.format import names
-from manager.model import container_spec
-from manager.model.container_spec import MIB, Mount, Network, container_name, network_name
+from manager.model import container_spec, containers
+from manager.model.container_spec import Mount, Network
+from manager.model.containers import MIB, container_name, network_name
 from manager.model.values import AttemptKey, Owner
-from tests.unit.manager.builders import HOME, OWNER, UID, key, settings, task
+from tests.unit.manager.builders import (
+    HOME,
+    OWNER,
+    UID,
+    container,
+    key,
+    network,
+    settings,
+    task,
+)
 
 DOCKERS_RULE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 A_HOST_NAME = 253
@@ -27,9 +38,7 @@ a_key = st.builds(
 
 
 def spec(*, owner: Owner = OWNER, limits: dict[str, Any] | None = None, **fields: Any) -> Any:
-    return container_spec.task_container(
-        "job", task("a", **fields), key("a", 2), "/jobs/job", owner, HOME, settings(**(limits or {}))
-    )
+    return container(task("a", **fields), key("a", 2), owner=owner, **(limits or {}))
 
 
 @given(a_name, a_key)
@@ -66,7 +75,7 @@ def test_names_that_would_run_into_each_other_stay_apart() -> None:
 def test_labels_tell_whose_container_it_is() -> None:
     assert spec().labels == {
         "air-executor.home-id": HOME.id,
-        "air-executor.home": HOME.path,
+        "air-executor.home": str(HOME.path),
         "air-executor.job": "job",
         "air-executor.job-uid": UID,
         "air-executor.task": "a",
@@ -153,7 +162,7 @@ def test_networks(asked: str | None, expected: Network) -> None:
 
 
 def test_all_tasks_of_a_job_share_one_network_container_and_jobs_do_not() -> None:
-    one = container_spec.network_container("job", UID, HOME, settings())
+    one = network()
     assert one.name == spec().network.name
     assert one.name != network_name(HOME.id, "job", "f" * 32)
     assert one.labels["air-executor.role"] == "network"
@@ -162,8 +171,8 @@ def test_all_tasks_of_a_job_share_one_network_container_and_jobs_do_not() -> Non
 
 def test_helpers_are_never_root_and_bounded() -> None:
     helpers = [
-        container_spec.network_container("job", UID, HOME, settings()),
-        container_spec.probe_container("/probe", "00ff", HOME, settings()),
+        network(),
+        containers.probe_container(Path("/probe"), "00ff", HOME, settings()),
     ]
     for helper in helpers:
         assert helper.user == "65534:65534"

@@ -21,8 +21,8 @@ PATIENCE = 60
 """Seconds for what takes one or two on a machine that has nothing else to do."""
 HELD = "until test -e /work/go; do sleep 0.05; done\n"
 SETTLED = 0.3
-"""Seconds within which a manager knows of a slot whose container runs."""
-OF_SLOTS = ("--filter", "label=air-executor.role=slot", "--filter", "status=running")
+"""Seconds within which a manager knows of a warm container whose container runs."""
+OF_THE_POOL = ("--filter", "label=air-executor.role=warm container", "--filter", "status=running")
 
 
 def sh(task_id: str, script: str = "", *after: str, **fields: object) -> dict[str, object]:
@@ -31,19 +31,19 @@ def sh(task_id: str, script: str = "", *after: str, **fields: object) -> dict[st
     return words | {"retries": 0} | fields
 
 
-def slots(manager: RealManager) -> set[str]:
+def in_pool(manager: RealManager) -> set[str]:
     """The containers that wait for the first task of a job nobody knows yet, by name."""
     if not (manager.home / "home-id").exists():
         return set()
-    names = manager.containers(*OF_SLOTS)
-    return {name for name in names if name.startswith("airx-slot-") and not name.endswith(SPARE)}
+    names = manager.containers(*OF_THE_POOL)
+    return {name for name in names if name.startswith("airx-warm-") and not name.endswith(SPARE)}
 
 
 def warmed(manager: RealManager) -> set[str]:
-    """The names of the slots, as soon as there is one that the manager may give away."""
-    until(lambda: slots(manager), PATIENCE)
+    """The names of the warm containers, as soon as there is one that the manager may give away."""
+    until(lambda: in_pool(manager), PATIENCE)
     time.sleep(SETTLED)
-    return slots(manager)
+    return in_pool(manager)
 
 
 def only(manager: RealManager, job: str, task: str = "a") -> Attempt:
@@ -92,23 +92,23 @@ def let_go(manager: RealManager, job: str) -> None:
 
 
 def folders(manager: RealManager) -> list[str]:
-    """What there is of slots and gates, but for the gate that all use."""
-    parent = manager.client.store.jobs / ".slots"
+    """What there is of warm containers and gates, but for the gate that all use."""
+    parent = manager.client.store.jobs / ".warm"
     return manager.gates() + ([each.name for each in parent.iterdir()] if parent.exists() else [])
 
 
-def network_of(slot: str) -> str:
-    return f"{slot}-network"
+def network_of(warm: str) -> str:
+    return f"{warm}-network"
 
 
 def nothing_left(manager: RealManager) -> None:
-    """No container and no folder, but for those of slots that wait."""
+    """No container and no folder, but for those of warm containers that wait."""
 
     def clean() -> bool:
-        first = slots(manager)
+        first = in_pool(manager)
         waiting = first | {f"{name}{SPARE}" for name in first}
         networks = {network_of(name) for name in first}
-        ids = {name.removeprefix("airx-slot-") for name in first}
+        ids = {name.removeprefix("airx-warm-") for name in first}
         return set(manager.containers()) == waiting | networks and set(folders(manager)) == waiting | ids
 
     until(clean, PATIENCE)
@@ -140,7 +140,7 @@ def mortal(on_failure: Callable[..., None]) -> Iterator[RealManager]:
 
 
 def ends_well(manager: RealManager) -> None:
-    """Nothing is left but the slots; and when the manager ends, nothing at all."""
+    """Nothing is left but the warm containers; and when the manager ends, nothing at all."""
     nothing_left(manager)
     assert manager.stop() == 0
     nothing_at_all_left(manager)
@@ -206,7 +206,7 @@ def test_nothing_of_one_job_is_seen_by_the_next(warm: RealManager) -> None:
     assert run(warm, "second", sh("a", look)).state == "completed"
     assert log(warm, "second") == "0\n"
     first, second = only(warm, "first"), only(warm, "second")
-    assert first.slot != second.slot
+    assert first.warm != second.warm
     assert first.container.id != second.container.id
 
 
@@ -294,12 +294,12 @@ def test_a_warm_task_is_told_to_end_and_then_made_to(
     nothing_left(warm)
 
 
-# --- What happens to slots -------------------------------------------------------------------------------
+# --- What happens to warm containers ---------------------------------------------------------------------
 
 
 @pytest.fixture
 def spent(warm: RealManager, request: pytest.FixtureRequest) -> Iterator[RealManager]:
-    """The manager; what was done to its slots is no matter for the next test: others get them first."""
+    """The manager; what was done to its warm containers is no matter for the next test: others get them."""
     yield warm
     for number in range(2):
         name = f"after-{abs(hash(request.node.name))}-{number}"
@@ -312,12 +312,12 @@ def spent(warm: RealManager, request: pytest.FixtureRequest) -> Iterator[RealMan
     [("kill",), ("rm", "--force"), ("stop", "--time", "5"), ("kill", "--signal", "TERM")],
     ids=lambda words: words[-1].strip("-"),
 )
-def test_slots_that_are_gone_when_they_are_needed_cost_no_attempt(
+def test_warm_containers_that_are_gone_when_they_are_needed_cost_no_attempt(
     spent: RealManager, words: tuple[str, ...]
 ) -> None:
     name = f"gone-{words[-1].strip('-')}".lower()
-    for slot in warmed(spent):
-        docker(*words, slot)
+    for warm in warmed(spent):
+        docker(*words, warm)
     spent.client.create_job(name, [sh("a", "echo a; echo made > /work/made")])
     view = spent.client.wait(name, timeout=PATIENCE)
     assert view.state == "completed", errors(view)
@@ -329,24 +329,26 @@ def test_slots_that_are_gone_when_they_are_needed_cost_no_attempt(
 
 
 @pytest.mark.parametrize("words", [("kill",), ("rm", "--force")], ids=["killed", "removed"])
-def test_slots_whose_networks_are_gone_cost_no_attempt(spent: RealManager, words: tuple[str, ...]) -> None:
+def test_warm_containers_without_their_networks_cost_no_attempt(
+    spent: RealManager, words: tuple[str, ...]
+) -> None:
     name = f"networkless-{words[0]}"
-    for slot in warmed(spent):
-        docker(*words, network_of(slot))
+    for warm in warmed(spent):
+        docker(*words, network_of(warm))
     spent.client.create_job(name, [sh("a", "sleep 4; echo a")])
     view = spent.client.wait(name, timeout=PATIENCE)
     assert view.state == "completed", errors(view)
     assert runs(spent, name) == Counter(["a 1"])
 
 
-def test_slots_that_are_paused_when_they_are_needed_begin_once(spent: RealManager) -> None:
+def test_warm_containers_that_are_paused_when_they_are_needed_begin_once(spent: RealManager) -> None:
     paused = warmed(spent)
-    for slot in paused:
-        docker("pause", slot)
+    for warm in paused:
+        docker("pause", warm)
     spent.client.create_job("paused", [sh("a", "echo a")])
     time.sleep(1)
-    for slot in paused:
-        docker("unpause", slot)
+    for warm in paused:
+        docker("unpause", warm)
     assert spent.client.wait("paused", timeout=PATIENCE).state == "completed"
     assert runs(spent, "paused") == Counter(["a 1"])
     assert len(spent.client.status("paused").tasks[0].attempts) == 1
@@ -367,13 +369,13 @@ def test_a_warm_task_that_is_killed_or_removed_from_outside_fails_with_its_cause
 # --- Managers that end -----------------------------------------------------------------------------------
 
 
-def test_a_manager_that_is_told_to_end_leaves_no_slots(mortal: RealManager) -> None:
+def test_a_manager_that_is_told_to_end_leaves_no_warm_containers(mortal: RealManager) -> None:
     mortal.start()
     attempt = begun(mortal, "job", sh("a", f"{HELD}echo a"))
     warmed(mortal)
     assert mortal.stop() == 0
     assert len(mortal.containers()) == 2, "the task's, and that of its network"
-    assert folders(mortal) == [f"airx-slot-{attempt.slot}", str(attempt.slot)]
+    assert folders(mortal) == [f"airx-warm-{attempt.warm}", str(attempt.warm)]
     let_go(mortal, "job")
     mortal.start()
     assert mortal.client.wait("job", timeout=PATIENCE).state == "completed"
@@ -381,7 +383,7 @@ def test_a_manager_that_is_told_to_end_leaves_no_slots(mortal: RealManager) -> N
     ends_well(mortal)
 
 
-def test_the_slots_of_a_manager_that_was_killed_are_swept_and_what_was_warm_goes_on(
+def test_the_warm_containers_of_a_manager_that_was_killed_are_swept_and_what_was_warm_goes_on(
     mortal: RealManager,
 ) -> None:
     mortal.start()
@@ -389,7 +391,7 @@ def test_the_slots_of_a_manager_that_was_killed_are_swept_and_what_was_warm_goes
     old = warmed(mortal)
     mortal.kill()
     mortal.start()
-    until(lambda: old.isdisjoint(slots(mortal)), PATIENCE)
+    until(lambda: old.isdisjoint(in_pool(mortal)), PATIENCE)
     let_go(mortal, "job")
     assert mortal.client.wait("job", timeout=PATIENCE).state == "completed"
     assert runs(mortal, "job") == Counter(["a 1", "b 1"])
@@ -398,7 +400,7 @@ def test_the_slots_of_a_manager_that_was_killed_are_swept_and_what_was_warm_goes
     ends_well(mortal)
 
 
-def test_a_manager_that_wants_no_slots_sweeps_those_of_the_one_before(mortal: RealManager) -> None:
+def test_a_manager_that_wants_no_warm_containers_sweeps_those_of_the_one_before(mortal: RealManager) -> None:
     mortal.start()
     warmed(mortal)
     mortal.kill()
@@ -409,16 +411,16 @@ def test_a_manager_that_wants_no_slots_sweeps_those_of_the_one_before(mortal: Re
 @pytest.mark.parametrize(
     "place",
     [
-        "slot-waiting",
+        "warm-waiting",
         "journaled-waiting",
         "gate-shut",
-        "slot-moved",
-        "slot-moved:2",
+        "warm-moved",
+        "warm-moved:2",
         "gate-opened",
         "started-unrecorded",
     ],
 )
-def test_a_manager_that_is_killed_on_the_way_of_a_slot_leaves_it_to_the_next(
+def test_a_manager_that_is_killed_on_the_way_of_a_warm_container_leaves_it_to_the_next(
     mortal: RealManager, place: str
 ) -> None:
     mortal.launch(**{VARIABLE: place, "AIR_EXECUTOR_LOOK_AHEAD": "0"})
@@ -431,7 +433,7 @@ def test_a_manager_that_is_killed_on_the_way_of_a_slot_leaves_it_to_the_next(
     assert runs(mortal, "job") == Counter(["a 1", "b 1"])
     assert (log(mortal, "job"), log(mortal, "job", "b")) == ("early\nlate\n", "b\n")
     assert len(view.tasks[0].attempts) == 1
-    if place != "slot-waiting":
+    if place != "warm-waiting":
         assert only(mortal, "job").start == "warm"
-    until(lambda: old.isdisjoint(slots(mortal)), PATIENCE)
+    until(lambda: old.isdisjoint(in_pool(mortal)), PATIENCE)
     ends_well(mortal)

@@ -1,4 +1,4 @@
-"""What is asked of the engine about a slot, and when."""
+"""What is asked of the engine about a warm container, and when."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,29 +9,29 @@ import pytest
 
 from air_executor.format.attempts import Attempt, Container, Phase, Timings
 from manager.engine.contract import EngineError, EngineUnavailable
-from manager.engine.retry import Patience
-from manager.gates import slot_keeper
-from manager.gates.slot_keeper import SlotKeeper
-from manager.model import container_spec
+from manager.engine.retry import Retry
+from manager.gates import warm_keeper
+from manager.gates.warm_keeper import WarmKeeper
+from manager.model import containers
 from manager.model.assignment import Act
-from manager.model.container_spec import Home
-from manager.model.values import Slot, SlotOrder
+from manager.model.home import Home
+from manager.model.values import WarmContainer, WarmOrder
 from tests.fakes.engine import FakeEngine
 from tests.fakes.manager import HOME_ID
-from tests.unit.manager.builders import OWNER, key, settings, task
+from tests.unit.manager.builders import OWNER, container, granted, key, settings, task
 
 
 @dataclass
 class Room:
-    """A slot that waits, and a job that is about to move in."""
+    """A warm container that waits, and a job that is about to move in."""
 
     engine: FakeEngine
-    keeper: SlotKeeper
-    slot: Slot
+    keeper: WarmKeeper
+    warm: WarmContainer
     act: Act
 
     def ask(self) -> None:
-        for question in self.keeper.questions(self.slot.id, self.act.attempt.container.image):
+        for question in self.keeper.questions(self.warm.name, self.act.attempt.container.image):
             question()
 
     def asked(self, act: Callable[[], object]) -> list[str]:
@@ -46,32 +46,34 @@ class Room:
 
 @pytest.fixture
 def room(tmp_path: Path) -> Room:
-    home, rules, engine = Home(HOME_ID, str(tmp_path)), settings(tmp_path), FakeEngine({})
-    program = Path(container_spec.gate_program(home))
+    home, rules, engine = Home(HOME_ID, tmp_path), settings(tmp_path), FakeEngine({})
+    program = home.gate_program
     program.parent.mkdir(parents=True)
     program.touch()
     jobs = tmp_path / "jobs"
     (jobs / "job").mkdir(parents=True)
-    keeper = SlotKeeper(engine, home, jobs, rules, Patience(lambda fact: None))
-    ready = keeper.make(SlotOrder("slot", OWNER))
-    assert isinstance(ready, slot_keeper.SlotReady), ready
-    return Room(engine, keeper, ready.slot, an_act(jobs / "job", home, ready.slot, rules.runner_image))
+    keeper = WarmKeeper(engine, home, rules, Retry(lambda fact: None))
+    ready = keeper.make(WarmOrder("warm", OWNER))
+    assert isinstance(ready, warm_keeper.WarmReady), ready
+    return Room(engine, keeper, ready.warm, an_act(jobs / "job", home, ready.warm, rules.runner_image))
 
 
-def an_act(folder: Path, home: Home, slot: Slot, image: str) -> Act:
+def an_act(folder: Path, home: Home, warm: WarmContainer, image: str) -> Act:
     bare = task("a")
     attempt = Attempt(
         number=1,
         incarnation=1,
         phase=Phase.WAITING,
         start="warm",
-        slot=slot.id,
-        container=Container(name="airx", image=image, id=slot.container_id, image_id=slot.image_id),
-        timings=Timings(created_at=slot.created_at, container_started_at=slot.container_started_at),
+        warm=warm.name,
+        container=Container(name="airx", image=image, id=warm.container_id, image_id=warm.image_id),
+        timings=Timings(created_at=warm.created_at, container_started_at=warm.container_started_at),
     )
-    spec = container_spec.task_container("job", bare, key(), str(folder), OWNER, home, settings())
-    gate = Path(container_spec.gate_folder(home, container_spec.slot_name(slot.id)))
-    return Act(key(), folder, bare.model_copy(update={"attempts": (attempt,)}), OWNER, spec, gate, None)
+    spec = container(bare, key(), folder, home=home)
+    gate = home.gate(warm.name)
+    return Act(
+        key(), folder, bare.model_copy(update={"attempts": (attempt,)}), granted(bare), spec, gate, None
+    )
 
 
 def test_without_a_question_before_the_engine_is_asked_when_a_job_moves_in(room: Room) -> None:
@@ -92,18 +94,18 @@ def test_an_answer_serves_once(room: Room) -> None:
 
 def test_an_old_answer_is_not_believed(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     room.ask()
-    monkeypatch.setattr(slot_keeper, "FRESH", 0.0)
+    monkeypatch.setattr(warm_keeper, "FRESH", 0.0)
     room.engine.image_ids[room.act.attempt.container.image] = "sha256:another"
     with pytest.raises(EngineError, match="is another one now"):
         room.move_in()
 
 
 @pytest.mark.parametrize("change", ["image", "network"])
-def test_an_answer_that_speaks_against_the_slot_counts(room: Room, change: str) -> None:
+def test_an_answer_that_speaks_against_the_warm_container_counts(room: Room, change: str) -> None:
     if change == "image":
         room.engine.image_ids[room.act.attempt.container.image] = "sha256:another"
     else:
-        room.engine.kill(container_spec.slot_network_name(room.slot.id))
+        room.engine.kill(containers.warm_network_name(room.warm.name))
     room.ask()
     with pytest.raises(EngineError):
         room.move_in()
@@ -125,5 +127,5 @@ def test_an_engine_that_did_not_answer_is_asked_again(room: Room, monkeypatch: p
 
 def test_what_was_asked_for_nothing_is_not_kept(room: Room) -> None:
     room.ask()
-    room.keeper.clear(room.slot.id)
+    room.keeper.clear(room.warm.name)
     assert room.keeper._asked == {}

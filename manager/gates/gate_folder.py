@@ -1,156 +1,26 @@
-"""The manager's side of the gate (`runner_image/gate/gate.c`): what is sent to it, what it answers.
-
-A container made ahead of time waits at a FIFO, `payload` in its control folder, for one frame: the header
-line `AIRX1 <length>`, and then that many bytes of strings, each ended by NUL: nonce, working directory (or
-nothing: that of the container), number of arguments, the arguments, number of variables, the variables as
-`NAME=value`. Its answer is the file `receipt` in its receipt folder: empty while it waits, and then one line
-that is durable before the command begins.
-
-Whether a command began is said by the receipt alone. The task can write to the receipt's folder once it runs,
-so what is read there later is the task's word; what was read before that is the gate's.
-
-When the command has ended, and all its processes, the gate says so through a second FIFO, `end`, long before
-the engine does. That one has no name any more when the command begins, so it is always the gate's word.
-"""
+"""The files of one gate: they are made, the gate is opened through them, and its receipt is read."""
 
 import errno
 import os
-import re
 import secrets
 import select
 import stat
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, TypeAlias, cast
 
 from air_executor.untrusted import opened
+from manager.gates.protocol import Never, Receipt, parse_receipt
+from manager.model.home import END, FIFO, TOKEN
 from manager.model.values import Owner
 
-FIFO = "payload"
-END = "end"
-TOKEN = "token"
-"""A file in the control folder, and beside it: what only a gate that was not opened can say."""
 RECEIPT = "receipt"
-MAX_FRAME_BYTES = 4 << 20
-"""Of the strings in a frame; the header comes on top."""
-MAX_STRINGS = 1 << 18
-"""Of arguments, and of variables."""
 MAX_RECEIPT_BYTES = 4096
 MAX_END_BYTES = 256
 """More than a gate says at the end, in one piece."""
 PATIENCE = 2.0
 """Seconds that writing a frame may take; a gate that waits reads at once."""
-
-NeverReason: TypeAlias = Literal["told", "patience", "short", "malformed", "unfit"]
-"""Told by a signal; nobody wrote in time; the writer left; not a frame; no FIFO or no /dev/null in there."""
-Problem: TypeAlias = Literal["missing", "denied", "workdir"]
-
-_NONCE = "[A-Za-z0-9_][A-Za-z0-9_-]{0,63}"
-_VALID_NONCE = re.compile(_NONCE)
-_BEGAN = re.compile(rf"BEGAN ({_NONCE}) (0|[1-9][0-9]{{0,10}})\.([0-9]{{9}})".encode())
-_FAILED = re.compile(rf"FAILED ({_NONCE}) ([1-9][0-9]{{0,3}})".encode())
-_NEVER = re.compile(rf"NEVER (-|{_NONCE}) (told|patience|short|malformed|unfit)".encode())
-_UNUSABLE = re.compile(rf"UNUSABLE ({_NONCE}) (missing|denied|workdir)".encode())
-_ENDED = re.compile(rb"ENDED (0|[1-9][0-9]{0,2}) (0|[1-9][0-9]{0,10})\.([0-9]{9})\n")
-
-
-@dataclass(frozen=True, slots=True)
-class Began:
-    """The command was begun; or could not be, where `failed` is an errno of `fork` or `exec` (code 126)."""
-
-    nonce: str
-    at: datetime
-    failed: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Never:
-    """The gate has left without running anything (exit code 75). No nonce: no payload said one."""
-
-    nonce: str | None
-    reason: NeverReason
-
-
-@dataclass(frozen=True, slots=True)
-class Unusable:
-    """Nothing was run, for there is no such command (127), or it or its folder can't be used (126)."""
-
-    nonce: str
-    problem: Problem
-
-
-Receipt: TypeAlias = Began | Never | Unusable
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The command has ended, and no process of its container is left but the gate, which ends as it did."""
-
-    exit_code: int
-    at: datetime
-
-
-def frame(nonce: str, workdir: str, argv: Sequence[str], env: Mapping[str, str]) -> bytes:
-    """What opens a gate.
-
-    Raises ValueError for what no gate would take: a nonce that is not 1 to 64 letters, digits, `_` and `-`
-    (not first), no argument, a variable without a name, NUL anywhere, too much of it.
-    """
-    if not _VALID_NONCE.fullmatch(nonce):
-        raise ValueError(f"not a nonce: {nonce!r}")
-    if not argv:
-        raise ValueError("a command is needed")
-    if any(not name or "=" in name for name in env):
-        raise ValueError("a variable's name is not empty and has no '=' in it")
-    if max(len(argv), len(env)) > MAX_STRINGS:
-        raise ValueError(f"more than {MAX_STRINGS} arguments or variables")
-    variables = [f"{name}={value}" for name, value in env.items()]
-    strings = [nonce, workdir, str(len(argv)), *argv, str(len(env)), *variables]
-    if any("\0" in string for string in strings):
-        raise ValueError("NUL can't be part of an argument or a variable")
-    body = "".join(f"{string}\0" for string in strings).encode()
-    if len(body) > MAX_FRAME_BYTES:
-        raise ValueError(f"the command and its variables have more than {MAX_FRAME_BYTES} bytes")
-    return b"AIRX1 %d\n" % len(body) + body
-
-
-def parse_receipt(content: bytes) -> Receipt | None:
-    """What a receipt's file says, or None: nothing yet (half a line is nothing), or what no gate writes.
-
-    The first line wins. The second counts where it belongs to the first: an `exec` that failed.
-    """
-    line, *more = content.split(b"\n")[:-1] or [b""]
-    if match := _BEGAN.fullmatch(line):
-        at = _time(match[2], match[3])
-        if at is None:
-            return None
-        failed = _FAILED.fullmatch(more[0]) if more else None
-        number = int(failed[2]) if failed and failed[1] == match[1] else None
-        return Began(match[1].decode(), at, number)
-    if match := _NEVER.fullmatch(line):
-        nonce = None if match[1] == b"-" else match[1].decode()
-        return Never(nonce, cast(NeverReason, match[2].decode()))
-    if match := _UNUSABLE.fullmatch(line):
-        return Unusable(match[1].decode(), cast(Problem, match[2].decode()))
-    return None
-
-
-def parse_end(content: bytes) -> Ended | None:
-    """What a gate says through `end`, in one piece; None where it left without a word."""
-    match = _ENDED.fullmatch(content)
-    at = _time(match[2], match[3]) if match else None
-    return Ended(int(match[1]), at) if match and at else None
-
-
-def _time(seconds: bytes, nanoseconds: bytes) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(int(seconds), UTC).replace(microsecond=int(nanoseconds) // 1000)
-    except (OverflowError, ValueError, OSError):  # a year that there is not
-        return None
 
 
 def read_receipt(folder: Path) -> Receipt | None:

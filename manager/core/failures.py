@@ -1,0 +1,61 @@
+"""PURE. Why an attempt failed: facts decide, never text."""
+
+import signal
+
+from air_executor.format.attempts import Attempt, Cause, Failure
+from air_executor.format.models import Task
+from manager.model.values import ExitResult
+
+OUR_SIGNALS = (128 + signal.SIGTERM, 128 + signal.SIGKILL)
+UNKNOWN_END = 255
+"""The exit code by which the engine says that it does not know how a container ended. Source: Moby,
+`daemon/monitor.go`; seen in tests/faults/test_10_11_13_engine_restarted.py."""
+
+
+def stopped_by(attempt: Attempt) -> Cause | None:
+    """Why it was stopped; not by its timeout where it had ended in time by itself, and that was seen late."""
+    began, ended = attempt.timings.started_at, attempt.timings.finished_at
+    if attempt.stopping is not Cause.TIMEOUT or began is None or ended is None or attempt.grant is None:
+        return attempt.stopping
+    in_time = (ended - began).total_seconds() < attempt.grant.timeout
+    return None if in_time and attempt.exit_code not in OUR_SIGNALS else attempt.stopping
+
+
+def failure_of(task: Task, stopping: Cause | None, result: ExitResult) -> Failure | None:
+    """Why an attempt failed, or None when it did not."""
+    code = result.exit_code
+    if stopping is Cause.TIMEOUT:
+        grant = None if task.attempt is None else task.attempt.grant
+        limit = task.timeout if grant is None else grant.timeout
+        message = f"task {task.id!r} was stopped: it ran longer than its timeout of {limit or 0:g} s"
+        return Failure(cause=stopping, message=message, exit_code=code)
+    if stopping is Cause.ENGINE:
+        message = f"task {task.id!r} was stopped: the container that held its job's network had ended"
+        return Failure(cause=stopping, message=message, exit_code=code)
+    if stopping is not None:
+        return Failure(cause=stopping, message=f"task {task.id!r} was stopped: {stopping}", exit_code=code)
+    if code == 0:
+        return None
+    if result.unusable_command is not None:
+        return Failure(cause=Cause.COMMAND, message=result.unusable_command, exit_code=code)
+    if result.oom_killed:
+        message = (
+            f"task {task.id!r} was killed: it used more memory than its limit; raise resources.memory_mb"
+        )
+        return Failure(cause=Cause.OOM, message=message, exit_code=code)
+    name = _signal_name(code)
+    if result.interrupted and (name or code == UNKNOWN_END):
+        message = f"task {task.id!r} was ended because the container engine, or its machine, went down"
+        return Failure(cause=Cause.ENGINE, message=message, exit_code=code)
+    if name:
+        message = f"task {task.id!r} was ended by {name} (exit code {code})"
+        return Failure(cause=Cause.SIGNAL, message=message, exit_code=code)
+    return Failure(cause=Cause.EXIT, message=f"task {task.id!r} ended with exit code {code}", exit_code=code)
+
+
+def _signal_name(code: int) -> str | None:
+    """Shells and the engine report a death by signal N as exit code 128 + N."""
+    try:
+        return signal.Signals(code - 128).name if code > 128 else None
+    except ValueError:
+        return None

@@ -1,0 +1,142 @@
+"""PURE. Which task gets a runner, or a container ahead of its turn, and with what it is claimed."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Literal
+
+from air_executor.clock import Instant
+from air_executor.format.attempts import Attempt, Phase
+from manager.core import policy
+from manager.core.live_job import LiveJob
+from manager.core.warm_pool import WarmPool
+from manager.model import containers
+from manager.model.facts import AttemptNeeded, TaskClaimed
+from manager.model.values import WarmContainer
+from manager.settings import Settings
+
+HASTE = timedelta(seconds=0.1)
+"""Within which a gate opens, as a rule."""
+LONGEST_YIELD = timedelta(seconds=5)
+"""For which warm containers are not tended while gates open, or containers are made that tasks wait for."""
+
+
+@dataclass
+class Scheduler:
+    """Shares the runners out among jobs; remembers only whose turn it was."""
+
+    home_id: str
+    settings: Settings
+    pool: WarmPool
+    gates: bool = False
+    """Whether containers can wait at gates here."""
+    _tended_at: datetime | None = None
+    """When warm containers were last tended."""
+    _turn: int = 0
+    _served: dict[str, int] = field(default_factory=dict)
+
+    def claims(
+        self, jobs: Sequence[LiveJob], at: datetime, instant: Instant | None = None
+    ) -> Iterator[TaskClaimed | AttemptNeeded]:
+        """The tasks that get a runner now; each is to be applied before the next is asked for.
+
+        A job that has no runner at all comes first, whoever has waited longest for one; what is left goes
+        to the oldest job. So the oldest job is done first, and none starves.
+        """
+        free = self.settings.max_runners - sum(job.busy for job in jobs)
+        while free > 0:
+            waiting = [job for job in jobs if job.ready and not _full(job)]
+            if not waiting:
+                return
+            job = min(waiting, key=self._priority)
+            self._turn += 1
+            self._served[job.uid] = self._turn
+            yield self._next(job, at, instant)
+            free -= 1
+
+    def claims_ahead(
+        self, jobs: Sequence[LiveJob], at: datetime, instant: Instant | None = None
+    ) -> Iterator[TaskClaimed]:
+        """The tasks that get a container although they can't run yet; as `claims`, and after it.
+
+        Making one takes the processors that a gate needs to open at once: that goes before, while at least
+        half as many wait as may.
+        """
+        left = self.settings.look_ahead - sum(job.ahead for job in jobs) if self.gates else 0
+        if left <= self.settings.look_ahead // 2 and any(_is_opening(each, at) for each in _live(jobs)):
+            return
+        for job in sorted(jobs, key=lambda job: (job.job.created_at, job.name)) if left > 0 else ():
+            for task_id in islice(job.prospects(), left):
+                spare = self.pool.take_spare(job, job.tasks[task_id])
+                yield self._claim(job, task_id, at, instant, "ahead" if spare is None else "warm", spare)
+                left -= 1
+
+    def grant_tending(self, jobs: Iterable[LiveJob], at: datetime) -> bool:
+        """Whether warm containers are tended now: what tasks wait for goes before, but not for ever."""
+        busy = any(attempt.in_making or _is_opening(attempt, at) for attempt in _live(jobs))
+        if busy and self._tended_at is not None and abs(at - self._tended_at) < LONGEST_YIELD:
+            return False
+        self._tended_at = at
+        return True
+
+    def forget(self, uid: str) -> None:
+        """The job has ended."""
+        self._served.pop(uid, None)
+        self.pool.forget(uid)
+
+    def _priority(self, job: LiveJob) -> tuple[bool, int, datetime, str]:
+        busy = job.busy > 0
+        return busy, 0 if busy else self._served.get(job.uid, 0), job.job.created_at, job.name
+
+    def _next(self, job: LiveJob, at: datetime, instant: Instant | None) -> TaskClaimed | AttemptNeeded:
+        task_id = next(iter(job.ready))
+        attempt = job.tasks[task_id].attempt
+        if attempt is not None and attempt.undecided:
+            return AttemptNeeded(key=job.attempt_key(job.tasks[task_id]), at=at, instant=instant)
+        task = job.tasks[task_id]
+        fits = self.pool.fits(job, task)
+        warm = self.pool.take(job, task, at) if fits else self.pool.take_spare(job, task)
+        return self._claim(job, task_id, at, instant, "cold" if warm is None else "warm", warm)
+
+    def _claim(
+        self,
+        job: LiveJob,
+        task_id: str,
+        at: datetime,
+        instant: Instant | None,
+        start: Literal["warm", "ahead", "cold"],
+        warm: WarmContainer | None = None,
+    ) -> TaskClaimed:
+        key, task = job.next_key(task_id), job.tasks[task_id]
+        return TaskClaimed(
+            key=key,
+            at=at,
+            container=containers.container_name(self.home_id, job.name, key),
+            grant=policy.grant(task, job.owner, self._network(job, warm), self.settings),
+            instant=instant,
+            start=start,
+            warm=warm,
+        )
+
+    def _network(self, job: LiveJob, warm: WarmContainer | None) -> str:
+        """What holds the network of the job's tasks: decided at the first claim, and the same ever after."""
+        if job.job.network is not None:
+            return job.job.network
+        if warm is not None:
+            return containers.warm_network_name(warm.name)
+        return containers.network_name(self.home_id, job.name, job.uid)
+
+
+def _live(jobs: Iterable[LiveJob]) -> Iterator[Attempt]:
+    """The attempts that may have a container."""
+    return (job.tasks[task_id].attempts[-1] for job in jobs for task_id in job.live)
+
+
+def _is_opening(attempt: Attempt, at: datetime) -> bool:
+    ready_at = attempt.timings.ready_at
+    return attempt.phase is Phase.WAITING and ready_at is not None and abs(at - ready_at) < HASTE
+
+
+def _full(job: LiveJob) -> bool:
+    return job.job.max_parallel is not None and job.busy >= job.job.max_parallel

@@ -1,0 +1,136 @@
+"""PURE. How many containers wait for tasks that nobody knows yet, for whom, and who gets one.
+
+A warm container is one of the default kind (runner image, usual limits, the network that a job's tasks share)
+that waits at its gate, with fresh folders mounted that become the job's own. It serves the first task of one
+job, once. Its spare, a second container in the same folders and network, serves the task that comes next.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from air_executor.format.models import Task
+from manager.core import policy
+from manager.core.live_job import LiveJob
+from manager.model import containers
+from manager.model.values import Owner, WarmContainer, WarmOrder, spare_of
+from manager.settings import Settings
+
+WINDOW = timedelta(minutes=2)
+"""What was used within it says how many warm containers are kept."""
+LIFETIME = timedelta(seconds=0.8 * containers.GATE_PATIENCE)
+"""After this a warm container is replaced: its gate does not wait for ever."""
+REST = timedelta(minutes=1)
+"""For which no further warm container is made after one could not be made."""
+
+
+@dataclass
+class WarmPool:
+    """The warm containers that are there or being made. Told of everything, decides; asks nobody."""
+
+    settings: Settings
+    fresh_name: Callable[[], str]
+    """Gives a name that no warm container has had."""
+    user: Owner
+    """Whom tasks run as, most likely, before the first has run."""
+    ready: dict[str, WarmContainer] = field(default_factory=dict)
+    making: dict[str, WarmOrder] = field(default_factory=dict)
+    spares: dict[str, WarmContainer] = field(default_factory=dict)
+    """By the uid of the job that has got the warm container."""
+    open: bool = False
+    """Whether warm containers work here."""
+    _unwanted: list[str] = field(default_factory=list)
+    _uses: deque[tuple[datetime, Owner]] = field(default_factory=lambda: deque(maxlen=1000))
+    _rests_until: datetime | None = None
+
+    def fits(self, job: LiveJob, task: Task) -> bool:
+        """Whether the task could use one: its job has begun nothing, and it asks for nothing of its own."""
+        return self.open and job.bare and policy.is_usual(task, self.settings)
+
+    def take(self, job: LiveJob, task: Task, at: datetime) -> WarmContainer | None:
+        """The warm container that the task gets, if there is one for its user."""
+        user = policy.user_of(task, job.owner, self.settings)
+        self._uses.append((at, user))
+        warm = next((warm for warm in self.ready.values() if warm.user == user), None)
+        if warm is None:
+            return None
+        if warm.spare is not None:
+            self.spares[job.uid] = warm.spare
+        return self.ready.pop(warm.name)
+
+    def take_spare(self, job: LiveJob, task: Task) -> WarmContainer | None:
+        """What the task gets that comes next in a job which got a warm container, if it is of the same kind.
+
+        A further attempt may need more memory, and the log of the one before put aside: not that.
+        """
+        spare = self.spares.get(job.uid)
+        user = policy.user_of(task, job.owner, self.settings)
+        if spare is None or task.attempts or spare.user != user or not policy.is_usual(task, self.settings):
+            return None
+        return self.spares.pop(job.uid)
+
+    def forget(self, uid: str) -> None:
+        """The job needs no spare any more."""
+        spare = self.spares.pop(uid, None)
+        if spare is not None:
+            self._unwanted.append(spare.name)
+
+    def add(self, warm: WarmContainer) -> bool:
+        """It waits at its gate. False where nobody waits for it any more: it is to be thrown away."""
+        if self.making.pop(warm.name, None) is None:
+            return False
+        self.ready[warm.name] = warm
+        return True
+
+    def fail(self, name: str, at: datetime) -> None:
+        """It could not be made."""
+        self.making.pop(name, None)
+        self._rests_until = at + REST
+
+    def clear(self) -> list[str]:
+        """The engine went away, and with it, maybe, what it ran: the warm containers to throw away."""
+        gone = [*self.ready, *(spare.name for spare in self.spares.values())]
+        for each in (self.ready, self.making, self.spares):
+            each.clear()
+        return gone
+
+    @property
+    def names(self) -> set[str]:
+        """The names of those that are this manager's."""
+        whole = self.ready.keys() | self.making.keys()
+        return whole | set(map(spare_of, whole)) | {spare.name for spare in self.spares.values()}
+
+    def orders(self, at: datetime) -> Iterator[WarmOrder]:
+        """The warm containers to make now. They count as being made from here on."""
+        if not self.open or (self._rests_until is not None and at < self._rests_until):
+            return
+        for user, number in self._wanted(at).items():
+            there = [warm.user for warm in self.ready.values()]
+            there += [order.user for order in self.making.values()]
+            for _ in range(number - there.count(user)):
+                order = WarmOrder(self.fresh_name(), user)
+                self.making[order.name] = order
+                yield order
+
+    def surplus(self, at: datetime) -> Iterator[str]:
+        """The warm containers to throw away now; they are forgotten."""
+        for uid in [uid for uid, spare in self.spares.items() if at - spare.created_at > LIFETIME]:
+            self.forget(uid)
+        yield from self._unwanted
+        self._unwanted.clear()
+        wanted = self._wanted(at)
+        for warm in sorted(self.ready.values(), key=lambda each: each.created_at, reverse=True):
+            wanted[warm.user] = wanted.get(warm.user, 0) - 1
+            if wanted[warm.user] < 0 or at - warm.created_at > LIFETIME:
+                yield self.ready.pop(warm.name).name
+
+    def _wanted(self, at: datetime) -> dict[Owner, int]:
+        """How many for each user: one for the last, as many as were used of late, `warm` all in all."""
+        while self._uses and self._uses[0][0] < at - WINDOW:
+            _, self.user = self._uses.popleft()
+        wanted: dict[Owner, int] = {}
+        for user in [user for _, user in reversed(self._uses)] or [self.user]:
+            if sum(wanted.values()) < self.settings.warm:
+                wanted[user] = wanted.get(user, 0) + 1
+        return wanted

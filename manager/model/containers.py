@@ -1,0 +1,214 @@
+"""PURE. The containers that an engine is asked for, built from records alone: their form, and no choice.
+
+The name of an attempt's container is decided at its claim, by `container_name`; that of a container which
+takes the place of another, by `successor`. Both stand in the journal, and are not worked out again: so a
+manager that has lost its memory, or names containers by another rule, asks for the same one and finds it.
+"""
+
+import hashlib
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from air_executor.format.attempts import Grant
+from air_executor.format.models import Task
+from manager.model.container_spec import (
+    ATTEMPT,
+    GATED,
+    HOME_ID,
+    HOME_PATH,
+    INCARNATION,
+    JOB,
+    JOB_UID,
+    ROLE,
+    TASK,
+    WARM,
+    ContainerSpec,
+    Mount,
+    Network,
+)
+from manager.model.home import CONTROL, RECEIPT, Home
+from manager.model.values import AttemptKey, first_of
+from manager.settings import Settings
+
+PREFIX = "airx"
+WORK = "/work"
+INBOX = "/inbox"
+MIB = 1 << 20
+
+GATE_IN_IMAGE = "/usr/local/lib/air-executor/gate"
+"""Where the runner image has the gate, which containers of any image get from there."""
+GATE_PLACE = "/.air-executor"
+"""Where a container has the gate and its two folders."""
+GATE_PATIENCE = 3600
+"""Seconds that a container waits at its gate before it ends: a manager that never comes back is no reason to
+stay for ever."""
+
+_NOT_IN_A_CONTAINER_NAME = re.compile(r"[^A-Za-z0-9_.-]")
+_SUCCESSOR = re.compile(r"(.*)\.(\d+)")
+
+
+# --- Names ----------------------------------------------------------------------------------------------
+
+
+def container_name(home_id: str, job: str, key: AttemptKey) -> str:
+    """A name that reads well in `docker ps`, and is unique: job, task, attempt, hash."""
+    identity = "\0".join((home_id, key.uid, key.task, str(key.number), str(key.incarnation)))
+    digest = hashlib.sha256(identity.encode()).hexdigest()[:10]
+    return f"{PREFIX}-{_readable(job, 64)}-{_readable(key.task, 40)}-{key.number}-{digest}"
+
+
+def successor(name: str) -> str:
+    """The name of the container that takes the place of the one called `name`, which provably never began."""
+    before = _SUCCESSOR.fullmatch(name)
+    return f"{before[1]}.{int(before[2]) + 1}" if before else f"{name}.2"
+
+
+def network_name(home_id: str, job: str, uid: str) -> str:
+    """The name of the container that holds a job's network."""
+    digest = hashlib.sha256(f"{home_id}\0{uid}".encode()).hexdigest()[:10]
+    return f"{PREFIX}-{_readable(job, 64)}-network-{digest}"
+
+
+def warm_name(identity: str) -> str:
+    """The name of a warm container: one that no other has, as long as none has its identity."""
+    return f"{PREFIX}-warm-{identity}"
+
+
+def warm_network_name(warm: str) -> str:
+    """The name of what holds the network of a warm container and its spare, and of the job that gets them."""
+    return f"{first_of(warm)}-network"
+
+
+def _readable(name: str, length: int) -> str:
+    return _NOT_IN_A_CONTAINER_NAME.sub("-", name)[:length].strip("-.") or "x"
+
+
+# --- Those of tasks -------------------------------------------------------------------------------------
+
+
+def task_container(
+    job: str, task: Task, key: AttemptKey, name: str, grant: Grant, folder: Path, home: Home
+) -> ContainerSpec:
+    """The container of one attempt. `folder` is the job's folder as the manager sees it."""
+    labels = _labels(home, "task") | {
+        JOB: job,
+        JOB_UID: key.uid,
+        TASK: key.task,
+        ATTEMPT: str(key.number),
+        INCARNATION: str(key.incarnation),
+    }
+    env = {
+        "AIR_EXECUTOR_JOB": job,
+        "AIR_EXECUTOR_TASK": task.id,
+        "AIR_EXECUTOR_ATTEMPT": str(key.number),
+        "AIR_EXECUTOR_INBOX": INBOX,
+    }
+    spec = _granted(name, labels, grant, folder)
+    return replace(
+        spec,
+        command=(task.command, *task.args),
+        env=spec.env | task.env | env,
+        workdir=task.workdir or WORK,
+    )
+
+
+def warm_container(name: str, grant: Grant, home: Home) -> ContainerSpec:
+    """A container that waits for a task of a job that nobody knows yet."""
+    labels = _labels(home, "warm") | {WARM: name}
+    return gated(_granted(name, labels, grant, home.warm(first_of(name))), home)
+
+
+def gated(spec: ContainerSpec, home: Home) -> ContainerSpec:
+    """The container of `spec`, but that it waits at a gate until it is handed its command."""
+    own = home.gate(spec.name)
+    mounts = (
+        Mount(str(home.gate_program), f"{GATE_PLACE}/gate", read_only=True),
+        Mount(str(own.control), f"{GATE_PLACE}/{CONTROL}", read_only=True),
+        Mount(str(own.receipt), f"{GATE_PLACE}/{RECEIPT}"),
+    )
+    folders = (f"{GATE_PLACE}/{CONTROL}", f"{GATE_PLACE}/{RECEIPT}")
+    return replace(
+        spec,
+        labels=spec.labels | {GATED: "1"},
+        command=(f"{GATE_PLACE}/gate", *folders, str(GATE_PATIENCE)),
+        mounts=(*spec.mounts, *mounts),
+    )
+
+
+def _granted(name: str, labels: dict[str, str], grant: Grant, folder: Path) -> ContainerSpec:
+    """With `work` and `inbox` of `folder`; what it runs, if anything, is still to be said."""
+    return ContainerSpec(
+        name=name,
+        labels=labels,
+        image=grant.image,
+        command=("true",),
+        env={"HOME": "/tmp"},
+        workdir=WORK,
+        user=grant.user,
+        mounts=(Mount(str(folder / "work"), WORK), Mount(str(folder / "inbox"), INBOX)),
+        network=Network(grant.network.kind, grant.network.name),
+        memory_bytes=grant.memory_mb * MIB,
+        cpus=grant.cpus,
+        pids=grant.pids,
+        tmp_bytes=grant.tmp_mb * MIB,
+        log_bytes=grant.log_mb * MIB,
+    )
+
+
+# --- Helpers --------------------------------------------------------------------------------------------
+
+
+def network_container(name: str, job: str, uid: str, home: Home, settings: Settings) -> ContainerSpec:
+    """The container that does nothing but hold the network that a job's tasks share."""
+    labels = _labels(home, "network") | {JOB: job, JOB_UID: uid}
+    return _helper(name, labels, ("sleep", "infinity"), (), Network("private"), settings)
+
+
+def warm_network_container(warm: str, home: Home, settings: Settings) -> ContainerSpec:
+    """As `network_container`, made before the job is known."""
+    labels = _labels(home, "network") | {WARM: first_of(warm)}
+    return _helper(warm_network_name(warm), labels, ("sleep", "infinity"), (), Network("private"), settings)
+
+
+def gate_probe_container(folder: Path, name: str, home: Home, settings: Settings) -> ContainerSpec:
+    """A container that waits at a gate with `folder` mounted, to see whether that works here."""
+    mounts = (Mount(str(folder), WORK),)
+    return gated(_helper(name, _labels(home, "probe"), ("true",), mounts, Network("none"), settings), home)
+
+
+def probe_container(folder: Path, nonce: str, home: Home, settings: Settings) -> ContainerSpec:
+    """A container that ends well when the engine sees the file `nonce` in the manager's `folder`."""
+    mounts, command = (Mount(str(folder), WORK),), ("test", "-f", f"{WORK}/{nonce}")
+    name = f"{PREFIX}-probe-{nonce}"
+    return _helper(name, _labels(home, "probe"), command, mounts, Network("none"), settings)
+
+
+def _helper(
+    name: str,
+    labels: dict[str, str],
+    command: tuple[str, ...],
+    mounts: tuple[Mount, ...],
+    network: Network,
+    settings: Settings,
+) -> ContainerSpec:
+    return ContainerSpec(
+        name=name,
+        labels=labels,
+        image=settings.runner_image,
+        command=command,
+        env={},
+        workdir="/",
+        user=f"{settings.task_uid}:{settings.task_uid}",
+        mounts=mounts,
+        network=network,
+        memory_bytes=16 * MIB,
+        cpus=1.0,
+        pids=16,
+        tmp_bytes=MIB,
+        log_bytes=MIB,
+    )
+
+
+def _labels(home: Home, role: str) -> dict[str, str]:
+    return {HOME_ID: home.id, HOME_PATH: str(home.path), ROLE: role}

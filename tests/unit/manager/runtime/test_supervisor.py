@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from air_executor.clock import utc_now
+from air_executor.clock import instant, utc_now
 from manager.engine.contract import EngineError, Status
 from manager.model import container_spec, containers
 from manager.model.home import Home
@@ -226,7 +226,7 @@ def test_a_name_may_be_used_again_when_what_was_deleted_has_been_stopped(
     start: Start, engine: FakeEngine
 ) -> None:
     """There are never two live jobs of one name; the folder of the second waits untouched."""
-    manager = start(cancel_grace=0.7)
+    manager = start(cancel_grace=3600)
     manager.client.create_job("job", [a_task("a", command="stubborn")])
     manager.until_status("a", "running")
     old = engine.find("a")
@@ -235,6 +235,7 @@ def test_a_name_may_be_used_again_when_what_was_deleted_has_been_stopped(
     until(lambda: ("signal", old.id) in engine.calls)
     manager.client.create_job("job", [a_task("b", command="long")])
     assert manager.state()["state"] == "waiting"
+    engine.finish(old.id, 137)
     until(lambda: old.name not in engine.names)
     manager.until_status("b", "running")
     manager.client.queue("job", a_task("c", command="echo mine"))
@@ -544,13 +545,16 @@ def test_what_ended_while_no_manager_ran_is_recorded_with_its_own_times(
     assert (first.home / "jobs/job/logs/a.log").read_text() == "unheard\n"
 
 
-def test_a_deadline_that_passed_while_no_manager_ran_counts(start: Start, engine: FakeEngine) -> None:
+def test_a_deadline_that_passed_while_no_manager_ran_counts(
+    start: Start, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = start()
-    first.client.create_job("job", [a_task("a", command="long", timeout=0.5)])
-    running = first.until_status("a", "running")
+    first.client.create_job("job", [a_task("a", command="long", timeout=60)])
+    first.until_status("a", "running")
     first.stop()
-    assert running.started_at is not None
-    until(lambda: (utc_now() - running.started_at).total_seconds() > 0.5)  # type: ignore[operator]
+    now = instant()
+    a_minute_later = now.model_copy(update={"seconds": now.seconds + 60})
+    monkeypatch.setattr("manager.runtime.dispatcher.instant", lambda: a_minute_later)
     view = start().client.wait("job", 10)
     assert view.job.failure is not None
     assert view.job.failure.cause == "timeout"

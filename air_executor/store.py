@@ -155,11 +155,6 @@ class JobFolder:
         """Ask the manager to stop this job. Asking twice is asking once."""
         self.cancel_marker.touch()
 
-    @property
-    def cancel_asked(self) -> bool:
-        """Whether somebody asks that this job is stopped. False where its folder may not be looked into."""
-        return os.path.lexists(self.cancel_marker)
-
     def discard_leftovers(self) -> None:
         """Remove temporary files that a killed writer of the two files left. Only for whoever writes them."""
         for file in (self.state_file, self.tasks_file):

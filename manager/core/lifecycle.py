@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from air_executor.clock import Instant
+from air_executor.format import layout
 from air_executor.format.attempts import Attempt, Cause, Container, Failure, Phase, Timings
 from air_executor.format.models import Task, TaskStatus
 from manager.core import failures
@@ -179,7 +180,9 @@ def _attempt(fact: TaskClaimed, ready_at: datetime | None) -> Attempt:
 
 def _log_moved(task: Task, attempt: Attempt) -> Attempt:
     """The log of an earlier attempt lies beside the latest one."""
-    return attempt.model_copy(update={"log": attempt.log and f"logs/{task.id}.log.{attempt.number}"})
+    return attempt.model_copy(
+        update={"log": attempt.log and layout.earlier_log_path(task.id, attempt.number)}
+    )
 
 
 def _needed(task: Task, attempt: Attempt, fact: AttemptNeeded, ready_at: datetime | None) -> Task:
@@ -242,7 +245,7 @@ def _started(task: Task, attempt: Attempt, fact: ContainerStarted) -> Task:
         phase=Phase.RUNNING,
         container=container,
         timings=timings,
-        log=f"logs/{task.id}.log",
+        log=layout.log_path(task.id),
         began=fact.instant,
     )
     return running.model_copy(update={"status": TaskStatus.RUNNING, "started_at": fact.started_at})
@@ -276,7 +279,7 @@ def _exited(task: Task, attempt: Attempt, fact: ContainerExited) -> Task:
         exit_code=result.exit_code,
         oom_killed=result.oom_killed,
         timings=timings,
-        log=None if attempt.gated and attempt.phase is not Phase.RUNNING else f"logs/{task.id}.log",
+        log=None if attempt.gated and attempt.phase is not Phase.RUNNING else layout.log_path(task.id),
     ).model_copy(update={"started_at": began})
     attempt = ended.attempts[-1]
     return _record(ended, attempt, failures.failure_of(task, failures.stopped_by(attempt), result), fact.at)

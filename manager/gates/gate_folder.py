@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from air_executor.untrusted import opened
+from air_executor.untrusted import NotRegular, opened, opened_file
 from manager.gates.protocol import Never, Receipt, parse_receipt
 from manager.model.home import END, FIFO, TOKEN
 from manager.model.values import Owner
@@ -19,6 +19,7 @@ RECEIPT = "receipt"
 MAX_RECEIPT_BYTES = 4096
 MAX_END_BYTES = 256
 """More than a gate says at the end, in one piece."""
+SHORT_OF_SOMETHING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
 PATIENCE = 2.0
 """Seconds that writing a frame may take; a gate that waits reads at once."""
 
@@ -29,21 +30,17 @@ def read_receipt(folder: Path) -> Receipt | None:
     Nothing that a task puts in its place is followed, waited for, or read beyond 4 KiB. Raises OSError when
     the folder itself can't be opened: that is no answer.
     """
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     with opened(folder) as handle:
         try:
-            file = os.open(RECEIPT, flags, dir_fd=handle)
+            with opened_file(RECEIPT, handle) as file:
+                return parse_receipt(os.read(file, MAX_RECEIPT_BYTES))
+        except NotRegular:
+            return None
         except OSError as error:
             # Not there; a link; a socket; no right to read. What lies with this machine is no answer.
-            if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO):
+            if error.errno in SHORT_OF_SOMETHING:
                 raise
             return None
-        try:
-            if not stat.S_ISREG(os.fstat(file).st_mode):
-                return None
-            return parse_receipt(os.read(file, MAX_RECEIPT_BYTES))
-        finally:
-            os.close(file)
 
 
 def open_gate(

@@ -14,6 +14,7 @@ from typing import Any
 from air_executor.clock import utc_now
 from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
+from air_executor.format import layout
 from air_executor.untrusted import opened
 from manager.core import policy
 from manager.engine.contract import Engine, EngineError, Observation, Status
@@ -29,7 +30,7 @@ from manager.settings import Settings
 
 log = logging.getLogger(__name__)
 
-FOLDERS = ("work", "inbox")
+FOLDERS = (layout.WORK, layout.INBOX)
 """What a job takes over from its warm container, in this order."""
 
 FRESH = 1.0

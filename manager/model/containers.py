@@ -10,6 +10,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from air_executor.format import layout
 from air_executor.format.attempts import Grant
 from air_executor.format.models import Task
 from manager.model.container_spec import (
@@ -146,7 +147,7 @@ def _granted(name: str, labels: dict[str, str], grant: Grant, folder: Path) -> C
         env={"HOME": "/tmp"},
         workdir=WORK,
         user=grant.user,
-        mounts=(Mount(str(folder / "work"), WORK), Mount(str(folder / "inbox"), INBOX)),
+        mounts=(Mount(str(folder / layout.WORK), WORK), Mount(str(folder / layout.INBOX), INBOX)),
         network=Network(grant.network.kind, grant.network.name),
         memory_bytes=grant.memory_mb * MIB,
         cpus=grant.cpus,

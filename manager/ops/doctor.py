@@ -19,7 +19,7 @@ from air_executor.clock import utc_now
 from air_executor.errors import BadInput
 from air_executor.store import Store
 from manager.core.live_job import LiveJob
-from manager.core.reconcile import orphans
+from manager.core.reconcile import CERTAIN_AFTER, orphans
 from manager.daemon.disk import free_mb, shortage
 from manager.daemon.identity import own_id
 from manager.daemon.lock import AlreadyManaged, hold
@@ -37,8 +37,6 @@ SILENCE = 180.0
 """Seconds after which a manager that has said nothing hangs: it speaks once a minute at least."""
 EVENT_PATIENCE = 1.0
 """Seconds in which a file event must come."""
-CERTAIN_AFTER = 1.0
-"""Seconds between two looks for containers that serve nobody: beside a manager, one may just begin or end."""
 MOST_NAMED = 10
 """Things of a kind that are named; the others are counted."""
 
@@ -222,7 +220,7 @@ class Doctor:
     def _certainly_serving_nobody(self, home_id: str) -> list[Observation]:
         found = self._serving_nobody(home_id)
         if found and daemon.running(self._home):
-            time.sleep(CERTAIN_AFTER)
+            time.sleep(CERTAIN_AFTER)  # beside a manager, one may just begin or end
             still = {each.id for each in self._serving_nobody(home_id)}
             return [each for each in found if each.id in still]
         return found

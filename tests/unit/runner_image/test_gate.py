@@ -268,7 +268,7 @@ class TestAnOpenedGate:
         words = ["x" * 65536] * 16
         process = room.start()
         content = frame("n1", "", ["sh", "-c", 'printf %s "$@" | wc -c', "sh", *words], {})
-        assert until(lambda: open_gate(room.fifo, content))
+        assert until(lambda: open_gate(room.fifo, content, patience=60))
         assert int(room.ended(process)[1]) == 1 << 20
 
     @fewer(40)
@@ -721,7 +721,7 @@ class TestARefusal:
 
         def hand_over(content: bytes) -> None:
             try:
-                found.append(open_gate(room.fifo, content))
+                found.append(open_gate(room.fifo, content, patience=60))
             except FileNotFoundError:  # both have found the reader, and the other one has taken the FIFO
                 found.append(None)
 

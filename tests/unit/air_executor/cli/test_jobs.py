@@ -1,7 +1,8 @@
 import errno
 import json
-import threading
+import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -140,13 +141,13 @@ def test_the_home_may_come_from_the_environment(
 
 
 def test_wait_prints_each_state_and_ends_with_0_when_the_job_completed(
-    run: Run, client: Client, home: Path
+    run: Run, client: Client, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client.create_job("demo", DEMO)
-    ending = threading.Timer(0.2, complete, (home, "demo"))
-    ending.start()
+    # It ends after the first look at it, and before the second.
+    rest = SimpleNamespace(monotonic=time.monotonic, sleep=lambda seconds: complete(home, "demo"))
+    monkeypatch.setattr("air_executor.client.time", rest)
     result = run("wait", "demo")
-    ending.join()
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert (lines[0], lines[-1]) == ("demo: waiting, 0/2 completed", "demo: completed, 2/2 completed")

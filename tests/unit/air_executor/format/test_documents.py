@@ -47,9 +47,9 @@ def test_a_key_twice_is_refused_and_named() -> None:
 
 def test_a_key_twice_among_very_many_is_found_quickly() -> None:
     keys = ",".join(f'"{number}": 1' for number in range(50_000))
-    begun = time.perf_counter()
+    begun = time.thread_time()
     assert "'49999' twice" in complaint(f'{{{keys}, "49999": 2}}'.encode())
-    assert time.perf_counter() - begun < 5  # looking up each among all takes minutes
+    assert time.thread_time() - begun < 5  # looking up each among all takes minutes
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999"])

@@ -68,16 +68,16 @@ def test_a_chain_of_ten_thousand_tasks_is_checked_quickly() -> None:
         TaskSpec(id=f"t{number}", command="true", dependencies=(f"t{number - 1}",))
         for number in range(1, 10_000)
     ]
-    begun = time.perf_counter()
+    begun = time.thread_time()
     check_graph(chain[::-1])  # the deepest first, where recursion would end in an error
-    assert time.perf_counter() - begun < 2
+    assert time.thread_time() - begun < 2
 
 
 def test_many_tasks_with_many_common_dependencies_are_checked_quickly() -> None:
     roots = [TaskSpec(id=f"r{number}", command="true") for number in range(300)]
     needs = tuple(root.id for root in roots)
-    begun = time.perf_counter()
+    begun = time.thread_time()
     check_graph(
         roots + [TaskSpec(id=f"t{number}", command="true", dependencies=needs) for number in range(300)]
     )
-    assert time.perf_counter() - begun < 2
+    assert time.thread_time() - begun < 2

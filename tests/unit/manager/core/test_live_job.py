@@ -392,11 +392,11 @@ def test_a_job_whose_tasks_are_all_completed_is_settled_at_once() -> None:
 def test_ten_thousand_tasks_cost_time_in_proportion() -> None:
     def seconds(count: int) -> float:
         job = live_job(task("root"), *(task(f"t{number}", "root") for number in range(count)))
-        began = time.perf_counter()
+        began = time.thread_time()
         run(job, "root")
         for number in range(200):
             run(job, f"t{number}")
-        return time.perf_counter() - began
+        return time.thread_time() - began
 
     seconds(10)
     assert seconds(8000) < 20 * seconds(400) + 0.5

@@ -33,10 +33,21 @@ AGO = timedelta(seconds=60)
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("AT_ONCE", 0.05), ("LATE", 0.3), ("LEAVING", 0.2)):
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever comes late is waited for, however busy this machine is; the engine is asked soon."""
+    for name, value in (("AT_ONCE", 0.05), ("LATE", 60.0), ("LEAVING", 60.0)):
         monkeypatch.setattr(f"manager.gates.gatekeeper.{name}", value)
     monkeypatch.setattr("manager.engine.retry.LONGEST_PAUSE", 0.05)
+
+
+@pytest.fixture
+def hasty(patient: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a gate, or its container, that would be waited for in vain."""
+    for name, value in (("LATE", 0.3), ("LEAVING", 0.2)):
+        monkeypatch.setattr(f"manager.gates.gatekeeper.{name}", value)
+
+
+IN_VAIN = pytest.mark.usefixtures("hasty")
 
 
 @pytest.fixture
@@ -306,6 +317,7 @@ class TestAGateThatSaysNever:
         assignment.gate.token.unlink()
         assert isinstance(keeper.open(assignment), ContainerStarted)
 
+    @IN_VAIN
     def test_is_a_task_that_lies_when_it_goes_on_running(
         self, engine: FakeEngine, assignment: Assignment, keeper: Gatekeeper
     ) -> None:
@@ -353,6 +365,7 @@ class TestAReceiptOfSomebodyElse:
 
 
 class TestAGateThatSaysNothing:
+    @IN_VAIN
     def test_has_begun_where_it_runs_and_was_handed_its_command(
         self, engine: FakeEngine, assignment: Assignment, keeper: Gatekeeper
     ) -> None:
@@ -363,6 +376,7 @@ class TestAGateThatSaysNothing:
         assert fact.started_at <= fact.at <= utc_now()
         assert there(engine, assignment)
 
+    @IN_VAIN
     def test_did_not_begin_before_its_turn(
         self, engine: FakeEngine, assignment: Assignment, keeper: Gatekeeper
     ) -> None:
@@ -372,12 +386,14 @@ class TestAGateThatSaysNothing:
         assert isinstance(fact, ContainerStarted) and assignment.attempt.timings.ready_at is not None
         assert fact.started_at >= assignment.attempt.timings.ready_at
 
+    @IN_VAIN
     def test_is_void_where_it_runs_and_takes_no_command(
         self, engine: FakeEngine, assignment: Assignment, keeper: Gatekeeper
     ) -> None:
         plant(engine, assignment)
         is_void(keeper.open(assignment), engine, assignment)
 
+    @IN_VAIN
     def test_is_void_where_the_engine_has_forgotten_that_it_was_started(
         self, engine: FakeEngine, assignment: Assignment, keeper: Gatekeeper
     ) -> None:
@@ -429,6 +445,7 @@ class TestAGateThatSaysNothing:
         keeper.clear(assignment)
         is_void(keeper.open(assignment), engine, assignment)
 
+    @IN_VAIN
     def test_has_begun_where_it_runs_and_its_folders_are_gone(
         self, engine: FakeEngine, assignment: Assignment, keeper: Gatekeeper
     ) -> None:
@@ -492,6 +509,7 @@ class TestACommandThatCanNotBeUsed:
         says(assignment, "UNUSABLE N missing")
         assert isinstance(keeper.open(assignment), ContainerStarted)
 
+    @IN_VAIN
     def test_is_a_task_that_lies_when_it_goes_on_running(
         self, engine: FakeEngine, assignment: Assignment, keeper: Gatekeeper
     ) -> None:

@@ -1,6 +1,7 @@
 """What can be done with an engine on this host, as it is found out by doing it."""
 
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,9 +48,17 @@ def found(probe: Probe) -> Probe:
     return probe
 
 
-@pytest.fixture
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("manager.gates.probe.GATE_LIMIT", 0.2)
+class Clock:
+    """One that can be put forward."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.ahead
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
 
 
 def kept(home: Path) -> Path:
@@ -146,16 +155,21 @@ def test_a_gate_that_finds_no_command_is_not_fine(found: Probe, engine: FakeEngi
 
 
 def test_a_gate_where_nobody_waits_is_not_fine(
-    found: Probe, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, hasty: None
+    found: Probe, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("manager.gates.probe.GATE_LIMIT", 0.2)
     monkeypatch.setattr(engine, "_wait_at_gate", lambda box: None)
     assert found.capabilities().gates == "nobody waited at a gate"
 
 
-def test_a_gate_that_does_not_answer_is_not_fine(
-    found: Probe, monkeypatch: pytest.MonkeyPatch, hasty: None
-) -> None:
-    monkeypatch.setattr(gates, "began", lambda spec, nonce: None)
+def test_a_gate_that_does_not_answer_is_not_fine(found: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr("manager.gates.probe.time", clock)
+
+    def say_nothing(*_: object) -> None:
+        clock.ahead += 3600  # the time is up, and not before it has its command
+
+    monkeypatch.setattr(gates, "began", say_nothing)
     assert found.capabilities().gates == "a gate was opened and did not answer"
 
 

@@ -283,7 +283,8 @@ def test_beside_a_manager_what_serves_nobody_at_one_look_only_is_nothing(
 ) -> None:
     patient.managed()
     idle = patient.plant("b")
-    monkeypatch.setattr(module.time, "sleep", lambda _: patient.engine.kill(idle))
+    rest = SimpleNamespace(sleep=lambda _: patient.engine.kill(idle))
+    monkeypatch.setattr(module, "time", rest)
     with hold(patient.path):
         (finding,) = patient.doctor.clean_up(dry_run=False)
     assert (finding.grade, finding.subject) == (Grade.OK, "containers")

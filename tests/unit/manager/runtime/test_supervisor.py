@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from air_executor.clock import utc_now
+from air_executor.clock import instant
 from manager.engine.contract import Status
 from tests.fakes.engine import FakeEngine, Program
 from tests.fakes.manager import InProcess, Start, a_task, statuses
@@ -203,7 +203,7 @@ def test_a_name_may_be_used_again_when_what_was_deleted_has_been_stopped(
     start: Start, engine: FakeEngine
 ) -> None:
     """There are never two live jobs of one name; the folder of the second waits untouched."""
-    manager = start(cancel_grace=0.7)
+    manager = start(cancel_grace=3600)
     manager.client.create_job("job", [a_task("a", command="stubborn")])
     manager.until_status("a", "running")
     old = engine.find("a")
@@ -212,6 +212,7 @@ def test_a_name_may_be_used_again_when_what_was_deleted_has_been_stopped(
     until(lambda: ("signal", old.id) in engine.calls)
     manager.client.create_job("job", [a_task("b", command="long")])
     assert manager.state()["state"] == "waiting"
+    engine.finish(old.id, 137)
     until(lambda: old.name not in engine.names)
     manager.until_status("b", "running")
     manager.client.queue("job", a_task("c", command="echo mine"))
@@ -345,13 +346,16 @@ def test_the_network_of_a_job_is_shared_and_goes_with_the_job(start: Start, engi
     no_containers(engine)
 
 
-def test_a_deadline_that_passed_while_no_manager_ran_counts(start: Start, engine: FakeEngine) -> None:
+def test_a_deadline_that_passed_while_no_manager_ran_counts(
+    start: Start, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = start()
-    first.client.create_job("job", [a_task("a", command="long", timeout=0.5)])
-    running = first.until_status("a", "running")
+    first.client.create_job("job", [a_task("a", command="long", timeout=60)])
+    first.until_status("a", "running")
     first.stop()
-    assert running.started_at is not None
-    until(lambda: (utc_now() - running.started_at).total_seconds() > 0.5)  # type: ignore[operator]
+    now = instant()
+    a_minute_later = now.model_copy(update={"seconds": now.seconds + 60})
+    monkeypatch.setattr("manager.runtime.dispatcher.instant", lambda: a_minute_later)
     view = start().client.wait("job", 10)
     assert view.job.failure is not None
     assert view.job.failure.cause == "timeout"

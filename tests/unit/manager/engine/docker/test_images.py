@@ -2,14 +2,14 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from manager.engine.contract import EngineUnavailable, ImageMissing, Pull
 from manager.engine.docker import images as module
-from manager.engine.docker.images import Entry, Images, Progress, Refused
+from manager.engine.docker.images import Entry, Images, Progress, Refused, _Fetch
 from tests.waiting import until
 
 
@@ -145,7 +145,9 @@ def told() -> list[Pull]:
 
 
 @pytest.fixture
-def images(engine: Engine, told: list[Pull]) -> Images:
+def images(engine: Engine, told: list[Pull], monkeypatch: pytest.MonkeyPatch) -> Images:
+    """Between the beginning and the end nothing is told, however long it takes, unless a test wants that."""
+    monkeypatch.setattr(module, "TELL_EVERY", 3600.0)
     return Images(True, engine.find, engine.pull, told.append)
 
 
@@ -220,29 +222,38 @@ def test_a_pull_that_takes_too_long_is_given_up_and_the_engine_is_told_so(
     assert (len(told), engine.here) == (heard, False)
 
 
-def together(count: int, act: Callable[[], None]) -> list[BaseException | None]:
-    """What each of so many threads met with."""
+def together(
+    count: int, images: Images, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> list[BaseException | None]:
+    """What each of so many threads met with that wanted an image, which comes when all wait for it."""
+    join, waiting = _Fetch.join, list[_Fetch]()
+
+    def counted(fetch: _Fetch) -> None:
+        waiting.append(fetch)
+        join(fetch)
+
+    monkeypatch.setattr(_Fetch, "join", counted)
+    engine.may_go_on.clear()
     with ThreadPoolExecutor(count) as pool:
-        return [each.exception(10) for each in [pool.submit(act) for _ in range(count)]]
+        fetches = [pool.submit(images.fetch, "image") for _ in range(count)]
+        until(lambda: len(waiting) == count)
+        engine.may_go_on.set()
+        return [each.exception(10) for each in fetches]
 
 
 def test_threads_that_want_the_same_image_share_one_pull(
-    images: Images, engine: Engine, told: list[Pull]
+    images: Images, engine: Engine, told: list[Pull], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine.may_go_on.clear()
-    threading.Timer(0.3, engine.may_go_on.set).start()
-    assert together(8, lambda: images.fetch("image")) == [None] * 8
+    assert together(8, images, engine, monkeypatch) == [None] * 8
     assert engine.pulls == 1
     assert [each.ended for each in told] == [False, True]
 
 
 def test_threads_that_share_a_pull_share_its_failure(
-    images: Images, engine: Engine, told: list[Pull]
+    images: Images, engine: Engine, told: list[Pull], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine.error = Refused("manifest unknown")
-    engine.may_go_on.clear()
-    threading.Timer(0.3, engine.may_go_on.set).start()
-    assert {type(each) for each in together(8, lambda: images.fetch("image"))} == {ImageMissing}
+    assert {type(each) for each in together(8, images, engine, monkeypatch)} == {ImageMissing}
     assert engine.pulls == 1
     assert [each.ended for each in told] == [False, True]
 

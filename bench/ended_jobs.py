@@ -44,6 +44,6 @@ def _journal_text(journals: Path, uid: str) -> str:
 
 
 def _journal_line(text: str) -> bytes:
-    """As `manager/journal.py` has it."""
+    """As `manager/folder/journal.py` has it."""
     body = text.encode()
     return b"%d %08x %s\n" % (len(body), zlib.crc32(body), body)

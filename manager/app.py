@@ -106,12 +106,15 @@ class Manager:
         """Work until the supervisor is told to stop."""
         self.supervisor.run()
 
-    def discard_warm(self, timeout: float) -> None:
-        """Throw away what waits for nobody yet, as far as that is done in `timeout` seconds."""
-        self.keeper.discard_all(self.pool.names, timeout)
-
     def stop(self) -> None:
-        """Write what is to be written, and begin nothing new; the containers of tasks go on."""
+        """Throw away what waits for nobody yet, and write what is to be written; tasks go on."""
+        self.watcher.stop()
+        self.monitor.stop()
+        self.keeper.discard_all(self.pool.names, timeout=3)
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Leave everything as it is, but for views: what waits for nobody is left to the next manager."""
         self.watcher.stop()
         self.monitor.stop()
         self.workers.stop()
@@ -152,7 +155,6 @@ def run(settings: Settings) -> None:
     try:
         manager.run()
     finally:
-        manager.discard_warm(timeout=3)
         manager.stop()
         heartbeat.stop()
         log.info("manager stopped; %d containers go on", manager.supervisor.runners)

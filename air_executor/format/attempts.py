@@ -116,7 +116,7 @@ class Attempt(Record):
     start: Literal["warm", "ahead", "cold"] = "cold"
     """When its container was made: before the task was known, before its turn had come, or when it had."""
     warm: str | None = None
-    """The warm container whose container it got; None where a container was made for it."""
+    """The warm container that it got, by the name which that had, where none was made for it."""
     stale: bool = False
     """Whether its container, which waits, can't be used any more and has to be replaced."""
     container: Container

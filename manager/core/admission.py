@@ -13,6 +13,9 @@ from manager.model.facts import JobFound, JobRefused
 from manager.model.values import Owner
 from manager.settings import Settings
 
+NO_NETWORK = {"network": None, "slot": None}
+"""Whose network its tasks share, a job does not say of itself; `slot` is how an older record did."""
+
 
 def take(found: JobFound, uid: str, settings: Settings) -> LiveJob:
     """The live job. Raises BadInput."""
@@ -21,7 +24,7 @@ def take(found: JobFound, uid: str, settings: Settings) -> LiveJob:
         _check_status(task, f"tasks[{index}]")
     own = {"job_name": found.name, "attempts": (), "earlier": 0, "request": None}
     tasks = [task.model_copy(update=own) for task in found.tasks]
-    job = found.job.model_copy(update={"uid": uid, "failure": None, "requests": (), "network": None})
+    job = found.job.model_copy(update={"uid": uid, "failure": None, "requests": ()} | NO_NETWORK)
     live = LiveJob(job, tasks, found.owner, max_tasks=settings.max_tasks, bare=found.bare)
     live.submitted = found.submitted
     live.take(found.at)
@@ -38,7 +41,7 @@ def take_again(view: JobView, owner: Owner, uid: str, settings: Settings, at: da
     if view.state is not JobState.FAILED:
         raise BadInput(f'is "{view.state}"; only what failed or was skipped can be retried', field="state")
     tasks = [lifecycle.start_over(_with_attempts_over(task)) for task in view.tasks]
-    job = view.job.model_copy(update={"uid": uid, "failure": None, "network": None})
+    job = view.job.model_copy(update={"uid": uid, "failure": None} | NO_NETWORK)
     live = LiveJob(job, tasks, owner, max_tasks=settings.max_tasks)
     live.take(at)
     live.tell_all()

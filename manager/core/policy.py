@@ -43,13 +43,13 @@ def usual_grant(user: Owner, job_network: str, settings: Settings) -> Grant:
 
 
 def with_grant(task: Task, owner: Owner, job_network: str, settings: Settings) -> Task:
-    """The task, as a journal told of it, whose latest attempt has a grant.
+    """The task, as a journal told of it; an attempt that may have a container has a grant.
 
     One that an older manager claimed has none: it has what it was claimed with, and the rest by the settings
     of today, as that manager would have done.
     """
     attempt = task.attempt
-    if attempt is None or attempt.grant is not None:
+    if attempt is None or not attempt.live or attempt.grant is not None:
         return task
     completed = attempt.model_copy(update={"grant": _completed(task, attempt, owner, job_network, settings)})
     return task.model_copy(update={"attempts": (*task.attempts[:-1], completed)})

@@ -70,51 +70,51 @@ GATED: Mapping[tuple[Phase, Found], Verdict] = {
 not begin, whatever was found; and from then on, the gate's receipt knows."""
 
 
-def conclusions(attempt: Attempt, stock: Inspected) -> Iterator[OfAttempt]:
-    """The facts that follow from having taken stock of `attempt`."""
+def conclusions(attempt: Attempt, inspected: Inspected) -> Iterator[OfAttempt]:
+    """The facts that follow for an attempt whose container was inspected."""
     if not attempt.undecided:
         return
-    match verdict(attempt, stock):
+    match verdict(attempt, inspected):
         case Verdict.ADOPT:
-            yield _created(stock)
+            yield _created(inspected)
         case Verdict.REATTACH | Verdict.RECORD:
-            # Its end is found by looking after it, as for any other: so its output is copied first.
-            yield _created(stock)
-            began = stock.started_at or stock.at
+            # Its end is found by following it, as that of any other: so its output is copied first.
+            yield _created(inspected)
+            began = inspected.started_at or inspected.at
             yield ContainerStarted(
-                key=stock.key,
+                key=inspected.key,
                 started_at=began,
-                at=stock.at,
-                image_id=stock.image_id,
-                created_at=stock.created_at,
+                at=inspected.at,
+                image_id=inspected.image_id,
+                created_at=inspected.created_at,
             )
         case Verdict.LOST:
             message = (
                 f"what became of the container {attempt.container.name} while no manager ran is not known: "
-                f"the engine says that it is {stock.found}"
+                f"the engine says that it is {inspected.found}"
             )
-            yield ContainerLost(key=stock.key, message=message, at=stock.at)
+            yield ContainerLost(key=inspected.key, message=message, at=inspected.at)
         case Verdict.REFUSE:
             message = (
                 f"the container name {attempt.container.name} is taken by a container that is not this "
                 f"task's; look at it with `docker inspect {attempt.container.name}`"
             )
             yield LaunchFailed(
-                key=stock.key, failure=Failure(cause=Cause.ENGINE, message=message), at=stock.at
+                key=inspected.key, failure=Failure(cause=Cause.ENGINE, message=message), at=inspected.at
             )
 
 
-def verdict(attempt: Attempt, stock: Inspected) -> Verdict:
+def verdict(attempt: Attempt, inspected: Inspected) -> Verdict:
     """The table's word for an undecided attempt."""
     table = GATED if attempt.gated and attempt.phase is not Phase.RUNNING else TABLE
-    return table[attempt.phase, stock.found]
+    return table[attempt.phase, inspected.found]
 
 
-def _created(stock: Inspected) -> ContainerCreated:
+def _created(inspected: Inspected) -> ContainerCreated:
     return ContainerCreated(
-        key=stock.key,
-        container_id=stock.container_id,
-        image_id=stock.image_id,
-        created_at=stock.created_at or stock.at,
-        at=stock.at,
+        key=inspected.key,
+        container_id=inspected.container_id,
+        image_id=inspected.image_id,
+        created_at=inspected.created_at or inspected.at,
+        at=inspected.at,
     )

@@ -18,10 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from pydantic import ValidationError
+
 from air_executor.failpoints import Failpoint, reach
 from air_executor.files import sync_folder
 from air_executor.format.attempts import Phase
 from air_executor.format.models import Decision, Job, Task
+from air_executor.report import one_line
 from manager.model import containers
 from manager.model.changes import Changes
 from manager.model.container_spec import OLD_WARM_PREFIX
@@ -65,11 +68,12 @@ class Journal:
 
         Raises OSError when the disk does not take it; the journal is then as it was before.
         """
+        unopened = changes.uid not in self._open
         file = self._file(changes)
-        fresh = os.fstat(file.fileno()).st_size == 0
-        origin = [_owner_entry(changes), _submitted_entry(changes)] if fresh else []
+        empty = os.fstat(file.fileno()).st_size == 0  # also after a first line that the disk did not take
+        origin = [_owner_entry(changes), _submitted_entry(changes)] if empty else []
         _append(file, _line([*origin, *_entries_of(changes)]))
-        if fresh:
+        if unopened or empty:  # whoever made the file may have ended before its name was durable
             sync_folder(self._folder)
         _reach(changes)
 
@@ -206,20 +210,23 @@ def _replay(path: Path) -> tuple[Remembered | None, int]:
     requests: dict[str, Decision] = {}
     data = path.read_bytes()
     texts, good = _whole(path, data)
-    for kind, value in _entries(texts):
-        match kind:
-            case "job":
-                job = Job.model_validate(_job_of_today(value))
-            case "owner":
-                owner = Owner(*value)
-            case "submitted":
-                submitted = value
-            case "task":
-                task = Task.model_validate(_task_of_today(value))
-                tasks[task.id] = task
-            case "request":
-                decision = Decision.model_validate(value)
-                requests[decision.request] = decision
+    try:
+        for kind, value in _entries(texts):
+            match kind:
+                case "job":
+                    job = Job.model_validate(_job_of_today(value))
+                case "owner":
+                    owner = Owner(*value)
+                case "submitted":
+                    submitted = value
+                case "task":
+                    task = Task.model_validate(_task_of_today(value))
+                    tasks[task.id] = task
+                case "request":
+                    decision = Decision.model_validate(value)
+                    requests[decision.request] = decision
+    except ValidationError as error:
+        raise JournalDamaged(f"{path}: {one_line(str(error))}") from None
     if job is None:
         return None, good
     job = job.model_copy(update={"requests": tuple(requests.values())})

@@ -56,11 +56,11 @@ class Gatekeeper:
     """Used by the workers, from their threads."""
 
     def __init__(
-        self, engine: Engine, home_id: str, pool: WarmKeeper, ends: EndListener, retry: Retry
+        self, engine: Engine, home_id: str, keeper: WarmKeeper, ends: EndListener, retry: Retry
     ) -> None:
         self._engine = engine
         self._home_id = home_id
-        self._pool = pool
+        self._keeper = keeper
         self._ends = ends
         self._retry = retry
 
@@ -99,7 +99,7 @@ class Gatekeeper:
             try:
                 content = _frame(assignment)
                 if assignment.attempt.warm is not None:
-                    self._retry.until_answered(lambda: self._pool.move_in(assignment))
+                    self._retry.until_answered(lambda: self._keeper.move_in(assignment))
             except (EngineError, OSError, BadInput, ValueError) as error:
                 log.info(
                     "job=%s container=%s can't be used: %s",
@@ -188,7 +188,7 @@ class Gatekeeper:
             assignment.gate.path.rename(aside)
         workspace.delete(aside)
         if assignment.attempt.warm is not None:
-            self._pool.clear(assignment.attempt.warm)
+            self._keeper.clear(assignment.attempt.warm)
 
     def unusable(self, assignment: Assignment, found: Observation) -> str | None:
         """Why the command could not be executed, where the gate found that out at the last moment."""

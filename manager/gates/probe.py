@@ -55,7 +55,7 @@ class Probe:
         """What can be done here; what the engine says it can't do on any host stands. Raises EngineError."""
         able = self._engine.capabilities()
         if able.gates is not None:
-            return able
+            return Capabilities.without_gates(able.gates)
         if not self._home.gate_program.exists():
             image = self._settings.runner_image
             return Capabilities.without_gates(f"the image {image} has no {containers.GATE_IN_IMAGE}")

@@ -84,10 +84,10 @@ class WarmKeeper:
         except EngineError as error:  # the sweep does it later
             log.info("container=%s can't be removed now: %s", container, error)
 
-    def discard_all(self, pool: Iterable[str], timeout: float) -> None:
+    def discard_all(self, names: Iterable[str], timeout: float) -> None:
         """Discard them at the same time, as far as that is done in `timeout` seconds."""
         deadline = time.monotonic() + timeout
-        threads = [threading.Thread(target=self.discard, args=(warm,), daemon=True) for warm in pool]
+        threads = [threading.Thread(target=self.discard, args=(name,), daemon=True) for name in names]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -102,7 +102,7 @@ class WarmKeeper:
     def move_in(self, assignment: Assignment) -> None:
         """Make the folders that the warm container has mounted the job's own; a mount follows its folder.
 
-        What was begun by the manager before this one is finished: what is not in the pool now, was moved.
+        What was begun by the manager before this one is finished: what is not in its folder now, was moved.
         Raises OSError or EngineError when that can't be; then the container must not be used.
         """
         warm = first_of(assignment.attempt.warm or "")

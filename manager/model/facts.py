@@ -122,7 +122,7 @@ class TaskClaimed(OfAttempt):
     grant: Grant
     instant: Instant | None = None
     start: Literal["warm", "ahead", "cold"] = "cold"
-    """`ahead`: it is for a task that can't run yet. `warm`: it is the `warm container`'s container."""
+    """`ahead`: it is for a task that can't run yet. `warm`: it is the container `warm`."""
     warm: WarmContainer | None = None
 
 

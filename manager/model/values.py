@@ -1,4 +1,4 @@
-"""What facts and actions are about: the small frozen values that name and describe things."""
+"""PURE. What facts and actions are about: the small frozen values that name and describe things."""
 
 from dataclasses import dataclass
 from datetime import datetime

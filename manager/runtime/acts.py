@@ -65,23 +65,23 @@ class Acts:
 
     def perform(self, action: EngineAction, assignment: Assignment) -> None:
         """One engine call, as a rule, and what follows from its answer."""
-        act = self._gated if assignment.attempt.gated else self._plain
+        verbs = self._gated if assignment.attempt.gated else self._plain
         match action:
             case Inspect():
                 self._emit(self._inspect(assignment))
             case Create():
-                self._emit(act.create(assignment))
+                self._emit(verbs.create(assignment))
             case Start():
-                self._emit(act.start(assignment))
+                self._emit(verbs.start(assignment))
             case Open():
                 self._emit(self._gated.open(assignment))
                 self._gated.opened(assignment)
             case Replace():
                 self._emit(self._gated.replace(assignment))
             case Drop():
-                self._emit(act.drop(assignment))
+                self._emit(verbs.drop(assignment))
             case Remove():
-                self._emit(act.remove(assignment))
+                self._emit(verbs.remove(assignment))
             case Signal():
                 self._signal(assignment, action.signal)
             case _:

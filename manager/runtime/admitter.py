@@ -61,7 +61,7 @@ class Admitter:
         job, rules = record.job, self._settings
         network = job.network or containers.network_name(self._home.id, job.name, job.uid or "")
         tasks = [policy.with_grant(task, record.owner, network, rules) for task in record.tasks]
-        if any(task.attempts for task in tasks):
+        if tasks != list(record.tasks):
             job = job.model_copy(update={"network": network})
         live = LiveJob(job, tasks, record.owner, max_tasks=rules.max_tasks)
         log.info("job=%s taken up again: %s", live.name, live.view().progress)

@@ -70,7 +70,7 @@ class Dispatcher:
             issued.add(action)
             if exclusive:
                 self._busy.add(action.key)
-            self._do(action, self._assignment(jobs[action.key.uid], action.key))
+            self._do(action, jobs[action.key.uid])
 
     def done(self, completion: Completion) -> None:
         """An act has had its outcome; another may follow."""
@@ -117,22 +117,22 @@ class Dispatcher:
 
     # --- One action --------------------------------------------------------------------------------------
 
-    def _do(self, action: TaskAction, assignment: Assignment) -> None:
+    def _do(self, action: TaskAction, job: LiveJob) -> None:
         match action:
             case Rest():
                 self._rest(action)
             case Watch():
-                self._watch(assignment)
+                self._watch(self._assignment(job, action.key))
             case Signal():
-                self._perform(action, assignment)
+                self._perform(action, job)
                 if action.signal == "SIGTERM":
                     key = action.key
                     self._timers.add(self._settings.cancel_grace, lambda at: GracePassed(key=key, at=at))
             case _:
-                self._perform(action, assignment)
+                self._perform(action, job)
 
-    def _perform(self, action: EngineAction, assignment: Assignment) -> None:
-        self._workers.submit(partial(self._acts.perform, action, assignment))
+    def _perform(self, action: EngineAction, job: LiveJob) -> None:
+        self._workers.submit(partial(self._acts.perform, action, self._assignment(job, action.key)))
 
     def _watch(self, assignment: Assignment) -> None:
         self._follower.follow(assignment)

@@ -77,12 +77,7 @@ class EngineMonitor:
             if not self._probed:
                 self._probe.folders()
                 self._probed = True
-            listed = tuple(
-                Listed(
-                    container=each.id, name=each.name, labels=each.labels, ended=each.status is Status.EXITED
-                )
-                for each in self._engine.containers(self._home.id)
-            )
+            listed = tuple(map(_listed, self._engine.containers(self._home.id)))
         except EngineError as error:
             self.description = str(error)
             self._emit(EngineChanged(answers=False, description=self.description))

@@ -1,7 +1,7 @@
 """Records what has changed in jobs: first in the journal, then, by the publisher, in their views."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from air_executor.failpoints import Failpoint, reach
@@ -35,9 +35,9 @@ class Recorder:
         """Whether the job stands still: nothing may be done for it that the journal does not have."""
         return job.uid in self._unrecorded
 
-    def once_recorded(self, job: LiveJob, act: Callable[[], None]) -> None:
-        """Do this as soon as the journal has the job as it is now."""
-        self._once_recorded.append((job, act))
+    def once_recorded(self, job: LiveJob, call: Callable[[], None]) -> None:
+        """Make this call as soon as the journal has the job as it is now."""
+        self._once_recorded.append((job, call))
 
     def owes(self, job: LiveJob) -> bool:
         """Whether something is still to be done once the journal has the job."""
@@ -47,16 +47,17 @@ class Recorder:
         """These asked for the job to run again: they go when its views show that it does."""
         self._answered[job.uid] = markers
 
-    def record(self, jobs: Iterable[LiveJob]) -> None:
-        """One sync for each job that has changed."""
+    def record(self, jobs: Collection[LiveJob]) -> None:
+        """One sync for each of these jobs that has changed."""
         for job in jobs:
             changes = self._changes(job)
             if changes is not None and self._journaled(changes) and not job.vanished:
                 self._publish(changes)
-        for job, act in self._once_recorded:
-            if not self.is_behind(job):
-                act()
-        self._once_recorded = [entry for entry in self._once_recorded if self.is_behind(entry[0])]
+        recorded = {job.uid for job in jobs if not self.is_behind(job)}
+        for job, call in self._once_recorded:
+            if job.uid in recorded:
+                call()
+        self._once_recorded = [owed for owed in self._once_recorded if owed[0].uid not in recorded]
 
     def restore_views(self) -> None:
         """Have a view written again that somebody else has changed or taken away."""

@@ -1,7 +1,7 @@
 /* gate CONTROL RECEIPT PATIENCE: wait for a command, say so durably, run it, say how it ended.
  *
  * The first process of a container that was made ahead of time.  It reads one frame from the FIFO
- * CONTROL/payload (manager/gate.py writes it; the format is described there), for at most PATIENCE seconds,
+ * CONTROL/payload (manager/gates/protocol.py writes it; the format is described there), for at most PATIENCE seconds,
  * and writes one line into RECEIPT/receipt, a file that it has made itself, before anything else happens:
  *
  *   BEGAN nonce seconds.nanoseconds      right before fork and exec; "FAILED nonce errno" follows if one fails (126)

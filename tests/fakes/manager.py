@@ -98,19 +98,18 @@ class InProcess:
         if not self._thread.is_alive():
             return
         self.leash.cut = True
-        self._end()
+        self._end(self._parts.abandon)
 
     def leave(self) -> None:
         """As on SIGTERM: containers of tasks run on."""
-        self._end(lambda: self._parts.discard_warm(timeout=3))
+        self._end(self._parts.stop)
 
-    def _end(self, last_act: Callable[[], None] = lambda: None) -> None:
+    def _end(self, last_act: Callable[[], None]) -> None:
         self.supervisor.stop()
         self._thread.join(10)
         assert not self._thread.is_alive(), "the supervisor does not stop"
         last_act()
         self.leash.cut = True
-        self._parts.stop()
 
     # --- Short ways --------------------------------------------------------------------------------------
 

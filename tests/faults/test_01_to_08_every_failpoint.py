@@ -219,7 +219,7 @@ FURTHER: list[tuple[str, Walk]] = [
     ("started-unrecorded:2", AHEAD),
     ("end-unrecorded:2", AHEAD),
     ("exit-unrecorded:2", AHEAD),
-    ("gate-opened:1", replace(AHEAD, before=["gate-shut", "stock-taken"])),
+    ("gate-opened:1", replace(AHEAD, before=["gate-shut", "inspected"])),
     ("journaled-recorded:2", THROWN_AWAY),
     ("signal-sent:1", STUBBORN),
     ("signal-sent:2", STUBBORN),
@@ -269,7 +269,7 @@ def go(manager: RealManager, place: str, walk: Walk) -> None:
 
 def warm_container_waits(manager: RealManager) -> bool:
     """It is made after its spare."""
-    pool = manager.containers("--filter", "label=air-executor.role=warm container")
+    pool = manager.containers("--filter", "label=air-executor.role=warm")
     return any(not name.endswith(SPARE) for name in pool)
 
 

@@ -22,7 +22,7 @@ PATIENCE = 60
 HELD = "until test -e /work/go; do sleep 0.05; done\n"
 SETTLED = 0.3
 """Seconds within which a manager knows of a warm container whose container runs."""
-OF_THE_POOL = ("--filter", "label=air-executor.role=warm container", "--filter", "status=running")
+OF_THE_POOL = ("--filter", "label=air-executor.role=warm", "--filter", "status=running")
 
 
 def sh(task_id: str, script: str = "", *after: str, **fields: object) -> dict[str, object]:
@@ -108,8 +108,7 @@ def nothing_left(manager: RealManager) -> None:
         first = in_pool(manager)
         waiting = first | {f"{name}{SPARE}" for name in first}
         networks = {network_of(name) for name in first}
-        ids = {name.removeprefix("airx-warm-") for name in first}
-        return set(manager.containers()) == waiting | networks and set(folders(manager)) == waiting | ids
+        return set(manager.containers()) == waiting | networks and set(folders(manager)) == waiting
 
     until(clean, PATIENCE)
 
@@ -375,7 +374,7 @@ def test_a_manager_that_is_told_to_end_leaves_no_warm_containers(mortal: RealMan
     warmed(mortal)
     assert mortal.stop() == 0
     assert len(mortal.containers()) == 2, "the task's, and that of its network"
-    assert folders(mortal) == [f"airx-warm-{attempt.warm}", str(attempt.warm)]
+    assert folders(mortal) == [attempt.warm, attempt.warm]
     let_go(mortal, "job")
     mortal.start()
     assert mortal.client.wait("job", timeout=PATIENCE).state == "completed"

@@ -30,7 +30,7 @@ def of_job(plan: JobPlan, view: JobView, work: Path) -> Iterator[str]:
 
 def of_home(manager: RealManager) -> Iterator[str]:
     """What is left over of jobs that have all ended."""
-    pool = manager.containers("--filter", "label=air-executor.role=warm container")  # for the next job
+    pool = manager.containers("--filter", "label=air-executor.role=warm")  # for the next job
     first = [name for name in pool if not name.endswith(SPARE)]
     if len(first) > 1:
         yield f"the warm containers {', '.join(first)} are too many"

@@ -69,7 +69,7 @@ def test_after_a_restart_each_attempt_is_looked_for_and_goes_on_as_it_must(
         job.apply(fact(key("a")))
     job.recall()
     assert list(planner.actions([job])) == [Inspect(key("a"))]
-    stock = Inspected(
+    inspected = Inspected(
         key=key("a"),
         found=found,
         at=at(9),
@@ -78,9 +78,9 @@ def test_after_a_restart_each_attempt_is_looked_for_and_goes_on_as_it_must(
         created_at=at(2),
         started_at=at(3),
     )
-    for conclusion in recovery.conclusions(job.tasks["a"].attempts[-1], stock):
+    for conclusion in recovery.conclusions(job.tasks["a"].attempts[-1], inspected):
         job.apply(conclusion)
-    job.apply(stock)
+    job.apply(inspected)
     (action,) = planner.actions([job])
     if wanted is Watch:
         taken_up = job.tasks["a"].attempts[-1]
@@ -95,7 +95,7 @@ def test_after_a_restart_each_attempt_is_looked_for_and_goes_on_as_it_must(
 
 def concluded(job: LiveJob, found: Found) -> list[Any]:
     """What is to be done for `b` when it was found like that."""
-    stock = Inspected(
+    inspected = Inspected(
         key=B,
         found=found,
         at=at(9),
@@ -104,9 +104,9 @@ def concluded(job: LiveJob, found: Found) -> list[Any]:
         created_at=at(2),
         started_at=at(3),
     )
-    for conclusion in recovery.conclusions(job.tasks["b"].attempts[-1], stock):
+    for conclusion in recovery.conclusions(job.tasks["b"].attempts[-1], inspected):
         job.apply(conclusion)
-    job.apply(stock)
+    job.apply(inspected)
     return [action for action in planner.actions([job]) if action.key.task == "b"]
 
 
@@ -180,8 +180,8 @@ def test_what_took_the_place_of_a_container_with_a_gate_has_none(found: Found) -
     job = foreseen(Phase.WAITING)
     job.apply(voided(B))
     attempt = job.tasks["b"].attempts[-1]
-    stock = Inspected(key=key("b", incarnation=2), found=found, at=at(9))
-    assert recovery.verdict(attempt, stock) is recovery.TABLE[Phase.CLAIMED, found]
+    inspected = Inspected(key=key("b", incarnation=2), found=found, at=at(9))
+    assert recovery.verdict(attempt, inspected) is recovery.TABLE[Phase.CLAIMED, found]
 
 
 @pytest.mark.parametrize("phase", list(AHEAD))

@@ -295,9 +295,9 @@ def test_a_request_that_breaks_a_rule_is_rejected_and_the_job_goes_on(
 def test_more_requests_than_are_read_at_once_are_all_read_before_the_job_ends(
     start: Start, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from manager.folder import inbox as intake
+    from manager.folder import inbox
 
-    monkeypatch.setattr(intake, "MAX_AT_ONCE", 3)
+    monkeypatch.setattr(inbox, "MAX_AT_ONCE", 3)
     again = {f"r{number}.json": request("same") for number in range(10)}  # accepted, and nothing new
     engine.programs[("spawn",)] = Program(drops=again | {"s.json": request("last")})
     view = start().run(a_task("a", command="spawn"))

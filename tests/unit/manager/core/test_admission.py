@@ -6,7 +6,7 @@ import pytest
 
 from air_executor.errors import BadInput
 from air_executor.format.attempts import Attempt, Cause, Container, Failure, Phase
-from air_executor.format.models import Decision, Job, JobState, Task, TaskStatus
+from air_executor.format.models import Decision, Job, JobState, JobView, Task, TaskStatus
 from manager.core import admission
 from manager.model.facts import JobFound, JobRefused
 from tests.unit.manager.builders import OWNER, T0, UID, at, settings, task
@@ -72,6 +72,19 @@ def test_what_somebody_wrote_about_attempts_and_failures_is_not_believed() -> No
     assert job.tasks["a"].attempts == ()
     assert job.tasks["a"].job_name == "job"
     assert (job.uid, job.failure, job.requests) == (UID, None, {})
+
+
+@pytest.mark.parametrize("word", ["network", "slot"])
+def test_a_job_does_not_say_of_itself_whose_network_its_tasks_share(word: str) -> None:
+    lies = {word: "anothers"}
+    taken = admission.take(found(task("a"), **lies), UID, settings())
+    record = found(state=JobState.FAILED, **lies).job
+    assert record is not None
+    view = JobView(job=record, tasks=(task("a", status=TaskStatus.SKIPPED),))
+    tried_again = admission.take_again(view, OWNER, UID, settings(), at(1))
+    for job in (taken, tried_again):
+        assert job.job.network is None
+        assert "anothers" not in job.job.model_dump_json()
 
 
 def test_a_refused_job_is_failed_and_says_why() -> None:

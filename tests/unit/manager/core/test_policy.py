@@ -131,6 +131,11 @@ def test_an_attempt_that_has_a_grant_keeps_it_whatever_the_settings_are_today() 
     assert policy.with_grant(of, Owner(7, 7), "another", settings(memory_mb=1024)) is of
 
 
+def test_an_attempt_whose_container_is_gone_needs_no_grant() -> None:
+    of = claimed_before(task("a"), phase="removed")
+    assert policy.with_grant(of, OWNER, "net", settings()) is of
+
+
 def test_a_task_without_attempts_gets_no_grant() -> None:
     of = task("a")
     assert policy.with_grant(of, OWNER, "net", settings()) is of

@@ -5,6 +5,7 @@ import json
 import os
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -313,10 +314,30 @@ def test_warm_containers_that_were_called_slots_when_the_journal_was_written_hav
                 del about["network"]  # it was told by the slot
             case {"task": {"id": "a", "attempts": [attempt]}}:
                 attempt["slot"] = "ab12"
-    text = json.dumps(entries).encode()
-    file.write_bytes(b"%d %08x %s\n" % (len(text), zlib.crc32(text), text))
+    file.write_bytes(line_of(entries))
     (record,) = replay(folder)
     assert record.job.network == "airx-slot-ab12-network"
     assert {one.id: one.attempts[0].warm for one in record.tasks} == {"a": "airx-slot-ab12", "b": None}
     assert "slot" not in record.job.model_dump()
     assert record.tasks[0].attempts[0].model_extra == job.tasks["a"].attempts[0].model_extra
+
+
+def line_of(entries: list[Any]) -> bytes:
+    """As a manager writes them."""
+    text = json.dumps(entries).encode()
+    return b"%d %08x %s\n" % (len(text), zlib.crc32(text), text)
+
+
+def test_a_journal_that_says_what_this_manager_does_not_understand_is_set_aside_and_others_are_read(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = Journal(folder)
+    write_down(journal, live_job(name="a-strange", uid="a" * 32))
+    write_down(journal, live_job(name="b-usual", uid="b" * 32))
+    journal.close()
+    strange = next(folder.glob("a-strange~*.journal"))
+    with strange.open("ab") as file:
+        file.write(line_of([{"task": {"id": "a", "command": "true", "status": "levitating"}}]))
+    assert [record.job.name for record in replay(folder)] == ["b-usual"]
+    assert [aside.name for aside in folder.glob("*.damaged")] == [f"{strange.name}.damaged"]
+    assert f"{strange}: " in caplog.text

@@ -139,6 +139,16 @@ def test_what_is_to_be_done_once_the_journal_has_a_job_is_done_then_and_once(
     assert (done, recorder.owes(job)) == (["act"], False)
 
 
+def test_what_is_owed_for_one_job_waits_for_its_own_record(recorder: Recorder) -> None:
+    one, other = live_job(uid="a" * 32, name="one"), live_job(uid="b" * 32, name="other")
+    done = list[str]()
+    recorder.once_recorded(one, lambda: done.append("act"))
+    recorder.record([other])
+    assert (done, recorder.owes(one)) == ([], True)
+    recorder.record([one])
+    assert (done, recorder.owes(one)) == (["act"], False)
+
+
 def test_markers_go_with_the_first_views_that_are_shown(
     recorder: Recorder, journal: FakeJournal, publisher: FakePublisher
 ) -> None:

@@ -4,10 +4,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from air_executor.format.attempts import Grant
+from air_executor.format.attempts import Grant, Phase
 from air_executor.format.models import Job, Task
-from manager.core import policy
+from manager.core import lifecycle, policy
 from manager.core.live_job import LiveJob
+from manager.core.scheduler import Scheduler
 from manager.core.warm_pool import WarmPool
 from manager.model import containers
 from manager.model.container_spec import ContainerSpec
@@ -20,6 +21,8 @@ from manager.model.facts import (
     ContainerStarted,
     ContainerVoided,
     ContainerWaiting,
+    JobFact,
+    OfAttempt,
     TaskClaimed,
 )
 from manager.model.home import Home
@@ -135,6 +138,23 @@ def run(job: LiveJob, task_id: str, code: int = 0, number: int = 1) -> None:
         job.apply(fact)
 
 
+def after(*facts: OfAttempt, of: Task | None = None) -> Task:
+    """The task after these facts."""
+    result = of or task("a")
+    for fact in facts:
+        result = lifecycle.step(result, fact, T0)
+    return result
+
+
+def begun(job: LiveJob, *names: str) -> LiveJob:
+    """The job, with these tasks running."""
+    for name in names:
+        of = key(name, uid=job.uid)
+        for fact in (claimed(of), created(of), started(of)):
+            job.apply(fact)
+    return job
+
+
 def granted(of: Task | None = None, owner: Owner = OWNER, **rules: Any) -> Grant:
     """What an attempt at the task gets, in a job whose network is the usual one."""
     network = containers.network_name(HOME.id, "job", UID)
@@ -170,3 +190,48 @@ ABLE = Capabilities(gates=None, warm=None)
 def no_pool() -> WarmPool:
     """A pool with nothing in it, that stays so."""
     return WarmPool(settings(), lambda: "never", OWNER)
+
+
+AHEAD: dict[Phase, list[JobFact]] = {
+    Phase.CLAIMED: [ahead(key("b"))],
+    Phase.CREATED: [ahead(key("b")), created(key("b"))],
+    Phase.WAITING: [ahead(key("b")), created(key("b")), waits(key("b"))],
+}
+"""How far a container for `b`, made ahead, has come."""
+
+
+def foreseen(phase: Phase, turn_has_come: bool = False) -> LiveJob:
+    """A job with a task that runs, and one for which a container was made ahead; after a restart."""
+    job = live_job(task("a"), task("b", "a", retries=0))
+    facts = [claimed(key("a")), created(key("a")), started(key("a")), *AHEAD[phase]]
+    for fact in facts:
+        job.apply(fact)
+    if turn_has_come:
+        job.apply(exited(key("a"), seconds=5))
+        job.apply(removed(key("a"), 6))
+        job.apply(needed(key("b"), 7))
+    job.recall()
+    return job
+
+
+def take(jobs: list[LiveJob], runners: int, who: Scheduler | None = None) -> list[str]:
+    """The claims of one round, applied one after the other."""
+    who = who or Scheduler("home", settings(max_runners=runners), no_pool())
+    found = []
+    for claim in who.claims(jobs, at(1)):
+        next(job for job in jobs if job.uid == claim.key.uid).apply(claim)
+        found.append(f"{claim.key.uid[0]}.{claim.key.task}")
+    return found
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def moment(seconds: int, nanoseconds: int = 0) -> datetime:
+    """As a gate tells it. By whole numbers: a float has no room for the microseconds of far times."""
+    return EPOCH + timedelta(seconds=seconds, microseconds=nanoseconds // 1000)
+
+
+def spec(*, owner: Owner = OWNER, limits: dict[str, Any] | None = None, **fields: Any) -> ContainerSpec:
+    """The container of the second attempt at a task with these fields, where these settings rule."""
+    return container(task("a", **fields), key("a", 2), owner=owner, **(limits or {}))

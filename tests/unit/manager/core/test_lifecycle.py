@@ -7,8 +7,8 @@ import pytest
 
 from air_executor.clock import Instant
 from air_executor.format.attempts import Attempt, Cause, Container, Failure, Phase, Timings
-from air_executor.format.models import Task, TaskStatus
-from manager.core import failures, lifecycle, retries
+from air_executor.format.models import TaskStatus
+from manager.core import lifecycle
 from manager.model.facts import (
     AttemptNeeded,
     CommandSucceeded,
@@ -21,9 +21,9 @@ from manager.model.facts import (
     LaunchFailed,
     OfAttempt,
 )
-from manager.model.values import ExitResult
 from tests.unit.manager.builders import (
     T0,
+    after,
     ahead,
     at,
     claimed,
@@ -41,13 +41,6 @@ from tests.unit.manager.builders import (
 
 A = key("a")
 NO = Failure(cause=Cause.IMAGE, message="there is no image 'x'")
-
-
-def after(*facts: OfAttempt, of: Task | None = None) -> Task:
-    result = of or task("a")
-    for fact in facts:
-        result = lifecycle.step(result, fact, T0)
-    return result
 
 
 def test_a_whole_life_leaves_every_time_and_the_container_in_the_record() -> None:
@@ -169,42 +162,6 @@ def test_a_deadline_stops_a_task_that_runs_and_only_that() -> None:
     assert lifecycle.step(waiting, DeadlinePassed(key=A, at=at(9))) is waiting
 
 
-@pytest.mark.parametrize(
-    ("stopping", "outcome", "cause", "words"),
-    [
-        (None, {"exit_code": 3}, "exit", "ended with exit code 3"),
-        (None, {"exit_code": 127}, "exit", "ended with exit code 127"),
-        (None, {"exit_code": 126}, "exit", "ended with exit code 126"),
-        (None, {"exit_code": 128}, "exit", "ended with exit code 128"),
-        (None, {"exit_code": 255}, "exit", "ended with exit code 255"),
-        (None, {"exit_code": 137}, "signal", "SIGKILL"),
-        (None, {"exit_code": 139}, "signal", "SIGSEGV"),
-        (None, {"exit_code": 137, "oom_killed": True}, "oom", "resources.memory_mb"),
-        (None, {"exit_code": 1, "oom_killed": True}, "oom", "more memory than its limit"),
-        (
-            None,
-            {"exit_code": 127, "unusable_command": "there is no command 'x'"},
-            "command",
-            "no command 'x'",
-        ),
-        (Cause.TIMEOUT, {"exit_code": 143}, "timeout", "longer than its timeout of 2.5 s"),
-        (Cause.TIMEOUT, {"exit_code": 0}, "timeout", "longer than its timeout of 2.5 s"),
-        (Cause.CANCELLED, {"exit_code": 137}, "cancelled", "was stopped: cancelled"),
-        (Cause.ENGINE, {"exit_code": 143}, "engine", "network"),
-    ],
-)
-def test_causes_come_from_facts(stopping: Any, outcome: dict[str, Any], cause: str, words: str) -> None:
-    full = {"oom_killed": False, "started_at": at(1), "finished_at": at(2)} | outcome
-    failure = failures.failure_of(task("a", timeout=2.5), stopping, ExitResult(**full))
-    assert failure is not None
-    assert (failure.cause, failure.exit_code) == (cause, outcome["exit_code"])
-    assert words in failure.message
-
-
-def test_success_is_exit_code_zero_even_when_a_child_was_killed_for_its_memory() -> None:
-    assert failures.failure_of(task("a"), None, ExitResult(0, True, at(1), at(2))) is None
-
-
 def test_durations_are_never_negative_when_the_engines_clock_jumps_back() -> None:
     done = after(claimed(A), created(A), started(A, 100), exited(A, 0, finished_at=at(50)))
     times = done.attempts[0].timings
@@ -212,24 +169,6 @@ def test_durations_are_never_negative_when_the_engines_clock_jumps_back() -> Non
     assert times.finished_at == times.started_at == at(100)
     assert times.recorded_at is not None
     assert times.recorded_at >= at(100)
-
-
-@pytest.mark.parametrize("cause", list(Cause))
-def test_only_what_another_attempt_may_cure_is_retried(cause: Cause) -> None:
-    failed = task("a", retries=1).model_copy(
-        update={"status": TaskStatus.FAILED, "failure": Failure(cause=cause, message="x")}
-    )
-    expected = cause not in (Cause.CANCELLED, Cause.COMMAND, Cause.BAD_INPUT)
-    assert retries.may_retry(failed) is expected
-
-
-def test_retries_are_counted() -> None:
-    failed = after(claimed(A), created(A), started(A), exited(A, 1), removed(A), of=task("a", retries=1))
-    assert retries.may_retry(failed)
-    second = key("a", 2)
-    facts = (claimed(second), created(second), started(second), exited(second, 1))
-    again = after(*facts, of=lifecycle.again(failed))
-    assert not retries.may_retry(again)
 
 
 def test_the_record_of_an_earlier_attempt_stays_and_its_log_is_where_it_was_put() -> None:
@@ -245,94 +184,6 @@ def test_the_record_of_an_earlier_attempt_stays_and_its_log_is_where_it_was_put(
 def test_a_task_whose_attempt_is_open_can_not_be_claimed_again() -> None:
     running = after(claimed(A), created(A))
     assert lifecycle.step(running, claimed(key("a", 2))) is running
-
-
-@pytest.mark.parametrize(
-    ("outcome", "cause"),
-    [
-        ({"exit_code": 255}, "engine"),
-        ({"exit_code": 137}, "engine"),
-        ({"exit_code": 143}, "engine"),
-        ({"exit_code": 3}, "exit"),
-        ({"exit_code": 0}, None),
-        ({"exit_code": 137, "oom_killed": True}, "oom"),
-    ],
-)
-def test_an_end_that_came_with_the_engines_own_is_told_from_what_the_command_did(
-    outcome: dict[str, Any], cause: str | None
-) -> None:
-    full = {"oom_killed": False, "started_at": at(3), "finished_at": at(4), "interrupted": True} | outcome
-    failure = failures.failure_of(task("a"), None, ExitResult(**full))
-    assert (failure and failure.cause) == cause
-
-
-def failed(cause: Cause, *, of: Task) -> Task:
-    """The task after one more attempt that has failed."""
-    attempt = Attempt(
-        number=len(of.attempts) + 1,
-        phase=Phase.REMOVED,
-        container=Container(name="c", image="i"),
-        failure=Failure(cause=cause, message="it did"),
-        timings=Timings(recorded_at=at(10)),
-    )
-    update = {"status": TaskStatus.FAILED, "failure": attempt.failure, "attempts": (*of.attempts, attempt)}
-    return of.model_copy(update=update)
-
-
-@pytest.mark.parametrize("cause", ["lost", "engine"])
-def test_what_was_no_fault_of_the_task_gets_one_further_attempt_by_default(cause: str) -> None:
-    once = failed(Cause(cause), of=task("a"))
-    assert retries.may_retry(once)
-    assert not retries.may_retry(failed(Cause(cause), of=once))
-
-
-@pytest.mark.parametrize("cause", ["exit", "signal", "oom", "timeout", "image"])
-def test_nothing_else_gets_one_by_default(cause: str) -> None:
-    assert not retries.may_retry(failed(Cause(cause), of=task("a")))
-
-
-def test_a_policy_names_the_causes_that_get_a_further_attempt() -> None:
-    of = task("a", retries={"max": 2, "on": ["oom"]})
-    assert retries.may_retry(failed(Cause.OOM, of=of))
-    assert not retries.may_retry(failed(Cause.LOST, of=of))
-
-
-@pytest.mark.parametrize("cause", ["cancelled", "command", "bad_input"])
-def test_some_causes_are_cured_by_no_attempt(cause: str) -> None:
-    assert not retries.may_retry(failed(Cause(cause), of=task("a", retries=9)))
-
-
-def test_the_pause_before_each_attempt_is_twice_the_one_before_and_an_hour_at_most() -> None:
-    of = task("a", retries={"max": 50, "backoff": 10})
-    pauses = []
-    for _ in range(12):
-        of = failed(Cause.EXIT, of=of)
-        pauses.append(retries.rest(of))
-    assert pauses[:4] == [10, 20, 40, 80]
-    assert pauses[-1] == 3600
-
-
-def test_memory_grows_with_each_attempt_that_had_too_little_up_to_the_ceiling() -> None:
-    of = task("a", retries={"max": 5, "memory_factor": 2}, resources={"memory_mb": 100})
-    grown = []
-    for _ in range(4):
-        of = failed(Cause.OOM, of=of)
-        grown.append(retries.memory_mb(of, 512, 500))
-    assert grown == [200, 400, 500, 500]
-    assert retries.memory_mb(failed(Cause.EXIT, of=task("a", retries=1)), 512, 8192) == 512
-
-
-def test_the_policy_may_set_a_ceiling_of_its_own() -> None:
-    of = failed(Cause.OOM, of=task("a", retries={"memory_factor": 10, "memory_max_mb": 700}))
-    assert retries.memory_mb(of, 512, 8192) == 700
-
-
-def test_attempts_before_a_retry_of_the_job_count_neither_for_retries_nor_for_the_pause() -> None:
-    of = failed(Cause.OOM, of=task("a", retries={"max": 1, "backoff": 5, "memory_factor": 2}))
-    of = lifecycle.start_over(failed(Cause.OOM, of=of))
-    assert (of.status, len(of.attempts), retries.rest(of)) == (TaskStatus.PENDING, 2, 0)
-    assert retries.memory_mb(of, 512, 8192) == 512
-    assert retries.may_retry(failed(Cause.OOM, of=of))
 
 
 HOUR = 3600.0
@@ -353,26 +204,6 @@ def test_how_long_a_command_ran_does_not_depend_on_a_clock_that_is_set(jump: flo
     unseen = attempt.model_copy(update={"began": None})
     expected = {-24 * HOUR: 0, 0: 7, 24 * HOUR: 9}  # never longer than since the claim
     assert lifecycle.ran(unseen, now, at(7 + jump)) == expected[jump]
-
-
-@pytest.mark.parametrize(("code", "status"), [(0, TaskStatus.COMPLETED), (3, TaskStatus.FAILED)])
-def test_a_command_that_had_ended_in_time_is_not_a_timeout_because_that_was_seen_late(
-    code: int, status: TaskStatus
-) -> None:
-    ended = after(
-        claimed(A),
-        created(A),
-        started(A, 3),
-        DeadlinePassed(key=A, at=at(100)),
-        exited(A, code, 8, finished_at=at(8)),
-    )
-    assert ended.status is status
-    assert ended.failure is None or ended.failure.cause is Cause.EXIT
-
-
-def test_a_command_that_was_stopped_is_a_timeout_whatever_the_clocks_say() -> None:
-    ended = after(claimed(A), created(A), started(A, 3), DeadlinePassed(key=A, at=at(63)), exited(A, 143, 4))
-    assert ended.failure is not None and ended.failure.cause is Cause.TIMEOUT
 
 
 def test_what_was_made_ahead_leaves_the_times_of_its_container_and_of_its_turn() -> None:

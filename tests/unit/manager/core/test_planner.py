@@ -1,126 +1,28 @@
-"""Who gets a runner, and which acts a state calls for."""
-
-import itertools
-from typing import Any
+"""Which acts a state calls for."""
 
 from air_executor.format.attempts import Cause
 from manager.core import planner
 from manager.core.live_job import LiveJob
-from manager.core.scheduler import Scheduler
-from manager.model.actions import (
-    Create,
-    Drop,
-    Open,
-    Remove,
-    Replace,
-    Signal,
-    Start,
-    Watch,
-)
-from manager.model.facts import (
-    AttemptNeeded,
-    CancelRequested,
-    GracePassed,
-    NetworkLost,
-    OfAttempt,
-    TaskClaimed,
-)
-from manager.model.values import NOT_TRIED
+from manager.model.actions import Create, Drop, Open, Remove, Replace, Signal, Start, Watch
+from manager.model.facts import CancelRequested, GracePassed, NetworkLost, OfAttempt
 from tests.unit.manager.builders import (
-    ABLE,
     UID,
     ahead,
     at,
+    begun,
     claimed,
     created,
     exited,
     key,
     live_job,
     needed,
-    no_pool,
     removed,
-    run,
     started,
+    take,
     task,
     voided,
     waits,
 )
-from tests.unit.manager.builders import settings as make
-
-
-def take(jobs: list[LiveJob], runners: int, who: Scheduler | None = None) -> list[str]:
-    """The claims of one round, applied one after the other."""
-    who = who or Scheduler("home", make(max_runners=runners), no_pool())
-    found = []
-    for claim in who.claims(jobs, at(1)):
-        next(job for job in jobs if job.uid == claim.key.uid).apply(claim)
-        found.append(f"{claim.key.uid[0]}.{claim.key.task}")
-    return found
-
-
-def fan(letter: str, tasks: int, **fields: object) -> LiveJob:
-    names = [task(f"t{number}") for number in range(tasks)]
-    return live_job(*names, uid=letter * 32, name=letter, **fields)
-
-
-def test_no_more_than_max_runners_are_claimed_over_all_jobs() -> None:
-    jobs = [fan("a", 5), fan("b", 5)]
-    assert len(take(jobs, 3)) == 3
-    assert take(jobs, 3) == []
-
-
-def test_no_more_than_max_parallel_are_claimed_for_a_job() -> None:
-    assert take([fan("a", 5, max_parallel=2)], 10) == ["a.t0", "a.t1"]
-
-
-def test_a_job_that_is_full_leaves_its_runners_to_others() -> None:
-    assert sorted(take([fan("a", 5, max_parallel=1), fan("b", 3)], 3)) == ["a.t0", "b.t0", "b.t1"]
-
-
-def test_tasks_of_a_job_are_claimed_in_the_order_they_became_ready() -> None:
-    assert take([fan("a", 3)], 10) == ["a.t0", "a.t1", "a.t2"]
-
-
-def test_every_job_gets_one_runner_before_the_oldest_gets_the_rest() -> None:
-    old, young = fan("a", 9), fan("b", 9)
-    young.job = young.job.model_copy(update={"created_at": at(100)})
-    assert take([young, old], 5) == ["a.t0", "b.t0", "a.t1", "a.t2", "a.t3"]
-
-
-def test_with_one_runner_no_job_starves() -> None:
-    jobs = [fan(letter, 6) for letter in "abc"]
-    who = Scheduler("home", make(max_runners=1), no_pool())
-    order = []
-    for _ in range(9):
-        (claim,) = take(jobs, 1, who)
-        order.append(claim[0])
-        job = next(job for job in jobs if job.uid[0] == claim[0])
-        of = key(claim[2:], uid=job.uid)
-        for fact in (created(of), started(of), exited(of), removed(of)):
-            job.apply(fact)
-    assert order == list("abcabcabc")
-
-
-def test_a_container_that_only_waits_to_be_removed_holds_no_runner() -> None:
-    job = fan("a", 2)
-    take([job], 1)
-    of = key("t0", uid=job.uid)
-    for fact in (created(of), started(of), exited(of)):
-        job.apply(fact)
-    assert take([job], 1) == ["a.t1"]
-
-
-def test_a_claim_carries_name_and_image() -> None:
-    job = live_job(task("a", image="debian:12"), task("b"))
-    first, second = (
-        Scheduler("home", make(runner_image="runner:1"), no_pool()).claims([job], at(1)),
-        None,
-    )
-    first = next(first)
-    job.apply(first)
-    second = next(Scheduler("home", make(runner_image="runner:1"), no_pool()).claims([job], at(1)))
-    assert (first.grant.image, second.grant.image) == ("debian:12", "runner:1")
-    assert first.container.startswith("airx-job-a-1-")
 
 
 def acts(job: LiveJob) -> list[object]:
@@ -159,100 +61,6 @@ def test_a_running_task_is_asked_to_stop_and_killed_when_it_does_not() -> None:
     assert acts(job) == [Watch(of), Signal(of, "SIGTERM", Cause.CANCELLED)]
     job.apply(GracePassed(key=of, at=at(9)))
     assert acts(job) == [Watch(of), Signal(of, "SIGKILL", Cause.CANCELLED)]
-
-
-def foresee(jobs: list[LiveJob], look_ahead: int, gates: bool = True) -> list[str]:
-    """The claims ahead of one round, applied one after the other."""
-    who = Scheduler("home", make(look_ahead=look_ahead), no_pool(), capabilities=ABLE if gates else NOT_TRIED)
-    found = []
-    for claim in who.claims_ahead(jobs, at(2)):
-        assert isinstance(claim, TaskClaimed) and claim.start == "ahead"
-        next(job for job in jobs if job.uid == claim.key.uid).apply(claim)
-        found.append(f"{claim.key.uid[0]}.{claim.key.task}")
-    return found
-
-
-def begun(job: LiveJob, *names: str) -> LiveJob:
-    for name in names:
-        of = key(name, uid=job.uid)
-        for fact in (claimed(of), created(of), started(of)):
-            job.apply(fact)
-    return job
-
-
-def chain(letter: str, length: int = 4, **fields: Any) -> LiveJob:
-    """A chain whose first task runs."""
-    names = [task(f"t{number}", *[f"t{number - 1}"] * (number > 0)) for number in range(length)]
-    return begun(live_job(*names, uid=letter * 32, name=letter, **fields), "t0")
-
-
-def test_a_chain_is_looked_into_one_task_further_with_each_round() -> None:
-    job = chain("a")
-    assert [foresee([job], 4) for _ in range(4)] == [["a.t1"], ["a.t2"], ["a.t3"], []]
-
-
-def test_no_more_than_look_ahead_wait_over_all_jobs() -> None:
-    jobs = [
-        begun(live_job(task("r"), *(task(f"t{n}", "r") for n in range(5)), uid=letter * 32, name=letter), "r")
-        for letter in "abc"
-    ]
-    assert foresee(jobs, 7) == ["a.t0", "a.t1", "a.t2", "a.t3", "a.t4", "b.t0", "b.t1"]
-    assert sum(job.ahead for job in jobs) == 7
-    assert foresee(jobs, 7) == []
-    assert foresee(jobs, 8) == ["b.t2"]
-
-
-def test_the_oldest_job_is_looked_into_first() -> None:
-    old, young = chain("b"), chain("a")
-    young.job = young.job.model_copy(update={"created_at": at(100)})
-    assert foresee([young, old], 1) == ["b.t1"]
-
-
-def test_nothing_is_looked_into_where_nobody_waits_at_gates() -> None:
-    assert foresee([chain("a")], 4, gates=False) == []
-    assert foresee([chain("a")], 0) == []
-
-
-def test_what_waits_holds_no_runner_until_its_turn_has_come() -> None:
-    job = chain("a", length=2)
-    foresee([job], 1)
-    of = key("t1", uid=job.uid)
-    job.apply(created(of))
-    job.apply(waits(of))
-    assert (job.busy, job.ahead) == (1, 1)
-    assert take([job], 10) == []
-    job.apply(exited(key("t0", uid=job.uid)))
-    job.apply(removed(key("t0", uid=job.uid)))
-    assert (job.busy, job.ahead) == (0, 1)
-    assert take([job], 1) == ["a.t1"]
-    assert (job.busy, job.ahead) == (1, 0)
-    assert take([job], 10) == []
-
-
-def test_a_task_with_a_container_gets_its_turn_and_no_second_claim() -> None:
-    job = chain("a", length=2)
-    foresee([job], 1)
-    job.apply(exited(key("t0", uid=job.uid)))
-    (turn,) = Scheduler("home", make(max_runners=1), no_pool()).claims([job], at(9))
-    assert turn == AttemptNeeded(key=key("t1", uid=job.uid), at=at(9))
-
-
-def test_a_turn_takes_a_runner_and_heeds_max_parallel() -> None:
-    job = live_job(task("a"), task("x"), task("b", "a"), max_parallel=1)
-    begun(job, "a")
-    job.apply(ahead(key("b")))
-    job.apply(exited(key("a")))
-    assert list(job.ready) == ["x", "b"]
-    assert take([job], 10) == ["0.x"]
-    assert take([job], 10) == []
-    for fact in (created(key("x")), started(key("x")), exited(key("x"))):
-        job.apply(fact)
-    assert take([job], 10) == ["0.b"]
-
-
-def test_look_ahead_does_not_heed_max_parallel() -> None:
-    """A container that waits is no task that runs."""
-    assert foresee([chain("a", max_parallel=1)], 4) == ["a.t1"]
 
 
 def test_what_was_made_ahead_is_brought_to_its_gate_and_opened_when_its_turn_has_come() -> None:
@@ -337,65 +145,3 @@ def test_a_voided_container_of_a_job_that_failed_meanwhile_is_not_made_again() -
     for fact in (ahead(of), created(of), exited(key("a"), 1), removed(key("a")), voided(of)):
         job.apply(fact)
     assert acts(job) == [Drop(key("b", incarnation=2))]
-
-
-def test_the_claim_ahead_is_in_the_words_of_any_other() -> None:
-    early, late = live_job(task("a"), task("b", "a", image="debian:12", timeout=7)), live_job(task("a"))
-    begun(early, "a")
-    who = Scheduler("home", make(), no_pool(), capabilities=ABLE)
-    (first,) = who.claims_ahead([early], at(2))
-    assert (first.grant.image, first.grant.timeout, first.grant.memory_mb) == ("debian:12", 7, 512)
-    assert first.key == key("b") and first.container.startswith("airx-job-b-1-")
-    assert late.tasks["a"].attempts == ()
-
-
-def test_a_task_that_ran_is_looked_at_no_more() -> None:
-    job = live_job(task("a"), task("b", "a"), task("c", "b"))
-    run(job, "a")
-    begun(job, "b")
-    assert foresee([job], 9) == ["0.c"]
-
-
-def test_warm_containers_are_not_tended_while_tasks_wait_for_containers_but_now_and_then() -> None:
-    sharing = Scheduler("home", make(), no_pool())
-    job = live_job(task("a"), task("b", "a"))
-    assert sharing.grant_tending([job], at(0))
-    job.apply(claimed(key("a")))
-    assert not sharing.grant_tending([job], at(1))
-    job.apply(created(key("a")))
-    assert not sharing.grant_tending([job], at(2))
-    assert not sharing.grant_tending([job], at(4.9))
-    assert sharing.grant_tending([job], at(5)), "it has waited long enough"
-    assert not sharing.grant_tending([job], at(6))
-    job.apply(started(key("a")))
-    assert sharing.grant_tending([job], at(7))
-    job.apply(ahead(key("b")))
-    assert not sharing.grant_tending([job], at(8))
-    assert sharing.grant_tending([job], at(-3600)), "the clock was set back"
-
-
-def test_nothing_is_made_ahead_while_a_gate_opens_and_enough_wait() -> None:
-    who = Scheduler("home", make(look_ahead=4), no_pool(), capabilities=ABLE)
-    job = live_job(task("a"), *(task(after, before) for before, after in itertools.pairwise("abcdef")))
-    for fact in (claimed(key("a")), created(key("a")), started(key("a"))):
-        job.apply(fact)
-    for name in "bcd":
-        job.apply(ahead(key(name)))
-    for fact in (created(key("b")), waits(key("b")), exited(key("a")), needed(key("b"), 4.5)):
-        job.apply(fact)
-    assert list(who.claims_ahead([job], at(4.55))) == []
-    assert [claim.key.task for claim in who.claims_ahead([job], at(4.7))] == ["e"], "it takes long"
-    job.apply(started(key("b"), 4.56))
-    assert [claim.key.task for claim in who.claims_ahead([job], at(4.57))] == ["e"]
-
-
-def test_warm_containers_are_not_tended_while_a_gate_opens() -> None:
-    sharing = Scheduler("home", make(), no_pool())
-    job = live_job(task("a"), task("b", "a"))
-    for fact in (claimed(key("a")), created(key("a")), started(key("a")), ahead(key("b")), waits(key("b"))):
-        job.apply(fact)
-    assert sharing.grant_tending([job], at(4))
-    job.apply(exited(key("a")))
-    job.apply(needed(key("b"), 4.5))
-    assert not sharing.grant_tending([job], at(4.55))
-    assert sharing.grant_tending([job], at(4.7)), "it takes longer than gates do"

@@ -1,6 +1,5 @@
-"""What the engine has, against what the journals say."""
+"""What the engine has of an attempt after a restart, against what its journal says."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,144 +7,25 @@ import pytest
 from air_executor.format.attempts import Phase
 from manager.core import planner, recovery
 from manager.core.live_job import LiveJob
-from manager.core.reconcile import orphans, unnoticed, without_network
 from manager.core.recovery import Verdict
-from manager.model import containers
 from manager.model.actions import Create, Drop, Inspect, Open, Remove, Replace, Start, Watch
-from manager.model.facts import CancelRequested, Inspected, JobFact, Listed, NetworkLost
+from manager.model.facts import CancelRequested, Inspected, NetworkLost
 from manager.model.values import Found
 from tests.unit.manager.builders import (
-    HOME,
+    AHEAD,
     UID,
-    ahead,
     at,
     claimed,
-    container,
     created,
-    exited,
+    foreseen,
     key,
     live_job,
-    needed,
-    removed,
-    settings,
     started,
     task,
     voided,
-    waits,
-)
-from tests.unit.manager.builders import (
-    network as network_of,
 )
 
-OTHER = "f" * 32
-
-
-def listed(name: str, of: Any = None, ended: bool = False) -> Listed:
-    spec = container(task(of.task), of)
-    return Listed(container=name, name=spec.name, labels=spec.labels, ended=ended)
-
-
-def network(uid: str, ended: bool = False) -> Listed:
-    spec = network_of(uid)
-    return Listed(container="net", name=spec.name, labels=spec.labels, ended=ended)
-
-
-def running() -> LiveJob:
-    job = live_job(task("a", retries=1), task("b"))
-    for fact in (claimed(key("a")), created(key("a")), started(key("a"))):
-        job.apply(fact)
-    return job
-
-
-def test_containers_of_live_attempts_and_networks_of_live_jobs_serve() -> None:
-    assert orphans([listed("c1", key("a")), network(UID)], {UID: running()}) == set()
-
-
-@pytest.mark.parametrize(
-    "container",
-    [
-        listed("x", key("a", uid=OTHER)),
-        listed("x", key("a", 2)),
-        listed("x", key("a", incarnation=2)),
-        listed("x", key("b")),
-        listed("x", key("stranger")),
-        Listed(container="x", name="x", labels={}, ended=False),
-        Listed(
-            container="x",
-            name="x",
-            labels={"air-executor.role": "task", "air-executor.job-uid": UID},
-            ended=False,
-        ),
-        Listed(
-            container="x",
-            name="x",
-            labels={"air-executor.role": "unheard-of", "air-executor.job-uid": UID},
-            ended=False,
-        ),
-        Listed(
-            container="x",
-            name="x",
-            labels=network_of(OTHER).labels,
-            ended=False,
-        ),
-    ],
-    ids=[
-        "other job",
-        "later attempt",
-        "later incarnation",
-        "never claimed",
-        "no such task",
-        "no labels",
-        "few labels",
-        "unknown role",
-        "network of another job",
-    ],
-)
-def test_what_serves_no_live_attempt_and_no_live_job_is_an_orphan(container: Listed) -> None:
-    assert orphans([container], {UID: running()}) == {"x"}
-
-
-def test_a_container_whose_outcome_is_recorded_is_nobodys_orphan_until_it_was_removed() -> None:
-    job = running()
-    job.apply(exited(key("a"), 1))
-    assert orphans([listed("c1", key("a"))], {UID: job}) == set()
-    job.apply(removed(key("a")))
-    assert orphans([listed("c1", key("a"))], {UID: job}) == {"c1"}
-
-
-def test_the_container_of_the_attempt_before_is_an_orphan() -> None:
-    job = running()
-    for fact in (exited(key("a"), 1), removed(key("a")), claimed(key("a", 2))):
-        job.apply(fact)
-    assert orphans([listed("one", key("a", 1)), listed("two", key("a", 2))], {UID: job}) == {"one"}
-
-
-def test_a_probe_that_a_killed_manager_left_behind_is_an_orphan() -> None:
-    """The probe is over before the containers are listed: one that is listed serves nobody."""
-    probe = containers.probe_container(Path("/probe"), "00ff", HOME, settings())
-    assert orphans([Listed(container="p", name="p", labels=probe.labels, ended=True)], {UID: running()}) == {
-        "p"
-    }
-
-
-def test_a_job_whose_network_is_held_is_not_without_one() -> None:
-    assert without_network([network(UID)], {UID: running()}) == set()
-
-
-@pytest.mark.parametrize("found", [[], [network(UID, ended=True)], [network(OTHER)]])
-def test_running_tasks_whose_network_nobody_holds_any_more(found: list[Listed]) -> None:
-    assert without_network(found, {UID: running()}) == {UID}
-
-
-def test_a_job_where_nothing_runs_needs_no_network() -> None:
-    assert without_network([], {UID: live_job(task("a"))}) == set()
-
-
-def test_tasks_with_a_network_of_their_own_do_not_need_the_jobs() -> None:
-    job = live_job(task("a", network="none"))
-    for fact in (claimed(key("a")), created(key("a")), started(key("a"))):
-        job.apply(fact)
-    assert without_network([], {UID: job}) == set()
+B = key("b")
 
 
 @pytest.mark.parametrize("phase", [Phase.CLAIMED, Phase.CREATED, Phase.RUNNING])
@@ -211,37 +91,6 @@ def test_after_a_restart_each_attempt_is_looked_for_and_goes_on_as_it_must(
         assert action == Remove(key("a"))
     else:
         assert action == wanted(key("a"))
-
-
-def test_ends_that_nobody_has_noticed_are_found_in_the_engines_list() -> None:
-    job = running()
-    name = job.tasks["a"].attempts[-1].container.id
-    assert name is not None
-    assert unnoticed([listed(name, key("a"))], {UID: job}) == set()
-    assert unnoticed([listed(name, key("a"), ended=True)], {UID: job}) == {key("a")}
-    assert unnoticed([], {UID: job}) == {key("a")}
-
-
-B = key("b")
-AHEAD: dict[Phase, list[JobFact]] = {
-    Phase.CLAIMED: [ahead(B)],
-    Phase.CREATED: [ahead(B), created(B)],
-    Phase.WAITING: [ahead(B), created(B), waits(B)],
-}
-
-
-def foreseen(phase: Phase, turn_has_come: bool = False) -> LiveJob:
-    """A job with a task that runs, and one for which a container was made ahead; after a restart."""
-    job = live_job(task("a"), task("b", "a", retries=0))
-    facts = [claimed(key("a")), created(key("a")), started(key("a")), *AHEAD[phase]]
-    for fact in facts:
-        job.apply(fact)
-    if turn_has_come:
-        job.apply(exited(key("a"), seconds=5))
-        job.apply(removed(key("a"), 6))
-        job.apply(needed(B, 7))
-    job.recall()
-    return job
 
 
 def concluded(job: LiveJob, found: Found) -> list[Any]:
@@ -349,29 +198,3 @@ def test_what_is_stale_is_still_replaced_after_a_restart() -> None:
     job = foreseen(Phase.WAITING)
     job.apply(NetworkLost(uid=UID, at=at(8)))
     assert concluded(job, Found.RUNNING) == [Replace(B)]
-
-
-def test_a_container_that_waits_needs_its_network() -> None:
-    job = live_job(task("a", network="none"), task("b", "a"))
-    for fact in (claimed(key("a")), created(key("a")), started(key("a")), *AHEAD[Phase.CREATED]):
-        job.apply(fact)
-    assert without_network([], {UID: job}) == set(), "what was not started yet says so itself"
-    job.apply(waits(B))
-    assert without_network([], {UID: job}) == {UID}
-    assert without_network([network(UID)], {UID: job}) == set()
-
-
-def test_a_container_that_waits_serves_and_the_one_that_it_replaces_does_not() -> None:
-    job = foreseen(Phase.WAITING)
-    assert orphans([listed("c1", B)], {UID: job}) == set()
-    job.apply(voided(B))
-    again = listed("c2", key("b", incarnation=2))
-    assert orphans([listed("c1", B), again], {UID: job}) == {"c1"}
-
-
-def test_a_container_that_ended_at_its_gate_is_not_an_end_that_nobody_has_noticed() -> None:
-    """It is found out when its task's turn has come; until then it is nobody's loss."""
-    job = foreseen(Phase.WAITING)
-    ran = job.tasks["a"].attempts[-1].container.id
-    assert ran is not None
-    assert unnoticed([listed(ran, key("a"))], {UID: job}) == set()

@@ -1,5 +1,7 @@
 """What a restart reads: everything that was written down, nothing that was not, and no half of a decision."""
 
+import errno
+import json
 import os
 import zlib
 from pathlib import Path
@@ -265,3 +267,56 @@ def test_the_longest_job_name_fits(folder: Path) -> None:
     journal.close()
     (record,) = replay(folder)
     assert record.job.name == "n" * 200
+
+
+def test_a_first_record_that_the_disk_took_only_at_the_second_try_is_as_complete_as_any(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = live_job(task("a"))
+    job.submitted = "state.json of then"
+    changes = job.take_changes()
+    assert changes is not None
+    journal = Journal(folder)
+    with monkeypatch.context() as full_disk:
+        full_disk.setattr(os, "fsync", refuses)
+        with pytest.raises(OSError):
+            journal.record(changes)
+    assert the_file(folder).read_bytes() == b""
+    journal.record(changes)
+    journal.close()
+    (record,) = replay(folder)
+    assert (record.owner, record.submitted) == (OWNER, "state.json of then")
+    assert record.tasks == (job.tasks["a"],)
+
+
+def refuses(handle: int) -> None:
+    """As a disk that is full."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_warm_containers_that_were_called_slots_when_the_journal_was_written_have_their_names_of_then(
+    folder: Path,
+) -> None:
+    job = live_job(task("a"), task("b"))
+    for name in "ab":
+        job.apply(claimed(key(name)))
+    journal = Journal(folder)
+    write_down(journal, job)
+    journal.close()
+    file = the_file(folder)
+    (line,) = file.read_bytes().splitlines()
+    entries = json.loads(line.split(b" ", 2)[2])
+    for entry in entries:
+        match entry:
+            case {"job": about}:
+                about["slot"] = "ab12"
+                del about["network"]  # it was told by the slot
+            case {"task": {"id": "a", "attempts": [attempt]}}:
+                attempt["slot"] = "ab12"
+    text = json.dumps(entries).encode()
+    file.write_bytes(b"%d %08x %s\n" % (len(text), zlib.crc32(text), text))
+    (record,) = replay(folder)
+    assert record.job.network == "airx-slot-ab12-network"
+    assert {one.id: one.attempts[0].warm for one in record.tasks} == {"a": "airx-slot-ab12", "b": None}
+    assert "slot" not in record.job.model_dump()
+    assert record.tasks[0].attempts[0].model_extra == job.tasks["a"].attempts[0].model_extra

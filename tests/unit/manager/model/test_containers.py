@@ -2,27 +2,17 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 import hypothesis.strategies as st
-import pytest
 from hypothesis import given
 
 from air_executor.format import names
-from manager.model import container_spec, containers
+from air_executor.format.attempts import Grant, GrantedNetwork
+from manager.model import containers
 from manager.model.container_spec import Mount, Network
-from manager.model.containers import MIB, container_name, network_name
-from manager.model.values import AttemptKey, Owner
-from tests.unit.manager.builders import (
-    HOME,
-    OWNER,
-    UID,
-    container,
-    key,
-    network,
-    settings,
-    task,
-)
+from manager.model.containers import MIB, container_name, network_name, task_container
+from manager.model.values import AttemptKey
+from tests.unit.manager.builders import HOME, UID, key, network, settings, spec, task
 
 DOCKERS_RULE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 A_HOST_NAME = 253
@@ -35,10 +25,6 @@ a_key = st.builds(
     number=st.integers(1, 101),
     incarnation=st.integers(1, 9),
 )
-
-
-def spec(*, owner: Owner = OWNER, limits: dict[str, Any] | None = None, **fields: Any) -> Any:
-    return container(task("a", **fields), key("a", 2), owner=owner, **(limits or {}))
 
 
 @given(a_name, a_key)
@@ -72,44 +58,6 @@ def test_names_that_would_run_into_each_other_stay_apart() -> None:
     assert container_name(HOME.id, "a:b", key("c")) != container_name(HOME.id, "a+b", key("c", uid="f" * 32))
 
 
-def test_labels_tell_whose_container_it_is() -> None:
-    assert spec().labels == {
-        "air-executor.home-id": HOME.id,
-        "air-executor.home": str(HOME.path),
-        "air-executor.job": "job",
-        "air-executor.job-uid": UID,
-        "air-executor.task": "a",
-        "air-executor.attempt": "2",
-        "air-executor.incarnation": "1",
-        "air-executor.role": "task",
-    }
-
-
-def test_the_key_comes_back_from_the_labels() -> None:
-    assert container_spec.key_of(spec().labels) == key("a", 2)
-
-
-@pytest.mark.parametrize("change", [{"air-executor.attempt": "x"}, {"air-executor.attempt": None}])
-def test_labels_that_are_not_a_tasks_have_no_key(change: dict[str, Any]) -> None:
-    labels = {name: value for name, value in (spec().labels | change).items() if value is not None}
-    assert container_spec.key_of(labels) is None
-
-
-@pytest.mark.parametrize(
-    ("asked", "owner", "expected"),
-    [
-        (None, Owner(1000, 1000), "1000:1000"),
-        (None, Owner(1000, 50), "1000:50"),
-        (None, Owner(0, 0), "4321:4321"),
-        (None, Owner(0, 1000), "4321:4321"),
-        ("7", Owner(0, 0), "7:7"),
-        ("7:8", Owner(1000, 1000), "7:8"),
-    ],
-)
-def test_a_task_never_runs_as_root(asked: str | None, owner: Owner, expected: str) -> None:
-    assert spec(owner=owner, user=asked, limits={"task_uid": 4321}).user == expected
-
-
 def test_only_the_jobs_own_work_and_inbox_are_mounted() -> None:
     assert spec().mounts == (Mount("/jobs/job/work", "/work"), Mount("/jobs/job/inbox", "/inbox"))
 
@@ -130,35 +78,12 @@ def test_home_is_somewhere_writable() -> None:
     assert spec().env["HOME"] == "/tmp"
 
 
-def test_limits_are_the_settings_unless_the_task_asks_for_others() -> None:
-    limits = {"memory_mb": 100, "cpus": 2.0, "pids": 9, "tmp_mb": 8, "log_mb": 3}
-    found = spec(limits=limits)
-    assert (found.memory_bytes, found.cpus, found.pids) == (100 * MIB, 2.0, 9)
-    assert (found.tmp_bytes, found.log_bytes) == (8 * MIB, 3 * MIB)
-    found = spec(limits=limits, resources={"memory_mb": 50, "cpus": 0.5, "pids": 3})
-    assert (found.memory_bytes, found.cpus, found.pids) == (50 * MIB, 0.5, 3)
-
-
 def test_the_working_directory_is_work_unless_the_task_names_another() -> None:
     assert (spec().workdir, spec(workdir="/work/sub").workdir) == ("/work", "/work/sub")
 
 
 def test_the_command_is_given_as_it_stands() -> None:
     assert spec(command="echo", args=["$HOME", "a b", ""]).command == ("echo", "$HOME", "a b", "")
-
-
-@pytest.mark.parametrize(
-    ("asked", "expected"),
-    [
-        (None, Network("job", network_name(HOME.id, "job", UID))),
-        ("job", Network("job", network_name(HOME.id, "job", UID))),
-        ("private", Network("private")),
-        ("none", Network("none")),
-        ("db", Network("named", "db")),
-    ],
-)
-def test_networks(asked: str | None, expected: Network) -> None:
-    assert spec(network=asked).network == expected
 
 
 def test_all_tasks_of_a_job_share_one_network_container_and_jobs_do_not() -> None:
@@ -180,20 +105,24 @@ def test_helpers_are_never_root_and_bounded() -> None:
         assert helper.pids <= 16
 
 
-def test_equal_words_have_equal_digests_and_others_do_not() -> None:
-    assert spec().digest == spec().digest
-    digests = {
-        found.digest
-        for found in (
-            spec(),
-            spec(env={"A": "1"}),
-            spec(command="false"),
-            spec(image="other"),
-            spec(network="none"),
-            spec(workdir="/"),
-            spec(user="7"),
-            spec(resources={"memory_mb": 99}),
-            spec(limits={"tmp_mb": 1}),
-        )
-    }
-    assert len(digests) == 9
+def test_what_an_attempt_was_granted_are_its_containers_limits() -> None:
+    grant = Grant(
+        image="debian:12",
+        user="7:8",
+        network=GrantedNetwork(kind="named", name="db"),
+        memory_mb=100,
+        cpus=0.5,
+        pids=9,
+        tmp_mb=8,
+        log_mb=3,
+        timeout=60.0,
+    )
+    found = task_container("job", task("a"), key("a"), "name", grant, Path("/jobs/job"), HOME)
+    assert (found.name, found.image, found.user) == ("name", "debian:12", "7:8")
+    assert found.network == Network("named", "db")
+    assert (found.memory_bytes, found.cpus, found.pids) == (100 * MIB, 0.5, 9)
+    assert (found.tmp_bytes, found.log_bytes) == (8 * MIB, 3 * MIB)
+
+
+def test_tasks_of_a_job_run_in_the_network_that_they_were_granted() -> None:
+    assert spec().network == Network("job", network_name(HOME.id, "job", UID))

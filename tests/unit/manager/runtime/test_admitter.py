@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -204,3 +205,45 @@ def test_a_folder_made_anew_under_the_name_of_a_live_job_while_no_manager_ran_is
     view = second.client.wait("job", 10)
     assert statuses(view) == {"other": "completed"}
     until(lambda: engine.names == [])
+
+
+def test_bad_jobs_are_refused_and_others_go_on(start: Start, engine: FakeEngine) -> None:
+    manager = start()
+    cycle = manager.home / "jobs" / "cycle"
+    cycle.mkdir(parents=True)
+    (cycle / "state.json").write_text(json.dumps({"id": "1", "name": "cycle"}))
+    (cycle / "tasks.json").write_text(json.dumps([a_task("a", "b"), a_task("b", "a")]))
+    junk = manager.home / "jobs" / "junk"
+    junk.mkdir()
+    (junk / "state.json").write_bytes(b"\0" * 100)
+    (junk / "tasks.json").write_text("[]")
+    assert manager.run(a_task("a"), name="good").state == "completed"
+    for name, words in (("cycle", "dependency cycle: a -> b -> a"), ("junk", "is not JSON")):
+        view = until(lambda name=name: (manager.home / "jobs" / name).is_dir() and ended(manager, name))
+        assert view["state"] == "failed"
+        assert view["failure"]["cause"] == "bad_input"
+        assert words in view["failure"]["message"]
+    assert {job for job, _, _ in engine.executions} == {"good"}
+    assert [file.name for file in junk.glob("state.json.refused-*")] != [], "what was there is kept"
+
+
+def ended(manager: InProcess, name: str) -> Any:
+    try:
+        state = manager.state(name)
+    except (OSError, ValueError):
+        return None
+    return state if state["state"] == "failed" else None
+
+
+def test_a_job_with_other_fields_that_are_nested_without_end_is_refused_and_others_go_on(
+    start: Start,
+) -> None:
+    manager = start()
+    folder = manager.home / "jobs/deep"
+    folder.mkdir(parents=True)
+    deep = '{"id": "1", "name": "deep", "state": "waiting", "more": ' + "[" * 300 + "]" * 300 + "}"
+    (folder / "state.json").write_text(deep)
+    (folder / "tasks.json").write_text('[{"id": "a", "command": "true"}]')
+    assert manager.run(a_task("a"), name="other").state == "completed"
+    until(lambda: manager.state("deep")["state"] == "failed")
+    assert "nested too deeply" in manager.state("deep")["failure"]["message"]

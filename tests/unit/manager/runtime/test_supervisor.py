@@ -2,39 +2,16 @@
 
 import json
 import shutil
-import threading
-from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from air_executor.clock import instant, utc_now
-from manager.engine.contract import EngineError, Status
-from manager.model import container_spec, containers
-from manager.model.home import Home
+from air_executor.clock import instant
+from manager.engine.contract import Status
 from tests.fakes.engine import FakeEngine, Program
-from tests.fakes.manager import HOME_ID, InProcess, Start, a_task, statuses
-from tests.unit.manager.builders import container, key, settings, task
+from tests.fakes.manager import InProcess, Start, a_task, statuses
 from tests.waiting import until
-
-PROGRAMS = {
-    ("short",): Program(seconds=0.05),
-    ("long",): Program(seconds=None),
-    ("stubborn",): Program(seconds=None, ignores_term=True),
-    ("three",): Program(exit_code=3),
-    ("hog",): Program(exit_code=137, oom=True),
-    ("nothing",): Program(unusable="there is no command 'nothing' in the image"),
-    ("nowhere",): Program(start_fails="there is no command 'nowhere' in the image"),
-}
-
-
-@pytest.fixture
-def engine() -> Iterator[FakeEngine]:
-    made = FakeEngine(PROGRAMS)
-    yield made
-    made.check()
 
 
 def no_containers(engine: FakeEngine) -> None:
@@ -327,34 +304,6 @@ def test_more_requests_than_are_read_at_once_are_all_read_before_the_job_ends(
     assert statuses(view) == {"a": "completed", "same": "completed", "last": "completed"}
 
 
-def test_bad_jobs_are_refused_and_others_go_on(start: Start, engine: FakeEngine) -> None:
-    manager = start()
-    cycle = manager.home / "jobs" / "cycle"
-    cycle.mkdir(parents=True)
-    (cycle / "state.json").write_text(json.dumps({"id": "1", "name": "cycle"}))
-    (cycle / "tasks.json").write_text(json.dumps([a_task("a", "b"), a_task("b", "a")]))
-    junk = manager.home / "jobs" / "junk"
-    junk.mkdir()
-    (junk / "state.json").write_bytes(b"\0" * 100)
-    (junk / "tasks.json").write_text("[]")
-    assert manager.run(a_task("a"), name="good").state == "completed"
-    for name, words in (("cycle", "dependency cycle: a -> b -> a"), ("junk", "is not JSON")):
-        view = until(lambda name=name: (manager.home / "jobs" / name).is_dir() and ended(manager, name))
-        assert view["state"] == "failed"
-        assert view["failure"]["cause"] == "bad_input"
-        assert words in view["failure"]["message"]
-    assert {job for job, _, _ in engine.executions} == {"good"}
-    assert [file.name for file in junk.glob("state.json.refused-*")] != [], "what was there is kept"
-
-
-def ended(manager: InProcess, name: str) -> Any:
-    try:
-        state = manager.state(name)
-    except (OSError, ValueError):
-        return None
-    return state if state["state"] == "failed" else None
-
-
 def test_an_edit_of_a_live_jobs_view_is_set_aside(start: Start, engine: FakeEngine) -> None:
     manager = start()
     manager.client.create_job("job", [a_task("a", command="long")])
@@ -364,37 +313,6 @@ def test_an_edit_of_a_live_jobs_view_is_set_aside(start: Start, engine: FakeEngi
     aside = until(lambda: list(folder.glob("tasks.json.edited-*")))
     until(lambda: aside[0].read_text() == "[]")
     until(lambda: manager.until_status("a", "running"))
-
-
-def test_an_engine_that_is_not_there_is_waited_for(start: Start, engine: FakeEngine) -> None:
-    """FAULTS 12, on the fake."""
-    engine.go_down()
-    manager = start()
-    manager.client.create_job("job", [a_task("a")])
-    until(lambda: manager.state()["state"] == "working")
-    until(lambda: [name for name, _ in engine.calls].count("describe") >= 2)
-    assert manager.task("a").attempts == (), "nothing is claimed while nobody can serve it"
-    assert "does not answer" in manager.monitor.description
-    engine.come_back()
-    assert manager.client.wait("job", 15).state == "completed"
-
-
-def test_an_engine_that_goes_away_for_a_while_costs_no_task(start: Start, engine: FakeEngine) -> None:
-    manager = start()
-    engine.programs[("talks",)] = Program(seconds=None, output=b"said before\n")
-    manager.client.create_job("job", [a_task("a", command="talks"), a_task("b", "a")])
-    manager.until_status("a", "running")
-    until(lambda: (manager.home / "jobs/job/logs/a.log").exists() and manager.log("a") == "said before\n")
-    container = engine.find("a")
-    assert container is not None
-    engine.go_down()
-    engine.finish(container.id, output=b"said while nobody listened\n")
-    until(lambda: manager.monitor.description != "Fake 1.0")
-    engine.come_back()
-    view = manager.client.wait("job", 20)
-    assert view.state == "completed"
-    assert engine.executions == [("job", "a", 1), ("job", "b", 1)]
-    assert manager.log("a") == "said before\nsaid while nobody listened\n"
 
 
 @pytest.mark.parametrize(
@@ -416,72 +334,6 @@ def test_a_reply_that_is_lost_costs_no_task_and_doubles_none(
     no_containers(engine)
 
 
-@pytest.mark.parametrize("call", ["create", "start"])
-def test_a_refusal_of_the_engine_fails_the_attempt_and_is_retried_by_policy(
-    start: Start, engine: FakeEngine, call: str
-) -> None:
-    manager = start(look_ahead=0)
-    until(lambda: "containers" in [name for name, _ in engine.calls])  # the probe is over
-    engine.refuse(call, EngineError("no space left on device"))
-    view = manager.run(a_task("a", retries=1))
-    assert view.state == "completed"
-    failure = view.tasks[0].attempts[0].failure
-    assert failure is not None
-    assert (failure.cause, "no space left" in failure.message) == ("engine", True)
-    assert engine.executions == [("job", "a", 2)]
-
-
-def test_a_container_that_is_taken_away_is_lost_and_no_exit_code_invented(
-    start: Start, engine: FakeEngine
-) -> None:
-    """FAULTS 16, on the fake."""
-    manager = start()
-    manager.client.create_job("job", [a_task("a", command="long", retries=0)])
-    manager.until_status("a", "running")
-    container = engine.find("a")
-    assert container is not None
-    engine.kill(container.id)
-    view = manager.client.wait("job", 10)
-    assert view.job.failure is not None
-    assert view.job.failure.cause == "lost"
-    assert view.tasks[0].attempts[0].exit_code is None
-
-
-def test_a_name_that_is_taken_by_somebody_else_is_refused_and_left_alone(
-    start: Start, engine: FakeEngine
-) -> None:
-    """FAULTS 15, on the fake: the manager's next name is foreseen, and taken."""
-    manager = start()
-    spec = containers.probe_container(Path("/"), "x", Home("another", Path("/")), settings())
-    real = engine.create
-
-    def create(asked: Any, network: Any) -> Any:
-        if asked.labels[container_spec.ROLE] == "task" and asked.name not in engine.names:
-            foreign = spec.__class__(
-                **{name: getattr(spec, name) for name in spec.__slots__} | {"name": asked.name}
-            )
-            engine.plant(
-                foreign, status=Status.EXITED, exit_code=0, started_at=utc_now(), finished_at=utc_now()
-            )
-        return real(asked, network)
-
-    engine.create = create  # type: ignore[method-assign]
-    view = manager.run(a_task("a", retries=0))
-    assert view.job.failure is not None
-    assert view.job.failure.cause == "engine"
-    assert "is taken" in view.job.failure.message
-    assert len(engine.names) == 1, "the foreign container is still there"
-
-
-def test_an_orphan_of_this_home_is_swept_and_a_foreign_one_is_not(start: Start, engine: FakeEngine) -> None:
-    mine, other = (Home(identity, Path("/")) for identity in (HOME_ID, "another"))
-    specs = [container(task("x"), key("x"), job="gone", home=home) for home in (mine, other)]
-    for spec in specs:
-        engine.plant(spec, outcome_seen=True)
-    start()
-    until(lambda: engine.names == [specs[1].name])
-
-
 def test_the_network_of_a_job_is_shared_and_goes_with_the_job(start: Start, engine: FakeEngine) -> None:
     manager = start()
     manager.client.create_job("job", [a_task("a", command="long"), a_task("b", command="long")])
@@ -492,57 +344,6 @@ def test_the_network_of_a_job_is_shared_and_goes_with_the_job(start: Start, engi
     manager.client.cancel("job")
     manager.client.wait("job", 10)
     no_containers(engine)
-
-
-def test_a_network_that_ends_ends_what_runs_in_it_with_the_engine_as_cause(
-    start: Start, engine: FakeEngine
-) -> None:
-    manager = start()
-    manager.client.create_job(
-        "job", [a_task("a", command="long", retries=0), a_task("b", command="long", network="none")]
-    )
-    for name in "ab":
-        manager.until_status(name, "running")
-    engine.finish(next(name for name in engine.names if "-network-" in name), 137)
-    failed = manager.until_status("a", "failed")
-    assert failed.failure is not None
-    assert failed.failure.cause == "engine"
-    assert manager.task("b").status == "running"
-
-
-def test_a_restart_takes_up_what_runs_and_what_waits(start: Start, engine: FakeEngine) -> None:
-    first = start()
-    first.client.create_job("job", [a_task("a", command="long"), a_task("b", "a")])
-    first.until_status("a", "running")
-    first.stop()
-    second = start()
-    container = engine.find("a")
-    assert container is not None
-    engine.finish(container.id, output=b"still me\n")
-    view = second.client.wait("job", 10)
-    assert view.state == "completed"
-    assert engine.executions == [("job", "a", 1), ("job", "b", 1)]
-    assert view.tasks[0].attempts[0].container.id == container.id
-    assert second.log("a") == "still me\n"
-
-
-def test_what_ended_while_no_manager_ran_is_recorded_with_its_own_times(
-    start: Start, engine: FakeEngine
-) -> None:
-    first = start()
-    first.client.create_job("job", [a_task("a", command="long")])
-    first.until_status("a", "running")
-    first.stop()
-    container = engine.find("a")
-    assert container is not None
-    engine.finish(container.id, 3, output=b"unheard\n")
-    ended_at = utc_now()
-    view = start().client.wait("job", 10)
-    attempt = view.tasks[0].attempts[0]
-    assert attempt.exit_code == 3
-    assert attempt.timings.finished_at is not None
-    assert attempt.timings.finished_at <= ended_at
-    assert (first.home / "jobs/job/logs/a.log").read_text() == "unheard\n"
 
 
 def test_a_deadline_that_passed_while_no_manager_ran_counts(
@@ -572,25 +373,6 @@ def test_a_cancel_that_was_asked_for_while_no_manager_ran_is_done(start: Start, 
     no_containers(engine)
 
 
-def test_a_leftover_of_a_killed_probe_does_not_keep_the_engine_from_being_used(
-    start: Start, engine: FakeEngine, tmp_path: Path
-) -> None:
-    (tmp_path / "probe").mkdir()
-    (tmp_path / "probe" / "0badc0de").touch()
-    assert start().run(a_task("a")).state == "completed"
-
-
-def test_an_engine_that_does_not_see_the_folder_is_told_of_and_not_used(
-    start: Start, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(engine, "_program", lambda spec: Program(exit_code=1))
-    manager = start()
-    until(lambda: "does not see" in manager.monitor.description)
-    manager.client.create_job("job", [a_task("a")])
-    until(lambda: manager.state()["state"] == "working")
-    assert engine.executions == []
-
-
 def test_many_short_jobs_at_once_all_end_well(start: Start, engine: FakeEngine) -> None:
     manager = start()
     for number in range(30):
@@ -599,55 +381,6 @@ def test_many_short_jobs_at_once_all_end_well(start: Start, engine: FakeEngine) 
         assert manager.client.wait(f"job{number}", 30).state == "completed"
     assert len(engine.executions) == 90
     no_containers(engine)
-
-
-def test_an_attempt_that_never_began_for_want_of_its_network_gets_another_container_and_no_retry_is_spent(
-    start: Start, engine: FakeEngine
-) -> None:
-    manager = start()
-    manager.client.create_job(
-        "job", [a_task("first", command="long"), a_task("a", retries=0)], max_parallel=1
-    )
-    manager.until_status("first", "running")
-    begin = engine.start
-
-    def lose_network(container: str) -> Any:
-        if engine.find("a") is not None:
-            engine.start = begin  # type: ignore[method-assign]
-            engine.kill(next(name for name in engine.names if "-network-" in name))
-        return begin(container)
-
-    engine.start = lose_network  # type: ignore[method-assign]
-    engine.finish(engine.find("first").id, 0)  # type: ignore[union-attr]
-    view = manager.client.wait("job", 10)
-    (attempt,) = view.tasks[1].attempts
-    assert (view.state, attempt.number, attempt.incarnation) == ("completed", 1, 2)
-    assert engine.executions == [("job", "first", 1), ("job", "a", 1)]
-
-
-def test_an_end_that_nobody_is_told_of_is_noticed_by_the_sweep_and_the_log_is_whole(
-    start: Start, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """FAULTS 17: the stream of output says nothing any more, for ever."""
-    monkeypatch.setattr("manager.runtime.follower.STUCK", 0.5)
-    manager = start()
-    follow, deaf = engine.follow, threading.Event()
-
-    def say_nothing(container: str, sink: Callable[[bytes], None]) -> None:
-        engine.follow = follow  # type: ignore[method-assign]
-        sink(b"be")
-        deaf.wait(20)
-        sink(b"gun and ended\n")
-
-    engine.follow = say_nothing  # type: ignore[method-assign]
-    manager.client.create_job("job", [a_task("a", command="long")])
-    task = manager.until_status("a", "running")
-    container = task.attempts[0].container.name
-    engine.finish(container, 0, b"begun and ended\n")
-    view = manager.client.wait("job", 10)
-    deaf.set()
-    assert view.state == "completed"
-    assert manager.log("a") == "begun and ended\n"
 
 
 def test_memory_grows_and_the_pause_is_kept_as_the_policy_says(start: Start, engine: FakeEngine) -> None:
@@ -678,34 +411,3 @@ def test_below_the_floor_of_free_space_nothing_is_started_and_that_is_said(
     assert [task for _, task, _ in engine.executions] == ["a"]
     monkeypatch.undo()
     assert manager.client.wait("job", 10).state == "completed"
-
-
-@pytest.mark.parametrize("call", ["observe", "restarted_since"])
-def test_an_engine_that_refuses_to_tell_after_a_restart_is_asked_again(
-    start: Start, engine: FakeEngine, call: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("manager.runtime.acts.LONGEST_PAUSE", 0.1)
-    first = start()
-    first.client.create_job("job", [a_task("a", command="long")])
-    first.until_status("a", "running")
-    first.stop()
-    engine.refuse(call, EngineError("something went wrong"))
-    container = engine.find("a")
-    assert container is not None
-    engine.finish(container.id)
-    second = start()
-    assert second.client.wait("job", 10).state == "completed"
-
-
-def test_a_job_with_other_fields_that_are_nested_without_end_is_refused_and_others_go_on(
-    start: Start,
-) -> None:
-    manager = start()
-    folder = manager.home / "jobs/deep"
-    folder.mkdir(parents=True)
-    deep = '{"id": "1", "name": "deep", "state": "waiting", "more": ' + "[" * 300 + "]" * 300 + "}"
-    (folder / "state.json").write_text(deep)
-    (folder / "tasks.json").write_text('[{"id": "a", "command": "true"}]')
-    assert manager.run(a_task("a"), name="other").state == "completed"
-    until(lambda: manager.state("deep")["state"] == "failed")
-    assert "nested too deeply" in manager.state("deep")["failure"]["message"]

@@ -1,0 +1,136 @@
+"""What a task may have, and what its attempt gets."""
+
+from typing import Any
+
+import pytest
+
+from air_executor.errors import BadInput
+from air_executor.format.attempts import Attempt, GrantedNetwork
+from air_executor.format.models import Task
+from manager.core import policy
+from manager.model.values import Owner
+from tests.unit.manager.builders import OWNER, after, claimed, granted, key, settings, task
+
+
+@pytest.mark.parametrize(
+    ("asked", "owner", "expected"),
+    [
+        (None, Owner(1000, 1000), "1000:1000"),
+        (None, Owner(1000, 50), "1000:50"),
+        (None, Owner(0, 0), "4321:4321"),
+        (None, Owner(0, 1000), "4321:4321"),
+        ("7", Owner(0, 0), "7:7"),
+        ("7:8", Owner(1000, 1000), "7:8"),
+    ],
+)
+def test_a_task_never_runs_as_root(asked: str | None, owner: Owner, expected: str) -> None:
+    of, rules = task("a", user=asked), settings(task_uid=4321)
+    assert str(policy.user_of(of, owner, rules)) == expected
+    assert policy.grant(of, owner, "net", rules).user == expected
+
+
+def test_limits_are_the_settings_unless_the_task_asks_for_others() -> None:
+    limits = {"memory_mb": 100, "cpus": 2.0, "pids": 9, "tmp_mb": 8, "log_mb": 3, "timeout": 60.0}
+    found = granted(task("a"), **limits)
+    assert (found.memory_mb, found.cpus, found.pids) == (100, 2.0, 9)
+    assert (found.tmp_mb, found.log_mb, found.timeout) == (8, 3, 60)
+    asked = task("a", resources={"memory_mb": 50, "cpus": 0.5, "pids": 3}, timeout=5)
+    found = granted(asked, **limits)
+    assert (found.memory_mb, found.cpus, found.pids) == (50, 0.5, 3)
+    assert (found.tmp_mb, found.log_mb, found.timeout) == (8, 3, 5)
+
+
+@pytest.mark.parametrize(("asked", "expected"), [(None, "runner:1"), ("debian:12", "debian:12")])
+def test_the_image_is_the_settings_unless_the_task_asks_for_another(asked: str | None, expected: str) -> None:
+    assert granted(task("a", image=asked), runner_image="runner:1").image == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (None, GrantedNetwork(kind="job", name="net")),
+        ("job", GrantedNetwork(kind="job", name="net")),
+        ("private", GrantedNetwork(kind="private")),
+        ("none", GrantedNetwork(kind="none")),
+        ("db", GrantedNetwork(kind="named", name="db")),
+    ],
+)
+def test_networks(asked: str | None, expected: GrantedNetwork) -> None:
+    assert policy.grant(task("a", network=asked), OWNER, "net", settings()).network == expected
+
+
+@pytest.mark.parametrize("asked", [None, "job", "private", "none", "db"])
+def test_a_network_that_every_task_may_have_or_the_operator_allows_is_no_breach(asked: str | None) -> None:
+    policy.check(task("a", network=asked), settings(networks=("db",)))
+
+
+@pytest.mark.parametrize("asked", ["host", "container:other", "", "db2"])
+def test_any_other_network_is_refused_with_what_is_allowed(asked: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        policy.check(task("a", network=asked), settings(networks=("db",)), "tasks[3].")
+    words = f"tasks[3].network: {asked!r} is not allowed here; allowed are job, private, none, db"
+    assert words in str(refused.value)
+
+
+def test_the_usual_grant_is_that_of_a_task_that_asks_for_nothing() -> None:
+    rules = settings(runner_image="runner:1", memory_mb=77)
+    assert policy.usual_grant(OWNER, "net", rules) == policy.grant(task("a"), OWNER, "net", rules)
+
+
+OLD = {
+    "number": 1,
+    "phase": "running",
+    "container": {"name": "airx-job-a-1", "image": "image:before"},
+    "timeout": 7.0,
+    "memory_mb": 99,
+}
+"""An attempt as managers wrote it that did not know of grants."""
+
+
+def claimed_before(of: Task, **fields: Any) -> Task:
+    return of.model_copy(update={"attempts": (Attempt.model_validate(OLD | fields),)})
+
+
+def test_what_an_older_manager_claimed_keeps_what_it_had_and_gets_the_rest_by_todays_settings() -> None:
+    of = claimed_before(task("a", resources={"cpus": 0.5}))
+    rules = settings(runner_image="image:today", memory_mb=512, pids=33, timeout=60.0)
+    taken_up = policy.with_grant(of, OWNER, "net", rules)
+    assert taken_up.attempt is not None
+    told = {"image": "image:before", "timeout": 7.0, "memory_mb": 99}
+    assert taken_up.attempt.grant == policy.grant(of, OWNER, "net", rules).model_copy(update=told)
+    grant = taken_up.attempt.grant
+    assert grant is not None
+    assert (grant.pids, grant.cpus, grant.user) == (33, 0.5, "1000:1000")
+    assert grant.network == GrantedNetwork(kind="job", name="net")
+    assert taken_up.attempt.model_copy(update={"grant": None}) == of.attempt, "the rest of it stays"
+
+
+@pytest.mark.parametrize(
+    ("unknown", "expected"),
+    [({"timeout": None}, (60.0, 99)), ({"memory_mb": None}, (7.0, 512))],
+)
+def test_what_an_older_manager_did_not_write_is_by_todays_settings_too(
+    unknown: dict[str, Any], expected: tuple[float, int]
+) -> None:
+    of = claimed_before(task("a"), **unknown)
+    taken_up = policy.with_grant(of, OWNER, "net", settings(timeout=60.0, memory_mb=512)).attempt
+    assert taken_up is not None and taken_up.grant is not None
+    assert (taken_up.grant.timeout, taken_up.grant.memory_mb) == expected
+
+
+def test_only_the_latest_attempt_gets_a_grant() -> None:
+    first, second = (Attempt.model_validate(OLD | {"number": number}) for number in (1, 2))
+    of = task("a", retries=1).model_copy(update={"attempts": (first, second)})
+    taken_up = policy.with_grant(of, OWNER, "net", settings())
+    assert taken_up.attempts[0] is first
+    assert taken_up.attempts[1].grant is not None
+
+
+def test_an_attempt_that_has_a_grant_keeps_it_whatever_the_settings_are_today() -> None:
+    of = after(claimed(key("a")))
+    assert policy.with_grant(of, Owner(7, 7), "another", settings(memory_mb=1024)) is of
+
+
+def test_a_task_without_attempts_gets_no_grant() -> None:
+    of = task("a")
+    assert policy.with_grant(of, OWNER, "net", settings()) is of

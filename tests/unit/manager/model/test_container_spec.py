@@ -1,0 +1,63 @@
+"""Labels by which a container is found again, and digests by which its words are compared."""
+
+from typing import Any
+
+import pytest
+
+from manager.model import container_spec, containers
+from tests.unit.manager.builders import HOME, UID, granted, key, spec
+
+
+def test_labels_tell_whose_container_it_is() -> None:
+    assert spec().labels == {
+        "air-executor.home-id": HOME.id,
+        "air-executor.home": str(HOME.path),
+        "air-executor.job": "job",
+        "air-executor.job-uid": UID,
+        "air-executor.task": "a",
+        "air-executor.attempt": "2",
+        "air-executor.incarnation": "1",
+        "air-executor.role": "task",
+    }
+
+
+def test_the_key_comes_back_from_the_labels() -> None:
+    assert container_spec.key_of(spec().labels) == key("a", 2)
+
+
+@pytest.mark.parametrize("change", [{"air-executor.attempt": "x"}, {"air-executor.attempt": None}])
+def test_labels_that_are_not_a_tasks_have_no_key(change: dict[str, Any]) -> None:
+    labels = {name: value for name, value in (spec().labels | change).items() if value is not None}
+    assert container_spec.key_of(labels) is None
+
+
+def test_equal_words_have_equal_digests_and_others_do_not() -> None:
+    assert spec().digest == spec().digest
+    digests = {
+        found.digest
+        for found in (
+            spec(),
+            spec(env={"A": "1"}),
+            spec(command="false"),
+            spec(image="other"),
+            spec(network="none"),
+            spec(workdir="/"),
+            spec(user="7"),
+            spec(resources={"memory_mb": 99}),
+            spec(limits={"tmp_mb": 1}),
+        )
+    }
+    assert len(digests) == 9
+
+
+@pytest.mark.parametrize("name", ["airx-warm-ab12", "airx-warm-ab12-spare"])
+def test_the_name_of_a_warm_container_comes_back_from_the_labels(name: str) -> None:
+    assert container_spec.warm_of(containers.warm_container(name, granted(), HOME).labels) == name
+
+
+def test_a_warm_container_from_when_it_was_called_a_slot_has_its_name_of_then() -> None:
+    assert container_spec.warm_of({"air-executor.slot": "ab12"}) == "airx-slot-ab12"
+
+
+def test_a_container_that_is_not_warm_has_no_such_name() -> None:
+    assert container_spec.warm_of(spec().labels) is None

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from manager.gates.gate_folder import RECEIPT as RECEIPT_FILE
+from manager.gates.gate_folder import RECEIPT_FILE
 from manager.model import containers
 from manager.model.container_spec import ContainerSpec
 from manager.model.home import CONTROL, END, FIFO, RECEIPT, TOKEN

@@ -15,7 +15,7 @@ from manager.gates.protocol import Never, Receipt, parse_receipt
 from manager.model.home import END, FIFO, TOKEN
 from manager.model.values import Owner
 
-RECEIPT = "receipt"
+RECEIPT_FILE = "receipt"
 MAX_RECEIPT_BYTES = 4096
 MAX_END_BYTES = 256
 """More than a gate says at the end, in one piece."""
@@ -32,7 +32,7 @@ def read_receipt(folder: Path) -> Receipt | None:
     """
     with opened(folder) as handle:
         try:
-            with opened_file(RECEIPT, handle) as file:
+            with opened_file(RECEIPT_FILE, handle) as file:
                 return parse_receipt(os.read(file, MAX_RECEIPT_BYTES))
         except NotRegular:
             return None
@@ -112,10 +112,10 @@ def _hand_over(handle: int, rest: memoryview, deadline: float) -> bool:
     return True
 
 
-def is_honest(never: Never, control: Path) -> bool:
+def is_honest(never: Never, token: Path) -> bool:
     """Whether the gate said so, and not a command that it began: nothing was run then."""
     try:
-        return never.nonce == control.with_name(TOKEN).read_text()
+        return never.nonce == token.read_text()
     except FileNotFoundError:
         return False
 

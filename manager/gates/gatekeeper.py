@@ -240,7 +240,7 @@ class Gatekeeper:
 
     def _never(self, assignment: Assignment, receipt: protocol.Never) -> Opened:
         """A task that runs can write that as well, but for the token, which it has never seen."""
-        if gate_folder.is_honest(receipt, assignment.gate.control):
+        if gate_folder.is_honest(receipt, assignment.gate.token):
             return self.void(assignment)
         found = self._left(assignment)
         return lost(assignment) if found is None else _started(assignment, found.started_at)

@@ -208,7 +208,7 @@ def test_a_gate_that_is_told_to_leave_says_so_and_nothing_has_begun(docker_bench
     docker_bench.engine.wait(made.id)
     receipt = made.receipt
     assert isinstance(receipt, Never) and receipt.reason == "told"
-    assert gate_folder.is_honest(receipt, made.folder.control)
+    assert gate_folder.is_honest(receipt, made.folder.token)
     assert docker_bench.engine.observe(made.id).exit_code == 75
     assert not mark(docker_bench).exists()
 

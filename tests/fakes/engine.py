@@ -483,7 +483,11 @@ class FakeEngine:
             self._execute(box)
 
     def _wait_at_gate(self, box: _Container) -> None:
-        token, mouth = gates.token(box.spec), gates.mouth(box.spec)
+        try:
+            token, mouth = gates.token(box.spec), gates.mouth(box.spec)
+        except FileNotFoundError:  # they went with the container, before this thread had its turn
+            assert box.removed
+            return
         handed = gates.wait(box.spec, lambda: box.status is not Status.RUNNING or box.removed)
         with self._changed:
             if box.status is not Status.RUNNING or box.removed:

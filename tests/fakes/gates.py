@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from manager.gates.gate_folder import RECEIPT as RECEIPT_FILE
+from manager.gates.gate_folder import RECEIPT_FILE
 from manager.model import containers
 from manager.model.container_spec import ContainerSpec
 from manager.model.home import CONTROL, END, FIFO, RECEIPT, TOKEN
@@ -24,7 +24,10 @@ class Handed:
 
 def wait(spec: ContainerSpec, leaves: Callable[[], bool]) -> Handed | None:
     """The command that is handed to the container of `spec`; None when it leaves before, or is told half."""
-    handle = os.open(_folder(spec, CONTROL) / FIFO, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        handle = os.open(_folder(spec, CONTROL) / FIFO, os.O_RDONLY | os.O_NONBLOCK)
+    except FileNotFoundError:  # it went with the container
+        return None
     content = b""
     poll = select.poll()  # which takes any descriptor: many managers in one process have very many
     poll.register(handle, select.POLLIN)

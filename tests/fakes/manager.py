@@ -113,7 +113,7 @@ class InProcess:
 
     # --- Short ways --------------------------------------------------------------------------------------
 
-    def run(self, *tasks: dict[str, Any], name: str = "job", seconds: float = 10, **fields: Any) -> JobView:
+    def run(self, *tasks: dict[str, Any], name: str = "job", seconds: float = 30, **fields: Any) -> JobView:
         """Create a job and wait for its end."""
         self.client.create_job(name, tasks, **fields)
         return self.client.wait(name, seconds)

@@ -919,7 +919,7 @@ class TestAToken:
         assert until(lambda: open_gate(room.fifo, content))
         code, _, receipt = room.ended(process)
         assert code == NEVER and isinstance(receipt, Never) and receipt.reason == "short"
-        assert is_honest(receipt, room.control)
+        assert is_honest(receipt, room.control.with_name(TOKEN))
 
     @pytest.mark.parametrize(
         "token",

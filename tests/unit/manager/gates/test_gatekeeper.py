@@ -132,7 +132,7 @@ def says(assignment: Assignment, *lines: str, opened: bool = True) -> None:
     text = "".join(f"{line}\n" for line in lines)
     text = text.replace(" N ", f" {_nonce(assignment)} ").replace(" T ", f" {token} ")
     (assignment.gate.receipt / "new").write_text(text)
-    (assignment.gate.receipt / "new").rename(assignment.gate.receipt / gate_folder.RECEIPT)
+    (assignment.gate.receipt / "new").rename(assignment.gate.receipt / gate_folder.RECEIPT_FILE)
 
 
 def began_at(moment: datetime) -> str:

@@ -1,0 +1,76 @@
+"""The threads in which calls to the engine are made."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from manager.engine.retry import Retry, Stopped
+from manager.runtime.workers import POOL, Workers
+from tests.waiting import until
+
+
+@pytest.fixture
+def workers() -> Iterator[Workers]:
+    made = Workers(Retry(lambda fact: None))
+    made.start()
+    yield made
+    made.stop()
+    for _ in range(POOL):  # so that each thread sees it
+        made.submit(lambda: None)
+
+
+def test_calls_are_made_beside_each_other(workers: Workers) -> None:
+    meeting = threading.Barrier(3)
+    for _ in range(3):
+        workers.submit(lambda: meeting.wait(30) and None)
+    until(lambda: meeting.broken or not meeting.n_waiting)
+    assert not meeting.broken
+
+
+def test_a_call_that_fails_unexpectedly_is_told_of_and_the_next_is_made(
+    workers: Workers, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = threading.Event()
+
+    def fail() -> None:
+        raise RuntimeError("of all things")
+
+    for _ in range(2 * POOL):
+        workers.submit(fail)
+    workers.submit(made.set)
+    assert made.wait(30)
+    until(lambda: caplog.text.count("this is a bug") == 2 * POOL)
+
+
+def test_a_call_that_is_cut_short_because_the_manager_ends_is_no_bug(
+    workers: Workers, caplog: pytest.LogCaptureFixture
+) -> None:
+    over = threading.Event()
+
+    def stopped() -> None:
+        over.set()
+        raise Stopped
+
+    workers.run_alone("alone", stopped)
+    assert over.wait(30)
+    until(lambda: not any(thread.name == "alone" for thread in threading.enumerate()))
+    assert "bug" not in caplog.text
+
+
+def test_after_the_end_nothing_is_begun() -> None:
+    workers = Workers(Retry(lambda fact: None))
+    workers.start()
+    workers.stop()
+    begun: list[int] = []
+    for number in range(3 * POOL):  # each thread may make the one call that it waits for already
+        workers.submit(lambda number=number: begun.append(number))
+    until(lambda: workers._calls.qsize() == 2 * POOL)
+    assert len(begun) <= POOL
+
+
+def test_what_takes_long_runs_in_a_thread_of_its_own_by_that_name(workers: Workers) -> None:
+    names: list[str] = []
+    workers.run_alone("follow airx-job-a-1", lambda: names.append(threading.current_thread().name))
+    until(lambda: names)
+    assert names == ["follow airx-job-a-1"]

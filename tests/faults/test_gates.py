@@ -329,8 +329,8 @@ def test_what_a_task_makes_of_its_receipt_changes_nothing(served: RealManager) -
         f"rm {RECEIPT}; mkfifo {RECEIPT}; sleep 0.2",
         f"rm {RECEIPT}; ln -s /etc/passwd {RECEIPT}; sleep 0.2",
         f"rm {RECEIPT}; mkdir {RECEIPT}; touch {RECEIPT}/x; chmod 0 {RECEIPT} /.air-executor/receipt",
-        f"head -c 20000000 /dev/zero > {RECEIPT}; for i in $(seq 500); do : > {RECEIPT}.$i; done",
-    ]
+        f"head -c 20000000 /dev/zero > {RECEIPT}; for i in $(seq 500); do : > {RECEIPT}.$i; done; sleep 0.2",
+    ]  # where the receipt is gone, the pause is for the manager: it has to have seen it before the task ends
     said = [f"{script}\necho said" for script in scripts]
     begin(served, "liars", chain(*said), "b", "c", "d", "e")
     let_go(served, "liars")

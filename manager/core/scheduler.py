@@ -67,11 +67,8 @@ class Scheduler:
         Making one takes the processors that a gate needs to open at once: that goes before, while at least
         half as many wait as may.
         """
-        left = (
-            self.settings.look_ahead - sum(job.ahead for job in jobs)
-            if self.capabilities.gates is None
-            else 0
-        )
+        most = self.settings.look_ahead if self.capabilities.gates is None else 0
+        left = most - sum(job.ahead for job in jobs)
         if left <= self.settings.look_ahead // 2 and any(_is_opening(each, at) for each in _live(jobs)):
             return
         for job in sorted(jobs, key=lambda job: (job.job.created_at, job.name)) if left > 0 else ():

@@ -30,6 +30,7 @@ from typing import Protocol
 
 from air_executor.format.attempts import Cause
 from manager.model.container_spec import ContainerSpec
+from manager.model.facts import Listed
 from manager.model.values import Capabilities
 
 
@@ -97,6 +98,12 @@ class Observation:
     oom_killed: bool = False
     unusable_command: str | None = None
     """Why the command never ran, where the container ended because of that."""
+
+    @property
+    def listed(self) -> Listed:
+        """As much of it as is compared with the record."""
+        ended = self.status is Status.EXITED
+        return Listed(container=self.id, name=self.name, labels=self.labels, ended=ended)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from air_executor.untrusted import NotRegular, opened, opened_file
+from manager.folder.workspace import TRANSIENT
 from manager.gates.protocol import Never, Receipt, parse_receipt
 from manager.model.home import END, FIFO, TOKEN
 from manager.model.values import Owner
@@ -19,7 +20,6 @@ RECEIPT_FILE = "receipt"
 MAX_RECEIPT_BYTES = 4096
 MAX_END_BYTES = 256
 """More than a gate says at the end, in one piece."""
-SHORT_OF_SOMETHING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
 PATIENCE = 2.0
 """Seconds that writing a frame may take; a gate that waits reads at once."""
 
@@ -38,7 +38,7 @@ def read_receipt(folder: Path) -> Receipt | None:
             return None
         except OSError as error:
             # Not there; a link; a socket; no right to read. What lies with this machine is no answer.
-            if error.errno in SHORT_OF_SOMETHING:
+            if error.errno in TRANSIENT:
                 raise
             return None
 

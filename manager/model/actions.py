@@ -8,77 +8,66 @@ from manager.model.values import AttemptKey
 
 
 @dataclass(frozen=True, slots=True)
-class Inspect:
-    """Look what has become of an attempt while no manager ran."""
+class ForAttempt:
+    """Something to be done for one attempt."""
 
     key: AttemptKey
 
 
 @dataclass(frozen=True, slots=True)
-class Rest:
+class Inspect(ForAttempt):
+    """Look what has become of an attempt while no manager ran."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rest(ForAttempt):
     """Tell when the pause of `seconds` between the attempt, which ended at `since`, and the next is over."""
 
-    key: AttemptKey
     seconds: float
     since: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Create:
+class Create(ForAttempt):
     """Create the attempt's container, or adopt the one that is there; up to its gate where it has one."""
 
-    key: AttemptKey
-
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class Start(ForAttempt):
     """Start the created container, unless it has begun already; after a restart also one with a gate."""
 
-    key: AttemptKey
-
 
 @dataclass(frozen=True, slots=True)
-class Open:
+class Open(ForAttempt):
     """Open the gate of the container that waits, unless its command has begun already."""
 
-    key: AttemptKey
-
 
 @dataclass(frozen=True, slots=True)
-class Replace:
+class Replace(ForAttempt):
     """Throw away the container that waits at its gate and is stale: another takes its place."""
 
-    key: AttemptKey
-
 
 @dataclass(frozen=True, slots=True)
-class Drop:
+class Drop(ForAttempt):
     """Throw the container away, unless its command has begun already."""
 
-    key: AttemptKey
-
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class Watch(ForAttempt):
     """Copy the running container's output and tell when it has ended."""
 
-    key: AttemptKey
-
 
 @dataclass(frozen=True, slots=True)
-class Signal:
+class Signal(ForAttempt):
     """Send SIGTERM or SIGKILL to the running container."""
 
-    key: AttemptKey
     signal: str
     cause: Cause
 
 
 @dataclass(frozen=True, slots=True)
-class Remove:
+class Remove(ForAttempt):
     """Remove the container; its outcome is on disk."""
-
-    key: AttemptKey
 
 
 EngineAction = Inspect | Create | Start | Open | Replace | Drop | Signal | Remove

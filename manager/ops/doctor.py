@@ -24,11 +24,10 @@ from manager.daemon.disk import free_mb, shortage
 from manager.daemon.identity import own_id
 from manager.daemon.lock import AlreadyManaged, hold
 from manager.engine.connect import connect
-from manager.engine.contract import Engine, EngineError, Observation, Status
+from manager.engine.contract import Engine, EngineError, Observation
 from manager.folder.file_events import FileEvents, NoFileEvents
 from manager.folder.journal import peek
 from manager.model.container_spec import JOB, ROLE, TASK, warm_of
-from manager.model.facts import Listed
 from manager.settings import Settings, load
 
 PLENTY_MB = 1024
@@ -229,10 +228,7 @@ class Doctor:
         """Raises EngineError; OSError when it can't be known whom they serve."""
         jobs = self._live_jobs()
         containers = self._engine.containers(home_id)
-        listed = [
-            Listed(container=each.id, name=each.name, labels=each.labels, ended=each.status is Status.EXITED)
-            for each in containers
-        ]
+        listed = [each.listed for each in containers]
         # A manager that runs knows which warm containers are its own.
         pool = {warm_of(each.labels) or "" for each in listed} if daemon.running(self._home) else ()
         idle = orphans(listed, jobs, pool)

@@ -74,10 +74,13 @@ class Admitter:
         folder = self._store.folder(record.job.name)
         return folder.is_fresh and folder.submitted != record.submitted
 
-    def clear_leftovers(self, job: LiveJob) -> tuple[Path, ...]:
-        """Remove halves of views that were being written; the markers that may have asked for this run."""
+    def clear_leftovers(self, job: LiveJob) -> None:
+        """Remove halves of views that the manager before this one was writing."""
+        self._store.folder(job.name).discard_leftovers()
+
+    def markers(self, job: LiveJob) -> tuple[Path, Path]:
+        """The files of which one may have asked for what the job does now."""
         folder = self._store.folder(job.name)
-        folder.discard_leftovers()
         return folder.retry_marker, folder.reset_marker
 
     def cancel_asked(self, job: LiveJob) -> bool:

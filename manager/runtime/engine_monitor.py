@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from manager.engine.contract import Engine, EngineError, EngineUnavailable, Observation, Status
+from manager.engine.contract import Engine, EngineError, EngineUnavailable
 from manager.gates.probe import Probe
-from manager.model.facts import CapabilitiesFound, ContainersListed, EngineChanged, Fact, Listed
+from manager.model.facts import CapabilitiesFound, ContainersListed, EngineChanged, Fact
 from manager.model.home import Home
 from manager.model.values import Capabilities
 from manager.settings import Settings
@@ -77,7 +77,7 @@ class EngineMonitor:
             if not self._probed:
                 self._probe.folders()
                 self._probed = True
-            listed = tuple(map(_listed, self._engine.containers(self._home.id)))
+            listed = tuple(each.listed for each in self._engine.containers(self._home.id))
         except EngineError as error:
             self.description = str(error)
             self._emit(EngineChanged(answers=False, description=self.description))
@@ -103,8 +103,3 @@ class EngineMonitor:
             self._emit(CapabilitiesFound(capabilities=without))
         self._gates_tried = True
         return True
-
-
-def _listed(found: Observation) -> Listed:
-    ended = found.status is Status.EXITED
-    return Listed(container=found.id, name=found.name, labels=found.labels, ended=ended)

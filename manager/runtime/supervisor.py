@@ -110,9 +110,9 @@ class Supervisor:
         for record in remembered:
             job = self._admitter.take_up(record)
             self._adopt(job)
-            asked_by = self._admitter.clear_leftovers(job)
+            self._admitter.clear_leftovers(job)
             if not job.job.state.ended:
-                self._recorder.answers(job, *asked_by)
+                self._recorder.answers(job, *self._admitter.markers(job))
             if self._admitter.is_replaced(record):
                 job.vanished = True
                 self._watcher.replaced(job.name)

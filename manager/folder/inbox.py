@@ -6,7 +6,7 @@ sizes and counts are bounded before anything is read.
 
 import os
 import shutil
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -24,54 +24,63 @@ MAX_AT_ONCE = 1000
 """Requests that are read in one go; the next go takes the rest."""
 
 
-def drain(job: Path, uid: str, at: datetime) -> list[TaskRequested | RequestRefused]:
-    """The requests in the inbox, oldest first.
+class Inbox:
+    """One inbox: where requests are put. It has `new` while it takes any, and `closed` when it takes none."""
 
-    Their files stay until `forget`, so the same request may come twice: that does no harm.
-    """
-    return _drain(job, NEW, uid, at)
+    def __init__(self, path: Path, *below: str) -> None:
+        """The folder `below` the folder `path`; no part of `below`, nor the last of `path`, may be a link."""
+        self._path = path
+        self._below = below
 
+    @classmethod
+    def of_job(cls, job: Path) -> "Inbox":
+        """That in a job's folder, for requests from outside."""
+        return cls(job, INBOX)
 
-def drain_closed(job: Path, uid: str, at: datetime) -> list[TaskRequested | RequestRefused]:
-    """The requests that were in the inbox when it was closed, in the same way."""
-    return _drain(job, CLOSED, uid, at)
+    def drain(self, uid: str, at: datetime) -> list[TaskRequested | RequestRefused]:
+        """The requests in it, oldest first.
 
+        Their files stay until `forget`, so the same request may come twice: that does no harm.
+        """
+        return self._drain(NEW, uid, at)
 
-def forget(job: Path, requests: list[str]) -> None:
-    """The requests are in the journal: their files may go."""
-    for folder in (NEW, CLOSED):
-        with suppress(OSError), opened(job, INBOX, folder) as inbox:
-            for request in requests:
-                _discard(inbox, request)
+    def drain_closed(self, uid: str, at: datetime) -> list[TaskRequested | RequestRefused]:
+        """The requests that were in it when it was closed, in the same way."""
+        return self._drain(CLOSED, uid, at)
 
+    def forget(self, requests: list[str]) -> None:
+        """The requests are in the journal: their files may go."""
+        for folder in (NEW, CLOSED):
+            with suppress(OSError), self._opened(folder) as inbox:
+                for request in requests:
+                    _discard(inbox, request)
 
-def close(job: Path) -> None:
-    """Rename `new` away, so that whoever drops a request later learns that the job has ended."""
-    _move(job, NEW, CLOSED)
+    def close(self) -> None:
+        """Rename `new` away, so that whoever drops a request later learns that the job has ended."""
+        self._move(NEW, CLOSED)
 
+    def empty_closed(self) -> None:
+        """Delete what was left in it when the job ended: it must not come up when the job is retried."""
+        with suppress(OSError), self._opened() as inbox:
+            shutil.rmtree(CLOSED, dir_fd=inbox)
 
-def empty_closed(job: Path) -> None:
-    """Delete what was left in the inbox when the job ended: it must not come up when the job is retried."""
-    with suppress(OSError), opened(job, INBOX) as inbox:
-        shutil.rmtree(CLOSED, dir_fd=inbox)
+    def reopen(self) -> None:
+        """Take requests again: something was in it after all, and the job goes on."""
+        self._move(CLOSED, NEW)
 
+    def _opened(self, *below: str) -> AbstractContextManager[int]:
+        return opened(self._path, *self._below, *below)
 
-def reopen(job: Path) -> None:
-    """Take requests again: something was in the inbox after all, and the job goes on."""
-    _move(job, CLOSED, NEW)
+    def _move(self, source: str, target: str) -> None:
+        with suppress(OSError), self._opened() as inbox:
+            os.rename(source, target, src_dir_fd=inbox, dst_dir_fd=inbox)
 
-
-def _move(job: Path, source: str, target: str) -> None:
-    with suppress(OSError), opened(job, INBOX) as inbox:
-        os.rename(source, target, src_dir_fd=inbox, dst_dir_fd=inbox)
-
-
-def _drain(job: Path, folder: str, uid: str, at: datetime) -> list[TaskRequested | RequestRefused]:
-    try:
-        with opened(job, INBOX, folder) as inbox:
-            return [_read(inbox, name, uid, at) for name in _oldest(inbox)]
-    except OSError:  # no inbox yet, or the task has put something else in its place
-        return []
+    def _drain(self, folder: str, uid: str, at: datetime) -> list[TaskRequested | RequestRefused]:
+        try:
+            with self._opened(folder) as inbox:
+                return [_read(inbox, name, uid, at) for name in _oldest(inbox)]
+        except OSError:  # no inbox yet, or the task has put something else in its place
+            return []
 
 
 def _oldest(inbox: int) -> list[str]:

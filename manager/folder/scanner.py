@@ -16,8 +16,8 @@ from air_executor.format import names
 from air_executor.format.documents import Unfinished
 from air_executor.format.models import Job, JobState, Task
 from air_executor.store import JobFolder, Store
-from manager.folder import inbox
 from manager.folder.file_events import Change
+from manager.folder.inbox import Inbox
 from manager.folder.listing import Lister, Listing
 from manager.folder.markers import Markers
 from manager.folder.workspace import owner_of
@@ -243,7 +243,7 @@ class Scanner:
 
     def _look_at_live(self, folder: JobFolder, uid: str) -> None:
         self._markers.look_at_live(folder, uid)
-        for fact in inbox.drain(folder.path, uid, utc_now()):
+        for fact in Inbox.of_job(folder.path).drain(uid, utc_now()):
             self._emit(fact)
 
     # --- What went ---------------------------------------------------------------------------------------

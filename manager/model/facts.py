@@ -101,6 +101,8 @@ class TaskRequested(OfJob):
 
     request: str
     spec: TaskSpec
+    parent: AttemptKey | None = None
+    """The attempt in whose inbox it was; None where somebody from outside asks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +111,8 @@ class RequestRefused(OfJob):
 
     request: str
     reason: str
+    parent: AttemptKey | None = None
+    """As above."""
 
 
 # --- Decisions of the scheduler, journaled before the act that they permit ------------------------------

@@ -13,7 +13,8 @@ from air_executor.format.models import JobView, Task
 from air_executor.store import JobFolder, Store
 from manager.core import admission, policy
 from manager.core.live_job import LiveJob
-from manager.folder import inbox, markers, workspace
+from manager.folder import markers, workspace
+from manager.folder.inbox import Inbox
 from manager.folder.journal import Journal, Remembered
 from manager.folder.publisher import Publisher
 from manager.model import containers
@@ -152,7 +153,7 @@ class Admitter:
         owner = workspace.owner_of(folder.path)
         job = admission.take_again(view, owner, uuid.uuid4().hex, self._settings, at)
         markers.remove(folder.cancel_marker)
-        inbox.empty_closed(folder.path)
+        Inbox.of_job(folder.path).empty_closed()
         log.info("job=%s is tried again: %s", job.name, view.progress)
         return job
 

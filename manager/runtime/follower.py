@@ -8,7 +8,7 @@ from air_executor.clock import instant, utc_now
 from air_executor.failpoints import Failpoint, reach
 from manager.engine.contract import ContainerGone, Engine, EngineError, EngineUnavailable, Observation, Status
 from manager.engine.retry import LONGEST_PAUSE, Retry
-from manager.folder import inbox
+from manager.folder.inbox import Inbox
 from manager.folder.task_log import LogFile
 from manager.gates.gatekeeper import Gatekeeper, lost
 from manager.model.assignment import Assignment
@@ -80,7 +80,7 @@ class Follower:
                 output.problem,
             )
         # Its requests before its end: what it has asked for comes before its dependants.
-        for fact in inbox.drain(assignment.folder, assignment.key.uid, utc_now()):
+        for fact in Inbox.of_job(assignment.folder).drain(assignment.key.uid, utc_now()):
             self._emit(fact)
         reach(Failpoint.EXIT_UNRECORDED)
         self._emit(ContainerExited(key=assignment.key, result=self._result(assignment, found), at=utc_now()))

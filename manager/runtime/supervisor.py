@@ -17,7 +17,7 @@ from air_executor.failpoints import Failpoint, reach
 from manager.core.live_job import LiveJob
 from manager.core.scheduler import Scheduler
 from manager.daemon.disk import Disk
-from manager.folder import inbox
+from manager.folder.inbox import Inbox
 from manager.folder.journal import Remembered
 from manager.folder.watcher import Watcher
 from manager.gates import cleanup
@@ -208,7 +208,7 @@ class Supervisor:
         before = job.job
         job.apply(fact)
         if isinstance(fact, TaskRequested | RequestRefused):
-            forget = partial(inbox.forget, self._folder(job), [fact.request])
+            forget = partial(Inbox.of_job(self._folder(job)).forget, [fact.request])
             self._recorder.once_recorded(job, forget)
         if isinstance(fact, JobVanished):
             self._recorder.forget_views(job)
@@ -283,16 +283,16 @@ class Supervisor:
             return
         if self._recorder.owes(job):  # or what was read just now is read again, and taken for all there is
             self._recorder.record([job])
-        folder = self._folder(job)
+        inbox = Inbox.of_job(self._folder(job))
         known = len(job.requests)
-        inbox.close(folder)
+        inbox.close()
         reach(Failpoint.INBOX_CLOSED)
-        for fact in inbox.drain_closed(folder, job.uid, at):
+        for fact in inbox.drain_closed(job.uid, at):
             self._apply(fact)
         if job.settled and (job.failure is not None or len(job.requests) == known):
             self._apply(JobEnded(uid=job.uid, at=at))
         else:
-            inbox.reopen(folder)
+            inbox.reopen()
 
     def _hand_out(self) -> None:
         if self._stopping:

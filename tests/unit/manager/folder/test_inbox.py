@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from manager.folder import inbox
+from manager.folder.inbox import Inbox
 from manager.model.facts import RequestRefused, TaskRequested
 from tests.unit.manager.builders import T0, UID
 
@@ -38,7 +39,7 @@ def put(job: Path, name: str | bytes, content: bytes | dict[str, object]) -> Pat
 
 
 def drained(job: Path) -> list[TaskRequested | RequestRefused]:
-    return inbox.drain(job, UID, T0)
+    return Inbox.of_job(job).drain(UID, T0)
 
 
 def only(job: Path) -> TaskRequested | RequestRefused:
@@ -63,7 +64,7 @@ def test_a_request_becomes_a_task_and_its_file_name_is_its_id(job: Path) -> None
 def test_a_request_is_there_until_it_is_forgotten(job: Path) -> None:
     file = put(job, "r1.json", GOOD)
     assert drained(job) == drained(job) != []
-    inbox.forget(job, ["r1.json"])
+    Inbox.of_job(job).forget(["r1.json"])
     assert not file.exists()
     assert drained(job) == []
 
@@ -126,7 +127,7 @@ def test_a_malformed_request_is_refused_with_the_place_and_the_rule(
 ) -> None:
     put(job, "r1.json", content)
     assert words in reason(job)
-    inbox.forget(job, ["r1.json"])
+    Inbox.of_job(job).forget(["r1.json"])
     assert drained(job) == []
 
 
@@ -146,7 +147,7 @@ def test_a_link_is_not_followed_and_its_target_is_untouched(job: Path, tmp_path:
     secret.write_text(json.dumps(GOOD))
     (job / "inbox" / "new" / "r1.json").symlink_to(secret)
     assert "a request is a regular file" in reason(job)
-    inbox.forget(job, ["r1.json"])
+    Inbox.of_job(job).forget(["r1.json"])
     assert secret.exists()
     assert drained(job) == []
 
@@ -156,14 +157,14 @@ def test_a_hard_link_to_another_file_is_refused_and_the_file_stays(job: Path, tm
     secret.write_text(json.dumps(GOOD))
     (job / "inbox" / "new" / "r1.json").hardlink_to(secret)
     assert "not a regular file with one name" in reason(job)
-    inbox.forget(job, ["r1.json"])
+    Inbox.of_job(job).forget(["r1.json"])
     assert json.loads(secret.read_text()) == GOOD
 
 
 def test_a_fifo_is_refused_without_waiting_for_a_writer(job: Path) -> None:
     os.mkfifo(job / "inbox" / "new" / "r1.json")
     assert "not a regular file" in reason(job)
-    inbox.forget(job, ["r1.json"])
+    Inbox.of_job(job).forget(["r1.json"])
     assert drained(job) == []
 
 
@@ -183,7 +184,7 @@ def test_a_device_is_refused(job: Path) -> None:
 def test_a_folder_is_refused_and_goes_when_it_is_empty(job: Path) -> None:
     (job / "inbox" / "new" / "r1.json").mkdir()
     assert "not a regular file" in reason(job)
-    inbox.forget(job, ["r1.json"])
+    Inbox.of_job(job).forget(["r1.json"])
     assert drained(job) == []
 
 
@@ -210,22 +211,22 @@ def test_an_inbox_that_is_swapped_for_a_link_is_not_followed(job: Path, tmp_path
     place.rename(tmp_path / "moved")
     place.symlink_to(target)
     assert drained(job) == []
-    inbox.forget(job, ["r1.json"])
+    Inbox.of_job(job).forget(["r1.json"])
     assert (target / "r1.json").exists()
     assert (target / "new" / "r1.json").exists()
 
 
 def test_a_closed_inbox_takes_nothing_more_and_can_be_opened_again(job: Path) -> None:
     put(job, "r1.json", GOOD)
-    inbox.close(job)
+    Inbox.of_job(job).close()
     assert not (job / "inbox" / "new").exists()
-    assert [fact.request for fact in inbox.drain_closed(job, UID, T0)] == ["r1.json"]
-    inbox.reopen(job)
+    assert [fact.request for fact in Inbox.of_job(job).drain_closed(UID, T0)] == ["r1.json"]
+    Inbox.of_job(job).reopen()
     assert [fact.request for fact in drained(job)] == ["r1.json"]
 
 
 def test_a_request_in_a_closed_inbox_can_be_forgotten(job: Path) -> None:
     put(job, "r1.json", GOOD)
-    inbox.close(job)
-    inbox.forget(job, ["r1.json"])
-    assert inbox.drain_closed(job, UID, T0) == []
+    Inbox.of_job(job).close()
+    Inbox.of_job(job).forget(["r1.json"])
+    assert Inbox.of_job(job).drain_closed(UID, T0) == []

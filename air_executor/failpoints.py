@@ -28,7 +28,6 @@ class Failpoint(StrEnum):
     WAITING_UNRECORDED = "waiting-unrecorded"  # at its gate
     JOURNALED_WAITING = "journaled-waiting"  # its gate is shut
     WARM_WAITING = "warm-waiting"  # nobody knows of it yet
-    WARM_MOVED = "warm-moved"  # one of its two folders is the job's
     GATE_SHUT = "gate-shut"  # its turn has come
     GATE_OPENED = "gate-opened"  # the command is handed over; it begins
     VOIDED_UNRECORDED = "voided-unrecorded"  # a container that never began is gone

@@ -13,7 +13,7 @@ from air_executor.store import Store
 from manager.core import policy
 from manager.core.scheduler import Scheduler
 from manager.core.warm_pool import WarmPool
-from manager.daemon import identity
+from manager.daemon import identity, own_folders
 from manager.daemon.disk import Disk
 from manager.daemon.heartbeat import Heartbeat
 from manager.daemon.lock import AlreadyManaged, hold
@@ -22,6 +22,7 @@ from manager.engine.connect import connect
 from manager.engine.contract import Engine
 from manager.engine.pulls import Pulls
 from manager.engine.retry import Retry
+from manager.folder.inbox import Inboxes
 from manager.folder.journal import Journal
 from manager.folder.publisher import Publisher
 from manager.folder.watcher import Watcher
@@ -58,11 +59,13 @@ class Manager:
     def __init__(
         self, settings: Settings, home: Home, engine: Engine, on_change: Callable[[int, str | None], None]
     ) -> None:
+        own_folders.secure(home.path)
         self.facts: queue.SimpleQueue[Fact] = queue.SimpleQueue()
         emit, store = self.facts.put, Store(home.path)
         self.journal = Journal(home.journal)
         self.publisher = Publisher(emit)
-        self.watcher = Watcher(store, settings, emit)
+        inboxes = Inboxes()
+        self.watcher = Watcher(store, settings, inboxes, emit)
         self.monitor = EngineMonitor(engine, home, Probe(engine, home, settings), settings, emit)
 
         retry = Retry(emit)
@@ -71,7 +74,7 @@ class Manager:
         self.ends = EndListener(emit)
         gatekeeper = Gatekeeper(engine, home.id, self.keeper, self.ends, retry)
         acts = Acts(engine, home, gatekeeper, retry, emit)
-        follower = Follower(engine, gatekeeper, retry, self.workers.run_alone, emit)
+        follower = Follower(engine, gatekeeper, retry, inboxes, self.workers.run_alone, emit)
         timers = Timers(emit)
         dispatcher = Dispatcher(settings, home, timers, self.workers, acts, follower, self.keeper, emit)
 

@@ -241,6 +241,8 @@ class Job(Record):
     max_parallel: int | None = Field(None, ge=1, strict=True)
     network: str | None = None
     """The container that holds the network which the job's tasks share, once one of them was to join it."""
+    work_folder: str | None = None
+    """The name, in the home's `work`, of what the job's containers mount as `/work`, once it has one."""
     request: Request | None = None
     failure: Failure | None = None
     requests: tuple[Decision, ...] = ()

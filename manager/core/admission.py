@@ -13,8 +13,8 @@ from manager.model.facts import JobFound, JobRefused
 from manager.model.values import Owner
 from manager.settings import Settings
 
-NO_NETWORK = {"network": None, "slot": None}
-"""Whose network its tasks share, a job does not say of itself; `slot` is how an older record did."""
+NOTHING_YET = {"network": None, "work_folder": None, "slot": None}
+"""What its tasks share, a job does not say of itself; `slot` is how an older record did."""
 
 
 def take(found: JobFound, uid: str, settings: Settings) -> LiveJob:
@@ -24,16 +24,19 @@ def take(found: JobFound, uid: str, settings: Settings) -> LiveJob:
         _check_status(task, f"tasks[{index}]")
     own = {"job_name": found.name, "attempts": (), "earlier": 0, "request": None}
     tasks = [task.model_copy(update=own) for task in found.tasks]
-    job = found.job.model_copy(update={"uid": uid, "failure": None, "requests": ()} | NO_NETWORK)
+    job = found.job.model_copy(update={"uid": uid, "failure": None, "requests": ()} | NOTHING_YET)
     live = LiveJob(job, tasks, found.owner, max_tasks=settings.max_tasks, bare=found.bare)
     live.submitted = found.submitted
     live.take(found.at)
     return live
 
 
-def take_again(view: JobView, owner: Owner, uid: str, settings: Settings, at: datetime) -> LiveJob:
+def take_again(
+    view: JobView, owner: Owner, uid: str, work_folder: str | None, settings: Settings, at: datetime
+) -> LiveJob:
     """The live job that goes on where the ended one stopped: what failed or was skipped is pending.
 
+    `work_folder` is the one that it had. What its views say of themselves is not believed.
     Since its views can be written by others while no manager minds them, they are checked as anew. Raises
     BadInput.
     """
@@ -41,7 +44,8 @@ def take_again(view: JobView, owner: Owner, uid: str, settings: Settings, at: da
     if view.state is not JobState.FAILED:
         raise BadInput(f'is "{view.state}"; only what failed or was skipped can be retried', field="state")
     tasks = [lifecycle.start_over(_with_attempts_over(task)) for task in view.tasks]
-    job = view.job.model_copy(update={"uid": uid, "failure": None} | NO_NETWORK)
+    own = {"uid": uid, "failure": None} | NOTHING_YET | {"work_folder": work_folder}
+    job = view.job.model_copy(update=own)
     live = LiveJob(job, tasks, owner, max_tasks=settings.max_tasks)
     live.take(at)
     live.tell_all()

@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import islice
 
 from air_executor.errors import BadInput
-from air_executor.format.attempts import Cause, Failure, Phase
+from air_executor.format.attempts import Attempt, Cause, Failure, Phase
 from air_executor.format.graph import check_dependencies
 from air_executor.format.models import Decision, Job, JobState, JobView, Task, TaskSpec, TaskStatus
 from manager.core import lifecycle, retries
@@ -30,7 +30,7 @@ from manager.model.facts import (
     TaskClaimed,
     TaskRequested,
 )
-from manager.model.values import AttemptKey, Owner, is_spare
+from manager.model.values import AttemptKey, Owner
 
 MAX_REFUSALS = 1000
 """Requests that brought no task and are kept one by one: who floods an inbox must not fill the disk."""
@@ -56,7 +56,7 @@ class LiveJob:
         self.owner = owner
         self.max_tasks = max_tasks
         self.bare = bare
-        """Whether nothing has been made for it yet, so that it can get the folders of a warm container."""
+        """Whether it has no work folder yet, so that it can get that of a warm container."""
         self.submitted: str | None = None
         """Which `state.json` it was taken from."""
         self.tasks: dict[str, Task] = {task.id: task for task in tasks}
@@ -106,15 +106,6 @@ class LiveJob:
         """Containers of this job that were made ahead of time, for tasks whose turn has not come."""
         return sum(self._early(task_id) and self.tasks[task_id].attempts[-1].gated for task_id in self.live)
 
-    @property
-    def moving_in(self) -> bool:
-        """Whether the folders of a warm container are about to become the job's own."""
-        attempts = (self.tasks[task_id].attempts[-1] for task_id in self.live)
-        return any(
-            each.warm is not None and not is_spare(each.warm) and each.phase is Phase.WAITING
-            for each in attempts
-        )
-
     def prospects(self) -> Iterator[str]:
         """Tasks that can't run yet, but for which everything that is missing is under way."""
         for task_id in list(self.live):
@@ -128,6 +119,12 @@ class LiveJob:
             task = self.tasks[task_id]
             if task.network in (None, "job") and task.attempts[-1].phase in (Phase.WAITING, Phase.RUNNING):
                 yield task
+
+    def attempt(self, key: AttemptKey) -> Attempt | None:
+        """The attempt with this key, where the job has it."""
+        task = self.tasks.get(key.task)
+        attempts = () if task is None else task.attempts[key.number - 1 : key.number]
+        return next((each for each in attempts if each.incarnation == key.incarnation), None)
 
     def attempt_key(self, task: Task) -> AttemptKey:
         """The key of the task's latest attempt."""
@@ -270,6 +267,8 @@ class LiveJob:
             return
         if isinstance(fact, TaskClaimed):
             self.bare = False
+            if self.job.work_folder is None:
+                self._update_job(fact.at, work_folder=fact.work)
             network = fact.grant.network
             if network.kind == "job" and self.job.network is None:
                 self._update_job(fact.at, network=network.name)

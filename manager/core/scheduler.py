@@ -119,6 +119,7 @@ class Scheduler:
             at=at,
             container=containers.container_name(self.home_id, job.name, key),
             grant=policy.grant(task, job.owner, self._network(job, warm), self.settings),
+            work=_work(job, warm),
             instant=instant,
             start=start,
             warm=warm,
@@ -131,6 +132,13 @@ class Scheduler:
         if warm is not None:
             return containers.warm_network_name(warm.name)
         return containers.network_name(self.home_id, job.name, job.uid)
+
+
+def _work(job: LiveJob, warm: WarmContainer | None) -> str:
+    """The folder that the job's tasks share: likewise."""
+    if job.job.work_folder is not None:
+        return job.job.work_folder
+    return containers.work_name(job.name, job.uid) if warm is None else warm.name
 
 
 def _live(jobs: Iterable[LiveJob]) -> Iterator[Attempt]:

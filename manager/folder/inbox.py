@@ -6,7 +6,9 @@ sizes and counts are bounded before anything is read.
 
 import os
 import shutil
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -17,11 +19,18 @@ from air_executor.format.layout import CLOSED, INBOX, NEW
 from air_executor.format.models import TaskSpec
 from air_executor.untrusted import NotRegular, TooLarge, opened, opened_file, whole
 from manager.model.facts import RequestRefused, TaskRequested
+from manager.model.values import AttemptKey
 
 MAX_REQUEST_BYTES = 256 * 1024
 NOT_A_FILE = "is not a regular file with one name"
 MAX_AT_ONCE = 1000
 """Requests that are read in one go; the next go takes the rest."""
+MAX_GOES = 10
+"""As many as these goes take are read at the end of a command; what is left then, nobody reads."""
+
+
+Asked = TaskRequested | RequestRefused
+"""What a file in an inbox says, or why it says nothing."""
 
 
 class Inbox:
@@ -37,16 +46,25 @@ class Inbox:
         """That in a job's folder, for requests from outside."""
         return cls(job, INBOX)
 
-    def drain(self, uid: str, at: datetime) -> list[TaskRequested | RequestRefused]:
+    @property
+    def new(self) -> Path:
+        """The folder that requests are put into."""
+        return self._path.joinpath(*self._below, NEW)
+
+    def drain(self, uid: str, at: datetime) -> list[Asked]:
         """The requests in it, oldest first.
 
         Their files stay until `forget`, so the same request may come twice: that does no harm.
         """
-        return self._drain(NEW, uid, at)
+        return self._drain(NEW, uid, at, MAX_AT_ONCE)
 
-    def drain_closed(self, uid: str, at: datetime) -> list[TaskRequested | RequestRefused]:
+    def drain_all(self, uid: str, at: datetime) -> list[Asked]:
+        """As `drain`, when nothing more will come: also what is read in several goes else."""
+        return self._drain(NEW, uid, at, MAX_GOES * MAX_AT_ONCE)
+
+    def drain_closed(self, uid: str, at: datetime) -> list[Asked]:
         """The requests that were in it when it was closed, in the same way."""
-        return self._drain(CLOSED, uid, at)
+        return self._drain(CLOSED, uid, at, MAX_AT_ONCE)
 
     def forget(self, requests: list[str]) -> None:
         """The requests are in the journal: their files may go."""
@@ -75,26 +93,26 @@ class Inbox:
         with suppress(OSError), self._opened() as inbox:
             os.rename(source, target, src_dir_fd=inbox, dst_dir_fd=inbox)
 
-    def _drain(self, folder: str, uid: str, at: datetime) -> list[TaskRequested | RequestRefused]:
+    def _drain(self, folder: str, uid: str, at: datetime, most: int) -> list[Asked]:
         try:
             with self._opened(folder) as inbox:
-                return [_read(inbox, name, uid, at) for name in _oldest(inbox)]
+                return [_read(inbox, name, uid, at) for name in _oldest(inbox, most)]
         except OSError:  # no inbox yet, or the task has put something else in its place
             return []
 
 
-def _oldest(inbox: int) -> list[str]:
+def _oldest(inbox: int, most: int) -> list[str]:
     found: list[tuple[int, str]] = []
     with os.scandir(inbox) as entries:
         for entry in entries:
             with suppress(OSError):
                 found.append((entry.stat(follow_symlinks=False).st_mtime_ns, entry.name))
-            if len(found) >= 10 * MAX_AT_ONCE:
+            if len(found) >= MAX_GOES * MAX_AT_ONCE:
                 break
-    return [name for _, name in sorted(found)[:MAX_AT_ONCE]]
+    return [name for _, name in sorted(found)[:most]]
 
 
-def _read(inbox: int, file: str, uid: str, at: datetime) -> TaskRequested | RequestRefused:
+def _read(inbox: int, file: str, uid: str, at: datetime) -> Asked:
     """A request's id is its file's name."""
     if not names.is_name(file):
         _discard(inbox, file)
@@ -133,3 +151,38 @@ def _discard(inbox: int, file: str) -> None:
             os.rmdir(file, dir_fd=inbox)
     except OSError:
         pass
+
+
+class Inboxes:
+    """The inboxes of the containers whose commands run. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._inboxes: dict[AttemptKey, Inbox] = {}
+
+    def add(self, key: AttemptKey, inbox: Path) -> None:
+        """The attempt's command runs, and puts its requests there."""
+        self._inboxes[key] = Inbox(inbox)
+
+    def remove(self, key: AttemptKey) -> None:
+        """The attempt is over."""
+        self._inboxes.pop(key, None)
+
+    def all(self) -> list[Inbox]:
+        """Those of all attempts."""
+        return list(self._inboxes.values())
+
+    def drain(self, at: datetime) -> Iterator[Asked]:
+        """The requests in all of them."""
+        for key, inbox in list(self._inboxes.items()):
+            for fact in inbox.drain(key.uid, at):
+                yield replace(fact, parent=key)
+
+
+def left_by(key: AttemptKey, inbox: Path, job: Path, at: datetime) -> Iterator[Asked]:
+    """The requests that the attempt has left in its `inbox`, now that its command has ended.
+
+    A container that an older manager made had that in the job's folder, as everybody who asks from outside.
+    """
+    for fact in Inbox(inbox).drain_all(key.uid, at):
+        yield replace(fact, parent=key)
+    yield from Inbox.of_job(job).drain(key.uid, at)

@@ -108,8 +108,14 @@ class Journal:
     def forget_all_but(self, names: Iterable[str]) -> None:
         """Forget the ended jobs whose folder is gone: who removes it, removes the job."""
         for name in self._of_ended.keys() - set(names):
+            self.forget(name)
+
+    def forget(self, name: str) -> None:
+        """Forget the last job of that name that has ended: its folder is gone."""
+        path = self._of_ended.pop(name, None)
+        if path is not None:
             with suppress(OSError):
-                self._of_ended.pop(name).unlink()
+                path.unlink()
 
     def remembered(self) -> Iterator[Remembered]:
         """Every job that had not ended. A damaged journal is set aside and named; the other jobs go on."""

@@ -17,11 +17,11 @@ from air_executor.format.documents import Unfinished
 from air_executor.format.models import Job, JobState, Task
 from air_executor.store import JobFolder, Store
 from manager.folder.file_events import Change
-from manager.folder.inbox import Inbox
+from manager.folder.inbox import Inbox, Inboxes
 from manager.folder.listing import Lister, Listing
 from manager.folder.markers import Markers
 from manager.folder.workspace import owner_of
-from manager.model.facts import Fact, JobFound, JobRefused, JobVanished
+from manager.model.facts import Fact, FolderGone, JobFound, JobRefused, JobVanished
 from manager.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -140,9 +140,15 @@ class Scanner:
     """Looks when it is told to, and tells what it finds through `emit`. For one thread, but for `doubt`."""
 
     def __init__(
-        self, store: Store, settings: Settings, places: Places, emit: Callable[[Fact], None]
+        self,
+        store: Store,
+        settings: Settings,
+        places: Places,
+        inboxes: Inboxes,
+        emit: Callable[[Fact], None],
     ) -> None:
         self._store = store
+        self._inboxes = inboxes
         self._settings = settings
         self._places = places
         self._emit = emit
@@ -178,6 +184,10 @@ class Scanner:
             if _watchable(path := self._store.jobs / name):
                 yield path
 
+    def watched_inboxes(self) -> Iterator[Path]:
+        """Likewise, the inboxes of running containers."""
+        return filter(_watchable, (inbox.new for inbox in self._inboxes.all()))
+
     def events_begin(self) -> None:
         """Events are told from here on; of what happened before, nobody has told."""
         self._known_before = self._places.known()
@@ -209,6 +219,11 @@ class Scanner:
         """Look at all that may have changed, told of by an event or not."""
         self._look(self._lister.changed())
 
+    def look_at_inboxes(self) -> None:
+        """Tell what running commands ask for."""
+        for fact in self._inboxes.drain(utc_now()):
+            self._emit(fact)
+
     def look_at_ended(self) -> None:
         """Look whether something is asked of ended jobs: at some of them, and the next time at others."""
         self._markers.poll(self._places.ended())
@@ -221,6 +236,7 @@ class Scanner:
             self._look_at_all(listing.folders)
         for name, uid in self._places.live().items():
             self._look_at_live(self._store.folder(name), uid)
+        self.look_at_inboxes()
         if listing is not None:
             self._markers.wake(listing.woken)
 
@@ -277,7 +293,9 @@ class Scanner:
 
     def _forget(self, name: str) -> None:
         uid = self._places.lose(name)
-        if uid is not None:
+        if uid is None:
+            self._emit(FolderGone(name=name, at=utc_now()))
+        else:
             self._emit(JobVanished(uid=uid, at=utc_now()))
 
     # --- What is new -------------------------------------------------------------------------------------
@@ -307,14 +325,13 @@ class Scanner:
                 f"what ran of it is not known; `air-executor reset {folder.name}` runs it from the beginning"
             )
             return JobRefused(name=folder.name, job=job, tasks=tasks, message=message, at=utc_now())
-        bare = not any(map(os.path.lexists, (folder.work, folder.inbox, folder.logs)))
         return JobFound(
             name=folder.name,
             job=job,
             tasks=tasks,
             owner=owner_of(folder.path),
             at=utc_now(),
-            bare=bare,
+            bare=not os.path.lexists(folder.work),
             submitted=folder.submitted,
         )
 

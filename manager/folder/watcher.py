@@ -4,11 +4,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection
-from pathlib import Path
 
 from air_executor.format import layout
 from air_executor.store import WAKE, Store
 from manager.folder.file_events import Change, FileEvents, NoFileEvents
+from manager.folder.inbox import Inboxes
 from manager.folder.scanner import Places, Scanner
 from manager.model.facts import Fact, Tick
 from manager.settings import Settings
@@ -28,12 +28,14 @@ RETRY_PAUSE = 0.05
 class Watcher:
     """Lets a scanner look, in a thread of its own; what it finds is told through `emit`."""
 
-    def __init__(self, store: Store, settings: Settings, emit: Callable[[Fact], None]) -> None:
+    def __init__(
+        self, store: Store, settings: Settings, inboxes: Inboxes, emit: Callable[[Fact], None]
+    ) -> None:
         self._jobs = store.jobs
         self._poll_interval = settings.poll_interval
         self._emit = emit
         self._places = Places()
-        self._scanner = Scanner(store, settings, self._places, emit)
+        self._scanner = Scanner(store, settings, self._places, inboxes, emit)
         self._next_poll = 0.0
         """When it is due, by the monotonic clock."""
         self._events: FileEvents | None = None
@@ -114,15 +116,18 @@ class Watcher:
             pause = 0.0 if due else self._until_next_look()
 
     def _watch_more(self, events: FileEvents) -> bool:
-        """Whether a folder is watched that was not, or one of them has gone."""
+        """Whether a folder of a job is watched that was not, or one of them has gone."""
+        inboxes = set(self._scanner.watched_inboxes())
         try:
-            fresh = events.watch(self._scanner.watched())
+            fresh = events.watch([*self._scanner.watched(), *inboxes])
         except FileNotFoundError:  # between listing and watching it
             time.sleep(RETRY_PAUSE)
             return True
         if self._jobs in fresh:  # it is another one: nobody has told of what is in it
             self._scanner.doubt()
-        return bool(fresh)
+        if fresh & inboxes:
+            self._scanner.look_at_inboxes()
+        return bool(fresh - inboxes)
 
     def _look(self) -> None:
         self._roused = False
@@ -164,7 +169,7 @@ class Watcher:
             return True
         if self._scanner.has_unready and (changes or waited):
             return True
-        return any(self._is_inside(change.path) for change in changes)
+        return any(self._is_inside(change) for change in changes)
 
     def _calls_for_a_list(self, change: Change, seen: Collection[str]) -> bool:
         """Whether all folders are to be listed; not for one that was seen, by its name, when it appeared."""
@@ -175,8 +180,11 @@ class Watcher:
             return path.name.startswith(WAKE)
         return change.gone or path.name not in seen
 
-    def _is_inside(self, path: Path) -> bool:
-        """Whether it is in a live job's folder, and not one of its views."""
+    def _is_inside(self, change: Change) -> bool:
+        """Whether it is in a live job's folder, and not one of its views; or something new in an inbox."""
+        path = change.path
         if path.parent == self._jobs:
             return False
+        if self._jobs not in path.parents:  # in a container's inbox, which goes with its container
+            return not change.gone
         return not (path.parent.parent == self._jobs and path.name.lstrip(".").startswith(VIEWS))

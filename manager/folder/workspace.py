@@ -1,11 +1,15 @@
-"""Makes, gives away and deletes the folders of a job: `work/`, `inbox/`, `logs/`.
+"""Makes, gives away and deletes what belongs to a job: its work folder, its inbox, its logs.
 
-The job's folder belongs to whoever submitted the job, `work/` and `inbox/` to the task: nothing in them is
-trusted. Everything below the job's folder is opened through folder handles, and no link is followed.
+The work folder is what containers mount. It lies in the home's own `work`, where nobody who writes jobs can
+exchange it between the moment at which it is looked at and that at which the engine mounts it; the job's
+folder has a link to it, for people. Everything below the job's folder is opened through folder handles, and
+no link is followed.
 """
 
 import errno
+import logging
 import os
+import secrets
 import shutil
 import stat
 import subprocess
@@ -17,26 +21,28 @@ from air_executor.format import layout
 from air_executor.untrusted import FOLDER, opened
 from manager.model.values import Owner
 
+log = logging.getLogger(__name__)
+
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 TRANSIENT = (*DISK_FULL, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
 """Errors of the machine, not of the job: the same may succeed later."""
 
+PLACE = "../../work"
+"""Where work folders are, seen from a job's folder."""
 
-def prepare(job: Path, user: Owner) -> None:
-    """Make the folders that a container mounts, and give them to the task's user where this process may.
 
-    Raises BadInput when something else stands in the place of one; OSError for a TRANSIENT error.
+def prepare(job: Path, work: Path, user: Owner) -> None:
+    """Make the job's folders, and give the work folder to the task's user where this process may.
+
+    A `work` that the job brought becomes its work folder. Raises BadInput when something else stands in the
+    place of a folder; OSError for a TRANSIENT error.
     """
     try:
         with opened(job) as folder:
-            _make(folder, layout.LOGS)
-            for name in (layout.WORK, layout.INBOX):
-                _make(folder, name)
-                _give(folder, name, user)
-        with opened(job, layout.INBOX) as inbox:
-            for name in (layout.TMP, layout.NEW):
-                _make(inbox, name)
-                _give(inbox, name, user)
+            _make(folder, layout.LOGS, 0o755)
+            _make_inbox(folder)
+            make_work(work, user, brought=folder)
+            _show(folder, work)
     except OSError as error:
         if error.errno in TRANSIENT:
             raise
@@ -47,10 +53,73 @@ def prepare(job: Path, user: Owner) -> None:
         ) from None
 
 
-def _make(folder: int, name: str) -> None:
-    with suppress(FileExistsError):
-        os.mkdir(name, 0o755, dir_fd=folder)
-    os.close(os.open(name, FOLDER, dir_fd=folder))  # raises where it is something else
+def make_work(work: Path, user: Owner, brought: int | None = None) -> None:
+    """Have the work folder there: that which a job has `brought` in its own folder, or else an empty one."""
+    with opened(work.parent) as works:
+        if not _is_there(works, work.name):
+            if brought is None or not _is_folder(brought, layout.WORK):
+                _make_empty(works, work.name, user)
+            else:
+                _take_over(brought, works, work.name)
+        _give(works, work.name, user)
+
+
+def _make_empty(works: int, name: str, user: Owner) -> None:
+    """For the user and its group. Who can't give it to the user has to let everybody in."""
+    os.mkdir(name, 0o700, dir_fd=works)
+    os.chmod(name, 0o750 if os.geteuid() in (0, user.uid) else 0o755, dir_fd=works)
+
+
+def _take_over(job: int, works: int, name: str) -> None:
+    """From here on it is out of its writer's reach; so what it is, is looked at afterwards."""
+    os.rename(layout.WORK, name, src_dir_fd=job, dst_dir_fd=works)
+    if not _is_folder(works, name):
+        os.rename(name, layout.WORK, src_dir_fd=works, dst_dir_fd=job)
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), layout.WORK)
+
+
+def _show(job: int, work: Path) -> None:
+    """Have `work` in the job's folder lead people to the work folder. Nothing of ours goes by it."""
+    target = f"{PLACE}/{work.name}"
+    try:
+        there = os.readlink(layout.WORK, dir_fd=job)
+    except FileNotFoundError:
+        os.symlink(target, layout.WORK, dir_fd=job)
+        return
+    except OSError:
+        if not _is_folder(job, layout.WORK):
+            raise
+        log.warning("a folder work was put into a job's folder after the job was taken: it is not used")
+        return
+    if there == target:
+        return
+    if not there.startswith(f"{PLACE}/"):  # in a copy of a job's folder it leads to the work of that job
+        raise NotADirectoryError(errno.ELOOP, os.strerror(errno.ELOOP), layout.WORK)
+    aside = f".{layout.WORK}.{secrets.token_hex(6)}"
+    os.symlink(target, aside, dir_fd=job)
+    os.rename(aside, layout.WORK, src_dir_fd=job, dst_dir_fd=job)
+
+
+def _make_inbox(job: int) -> None:
+    """For requests from outside: whoever may write the job's folder may ask."""
+    if not _make(job, layout.INBOX, 0o755):
+        return
+    whose = os.fstat(job)
+    with opened(layout.INBOX, folder=job) as inbox:
+        for name in (layout.TMP, layout.NEW):
+            _make(inbox, name, 0o770)
+            _give(inbox, name, Owner(whose.st_uid, whose.st_gid))
+        _give(job, layout.INBOX, Owner(whose.st_uid, whose.st_gid))
+
+
+def _make(folder: int, name: str, mode: int) -> bool:
+    """Whether it was not there. Raises OSError where it is something else than a folder."""
+    try:
+        os.mkdir(name, mode, dir_fd=folder)
+    except FileExistsError:
+        os.close(os.open(name, FOLDER, dir_fd=folder))
+        return False
+    return True
 
 
 def _give(folder: int, name: str, user: Owner) -> None:
@@ -61,6 +130,19 @@ def _give(folder: int, name: str, user: Owner) -> None:
             os.fchown(handle, user.uid, user.gid)
     finally:
         os.close(handle)
+
+
+def _is_there(folder: int, name: str) -> bool:
+    with suppress(FileNotFoundError):
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+        return True
+    return False
+
+
+def _is_folder(folder: int, name: str) -> bool:
+    with suppress(FileNotFoundError):
+        return stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+    return False
 
 
 def delete(folder: Path) -> None:

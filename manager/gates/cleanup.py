@@ -1,25 +1,39 @@
-"""What managers before this one left in the home folder for containers that wait, and nobody needs now."""
+"""What is in the home folder for containers and jobs, and nobody needs any more."""
 
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from pathlib import Path
 
+from air_executor.format import layout
+from air_executor.store import JobFolder, Store
 from manager.core.live_job import LiveJob
 from manager.folder import workspace
 from manager.model import containers
 from manager.model.home import Home
-from manager.model.values import first_of
 
 
 def clear(home: Home, live: Iterable[LiveJob]) -> None:
-    """Delete the folders of warm containers and gates that belong to no attempt of the `live` jobs."""
+    """Delete what was the own of containers that belong to no attempt of the `live` jobs."""
     attempts = [job.tasks[task_id].attempts[-1] for job in live for task_id in job.live]
     warm = {attempt.warm for attempt in attempts if attempt.warm is not None}
     _delete(home.gates, keep={attempt.container.name for attempt in attempts} | warm | {"bin"})
-    places = {home.warm(first_of(name)).name for name in warm}
-    for pool in (home.pool, home.old_pool):
-        _delete(pool, keep=places)
+    for pool in home.old_pools:
+        workspace.delete(pool)
     for probe in home.jobs.glob(f".{containers.PREFIX}-probe-*"):
         workspace.delete(probe)
+
+
+def delete_works(home: Home, names: Iterable[str]) -> None:
+    """Delete these work folders, but for those that the folder of a job, which has ended, leads to."""
+    linked = set(map(_linked, Store(home.path).folders()))
+    for name in set(names) - linked:
+        workspace.delete(home.work(name))
+
+
+def _linked(job: JobFolder) -> str | None:
+    with suppress(OSError):
+        return (job.path / layout.WORK).readlink().name
+    return None
 
 
 def _delete(parent: Path, keep: Collection[str]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from air_executor.clock import utc_now
 from air_executor.failpoints import Failpoint, reach
-from manager.folder.inbox import Inbox
+from manager.folder.inbox import left_by
 from manager.gates import gate_folder, protocol
 from manager.model.assignment import Assignment
 from manager.model.facts import CommandSucceeded, Fact
@@ -78,7 +78,7 @@ class EndListener:
                 return
         self.forget(assignment.key)
         if end is not None and end.exit_code == 0:
-            for fact in Inbox.of_job(assignment.folder).drain(assignment.key.uid, utc_now()):
+            for fact in left_by(assignment.key, assignment.gate.inbox, assignment.folder, utc_now()):
                 self._emit(fact)
             reach(Failpoint.END_UNRECORDED)
             self._emit(CommandSucceeded(key=assignment.key, finished_at=end.at, at=utc_now()))

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from air_executor.format import layout
 from air_executor.untrusted import NotRegular, opened, opened_file
 from manager.folder.workspace import TRANSIENT
 from manager.gates.protocol import Never, Receipt, parse_receipt
-from manager.model.home import END, FIFO, TOKEN
+from manager.model.home import END, FIFO, TOKEN, GateFolder
 from manager.model.values import Owner
 
 RECEIPT_FILE = "receipt"
@@ -129,6 +130,31 @@ def _write(name: str, text: str, folder: int) -> None:
         os.close(handle)
 
 
+def prepare_inbox(gate: GateFolder, user: Owner) -> None:
+    """Make the inbox of one container, unless it is there: its user may put requests into it, and no more.
+
+    Raises OSError.
+    """
+    for folder, mode in ((gate.path.parent, 0o700), (gate.path, 0o700), (gate.inbox, 0o755)):
+        with suppress(FileExistsError):
+            folder.mkdir(mode)
+    with opened(gate.inbox) as inbox:
+        os.fchmod(inbox, 0o755)
+        for name in (layout.TMP, layout.NEW):
+            with suppress(FileExistsError):
+                os.mkdir(name, 0o700, dir_fd=inbox)
+            with opened(name, folder=inbox) as handle:
+                _give(handle, user)
+
+
+def _give(folder: int, user: Owner) -> None:
+    """Open the folder to the user. Who is not root can't give it away: 0777 opens it to the container only,
+    since what is above is closed to everybody."""
+    if os.geteuid() == 0:
+        os.fchown(folder, user.uid, user.gid)
+    os.fchmod(folder, 0o700 if os.geteuid() in (0, user.uid) else 0o777)
+
+
 def prepare(control: Path, receipt: Path, user: Owner) -> None:
     """Make the folders of one gate, side by side, and the FIFOs. They serve once.
 
@@ -149,10 +175,7 @@ def prepare(control: Path, receipt: Path, user: Owner) -> None:
             os.mkdir(name, 0o700, dir_fd=parent)
         # The umask takes bits away from what is made, so each mode is set.
         with opened(control.parent, receipt.name) as folder:
-            if os.geteuid() == 0:
-                os.fchown(folder, user.uid, user.gid)
-            # Who is not root can't give a folder away. 0777 opens it to nobody but the container.
-            os.fchmod(folder, 0o700 if os.geteuid() in (0, user.uid) else 0o777)
+            _give(folder, user)
         with opened(control.parent, control.name) as folder:
             token = secrets.token_hex(16)
             for place in (parent, folder):

@@ -99,7 +99,7 @@ class Gatekeeper:
             try:
                 content = _frame(assignment)
                 if assignment.attempt.warm is not None:
-                    self._retry.until_answered(lambda: self._keeper.move_in(assignment))
+                    self._retry.until_answered(lambda: self._keeper.vouch_for(assignment))
             except (EngineError, OSError, BadInput, ValueError) as error:
                 log.info(
                     "job=%s container=%s can't be used: %s",
@@ -182,13 +182,13 @@ class Gatekeeper:
                 return _started(assignment, found.started_at)
 
     def clear(self, assignment: Assignment) -> None:
-        """Delete the folders of the gate; its container is gone."""
+        """Delete what was the container's alone: that is gone."""
         aside = assignment.gate.path.with_name(f".{assignment.gate.path.name}")  # at once, or not at all
         with suppress(OSError):
             assignment.gate.path.rename(aside)
         workspace.delete(aside)
         if assignment.attempt.warm is not None:
-            self._keeper.clear(assignment.attempt.warm)
+            self._keeper.forget(assignment.attempt.warm)
 
     def unusable(self, assignment: Assignment, found: Observation) -> str | None:
         """Why the command could not be executed, where the gate found that out at the last moment."""

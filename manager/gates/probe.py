@@ -63,25 +63,22 @@ class Probe:
         return tried if able.warm is None else replace(tried, warm=able.warm)
 
     def _try_gate(self) -> Capabilities:
-        """Have a container wait at a gate, move the folder that it has mounted, and open the gate."""
+        """Have a container wait at a gate, put a file into the folder that it mounts, and open the gate."""
         name = f"{containers.PREFIX}-probe-{secrets.token_hex(6)}"
         gate = self._home.gate(name)
         uid = self._settings.task_uid
-        pool = self._home.pool
-        mounted, moved = pool / f".{name}", self._home.jobs / f".{name}"
+        mounted = self._home.probe / name
         try:
             gate_folder.prepare(gate.control, gate.receipt, Owner(uid, uid))
             mounted.mkdir(parents=True)
-            pool.chmod(0o700)
             spec = containers.gate_probe_container(mounted, name, self._home, self._settings)
             self._engine.create(spec, None)
             self._engine.start(name)
-            mounted.rename(moved)
-            (moved / "moved").touch()
-            problem = self._pass(name, gate, ("test", "-f", f"{containers.WORK}/moved"))
-            if problem is not None:
-                return Capabilities.without_gates(problem)
-            return Capabilities(gates=None, warm=self._why_not_moved(spec))
+            (mounted / "seen").touch()
+            problem = self._pass(name, gate, ("test", "-f", f"{containers.WORK}/seen"))
+            if problem is None and self._engine.observe(name).exit_code:
+                problem = f"a container that waited does not see what was put into {mounted}"
+            return Capabilities(gates=problem, warm=problem)
         except OSError as error:
             return Capabilities.without_gates(str(error))
         finally:
@@ -90,7 +87,7 @@ class Probe:
             finally:
                 while self._ends:
                     os.close(self._ends.pop())
-                for rest in (gate.path, mounted, moved):
+                for rest in (gate.path, self._home.probe):
                     shutil.rmtree(rest, ignore_errors=True)
 
     def _run(self, spec: ContainerSpec) -> int | None:
@@ -138,7 +135,3 @@ class Probe:
                 return f"a gate said {receipt}"
             time.sleep(LOOK)
         return "a gate was opened and did not answer" if handed_over else "nobody waited at a gate"
-
-    def _why_not_moved(self, spec: ContainerSpec) -> str | None:
-        code = self._engine.observe(spec.name).exit_code
-        return f"a mount did not follow its folder (exit code {code})" if code else None

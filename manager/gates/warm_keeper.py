@@ -1,21 +1,17 @@
-"""Makes warm containers, throws them away, and moves a job into the folders of the one that it got."""
+"""Makes warm containers, throws them away, and vouches for those that jobs get."""
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from air_executor.clock import utc_now
 from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
-from air_executor.format import layout
-from air_executor.untrusted import opened
 from manager.core import policy
 from manager.engine.contract import Engine, EngineError, Observation, Status
 from manager.engine.retry import Retry
@@ -24,14 +20,11 @@ from manager.gates import gate_folder
 from manager.model import containers
 from manager.model.assignment import Assignment
 from manager.model.facts import WarmFailed, WarmReady
-from manager.model.home import GateFolder, Home
+from manager.model.home import Home
 from manager.model.values import Owner, WarmContainer, WarmOrder, first_of, is_spare, spare_of
 from manager.settings import Settings
 
 log = logging.getLogger(__name__)
-
-FOLDERS = (layout.WORK, layout.INBOX)
-"""What a job takes over from its warm container, in this order."""
 
 FRESH = 1.0
 """Seconds for which an answer of the engine about a warm container holds. Should its network end within them,
@@ -70,13 +63,18 @@ class WarmKeeper:
         return WarmReady(warm=warm)
 
     def discard(self, warm: str) -> None:
-        """Remove what belongs to a warm container that nobody got, or to a spare."""
-        if self._is_vacant(warm):
-            self.discard(spare_of(warm))
-        self._remove(warm)
-        self._delete(warm)
-        if not is_spare(warm):
-            self._remove(containers.warm_network_name(warm))
+        """Remove what belongs to a warm container that nobody got, or to a spare that nobody needs."""
+        if is_spare(warm):
+            self._discard(warm)
+            return
+        for name in (spare_of(warm), warm):
+            self._discard(name)
+        workspace.delete(self._home.work(warm))
+        self._remove(containers.warm_network_name(warm))
+
+    def _discard(self, container: str) -> None:
+        self._remove(container)
+        workspace.delete(self._home.gate(container).path)
 
     def _remove(self, container: str) -> None:
         try:
@@ -94,18 +92,17 @@ class WarmKeeper:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def prefetch(self, warm: str, image: str) -> Iterator[Callable[[], None]]:
-        """What `move_in` will ask of the engine: whoever puts it before, spares it the time."""
+        """What `vouch_for` will ask of the engine: whoever puts it before, spares it the time."""
         answers = self._asked[warm] = _Answers(time.monotonic())
         yield partial(_answer, answers.image_id, partial(self._engine.image_id, image))
         yield partial(_answer, answers.network, partial(self._observe_network, warm))
 
-    def move_in(self, assignment: Assignment) -> None:
-        """Make the folders that the warm container has mounted the job's own; a mount follows its folder.
+    def vouch_for(self, assignment: Assignment) -> None:
+        """Whether the warm container still is what the attempt is to get.
 
-        What was begun by the manager before this one is finished: what is not in its folder now, was moved.
-        Raises OSError or EngineError when that can't be; then the container must not be used.
+        Its work folder is the job's from the claim on: all that is left to do is to show people where it is.
+        Raises BadInput, OSError or EngineError when it must not be used.
         """
-        warm = first_of(assignment.attempt.warm or "")
         image_id, network = self._answers(assignment.attempt.warm or "", assignment.attempt.container.image)
         if image_id != assignment.attempt.container.image_id:
             raise EngineError(f"the image {assignment.attempt.container.image} is another one now")
@@ -114,11 +111,9 @@ class WarmKeeper:
         joined = assignment.attempt.timings.created_at
         if joined is not None and network.created_at > joined:
             raise EngineError("the container that held its network has ended; another one has its name")
-        if not is_spare(assignment.attempt.warm or ""):
-            self._move_folders(warm, assignment)
-        elif self._is_vacant(warm):
-            raise EngineError("the folders of the warm container that it is a spare of are not the job's")
-        workspace.prepare(assignment.folder, assignment.user)
+        if assignment.work != self._home.work(first_of(assignment.attempt.warm or "")):
+            raise EngineError("it has not mounted the job's work folder")
+        workspace.prepare(assignment.folder, assignment.work, assignment.user)
 
     def _answers(self, warm: str, image: str) -> tuple[str | None, Observation]:
         asked = self._asked.pop(warm, None)
@@ -129,39 +124,16 @@ class WarmKeeper:
     def _observe_network(self, warm: str) -> Observation:
         return self._engine.observe(containers.warm_network_name(warm))
 
-    def clear(self, warm: str) -> None:
-        """Delete what is left of its folders. Where nobody has moved in, its spare is of no use either."""
+    def forget(self, warm: str) -> None:
+        """Nobody will ask for it any more."""
         self._asked.pop(warm, None)
-        if self._is_vacant(warm):
-            # A task may have got it already: its gate must not go before its container.
-            spare = spare_of(warm)
-            self._retry.until_done(lambda: self._engine.remove(spare, self._home.id))
-            self._delete(spare_of(warm))
-        self._delete(warm)
-
-    def _delete(self, warm: str) -> None:
-        workspace.delete(self._folder(warm))
-        workspace.delete(self._gate(warm).path)
-
-    def _is_vacant(self, warm: str) -> bool:
-        """Whether no job has taken all of its folders over: the last of them is there."""
-        return (self._folder(warm) / FOLDERS[-1]).exists()
-
-    def _move_folders(self, warm: str, assignment: Assignment) -> None:
-        with opened(self._folder(warm)) as source, opened(assignment.folder) as target:
-            for name in FOLDERS:
-                if _is_in(source, name):
-                    _move(name, source, target)
-                    reach(Failpoint.WARM_MOVED)
 
     def _prepare(self, order: WarmOrder) -> None:
-        folder = self._folder(order.name)
-        folder.parent.mkdir(mode=0o700, exist_ok=True)
-        folder.mkdir(mode=0o700)
-        workspace.prepare(folder, order.user)
+        workspace.make_work(self._home.work(order.name), order.user)
         for warm in (order.name, spare_of(order.name)):
-            own = self._gate(warm)
+            own = self._home.gate(warm)
             gate_folder.prepare(own.control, own.receipt, order.user)
+            gate_folder.prepare_inbox(own, order.user)
 
     def _waiting(self, warm: str, order: WarmOrder) -> WarmContainer:
         found = self._retry.until_answered(lambda: self._launch(warm, order.user))
@@ -175,29 +147,9 @@ class WarmKeeper:
         spec = containers.warm_container(warm, grant, self._home)
         return self._engine.start(self._engine.create(spec, network))
 
-    def _folder(self, warm: str) -> Path:
-        return self._home.warm(warm)
-
-    def _gate(self, warm: str) -> GateFolder:
-        return self._home.gate(warm)
-
 
 def _answer(answer: Future[Any], ask: Callable[[], object]) -> None:
     try:
         answer.set_result(ask())
     except Exception as error:  # for whoever waits for it
         answer.set_exception(error)
-
-
-def _is_in(folder: int, name: str) -> bool:
-    try:
-        os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return True
-
-
-def _move(name: str, source: int, target: int) -> None:
-    if _is_in(target, name):  # renaming would put it in the place of an empty folder
-        raise FileExistsError(f"the job has a folder {name} of its own")
-    os.rename(name, name, src_dir_fd=source, dst_dir_fd=target)

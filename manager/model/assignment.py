@@ -16,12 +16,15 @@ class Assignment:
 
     key: AttemptKey
     folder: Path
+    """The job's folder."""
+    work: Path
+    """What the job's containers mount as `/work`."""
     task: Task
     grant: Grant
     """What it gets."""
     spec: ContainerSpec
     gate: GateFolder
-    """The folder of its gate, where it has one."""
+    """What is its container's alone."""
     network: ContainerSpec | None
 
     @property

@@ -10,7 +10,6 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from air_executor.format import layout
 from air_executor.format.attempts import Grant
 from air_executor.format.models import Task
 from manager.model.container_spec import (
@@ -65,6 +64,11 @@ def successor(name: str) -> str:
     return f"{before[1]}.{int(before[2]) + 1}" if before else f"{name}.2"
 
 
+def work_name(job: str, uid: str) -> str:
+    """The name of the folder that a job's containers mount as `/work`, where none was made before the job."""
+    return f"{job}~{uid[:12]}"
+
+
 def network_name(home_id: str, job: str, uid: str) -> str:
     """The name of the container that holds a job's network."""
     digest = hashlib.sha256(f"{home_id}\0{uid}".encode()).hexdigest()[:10]
@@ -89,9 +93,9 @@ def _readable(name: str, length: int) -> str:
 
 
 def task_container(
-    job: str, task: Task, key: AttemptKey, name: str, grant: Grant, folder: Path, home: Home
+    job: str, task: Task, key: AttemptKey, name: str, grant: Grant, work: Path, home: Home
 ) -> ContainerSpec:
-    """The container of one attempt. `folder` is the job's folder as the manager sees it."""
+    """The container of one attempt. `work` is the job's work folder as the manager sees it."""
     labels = _labels(home, "task") | {
         JOB: job,
         JOB_UID: key.uid,
@@ -105,7 +109,7 @@ def task_container(
         "AIR_EXECUTOR_ATTEMPT": str(key.number),
         "AIR_EXECUTOR_INBOX": INBOX,
     }
-    spec = _granted(name, labels, grant, folder)
+    spec = _granted(name, labels, grant, work, home)
     return replace(
         spec,
         command=(task.command, *task.args),
@@ -117,7 +121,7 @@ def task_container(
 def warm_container(name: str, grant: Grant, home: Home) -> ContainerSpec:
     """A container that waits for a task of a job that nobody knows yet."""
     labels = _labels(home, "warm") | {WARM: name}
-    return gated(_granted(name, labels, grant, home.warm(first_of(name))), home)
+    return gated(_granted(name, labels, grant, home.work(first_of(name)), home), home)
 
 
 def gated(spec: ContainerSpec, home: Home) -> ContainerSpec:
@@ -137,8 +141,8 @@ def gated(spec: ContainerSpec, home: Home) -> ContainerSpec:
     )
 
 
-def _granted(name: str, labels: dict[str, str], grant: Grant, folder: Path) -> ContainerSpec:
-    """With `work` and `inbox` of `folder`; what it runs, if anything, is still to be said."""
+def _granted(name: str, labels: dict[str, str], grant: Grant, work: Path, home: Home) -> ContainerSpec:
+    """With its job's work folder and an inbox of its own; what it runs, if anything, is still to be said."""
     return ContainerSpec(
         name=name,
         labels=labels,
@@ -147,7 +151,7 @@ def _granted(name: str, labels: dict[str, str], grant: Grant, folder: Path) -> C
         env={"HOME": "/tmp"},
         workdir=WORK,
         user=grant.user,
-        mounts=(Mount(str(folder / layout.WORK), WORK), Mount(str(folder / layout.INBOX), INBOX)),
+        mounts=(Mount(str(work), WORK), Mount(str(home.gate(name).inbox), INBOX)),
         network=Network(grant.network.kind, grant.network.name),
         memory_bytes=grant.memory_mb * MIB,
         cpus=grant.cpus,

@@ -61,7 +61,7 @@ class JobFound(OfFolder):
     tasks: tuple[Task, ...]
     owner: Owner
     bare: bool = False
-    """Whether it has neither `work` nor `inbox` yet, so that those of a warm container can become its own."""
+    """Whether it brings no `work`, so that the work folder of a warm container can become its own."""
     submitted: str | None = None
     """What tells its `state.json` from any other in its place."""
 
@@ -83,6 +83,11 @@ class RetryRequested(OfFolder):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResetRequested(OfFolder):
     """Somebody asks that an ended job starts over, without the records it has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderGone(OfFolder):
+    """The folder of a job that is not live is gone: who removes it, removes the job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +129,8 @@ class TaskClaimed(OfAttempt):
 
     container: str
     grant: Grant
+    work: str = ""
+    """The name of the folder that it mounts as `/work`."""
     instant: Instant | None = None
     start: Literal["warm", "ahead", "cold"] = "cold"
     """`ahead`: it is for a task that can't run yet. `warm`: it is the container `warm`."""

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from manager.model.container_spec import OLD_WARM_PREFIX
-
 CONTROL = "control"
 RECEIPT = "receipt"
+INBOX = "inbox"
 FIFO = "payload"
 END = "end"
 TOKEN = "token"
@@ -14,7 +13,7 @@ TOKEN = "token"
 
 @dataclass(frozen=True, slots=True)
 class GateFolder:
-    """What the manager and the gate of one container tell each other by."""
+    """What is one container's alone: its inbox, and what the manager and its gate tell each other by."""
 
     path: Path
 
@@ -27,6 +26,11 @@ class GateFolder:
     def receipt(self) -> Path:
         """The folder that the container can write to: what its gate answers."""
         return self.path / RECEIPT
+
+    @property
+    def inbox(self) -> Path:
+        """The folder in which its command puts requests: so it is known who asks."""
+        return self.path / INBOX
 
     @property
     def fifo(self) -> Path:
@@ -62,24 +66,22 @@ class Home:
         return self.path / "probe"
 
     @property
-    def pool(self) -> Path:
-        """Where the folders of warm containers are: beside the jobs, whose own they become by renaming."""
-        return self.jobs / ".warm"
+    def works(self) -> Path:
+        """The folder with the work folders of all jobs, out of reach of whoever writes jobs."""
+        return self.path / "work"
+
+    def work(self, name: str) -> Path:
+        """The work folder of this name, which the containers of one job mount."""
+        return self.works / name
 
     @property
-    def old_pool(self) -> Path:
-        """Where they were when they were called slots."""
-        return self.jobs / ".slots"
-
-    def warm(self, name: str) -> Path:
-        """Where the folders of the warm container with this name are, until a job has them."""
-        if name.startswith(OLD_WARM_PREFIX):
-            return self.old_pool / name.removeprefix(OLD_WARM_PREFIX)
-        return self.pool / name
+    def old_pools(self) -> tuple[Path, Path]:
+        """Where older managers kept the folders of warm containers, in reach of whoever writes jobs."""
+        return self.jobs / ".warm", self.jobs / ".slots"
 
     @property
     def gates(self) -> Path:
-        """Where everything is that has to do with gates."""
+        """Where everything is that belongs to single containers."""
         return self.path / "gates"
 
     @property

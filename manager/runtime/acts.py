@@ -25,6 +25,7 @@ from manager.engine.contract import (
 )
 from manager.engine.retry import LONGEST_PAUSE, Retry
 from manager.folder import task_log, workspace
+from manager.gates import gate_folder
 from manager.gates.gatekeeper import Gatekeeper, lost
 from manager.model.actions import Create, Drop, EngineAction, Inspect, Open, Remove, Replace, Signal, Start
 from manager.model.assignment import Assignment
@@ -145,6 +146,13 @@ class _Verbs:
         self._gatekeeper = gatekeeper
         self._retry = retry
 
+    def remove(self, assignment: Assignment) -> ContainerRemoved:
+        """It is gone, and what was its alone."""
+        self._remove(assignment)
+        self._gatekeeper.clear(assignment)
+        reach(Failpoint.REMOVED_UNRECORDED)
+        return ContainerRemoved(key=assignment.key, at=utc_now())
+
     def _created(self, assignment: Assignment) -> str:
         """The id of the container, made or adopted. Raises BadInput, OSError, EngineError."""
         self._prepare(assignment)
@@ -156,11 +164,12 @@ class _Verbs:
         """Make the job's folders ready; where the machine is short of something, as soon as it is not."""
         while True:
             try:
-                workspace.prepare(assignment.folder, assignment.user)
+                workspace.prepare(assignment.folder, assignment.work, assignment.user)
                 earlier = len(assignment.task.attempts) - 1
                 task_log.keep_earlier_log(assignment.folder, assignment.task.id, earlier)
                 if assignment.attempt.gated:
                     self._gatekeeper.prepare(assignment)
+                gate_folder.prepare_inbox(assignment.gate, assignment.user)
                 return
             except OSError as error:
                 if error.errno not in workspace.TRANSIENT:
@@ -242,12 +251,6 @@ class _Plain(_Verbs):
             return ContainerDropped(key=assignment.key, at=utc_now())
         return _started(assignment, found, utc_now())
 
-    def remove(self, assignment: Assignment) -> ContainerRemoved:
-        """It is gone, and nothing of it is left."""
-        self._remove(assignment)
-        reach(Failpoint.REMOVED_UNRECORDED)
-        return ContainerRemoved(key=assignment.key, at=utc_now())
-
     def forget(self, key: AttemptKey) -> None:
         """The attempt is over."""
         self._unanswered.discard(key)
@@ -306,13 +309,6 @@ class _Gated(_Verbs):
         if isinstance(gone, ContainerVoided):
             return ContainerDropped(key=assignment.key, at=utc_now())
         return gone
-
-    def remove(self, assignment: Assignment) -> ContainerRemoved:
-        """It is gone, and the folders of its gate."""
-        self._remove(assignment)
-        self._gatekeeper.clear(assignment)
-        reach(Failpoint.REMOVED_UNRECORDED)
-        return ContainerRemoved(key=assignment.key, at=utc_now())
 
     def _waiting(self, assignment: Assignment, container: Callable[[Assignment], str]) -> Fact:
         try:

@@ -1,6 +1,7 @@
 """From folders to live jobs: takes what is found or remembered, refuses what is no job, opens ended ones."""
 
 import logging
+import os
 import uuid
 from collections.abc import Container
 from contextlib import suppress
@@ -27,6 +28,7 @@ from manager.model.facts import (
     TaskRequested,
 )
 from manager.model.home import Home
+from manager.model.values import Owner
 from manager.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -151,11 +153,23 @@ class Admitter:
 
     def _go_on(self, folder: JobFolder, view: JobView, at: datetime) -> LiveJob:
         owner = workspace.owner_of(folder.path)
-        job = admission.take_again(view, owner, uuid.uuid4().hex, self._settings, at)
+        work = self._work_of(view, owner)
+        job = admission.take_again(view, owner, uuid.uuid4().hex, work, self._settings, at)
         markers.remove(folder.cancel_marker)
         Inbox.of_job(folder.path).empty_closed()
         log.info("job=%s is tried again: %s", job.name, view.progress)
         return job
+
+    def _work_of(self, view: JobView, owner: Owner) -> str | None:
+        """The work folder of the ended job, by our own record; none where another's job stands there now."""
+        ended = self._journal.ended(view.name)
+        same = ended is not None and ended.job.uid == view.job.uid and ended.owner == owner
+        return ended.job.work_folder if ended is not None and same else None
+
+    def forget(self, name: str) -> None:
+        """The folder of the ended job is gone; unless another one stands there again."""
+        if not os.path.lexists(self._store.folder(name).path):
+            self._journal.forget(name)
 
     def _start_over(self, folder: JobFolder, view: JobView, at: datetime) -> LiveJob | None:
         if not view.state.ended:

@@ -1,9 +1,10 @@
 """Hands out the acts that the state of the jobs calls for, each once, and one at a time for an attempt."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 
 from air_executor.clock import instant, utc_now
 from air_executor.format.attempts import Attempt, Grant
@@ -11,6 +12,7 @@ from air_executor.format.models import Task
 from manager.core import lifecycle, planner
 from manager.core.live_job import LiveJob
 from manager.core.warm_pool import WarmPool
+from manager.gates import cleanup
 from manager.gates.warm_keeper import WarmKeeper
 from manager.model import containers
 from manager.model.actions import EXCLUSIVE, EngineAction, Rest, Signal, TaskAction, Watch
@@ -90,6 +92,11 @@ class Dispatcher:
         """Remove a container that serves no attempt and no job any more."""
         self._workers.submit(partial(self._acts.sweep, container))
 
+    def delete_works(self, names: Collection[str]) -> None:
+        """Delete those of these work folders that no job needs."""
+        if names:
+            self._workers.submit(partial(cleanup.delete_works, self._home, names))
+
     # --- The warm pool -----------------------------------------------------------------------------------
 
     def prefetch(self, job: LiveJob, task_id: str) -> None:
@@ -154,9 +161,9 @@ class Dispatcher:
         return assignment
 
     def _worked_out(self, job: LiveJob, task: Task, key: AttemptKey) -> Assignment:
-        attempt, folder = task.attempts[-1], self._home.jobs / job.name
+        attempt, folder, work = task.attempts[-1], self._home.jobs / job.name, self._work(job)
         name, grant = attempt.container.name, _grant_of(attempt)
-        spec = containers.task_container(job.name, task, key, name, grant, folder, self._home)
+        spec = containers.task_container(job.name, task, key, name, grant, work, self._home)
         network = None
         if grant.network.kind == "job":
             network = containers.network_container(
@@ -164,7 +171,12 @@ class Dispatcher:
             )
         if attempt.start == "ahead":
             spec = containers.gated(spec, self._home)
-        return Assignment(key, folder, task, grant, spec, self._home.gate(attempt.warm or name), network)
+        return Assignment(
+            key, folder, work, task, grant, spec, self._home.gate(attempt.warm or name), network
+        )
+
+    def _work(self, job: LiveJob) -> Path:
+        return self._home.work(job.job.work_folder or containers.work_name(job.name, job.uid))
 
 
 def _grant_of(attempt: Attempt) -> Grant:

@@ -8,7 +8,7 @@ from air_executor.clock import instant, utc_now
 from air_executor.failpoints import Failpoint, reach
 from manager.engine.contract import ContainerGone, Engine, EngineError, EngineUnavailable, Observation, Status
 from manager.engine.retry import LONGEST_PAUSE, Retry
-from manager.folder.inbox import Inbox
+from manager.folder.inbox import Inboxes, left_by
 from manager.folder.task_log import LogFile
 from manager.gates.gatekeeper import Gatekeeper, lost
 from manager.model.assignment import Assignment
@@ -29,12 +29,14 @@ class Follower:
         engine: Engine,
         gatekeeper: Gatekeeper,
         retry: Retry,
+        inboxes: Inboxes,
         run_alone: Callable[[str, Callable[[], None]], None],
         emit: Callable[[Fact], None],
     ) -> None:
         self._engine = engine
         self._gatekeeper = gatekeeper
         self._retry = retry
+        self._inboxes = inboxes
         self._run_alone = run_alone
         self._emit = emit
         self._outputs: dict[AttemptKey, LogFile] = {}
@@ -44,6 +46,7 @@ class Follower:
         """ContainerExited or ContainerLost, after all output is in the log and the inbox was read."""
         output = LogFile(assignment.folder, assignment.task.id, assignment.spec.log_bytes)
         self._outputs[assignment.key] = output
+        self._inboxes.add(assignment.key, assignment.gate.inbox)
         self._run_alone(f"follow {assignment.spec.name}", lambda: self._to_the_end(assignment, output))
 
     def follow_again(self, assignment: Assignment) -> None:
@@ -59,6 +62,7 @@ class Follower:
     def forget(self, key: AttemptKey) -> None:
         """The attempt is over."""
         self._outputs.pop(key, None)
+        self._inboxes.remove(key)
 
     # --- In its thread -----------------------------------------------------------------------------------
 
@@ -80,7 +84,7 @@ class Follower:
                 output.problem,
             )
         # Its requests before its end: what it has asked for comes before its dependants.
-        for fact in Inbox.of_job(assignment.folder).drain(assignment.key.uid, utc_now()):
+        for fact in left_by(assignment.key, assignment.gate.inbox, assignment.folder, utc_now()):
             self._emit(fact)
         reach(Failpoint.EXIT_UNRECORDED)
         self._emit(ContainerExited(key=assignment.key, result=self._result(assignment, found), at=utc_now()))

@@ -28,6 +28,7 @@ from manager.model.facts import (
     ContainersListed,
     EngineChanged,
     Fact,
+    FolderGone,
     Inspected,
     JobEnded,
     JobFact,
@@ -46,7 +47,7 @@ from manager.model.facts import (
     WarmReady,
 )
 from manager.model.home import Home
-from manager.model.values import Capabilities
+from manager.model.values import AttemptKey, Capabilities
 from manager.runtime.admitter import Admitter
 from manager.runtime.dispatcher import Dispatcher
 from manager.runtime.reconciler import Reconciler
@@ -101,6 +102,8 @@ class Supervisor:
         self._jobs: dict[str, LiveJob] = {}
         self._ending: dict[str, LiveJob] = {}
         """Ended in the journal; their last views are still being written."""
+        self._untidy = True
+        """Whether there may be work folders that nobody needs."""
         self._stopping = False
 
     # --- From outside ------------------------------------------------------------------------------------
@@ -171,12 +174,17 @@ class Supervisor:
             case Tick():
                 self._recorder.restore_views()
                 self._reconciler.poll(busy=bool(self._jobs or self._ending))
+                if self._untidy:
+                    self._tidy()
             case JobFound():
                 self._found(fact)
             case JobRefused():
                 self._admitter.refuse(fact)
             case RetryRequested() | ResetRequested():
                 self._reopen(fact)
+            case FolderGone():
+                self._admitter.forget(fact.name)
+                self._untidy = True
             case JobPublished():
                 self._published(fact.uid)
             case EngineChanged():
@@ -208,13 +216,20 @@ class Supervisor:
         before = job.job
         job.apply(fact)
         if isinstance(fact, TaskRequested | RequestRefused):
-            forget = partial(Inbox.of_job(self._folder(job)).forget, [fact.request])
+            forget = partial(self._inbox(job, fact.parent).forget, [fact.request])
             self._recorder.once_recorded(job, forget)
         if isinstance(fact, JobVanished):
             self._recorder.forget_views(job)
         if job.job is not before:  # every change makes another one
             for observe in self._observers:
                 observe(job, fact)
+
+    def _tidy(self) -> None:
+        """Have the work folders deleted that are no job's: those of jobs that were removed or start over."""
+        self._untidy = False
+        jobs = (*self._jobs.values(), *self._ending.values())
+        needed = {job.job.work_folder for job in jobs} | self._scheduler.pool.names
+        self._dispatcher.delete_works({each.name for each in self._home.works.iterdir()} - needed)
 
     def _adapt_to(self, able: Capabilities) -> None:
         self._scheduler.adapt_to(able)
@@ -237,6 +252,7 @@ class Supervisor:
         if any(job.name == fact.name for job in (*self._ending.values(), *ended)):
             self._timers.add(LOOK_AGAIN, lambda at: replace(fact, at=at))
             return
+        self._untidy = True
         job = self._admitter.reopen(fact, {job.name for job in self._jobs.values()})
         if job is not None:
             self._adopt(job)
@@ -302,6 +318,13 @@ class Supervisor:
         tends = self._may_start and self._scheduler.grant_tending(self._jobs.values(), now)
         if tends and self._dispatcher.tend(self._scheduler.pool, now):
             self._reconciler.stay_awake()
+
+    def _inbox(self, job: LiveJob, whose: AttemptKey | None) -> Inbox:
+        """That of the container of an attempt, or the one in the job's folder."""
+        attempt = None if whose is None else job.attempt(whose)
+        if attempt is None:
+            return Inbox.of_job(self._folder(job))
+        return Inbox(self._home.gate(attempt.warm or attempt.container.name).inbox)
 
     def _folder(self, job: LiveJob) -> Path:
         return self._home.jobs / job.name

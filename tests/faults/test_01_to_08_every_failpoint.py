@@ -171,7 +171,6 @@ WALKS: dict[Failpoint, Walk] = {
     Failpoint.WAITING_UNRECORDED: AHEAD,
     Failpoint.JOURNALED_WAITING: AHEAD,
     Failpoint.WARM_WAITING: WARM,
-    Failpoint.WARM_MOVED: WARM,
     Failpoint.VOIDED_UNRECORDED: IMPOSSIBLE,
     Failpoint.GATE_SHUT: AHEAD,
     Failpoint.GATE_OPENED: AHEAD,

@@ -413,8 +413,6 @@ def test_a_manager_that_wants_no_warm_containers_sweeps_those_of_the_one_before(
         "warm-waiting",
         "journaled-waiting",
         "gate-shut",
-        "warm-moved",
-        "warm-moved:2",
         "gate-opened",
         "started-unrecorded",
     ],

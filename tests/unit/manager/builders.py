@@ -164,7 +164,7 @@ def granted(of: Task | None = None, owner: Owner = OWNER, **rules: Any) -> Grant
 def container(
     of: Task,
     at: AttemptKey,
-    folder: Path = Path("/jobs/job"),
+    work: Path = Path("/work/job"),
     *,
     job: str = "job",
     owner: Owner = OWNER,
@@ -174,7 +174,7 @@ def container(
     """The container of an attempt, as it is claimed and then asked for."""
     grant = policy.grant(of, owner, containers.network_name(home.id, job, at.uid), settings(**rules))
     name = containers.container_name(home.id, job, at)
-    return containers.task_container(job, of, at, name, grant, folder, home)
+    return containers.task_container(job, of, at, name, grant, work, home)
 
 
 def network(uid: str = UID, home: Home = HOME, **rules: Any) -> ContainerSpec:

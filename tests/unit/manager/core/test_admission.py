@@ -81,7 +81,7 @@ def test_a_job_does_not_say_of_itself_whose_network_its_tasks_share(word: str) -
     record = found(state=JobState.FAILED, **lies).job
     assert record is not None
     view = JobView(job=record, tasks=(task("a", status=TaskStatus.SKIPPED),))
-    tried_again = admission.take_again(view, OWNER, UID, settings(), at(1))
+    tried_again = admission.take_again(view, OWNER, UID, None, settings(), at(1))
     for job in (taken, tried_again):
         assert job.job.network is None
         assert "anothers" not in job.job.model_dump_json()

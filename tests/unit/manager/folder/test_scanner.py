@@ -11,6 +11,7 @@ import pytest
 
 from air_executor.store import Store
 from manager.folder.file_events import Change
+from manager.folder.inbox import Inboxes
 from manager.folder.scanner import Place, Places, Scanner
 from manager.model.facts import (
     CancelRequested,
@@ -32,7 +33,9 @@ class Scanned(ByHand):
         super().__init__(home)
         self.jobs.mkdir()
         self.places = Places()
-        self.scanner = Scanner(Store(home), settings(home, settle=60), self.places, self.facts.append)
+        self.scanner = Scanner(
+            Store(home), settings(home, settle=60), self.places, Inboxes(), self.facts.append
+        )
         self.scanner.events_begin()
 
     def live(self, name: str = "live") -> Path:

@@ -14,6 +14,7 @@ import pytest
 from air_executor.client import Client
 from air_executor.store import Store
 from manager.folder.file_events import FileEvents, NoFileEvents
+from manager.folder.inbox import Inboxes
 from manager.folder.watcher import Watcher
 from manager.model.facts import (
     CancelRequested,
@@ -37,7 +38,8 @@ class Watched(ByHand):
         super().__init__(home)
         # A poll comes after a minute only: whatever is noticed here is noticed by events.
         rules = settings(home, **{"poll_interval": 60, "settle": 0.3, "incomplete_after": 1} | fields)
-        self.watcher = Watcher(Store(home), rules, self.facts.append)
+        self.inboxes = Inboxes()
+        self.watcher = Watcher(Store(home), rules, self.inboxes, self.facts.append)
 
     def first(self, kind: type[Any], seconds: float = 5) -> Any:
         return until(lambda: self.of(kind), seconds)[0]

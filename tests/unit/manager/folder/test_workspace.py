@@ -17,79 +17,136 @@ ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files aw
 
 @pytest.fixture
 def job(tmp_path: Path) -> Path:
-    folder = tmp_path / "job"
-    folder.mkdir()
+    folder = tmp_path / "jobs" / "job"
+    folder.mkdir(parents=True)
     return folder
 
 
-def test_what_a_container_mounts_is_made(job: Path) -> None:
-    workspace.prepare(job, ME)
-    assert sorted(str(path.relative_to(job)) for path in job.rglob("*")) == [
-        "inbox",
-        "inbox/new",
-        "inbox/tmp",
-        "logs",
-        "work",
-    ]
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    """Where the job's work folder is to be, in the manager's own."""
+    (tmp_path / "work").mkdir(mode=0o711)
+    return tmp_path / "work" / "job~0123"
+
+
+def test_what_a_job_needs_is_made_and_its_folder_leads_to_its_work(job: Path, work: Path) -> None:
+    workspace.prepare(job, work, ME)
+    there = ["inbox", "inbox/new", "inbox/tmp", "logs", "work"]
+    assert sorted(str(path.relative_to(job)) for path in job.rglob("*")) == there
+    assert (job / "work").readlink() == Path("../../work/job~0123")
+    assert (job / "work").samefile(work)
 
 
 @ROOT
-def test_work_and_inbox_are_the_tasks_and_nothing_else_is(job: Path) -> None:
-    workspace.prepare(job, NOBODY)
-    owners = {str(path.relative_to(job)): path.stat().st_uid for path in [job, *job.rglob("*")]}
-    assert owners == {
-        ".": 0,
-        "logs": 0,
-        "work": 65534,
-        "inbox": 65534,
-        "inbox/new": 65534,
-        "inbox/tmp": 65534,
-    }
+def test_the_work_folder_is_the_tasks_and_the_inbox_that_of_whoever_has_the_jobs_folder(
+    job: Path, work: Path
+) -> None:
+    os.chown(job, 1000, 1001)
+    workspace.prepare(job, work, NOBODY)
+    owners = {path.name: (path.stat().st_uid, path.stat().st_gid) for path in (work, *job.rglob("*"))}
+    assert owners.pop("logs")[0] == 0
+    assert owners.pop(work.name) == owners.pop("work") == NOBODY
+    assert set(owners.values()) == {(1000, 1001)}
 
 
 @ROOT
-def test_what_is_inside_of_work_keeps_its_owner(job: Path) -> None:
+def test_a_work_folder_is_open_to_its_user_and_group_alone(job: Path, work: Path) -> None:
+    workspace.prepare(job, work, NOBODY)
+    assert stat.S_IMODE(work.stat().st_mode) == 0o750
+
+
+def test_what_a_job_brings_as_work_is_its_work_folder_from_then_on(job: Path, work: Path) -> None:
+    (job / "work").mkdir()
+    (job / "work" / "file").write_text("brought")
+    workspace.prepare(job, work, ME)
+    assert not work.is_symlink()
+    assert (work / "file").read_text() == "brought"
+    assert (job / "work" / "file").read_text() == "brought"
+
+
+@ROOT
+def test_what_is_inside_of_work_keeps_its_owner(job: Path, work: Path) -> None:
     (job / "work").mkdir()
     (job / "work" / "file").touch()
-    workspace.prepare(job, NOBODY)
-    assert (job / "work" / "file").stat().st_uid == 0
+    workspace.prepare(job, work, NOBODY)
+    assert (work / "file").stat().st_uid == 0
 
 
-def test_preparing_twice_is_preparing_once(job: Path) -> None:
-    workspace.prepare(job, ME)
-    (job / "work" / "data").write_text("kept")
-    workspace.prepare(job, ME)
-    assert (job / "work" / "data").read_text() == "kept"
+def test_preparing_twice_is_preparing_once(job: Path, work: Path) -> None:
+    workspace.prepare(job, work, ME)
+    (work / "data").write_text("kept")
+    workspace.prepare(job, work, ME)
+    assert (work / "data").read_text() == "kept"
 
 
-@pytest.mark.parametrize("name", ["work", "inbox", "logs", "inbox/new", "inbox/tmp"])
+def test_a_link_that_is_exchanged_leads_nobody_but_people(job: Path, work: Path, tmp_path: Path) -> None:
+    workspace.prepare(job, work, ME)
+    (job / "work").unlink()
+    workspace.prepare(job, work, ME)
+    assert (job / "work").samefile(work)
+
+
+def test_a_folder_that_is_put_there_later_is_left_alone(job: Path, work: Path) -> None:
+    workspace.prepare(job, work, ME)
+    (job / "work").unlink()
+    (job / "work").mkdir()
+    workspace.prepare(job, work, ME)
+    assert not (job / "work").is_symlink()
+    assert work.is_dir()
+
+
+def test_the_link_in_a_copy_of_a_jobs_folder_is_put_right(job: Path, work: Path) -> None:
+    (job / "work").symlink_to("../../work/another~4567")
+    workspace.prepare(job, work, ME)
+    assert (job / "work").readlink() == Path("../../work/job~0123")
+
+
+@pytest.mark.parametrize("name", ["work", "inbox", "logs"])
 def test_a_link_in_the_place_of_a_folder_is_refused_and_its_target_untouched(
-    job: Path, tmp_path: Path, name: str
+    job: Path, work: Path, tmp_path: Path, name: str
 ) -> None:
     target = tmp_path / "precious"
     target.mkdir(mode=0o700)
-    place = job / name
-    place.parent.mkdir(exist_ok=True)
-    place.symlink_to(target)
+    (job / name).symlink_to(target)
     with pytest.raises(BadInput, match="must be folders"):
-        workspace.prepare(job, NOBODY)
+        workspace.prepare(job, work, NOBODY)
     assert list(target.iterdir()) == []
     assert stat.S_IMODE(target.stat().st_mode) == 0o700
     assert target.stat().st_uid == os.geteuid()
 
 
 @pytest.mark.parametrize("name", ["work", "inbox", "logs"])
-def test_a_file_in_the_place_of_a_folder_is_refused(job: Path, name: str) -> None:
+def test_a_file_in_the_place_of_a_folder_is_refused(job: Path, work: Path, name: str) -> None:
     (job / name).write_text("a file")
     with pytest.raises(BadInput, match="must be folders"):
-        workspace.prepare(job, ME)
+        workspace.prepare(job, work, ME)
 
 
-def test_a_job_whose_folder_is_a_link_is_refused(job: Path, tmp_path: Path) -> None:
+def test_what_turns_out_to_be_no_folder_when_it_is_out_of_reach_goes_back(
+    job: Path, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was a folder when it was looked at, and a link to another's when it was taken."""
+    (job / "work").mkdir()
+    real = os.rename
+
+    def exchanged(*names: object, **folders: int) -> None:
+        monkeypatch.setattr(os, "rename", real)
+        (job / "work").rmdir()
+        (job / "work").symlink_to("/var/run")
+        real(*names, **folders)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "rename", exchanged)
+    with pytest.raises(BadInput, match="must be folders"):
+        workspace.prepare(job, work, ME)
+    assert not os.path.lexists(work)
+    assert (job / "work").readlink() == Path("/var/run")
+
+
+def test_a_job_whose_folder_is_a_link_is_refused(job: Path, work: Path, tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(job)
     with pytest.raises(BadInput):
-        workspace.prepare(link, ME)
+        workspace.prepare(link, work, ME)
     with pytest.raises(OSError, match="link"):
         workspace.owner_of(link)
 

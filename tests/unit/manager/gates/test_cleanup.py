@@ -40,29 +40,33 @@ def left(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
 
 
-def test_gates_and_warm_folders_of_live_attempts_stay_and_all_others_go(home: Home) -> None:
-    made(home.warm("airx-warm-1"), home.warm("airx-warm-2"))
-    made(
-        *(home.gate(name).path for name in ("airx-warm-1", "airx-warm-2", "airx-job-a-1", "airx-gone", "bin"))
-    )
+def test_what_is_the_own_of_live_attempts_containers_stays_and_all_else_goes(home: Home) -> None:
+    names = ("airx-warm-1", "airx-warm-2", "airx-job-a-1", "airx-gone", "bin")
+    made(*(home.gate(name).path for name in names))
     cleanup.clear(home, [waits("airx-warm-1")])
-    assert left(home.pool) == {"airx-warm-1"}
     assert left(home.gates) == {"airx-warm-1", "airx-job-a-1", "bin"}
 
 
-def test_the_folders_of_a_spare_are_those_of_its_first(home: Home) -> None:
-    made(home.warm("airx-warm-1"))
-    cleanup.clear(home, [waits("airx-warm-1-spare")])
-    assert left(home.pool) == {"airx-warm-1"}
-
-
-def test_folders_from_when_warm_containers_were_slots_go_as_well_but_for_what_is_live(home: Home) -> None:
-    made(home.old_pool / "ab12", home.old_pool / "cd34", home.gate("airx-slot-ab12").path)
-    cleanup.clear(home, [waits("airx-slot-ab12")])
-    assert left(home.old_pool) == {"ab12"}
-    assert left(home.gates) == {"airx-slot-ab12"}
+def test_where_older_managers_had_their_warm_containers_nothing_stays(home: Home) -> None:
+    warm, slots = home.old_pools
+    made(warm / "airx-warm-1", slots / "ab12")
     cleanup.clear(home, [])
-    assert left(home.old_pool) == left(home.gates) == set()
+    assert left(home.jobs) == set()
+
+
+def test_a_link_in_the_place_of_such_a_folder_is_not_followed(home: Home, tmp_path: Path) -> None:
+    made(tmp_path / "precious")
+    home.old_pools[0].symlink_to(tmp_path / "precious")
+    cleanup.clear(home, [])
+    assert left(tmp_path / "precious") == {"work"}
+
+
+def test_a_work_folder_goes_unless_the_folder_of_a_job_leads_to_it(home: Home) -> None:
+    made(home.work("kept~1"), home.work("gone~2"), home.work("not-asked~3"), home.jobs / "kept")
+    (home.jobs / "kept" / "work").rmdir()
+    (home.jobs / "kept" / "work").symlink_to("../../work/kept~1")
+    cleanup.delete_works(home, ["kept~1", "gone~2"])
+    assert left(home.works) == {"kept~1", "not-asked~3"}
 
 
 def test_what_a_probe_left_goes(home: Home) -> None:

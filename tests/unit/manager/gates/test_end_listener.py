@@ -11,9 +11,9 @@ import pytest
 from manager.gates.end_listener import EndListener
 from manager.model.assignment import Assignment
 from manager.model.facts import CommandSucceeded, Fact, TaskRequested
+from manager.model.home import GateFolder
 from manager.model.values import AttemptKey
 from tests.unit.manager.builders import (
-    HOME,
     container,
     granted,
     key,
@@ -55,7 +55,8 @@ def ends(heard: "queue.SimpleQueue[Fact]") -> Iterator[EndListener]:
 
 def an_assignment(of: AttemptKey, folder: Path) -> Assignment:
     spec = container(task(), of, folder)
-    return Assignment(of, folder, task(), granted(), spec, HOME.gate(spec.name), None)
+    gate = GateFolder(folder / "gate")
+    return Assignment(of, folder, folder / "work", task(), granted(), spec, gate, None)
 
 
 def listened_to(ends: EndListener, of: AttemptKey, fifo: Path) -> Gate:
@@ -93,12 +94,13 @@ def test_what_the_task_has_asked_for_is_told_before_its_end(
     ends: EndListener, heard: "queue.SimpleQueue[Fact]", tmp_path: Path
 ) -> None:
     """Requests come before dependants start."""
-    (tmp_path / "inbox" / "new").mkdir(parents=True)
-    (tmp_path / "inbox" / "new" / "r.json").write_text('{"id": "x", "command": "true"}')
+    new = tmp_path / "gate" / "inbox" / "new"
+    new.mkdir(parents=True)
+    (new / "r.json").write_text('{"id": "x", "command": "true"}')
     gate = listened_to(ends, A, tmp_path / "a")
     gate.says(ENDED)
     asked = heard.get(timeout=5)
-    assert isinstance(asked, TaskRequested) and asked.spec.id == "x"
+    assert isinstance(asked, TaskRequested) and (asked.spec.id, asked.parent) == ("x", A)
     assert isinstance(heard.get(timeout=5), CommandSucceeded)
     gate.leaves()
 

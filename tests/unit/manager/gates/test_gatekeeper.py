@@ -98,7 +98,14 @@ def an_assignment(home_folder: Path, *words: str, incarnation: int = 1) -> Assig
     )
     whole = bare.model_copy(update={"attempts": (attempt,)})
     return Assignment(
-        of, folder, whole, granted(bare), containers.gated(spec, home), home.gate(spec.name), None
+        of,
+        folder,
+        home.work("job"),
+        whole,
+        granted(bare),
+        containers.gated(spec, home),
+        home.gate(spec.name),
+        None,
     )
 
 

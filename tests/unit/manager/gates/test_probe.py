@@ -19,7 +19,7 @@ from tests.fakes.engine import FakeEngine, Program
 from tests.fakes.manager import HOME_ID
 from tests.unit.manager.builders import settings
 
-MOVED = ("test", "-f", "/work/moved")
+SEEN = ("test", "-f", "/work/seen")
 """What the probe has a container do behind its gate."""
 
 
@@ -33,11 +33,9 @@ def engine() -> Iterator[FakeEngine]:
 @pytest.fixture
 def probe(tmp_path: Path, engine: FakeEngine) -> Iterator[Probe]:
     """One that leaves nothing behind, whatever it finds."""
-    (tmp_path / "jobs").mkdir()
     yield Probe(engine, Home(HOME_ID, tmp_path), settings(tmp_path))
     assert engine.names == []
     assert not (tmp_path / "probe").exists()
-    assert not list((tmp_path / "jobs").rglob("*probe*"))
     assert {entry.name for entry in tmp_path.glob("gates/*")} <= {"bin"}
 
 
@@ -149,7 +147,7 @@ def test_a_gate_that_leaves_when_it_is_told_anything_is_not_fine(found: Probe, e
 
 
 def test_a_gate_that_finds_no_command_is_not_fine(found: Probe, engine: FakeEngine) -> None:
-    engine.programs[MOVED] = Program(unusable="there is no command 'test' in the image")
+    engine.programs[SEEN] = Program(unusable="there is no command 'test' in the image")
     problem = found.capabilities().gates
     assert problem is not None and "a gate said Unusable(" in problem
 
@@ -173,13 +171,13 @@ def test_a_gate_that_does_not_answer_is_not_fine(found: Probe, monkeypatch: pyte
     assert found.capabilities().gates == "a gate was opened and did not answer"
 
 
-def test_a_folder_that_does_not_move_with_its_mount_is_no_reason_against_gates(
+def test_a_container_that_waited_and_does_not_see_what_came_meanwhile_is_not_fine(
     found: Probe, engine: FakeEngine
 ) -> None:
-    engine.programs[MOVED] = Program(exit_code=5)
+    engine.programs[SEEN] = Program(exit_code=1)
     tried = found.capabilities()
-    assert tried.gates is None
-    assert tried.warm is not None and "exit code 5" in tried.warm
+    assert tried.gates is not None and "does not see" in tried.gates
+    assert tried.warm == tried.gates
 
 
 def test_where_gates_can_not_be_had_nothing_is_kept_warm(found: Probe, engine: FakeEngine) -> None:
@@ -196,7 +194,7 @@ def test_what_an_engine_says_that_it_can_not_do_is_not_tried(found: Probe, engin
     assert engine.calls[before:] == []
 
 
-def test_an_engine_whose_folders_never_move_is_believed_and_may_have_gates(
+def test_an_engine_that_keeps_nothing_warm_is_believed_and_may_have_gates(
     found: Probe, engine: FakeEngine
 ) -> None:
     engine.able = Capabilities(gates=None, warm="its volumes have fixed places")

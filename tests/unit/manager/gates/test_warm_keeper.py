@@ -23,7 +23,7 @@ from tests.unit.manager.builders import OWNER, container, granted, key, settings
 
 @dataclass
 class Room:
-    """A warm container that waits, and a job that is about to move in."""
+    """A warm container that waits, and a job that has got it."""
 
     engine: FakeEngine
     keeper: WarmKeeper
@@ -40,8 +40,8 @@ class Room:
         assignment()
         return [name for name, _ in self.engine.calls[before:]]
 
-    def move_in(self) -> None:
-        self.keeper.move_in(self.assignment)
+    def vouch(self) -> None:
+        self.keeper.vouch_for(self.assignment)
 
 
 @pytest.fixture
@@ -52,6 +52,7 @@ def room(tmp_path: Path) -> Room:
     program.touch()
     jobs = tmp_path / "jobs"
     (jobs / "job").mkdir(parents=True)
+    home.works.mkdir()
     keeper = WarmKeeper(engine, home, rules, Retry(lambda fact: None))
     ready = keeper.make(WarmOrder("warm", OWNER))
     assert isinstance(ready, warm_keeper.WarmReady), ready
@@ -72,24 +73,31 @@ def an_assignment(folder: Path, home: Home, warm: WarmContainer, image: str) -> 
     spec = container(bare, key(), folder, home=home)
     gate = home.gate(warm.name)
     return Assignment(
-        key(), folder, bare.model_copy(update={"attempts": (attempt,)}), granted(bare), spec, gate, None
+        key(),
+        folder,
+        home.work(warm.name),
+        bare.model_copy(update={"attempts": (attempt,)}),
+        granted(bare),
+        spec,
+        gate,
+        None,
     )
 
 
-def test_without_a_question_before_the_engine_is_asked_when_a_job_moves_in(room: Room) -> None:
-    assert sorted(room.asked(room.move_in)) == ["image_id", "observe"]
+def test_without_a_question_before_the_engine_is_asked_when_a_job_gets_it(room: Room) -> None:
+    assert sorted(room.asked(room.vouch)) == ["image_id", "observe"]
     assert (room.assignment.folder / "work").is_dir()
 
 
 def test_what_was_asked_before_is_not_asked_again(room: Room) -> None:
     assert sorted(room.asked(room.ask)) == ["image_id", "observe"]
-    assert room.asked(room.move_in) == []
+    assert room.asked(room.vouch) == []
 
 
 def test_an_answer_serves_once(room: Room) -> None:
     room.ask()
-    room.move_in()
-    assert sorted(room.asked(room.move_in)) == ["image_id", "observe"]
+    room.vouch()
+    assert sorted(room.asked(room.vouch)) == ["image_id", "observe"]
 
 
 def test_an_old_answer_is_not_believed(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,7 +105,7 @@ def test_an_old_answer_is_not_believed(room: Room, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(warm_keeper, "FRESH", 0.0)
     room.engine.image_ids[room.assignment.attempt.container.image] = "sha256:another"
     with pytest.raises(EngineError, match="is another one now"):
-        room.move_in()
+        room.vouch()
 
 
 @pytest.mark.parametrize("change", ["image", "network"])
@@ -108,7 +116,7 @@ def test_an_answer_that_speaks_against_the_warm_container_counts(room: Room, cha
         room.engine.kill(containers.warm_network_name(room.warm.name))
     room.ask()
     with pytest.raises(EngineError):
-        room.move_in()
+        room.vouch()
     assert not (room.assignment.folder / "work").exists()
 
 
@@ -120,12 +128,12 @@ def test_an_engine_that_did_not_answer_is_asked_again(room: Room, monkeypatch: p
         patched.setattr(room.engine, "observe", silent)
         room.ask()
     with pytest.raises(EngineUnavailable):
-        room.move_in()
-    room.move_in()
+        room.vouch()
+    room.vouch()
     assert (room.assignment.folder / "work").is_dir()
 
 
 def test_what_was_asked_for_nothing_is_not_kept(room: Room) -> None:
     room.ask()
-    room.keeper.clear(room.warm.name)
+    room.keeper.forget(room.warm.name)
     assert room.keeper._asked == {}

@@ -58,8 +58,9 @@ def test_names_that_would_run_into_each_other_stay_apart() -> None:
     assert container_name(HOME.id, "a:b", key("c")) != container_name(HOME.id, "a+b", key("c", uid="f" * 32))
 
 
-def test_only_the_jobs_own_work_and_inbox_are_mounted() -> None:
-    assert spec().mounts == (Mount("/jobs/job/work", "/work"), Mount("/jobs/job/inbox", "/inbox"))
+def test_only_its_jobs_work_and_an_inbox_of_its_own_are_mounted() -> None:
+    inbox = f"{HOME.path}/gates/{spec().name}/inbox"
+    assert spec().mounts == (Mount("/work/job", "/work"), Mount(inbox, "/inbox"))
 
 
 def test_the_environment_tells_a_task_where_it_is_and_can_not_be_overridden() -> None:

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from manager.model.home import GateFolder, Home
 
 HOME = Home("00d1ed0ddba11000", Path("/srv/air-executor"))
@@ -14,11 +12,20 @@ def below_home(path: Path) -> str:
 
 
 def test_every_folder_is_below_the_home_folder() -> None:
-    folders = (HOME.jobs, HOME.journal, HOME.probe, HOME.pool, HOME.old_pool, HOME.gates, HOME.gate_program)
+    folders = (
+        HOME.jobs,
+        HOME.journal,
+        HOME.probe,
+        HOME.works,
+        *HOME.old_pools,
+        HOME.gates,
+        HOME.gate_program,
+    )
     assert list(map(below_home, folders)) == [
         "jobs",
         "journal",
         "probe",
+        "work",
         "jobs/.warm",
         "jobs/.slots",
         "gates",
@@ -26,21 +33,14 @@ def test_every_folder_is_below_the_home_folder() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("name", "folder"),
-    [
-        ("airx-warm-ab12", "jobs/.warm/airx-warm-ab12"),
-        ("airx-slot-ab12", "jobs/.slots/ab12"),
-    ],
-)
-def test_a_warm_container_has_its_folders_by_its_name_also_by_that_of_when_it_was_called_a_slot(
-    name: str, folder: str
-) -> None:
-    assert below_home(HOME.warm(name)) == folder
-
-
-def test_folders_of_warm_containers_are_beside_those_of_jobs_so_that_they_can_be_renamed_into_them() -> None:
-    assert {HOME.pool.parent, HOME.old_pool.parent} == {HOME.jobs}
+def test_what_containers_mount_lies_where_no_writer_of_jobs_reaches_it() -> None:
+    mounted = (HOME.work("job~0123"), HOME.gate("airx-a-1").inbox, HOME.gate("airx-a-1").receipt)
+    assert list(map(below_home, mounted)) == [
+        "work/job~0123",
+        "gates/airx-a-1/inbox",
+        "gates/airx-a-1/receipt",
+    ]
+    assert not any(HOME.jobs in folder.parents for folder in mounted)
 
 
 def test_a_container_has_a_gate_of_its_own() -> None:

@@ -63,7 +63,8 @@ class Ceiling:
         key = AttemptKey(self.uid, task.id, 1, 1)
         grant = policy.grant(task, Owner(USER, USER), network, _settings())
         name = container_name(self.home.id, JOB, key)
-        spec = task_container(JOB, task, key, name, grant, self.home.path, self.home)
+        self.home.gate(name).inbox.mkdir(parents=True)
+        spec = task_container(JOB, task, key, name, grant, self.home.works, self.home)
         return _body(spec, network)
 
 
@@ -85,8 +86,7 @@ def _rate(run: Callable[[docker.APIClient, Any], None], what: Sequence[Any], thr
 def ceiling() -> Iterator[Ceiling]:
     """Nothing of it is left afterwards."""
     with TemporaryDirectory(prefix="air-executor-bench-") as folder:
-        for name in ("work", "inbox"):
-            Path(folder, name).mkdir()
+        Path(folder, "work").mkdir()
         home, uid = Home(secrets.token_hex(8), Path(folder)), secrets.token_hex(16)
         try:
             network = _started(_connect(), _body(_holder(uid, home), None))

@@ -96,11 +96,14 @@ class Bench:
         return not isinstance(self.engine, FakeEngine)
 
     def prepare(self) -> None:
-        for name in ("work", "inbox", "inbox/tmp", "inbox/new"):
-            path = self.folder / name
-            path.mkdir(parents=True, exist_ok=True)
-            if os.geteuid() == 0:
-                os.chown(path, TASK_UID, TASK_UID)
+        self.work.mkdir(parents=True, exist_ok=True)
+        if os.geteuid() == 0:
+            os.chown(self.work, TASK_UID, TASK_UID)
+
+    @property
+    def work(self) -> Path:
+        """What its containers mount as `/work`."""
+        return self.folder / "work"
 
     def spec(self, command: tuple[str, ...] = ("true",), task: str = "", **change: Any) -> ContainerSpec:
         """A task's container; each has a name of its own unless `task` says whose it is."""
@@ -113,7 +116,8 @@ class Bench:
         owner = Owner(os.geteuid(), os.getegid())
         grant = policy.grant(fields, owner, "", self.settings)
         name = containers.container_name(self.home.id, self.folder.name, key)
-        made = containers.task_container(self.folder.name, fields, key, name, grant, self.folder, self.home)
+        gate_folder.prepare_inbox(self.home.gate(name), Owner.parse(grant.user))
+        made = containers.task_container(self.folder.name, fields, key, name, grant, self.work, self.home)
         return replace(made, network=network, **change)
 
     def create(self, command: tuple[str, ...] = ("true",), **change: Any) -> Observation:

@@ -551,13 +551,15 @@ def test_there_is_no_engine_to_talk_to_in_a_container(docker_bench: Bench) -> No
     assert said(docker_bench, "ls /var/run/docker.sock /run/docker.sock 2>/dev/null; echo none") == "none"
 
 
-def test_only_the_jobs_own_folders_are_mounted(docker_bench: Bench, docker_client: Any) -> None:
+def test_only_its_jobs_work_and_its_own_inbox_are_mounted(docker_bench: Bench, docker_client: Any) -> None:
     made = docker_bench.run(FOREVER)
     mounts = docker_client.api.inspect_container(made.id)["Mounts"]
-    assert sorted((mount["Source"], mount["Destination"]) for mount in mounts) == [
-        (f"{docker_bench.folder}/inbox", "/inbox"),
-        (f"{docker_bench.folder}/work", "/work"),
-    ]
+    assert sorted((mount["Source"], mount["Destination"]) for mount in mounts) == sorted(
+        [
+            (str(docker_bench.home.gate(made.name).inbox), "/inbox"),
+            (str(docker_bench.work), "/work"),
+        ]
+    )
 
 
 def test_a_path_with_a_colon_and_a_plus_is_mounted_as_it_stands(docker_bench: Bench) -> None:
@@ -571,7 +573,7 @@ def test_a_path_with_a_colon_and_a_plus_is_mounted_as_it_stands(docker_bench: Be
     written = docker_bench.folder / "work" / "out"
     assert written.read_text() == "from inside\n"
     assert written.stat().st_uid == (os.geteuid() or 65534)
-    assert (docker_bench.folder / "inbox" / "new" / "r").exists()
+    assert list(docker_bench.home.gates.glob("*/inbox/new/r"))
 
 
 def test_arguments_and_environment_arrive_as_they_stand(docker_bench: Bench) -> None:

@@ -1,0 +1,141 @@
+"""The work folder of a job, from its making to its end: in the manager's own, and the job's alone."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.engine import FakeEngine, NotingEngine, Program
+from tests.fakes.manager import InProcess, Start, a_task
+from tests.waiting import until
+
+WRITE = a_task("a", command="write")
+NEEDS = a_task("a", command="needs")
+PROGRAMS = {
+    ("write",): Program(writes={"result": "of before"}),
+    ("needs",): Program(looks_for="result"),
+    ("three",): Program(exit_code=3),
+    ("ask",): Program(drops={"r.json": json.dumps(a_task("asked"))}),
+}
+
+
+@pytest.fixture
+def engine() -> Iterator[NotingEngine]:
+    made = NotingEngine(PROGRAMS)
+    yield made
+    made.check()
+
+
+def folder(manager: InProcess, job: str = "job") -> Path:
+    """Where the job's folder leads."""
+    return (manager.home / "jobs" / job / "work").resolve()
+
+
+def works(manager: InProcess) -> set[Path]:
+    return set((manager.home / "work").iterdir())
+
+
+def test_a_job_that_is_tried_again_goes_on_in_its_work_folder(start: Start, engine: FakeEngine) -> None:
+    manager = start()
+    manager.run(WRITE, a_task("b", "a", command="three", retries=0))
+    before = folder(manager)
+    engine.programs[("three",)] = Program(looks_for="result")
+    manager.client.retry("job")
+    until(lambda: manager.state()["state"] == "completed")
+    assert folder(manager) == before
+    assert (before / "result").read_text() == "of before"
+
+
+def test_a_job_that_starts_over_gets_another_and_the_one_before_goes(
+    start: Start, engine: FakeEngine
+) -> None:
+    manager = start()
+    manager.run(WRITE)
+    before = folder(manager)
+    engine.programs[("write",)] = Program()
+    manager.client.reset("job")
+    until(lambda: (manager.home / "jobs" / "job" / "work").exists() and folder(manager) != before)
+    until(lambda: manager.state()["state"] == "completed")
+    assert not (folder(manager) / "result").exists()
+    until(lambda: not before.exists())
+    assert works(manager) == {folder(manager)}
+
+
+def test_what_is_left_of_a_job_goes_with_its_folder(start: Start, engine: FakeEngine) -> None:
+    manager = start()
+    manager.run(WRITE, name="kept")
+    manager.run(WRITE)
+    shutil.rmtree(manager.home / "jobs" / "job")
+    until(lambda: works(manager) == {folder(manager, "kept")})
+    assert manager.journal.ended("job") is None
+    assert manager.journal.ended("kept") is not None
+
+
+def test_and_where_the_folder_went_while_no_manager_ran(start: Start, engine: FakeEngine) -> None:
+    first = start()
+    first.run(WRITE)
+    first.stop()
+    shutil.rmtree(first.home / "jobs" / "job")
+    second = start()
+    until(lambda: works(second) == set())
+
+
+@pytest.mark.parametrize("again", ["retry", "reset"])
+def test_a_job_does_not_get_the_work_folder_that_it_says_is_its_own(
+    start: Start, engine: FakeEngine, again: str
+) -> None:
+    """Whoever may write a job's folder may write into its views while no manager minds them."""
+    manager = start()
+    manager.run(WRITE, name="victim")
+    manager.run(a_task("a", command="three", retries=0), name="thief")
+    engine.programs[("three",)] = Program(looks_for="result")
+    thief = manager.home / "jobs" / "thief"
+    record = json.loads((thief / "state.json").read_text())
+    victims = json.loads((manager.home / "jobs" / "victim" / "state.json").read_text())
+    record["work_folder"] = victims["work_folder"]
+    (thief / "state.json").write_text(json.dumps(record))
+    (thief / "work").unlink()
+    (thief / "work").symlink_to(f"../../work/{victims['work_folder']}")
+    getattr(manager.client, again)("thief")
+    ended = until(
+        lambda: [
+            job
+            for job in [manager.client.status("thief")]
+            if len(job.tasks[0].attempts) == 2
+            or (again == "reset" and job.job.uid != record["uid"] and job.state.ended)
+        ]
+    )
+    assert ended
+    until(lambda: manager.client.status("thief").state.ended)
+    assert manager.client.status("thief").state == "failed"
+    assert folder(manager, "thief") != folder(manager, "victim")
+
+
+def test_of_a_folder_that_took_the_name_of_another_job_nothing_is_remembered(
+    start: Start, engine: FakeEngine
+) -> None:
+    manager = start()
+    manager.run(a_task("a", command="write"), a_task("b", "a", command="three", retries=0))
+    job = manager.home / "jobs" / "job"
+    copy = manager.home / "jobs" / ".copy"
+    shutil.copytree(job, copy, symlinks=True)
+    shutil.rmtree(job)
+    until(lambda: works(manager) == set())
+    copy.rename(job)
+    engine.programs[("three",)] = Program(looks_for="result")
+    until(lambda: manager.client.retry("job") is None)
+    until(lambda: len(manager.task("b").attempts) == 2 and manager.state()["state"] == "failed")
+
+
+def test_each_container_has_an_inbox_of_its_own_and_it_goes_with_it(
+    start: Start, engine: NotingEngine
+) -> None:
+    manager = start()
+    manager.run(a_task("a", command="ask"), a_task("b", "a"))
+    assert manager.task("asked").status == "completed"
+    mounted = [mount.source for spec in engine.specs for mount in spec.mounts if mount.target == "/inbox"]
+    assert len(set(mounted)) == len(mounted) == 3
+    until(lambda: not any(map(os.path.exists, mounted)))

@@ -13,7 +13,7 @@ from pathlib import Path
 from air_executor.format import layout
 from air_executor.untrusted import NotRegular, opened, opened_file
 from manager.folder.workspace import TRANSIENT
-from manager.gates.protocol import Never, Receipt, parse_receipt
+from manager.gates.protocol import Mounted, Never, Receipt, parse_receipt
 from manager.model.home import END, FIFO, TOKEN, GateFolder
 from manager.model.values import Owner
 
@@ -111,6 +111,12 @@ def _hand_over(handle: int, rest: memoryview, deadline: float) -> bool:
             return False
         room.poll(left * 1000)
     return True
+
+
+def mounted(place: str, folder: Path) -> Mounted:
+    """What is at `place` where `folder` is mounted there. Raises OSError."""
+    status = folder.lstat()
+    return Mounted(place, status.st_dev, status.st_ino)
 
 
 def is_honest(never: Never, token: Path) -> bool:

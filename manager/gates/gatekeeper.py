@@ -10,6 +10,7 @@ import hashlib
 import logging
 import shutil
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -24,6 +25,7 @@ from manager.folder import workspace
 from manager.gates import gate_folder, protocol
 from manager.gates.end_listener import EndListener
 from manager.gates.warm_keeper import WarmKeeper
+from manager.model import containers
 from manager.model.assignment import Assignment
 from manager.model.facts import (
     ContainerExited,
@@ -269,10 +271,18 @@ def _nonce(assignment: Assignment) -> str:
 
 
 def _frame(assignment: Assignment) -> bytes:
-    """Raises ValueError where no gate takes as much."""
+    """Raises ValueError where no gate takes as much, OSError where what it has mounted is not there."""
     # What was made for this task has its variables already.
     env = {} if assignment.attempt.warm is None else assignment.spec.env
-    return protocol.frame(_nonce(assignment), "", (assignment.task.command, *assignment.task.args), env)
+    words = (assignment.task.command, *assignment.task.args)
+    return protocol.frame(_nonce(assignment), "", words, env, tuple(_mounts(assignment)))
+
+
+def _mounts(assignment: Assignment) -> Iterator[protocol.Mounted]:
+    """What the container must have; one that an older manager made has its folders elsewhere."""
+    for place, folder in ((containers.WORK, assignment.work), (containers.INBOX, assignment.gate.inbox)):
+        if folder.exists():
+            yield gate_folder.mounted(place, folder)
 
 
 def _started(assignment: Assignment, at: datetime | None) -> ContainerStarted:

@@ -75,7 +75,9 @@ class Probe:
             self._engine.create(spec, None)
             self._engine.start(name)
             (mounted / "seen").touch()
-            problem = self._pass(name, gate, ("test", "-f", f"{containers.WORK}/seen"))
+            command = ("test", "-f", f"{containers.WORK}/seen")
+            seen = gate_folder.mounted(containers.WORK, mounted)
+            problem = self._pass(name, gate, protocol.frame("probe", "", command, {}, (seen,)))
             if problem is None and self._engine.observe(name).exit_code:
                 problem = f"a container that waited does not see what was put into {mounted}"
             return Capabilities(gates=problem, warm=problem)
@@ -119,9 +121,8 @@ class Probe:
         except BlockingIOError:
             return False
 
-    def _pass(self, name: str, gate: GateFolder, command: tuple[str, ...]) -> str | None:
+    def _pass(self, name: str, gate: GateFolder, content: bytes) -> str | None:
         """Why the gate does not say that it has begun, and that it has ended; None when it does."""
-        content = protocol.frame("probe", "", command, {})
         deadline = time.monotonic() + GATE_LIMIT
         handed_over = None
         while time.monotonic() < deadline:

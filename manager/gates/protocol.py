@@ -3,8 +3,9 @@
 A container made ahead of time waits at a FIFO, `payload` in its control folder, for one frame: the header
 line `AIRX1 <length>`, and then that many bytes of strings, each ended by NUL: nonce, working directory (or
 nothing: that of the container), number of arguments, the arguments, number of variables, the variables as
-`NAME=value`. Its answer is the file `receipt` in its receipt folder: empty while it waits, and then one line
-that is durable before the command begins.
+`NAME=value`; and, where mounts are to be proved, their number, and for each which file its place in the
+container must be, as `<device> <inode> <place>`. Its answer is the file `receipt` in its receipt folder:
+empty while it waits, and then one line that is durable before the command begins.
 
 Whether a command began is said by the receipt alone. The task can write to the receipt's folder once it runs,
 so what is read there later is the task's word; what was read before that is the gate's.
@@ -24,15 +25,16 @@ MAX_FRAME_BYTES = 4 << 20
 MAX_STRINGS = 1 << 18
 """Of arguments, and of variables."""
 
-NeverReason: TypeAlias = Literal["told", "patience", "short", "malformed", "unfit"]
-"""Told by a signal; nobody wrote in time; the writer left; not a frame; no FIFO or no /dev/null in there."""
+NeverReason: TypeAlias = Literal["told", "patience", "short", "malformed", "unfit", "mounts"]
+"""Told by a signal; nobody wrote in time; the writer left; not a frame; no FIFO or no /dev/null in there;
+something else is mounted than was meant."""
 Problem: TypeAlias = Literal["missing", "denied", "workdir"]
 
 _NONCE = "[A-Za-z0-9_][A-Za-z0-9_-]{0,63}"
 _VALID_NONCE = re.compile(_NONCE)
 _BEGAN = re.compile(rf"BEGAN ({_NONCE}) (0|[1-9][0-9]{{0,10}})\.([0-9]{{9}})".encode())
 _FAILED = re.compile(rf"FAILED ({_NONCE}) ([1-9][0-9]{{0,3}})".encode())
-_NEVER = re.compile(rf"NEVER (-|{_NONCE}) (told|patience|short|malformed|unfit)".encode())
+_NEVER = re.compile(rf"NEVER (-|{_NONCE}) (told|patience|short|malformed|unfit|mounts)".encode())
 _UNUSABLE = re.compile(rf"UNUSABLE ({_NONCE}) (missing|denied|workdir)".encode())
 _ENDED = re.compile(rb"ENDED (0|[1-9][0-9]{0,2}) (0|[1-9][0-9]{0,10})\.([0-9]{9})\n")
 
@@ -66,6 +68,15 @@ Receipt: TypeAlias = Began | Never | Unusable
 
 
 @dataclass(frozen=True, slots=True)
+class Mounted:
+    """What is to be at a place in the container: the numbers by which the kernel knows the folder."""
+
+    place: str
+    device: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The command has ended, and no process of its container is left but the gate, which ends as it did."""
 
@@ -73,8 +84,14 @@ class Ended:
     at: datetime
 
 
-def frame(nonce: str, workdir: str, argv: Sequence[str], env: Mapping[str, str]) -> bytes:
-    """What opens a gate.
+def frame(
+    nonce: str,
+    workdir: str,
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    mounts: Sequence[Mounted] = (),
+) -> bytes:
+    """What opens a gate. Where `mounts` are not what it has, it runs nothing.
 
     Raises ValueError for what no gate would take: a nonce that is not 1 to 64 letters, digits, `_` and `-`
     (not first), no argument, a variable without a name, NUL anywhere, too much of it.
@@ -89,6 +106,8 @@ def frame(nonce: str, workdir: str, argv: Sequence[str], env: Mapping[str, str])
         raise ValueError(f"more than {MAX_STRINGS} arguments or variables")
     variables = [f"{name}={value}" for name, value in env.items()]
     strings = [nonce, workdir, str(len(argv)), *argv, str(len(env)), *variables]
+    if mounts:
+        strings += [str(len(mounts)), *(f"{each.device} {each.inode} {each.place}" for each in mounts)]
     if any("\0" in string for string in strings):
         raise ValueError("NUL can't be part of an argument or a variable")
     body = "".join(f"{string}\0" for string in strings).encode()

@@ -5,7 +5,7 @@
  * and writes one line into RECEIPT/receipt, a file that it has made itself, before anything else happens:
  *
  *   BEGAN nonce seconds.nanoseconds      right before fork and exec; "FAILED nonce errno" follows if one fails (126)
- *   NEVER nonce reason                   told | patience | short | malformed | unfit (75)
+ *   NEVER nonce reason                   told | patience | short | malformed | unfit | mounts (75)
  *   UNUSABLE nonce missing|denied|workdir     no such command (127), not executable, no such folder (126)
  *
  * The nonce is "-" where none is known.  NEVER has what stands in the file CONTROL/token instead, where there
@@ -194,6 +194,21 @@ static size_t count(void)
     return (size_t)strings;
 }
 
+/* What is mounted must be what the manager has mounted: it says of each place which file that is to be. */
+static void prove_mounts(void)
+{
+    for (size_t left = count(); left > 0; left--) {
+        struct stat status;
+        char *at = next(), *end;
+        unsigned long long device = strtoull(at, &end, 10);
+        if (end == at || *end != ' ') never("malformed");
+        at = end + 1;
+        unsigned long long inode = strtoull(at, &end, 10);
+        if (end == at || *end != ' ' || end[1] != '/') never("malformed");
+        if (stat(end + 1, &status) != 0 || status.st_dev != device || status.st_ino != inode) never("mounts");
+    }
+}
+
 /* Take the frame apart into `arguments` and `environment`; returns the working directory. */
 static char *unpack(void)
 {
@@ -208,7 +223,9 @@ static char *unpack(void)
         char *equals = strchr(environment[i], '=');
         if (!equals || equals == environment[i]) never("malformed");
     }
-    if (words == 0 || cursor != frame + whole) never("malformed");
+    if (words == 0) never("malformed");
+    if (cursor != frame + whole) prove_mounts();
+    if (cursor != frame + whole) never("malformed");
     /* The container's own, but for the names that are given.  The manager gives each name once. */
     for (char **own = environ; *own; own++) {
         size_t name = strcspn(*own, "="), i = 0;

@@ -498,6 +498,10 @@ class FakeEngine:
                 gates.never(box.spec, token, "short")
                 self._end(box, 75)
                 return
+            if not handed.fits(box.folder):
+                gates.never(box.spec, token, "mounts")
+                self._end(box, 75)
+                return
             box.program = self._program_of(handed.argv)
             box.gate_shut = False
             if box.role == "warm":

@@ -20,6 +20,12 @@ class Handed:
     nonce: str
     argv: tuple[str, ...]
     env: dict[str, str]
+    mounts: tuple[str, ...]
+    """Which file each place must be."""
+
+    def fits(self, mounted: Callable[[str], Path]) -> bool:
+        """Whether what is `mounted` at each place is what is to be there."""
+        return all(_is(mounted(place), device, inode) for device, inode, place in map(str.split, self.mounts))
 
 
 def wait(spec: ContainerSpec, leaves: Callable[[], bool]) -> Handed | None:
@@ -89,5 +95,12 @@ def _parsed(content: bytes) -> Handed | None:
     if header != b"AIRX1 %d" % len(body):
         return None
     nonce, _workdir, count, *rest = body.decode().split("\0")[:-1]
-    argv, env = rest[: int(count)], rest[int(count) + 1 :]
-    return Handed(nonce, tuple(argv), dict(entry.split("=", 1) for entry in env))
+    argv, rest = rest[: int(count)], rest[int(count) :]
+    variables, mounts = rest[1 : 1 + int(rest[0])], rest[2 + int(rest[0]) :]
+    env = dict(entry.split("=", 1) for entry in variables)
+    return Handed(nonce, tuple(argv), env, tuple(mounts))
+
+
+def _is(folder: Path, device: str, inode: str) -> bool:
+    status = folder.stat()
+    return (str(status.st_dev), str(status.st_ino)) == (device, inode)

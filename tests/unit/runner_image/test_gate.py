@@ -16,7 +16,7 @@ import termios
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manager.gates.gate_folder import is_honest, open_gate, prepare, read_receipt
+from manager.gates.gate_folder import is_honest, mounted, open_gate, prepare, read_receipt
 from manager.gates.protocol import Began, Ended, Never, Receipt, Unusable, frame, parse_end
 from manager.model.home import END, TOKEN
 from manager.model.values import Owner
@@ -846,6 +846,26 @@ class TestAToken:
     def test_is_said_of_what_is_no_frame(self, room: Room, content: bytes) -> None:
         (room.control / TOKEN).write_text("t1")
         assert room.refuses(content) == Never("t1", "malformed")
+
+    @pytest.mark.parametrize("wrong", ["device", "inode", "place"])
+    def test_is_said_where_something_else_is_mounted_than_was_meant(self, room: Room, wrong: str) -> None:
+        (room.control / TOKEN).write_text("t1")
+        right = mounted(str(room.path), room.path)
+        change = {"place": "/no/such/place"} if wrong == "place" else {wrong: getattr(right, wrong) + 1}
+        content = frame("n1", "", ["echo", "ran"], {}, [right, replace(right, **change)])
+        assert room.refuses(content) == Never("t1", "mounts")
+
+    @pytest.mark.parametrize("claim", ["", "1", "1 2", "1 2 x", "x 2 /", "1 x /"])
+    def test_is_said_of_what_claims_nothing_about_a_mount(self, room: Room, claim: str) -> None:
+        (room.control / TOKEN).write_text("t1")
+        strings = ["n1", "", "1", "true", "0", "1", claim]
+        body = "".join(f"{string}\0" for string in strings).encode()
+        assert room.refuses(b"AIRX1 %d\n" % len(body) + body) == Never("t1", "malformed")
+
+    def test_is_not_said_where_all_that_is_mounted_was_meant(self, room: Room) -> None:
+        process = room.start()
+        room.send(frame("n1", "", ["echo", "ran"], {}, [mounted(str(room.path), room.path)]))
+        assert room.ended(process)[:2] == (0, b"ran\n")
 
     def test_is_said_without_a_fifo(self, room: Room) -> None:
         (room.control / TOKEN).write_text("t1")

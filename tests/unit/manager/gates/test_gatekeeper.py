@@ -217,6 +217,15 @@ class TestAGateThatOpens:
         slow.join()
         assert heard == [protocol.frame(_nonce(assignment), "", ("true",), {})]
 
+    def test_is_told_what_it_is_to_have_mounted(
+        self, engine: FakeEngine, assignment: Assignment, keeper: Gatekeeper
+    ) -> None:
+        at_its_gate(engine, assignment)
+        assignment.gate.inbox.rename(assignment.gate.path / "aside")
+        assignment.gate.inbox.mkdir()
+        assert isinstance(keeper.open(assignment), ContainerVoided)
+        assert engine.executions == []
+
     def test_began_when_it_says(self, engine: FakeEngine, assignment: Assignment, keeper: Gatekeeper) -> None:
         plant(engine, assignment)
         moment = utc_now() - timedelta(seconds=5)

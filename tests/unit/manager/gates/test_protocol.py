@@ -11,6 +11,7 @@ from manager.gates.protocol import (
     MAX_STRINGS,
     Began,
     Ended,
+    Mounted,
     Never,
     Unusable,
     frame,
@@ -35,6 +36,10 @@ class TestAFrame:
         assert strings[3 : 3 + len(argv)] == argv
         assert strings[3 + len(argv)] == str(len(env))
         assert dict(entry.split("=", 1) for entry in strings[4 + len(argv) :]) == env
+
+    def test_says_at_its_end_what_is_to_be_mounted_where(self) -> None:
+        body = frame("n", "", ["true"], {}, [Mounted("/work", 7, 11), Mounted("/inbox", 7, 12)])
+        assert body.endswith(b"true\x000\x002\x007 11 /work\x007 12 /inbox\0")
 
     @pytest.mark.parametrize("nonce", ["", "-", "-a", "a b", "a\n", "é", "n" * 65, "a\0"])
     def test_has_a_nonce_that_fits_into_a_line(self, nonce: str) -> None:

@@ -32,8 +32,13 @@ class Scanned(ByHand):
         super().__init__(home)
         self.jobs.mkdir()
         self.places = Places()
-        self.scanner = Scanner(Store(home), settings(home, settle=60), self.places, self.facts.append)
+        self.scanner = Scanner(
+            Store(home), settings(home, settle=60), self.places, self.facts.append, self.wake
+        )
         self.scanner.events_begin()
+
+    def wake(self) -> None:
+        """A look would find more."""
 
     def live(self, name: str = "live") -> Path:
         """The folder of a job that was found and is followed."""

@@ -45,17 +45,21 @@ class Reader:
         """What is in the folder; None while that is being read: ask again when woken."""
         reading = self._reading.get(folder.name)
         if reading is None:
-            if folder.size <= SMALL:
-                found = _contents(folder, replace(self._bounds, bytes=min(SMALL, self._bounds.bytes)))
-                if folder.size <= SMALL:  # else it has grown just now
-                    return found
-            reading = self._reading[folder.name] = self._thread.submit(_contents, folder, self._bounds)
-            reading.add_done_callback(lambda _: self._wake())
+            return self._begin(folder)
         if not reading.done():
             return None
         del self._reading[folder.name]
         found = reading.result()
         return found if found.stamp == folder.stamp() else None
+
+    def _begin(self, folder: JobFolder) -> Contents | None:
+        if folder.size <= SMALL:
+            found = _contents(folder, replace(self._bounds, bytes=min(SMALL, self._bounds.bytes)))
+            if folder.size <= SMALL:  # else it has grown just now
+                return found
+        reading = self._reading[folder.name] = self._thread.submit(_contents, folder, self._bounds)
+        reading.add_done_callback(lambda _: self._wake())
+        return None
 
     def forget(self, name: str) -> None:
         """The folder has gone."""

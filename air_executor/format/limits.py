@@ -24,6 +24,9 @@ MAX_REQUEST_BYTES = 16 << 10
 MAX_UNKNOWN_BYTES = 16 << 10
 """Of the keys in one record that are kept although nobody here knows them."""
 BYTES_A_PART = 8
+"""Short values take no less, as a rule: a document of many is refused where all of them are shorter."""
+FEW_PARTS = 1 << 17
+"""Values that any document may have, however short they are: those that fit into 256 KiB."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Bounds:
     @property
     def parts(self) -> int:
         """Values and keys. In memory, each takes some 100 bytes, however short it is."""
-        return self.bytes // BYTES_A_PART
+        return max(FEW_PARTS, self.bytes // BYTES_A_PART)
 
 
 OWN = Bounds()

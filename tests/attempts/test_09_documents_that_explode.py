@@ -23,7 +23,7 @@ from manager.folder.reader import Contents, Reader
 from manager.model.facts import JobFound
 from tests.unit.manager.builders import OWNER, T0, UID, at, settings, task
 
-BOUNDS = Bounds(256 << 10)
+BOUNDS = Bounds(1 << 20)
 MOST = 30
 """Times the bound that a document may take in memory, whatever is in it. (`args` took 320 times its size.)"""
 MANY = BOUNDS.parts // 2 - 20
@@ -53,7 +53,7 @@ ATTACKS: dict[str, Callable[[], bytes]] = {
     "objects": lambda: _list("{}").encode(),
     "objects in lists in objects": lambda: _list('{"":[{"":[]}]}', MANY // 4).encode(),
     "numbers with a point": lambda: _list("0.5", 2 * MANY).encode(),
-    "wide letters": lambda: json.dumps("😀" * 60_000, ensure_ascii=False).encode(),
+    "wide letters": lambda: json.dumps("😀" * 250_000, ensure_ascii=False).encode(),
 }
 
 
@@ -90,13 +90,13 @@ def test_more_values_than_a_document_may_have_are_never_made(folder: JobFolder) 
 
 
 def test_commas_in_strings_are_no_values(folder: JobFolder) -> None:
-    folder.tasks_file.write_bytes(_task(args=json.dumps(["," * 120_000])))
+    folder.tasks_file.write_bytes(_task(args=json.dumps(["," * 131_000] * 2)))
     assert len(folder.read_tasks(BOUNDS)) == 1
 
 
 def test_what_is_no_json_costs_no_more_than_its_length(folder: JobFolder) -> None:
     """To look for the strings in it, each part of it is read once."""
-    folder.tasks_file.write_bytes(b'"' + b'\\"' * 50_000 + b"," * 100_000 + b"\\")
+    folder.tasks_file.write_bytes(b'"' + b'\\"' * 50_000 + b"," * 200_000 + b"\\")
     began = time.thread_time()
     with pytest.raises(BadInput):
         folder.read_tasks(BOUNDS)

@@ -17,8 +17,12 @@ from air_executor.format.models import TaskSpec
 
 
 def test_a_document_may_have_a_value_for_each_eight_bytes() -> None:
-    assert Bounds(8000).parts == 1000
+    assert Bounds(8 << 20).parts == 1 << 20
     assert OWN.parts == 8 << 20
+
+
+def test_a_small_one_may_have_all_that_fit_into_it() -> None:
+    assert Bounds(256 << 10).parts == 128 << 10
 
 
 def test_entries_are_counted_and_letters_are_not() -> None:

@@ -18,8 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pydantic import ValidationError
-
 from air_executor.failpoints import Failpoint, reach
 from air_executor.files import sync_folder
 from air_executor.format.attempts import Phase
@@ -233,7 +231,7 @@ def _replay(path: Path) -> tuple[Remembered | None, int]:
                 case "request":
                     decision = Decision.model_validate(value)
                     requests[decision.request] = decision
-    except ValidationError as error:
+    except Exception as error:  # whatever it is, it must not keep the other jobs from being taken up
         raise JournalDamaged(f"{path}: {one_line(str(error))}") from None
     if job is None:
         return None, good

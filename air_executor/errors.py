@@ -2,6 +2,39 @@
 
 from pathlib import Path
 
+LONGEST_VALUE = 80
+"""Characters of what a stranger wrote that a sentence quotes."""
+LONGEST_RULE = 500
+"""Characters of a sentence."""
+
+
+def quoted(value: object) -> str:
+    """A stranger's value as a sentence quotes it: its beginning, with nothing that steers a terminal."""
+    if isinstance(value, str | bytes) and len(value) > LONGEST_VALUE:
+        return f"{value[:LONGEST_VALUE]!r}…"
+    return cut(_repr(value), LONGEST_VALUE)
+
+
+def plain(text: str) -> str:
+    """`text` in one line, as a sentence has it that is not in quotes."""
+    return text if text.isprintable() else "".join(map(_escaped, text))
+
+
+def cut(text: str, length: int) -> str:
+    """`text`, or its beginning."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def _repr(value: object) -> str:
+    try:
+        return repr(value)
+    except ValueError:  # Python's limit on the digits of a number
+        return type(value).__name__
+
+
+def _escaped(character: str) -> str:
+    return character if character.isprintable() else repr(character)[1:-1]
+
 
 class AirExecutorError(Exception):
     """Base of every error that this library raises on purpose."""
@@ -15,7 +48,7 @@ class BadInput(AirExecutorError):
     """
 
     def __init__(self, rule: str, *, field: str = "", where: str | Path = "") -> None:
-        self.rule, self.field, self.where = rule, field, str(where)
+        self.rule, self.field, self.where = cut(plain(rule), LONGEST_RULE), field, str(where)
         super().__init__(": ".join(part for part in (self.where, field, rule) if part))
 
     def at(self, where: str | Path) -> "BadInput":

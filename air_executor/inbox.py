@@ -13,6 +13,7 @@ import time
 
 from air_executor.errors import BadInput, JobEnded
 from air_executor.format import layout
+from air_executor.format.limits import MAX_REQUEST_BYTES
 from air_executor.format.models import TaskSpec
 from air_executor.store import JobFolder
 from air_executor.untrusted import opened
@@ -28,6 +29,12 @@ def drop_request(job: JobFolder, task: TaskSpec) -> str:
     """
     request = f"{task.id[:180]}~{secrets.token_hex(6)}.json"
     body = json.dumps(task.model_dump(mode="json", exclude_defaults=True)).encode()
+    if len(body) > MAX_REQUEST_BYTES:
+        raise BadInput(
+            f"takes {len(body)} bytes to ask for, and a request has at most {MAX_REQUEST_BYTES}; put what is "
+            "large into a file in the job's work folder",
+            where=f"task {task.id}",
+        )
     deadline = time.monotonic() + PATIENCE
     while True:
         _make_inbox(job)

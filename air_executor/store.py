@@ -12,10 +12,11 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from air_executor.errors import BadInput, JobExists, JobNotFound
+from air_executor.errors import BadInput, JobExists, JobNotFound, quoted
 from air_executor.files import Version, sync_folder, version_of, write_durably
 from air_executor.format import layout, names
-from air_executor.format.documents import MAX_BYTES, parse_json, validate
+from air_executor.format.documents import parse_json, validate
+from air_executor.format.limits import OWN, Bounds
 from air_executor.format.models import Job, JobState, JobView, Task
 from air_executor.format.text import job_text, task_text, tasks_text
 from air_executor.untrusted import NotRegular, TooLarge, opened_file, whole
@@ -94,30 +95,32 @@ class JobFolder:
         """Standard output and error of the task's last attempt."""
         return self.logs / layout.log_name(task)
 
-    def read_job(self) -> Job:
+    def read_job(self, bounds: Bounds = OWN) -> Job:
         """What `state.json` says.
 
         Raises FileNotFoundError when it is not there (yet), BadInput when it breaks a rule.
         """
         try:
-            job = validate(Job, parse_json(_content(self.state_file)))
+            job = validate(Job, parse_json(_content(self.state_file, bounds), bounds))
             if job.name != self.name:
                 raise BadInput(
-                    f"is {job.name!r}, but the folder is {self.name!r}; they must agree", field="name"
+                    f"is {quoted(job.name)}, but the folder is {self.name!r}; they must agree", field="name"
                 )
         except BadInput as error:
             raise error.at(self.state_file) from None
         return job
 
-    def read_tasks(self) -> tuple[Task, ...]:
+    def read_tasks(self, bounds: Bounds = OWN) -> tuple[Task, ...]:
         """What `tasks.json` says.
 
         Raises FileNotFoundError when it is not there (yet), BadInput when it breaks a rule.
         """
         try:
-            value = parse_json(_content(self.tasks_file))
+            value = parse_json(_content(self.tasks_file, bounds), bounds)
             if not isinstance(value, list):
                 raise BadInput('must be a list of tasks, such as [{"id": "greet", "command": "echo"}]')
+            if len(value) > bounds.tasks:
+                raise BadInput(f"the job has {len(value)} tasks, the limit is max_tasks = {bounds.tasks}")
             return tuple(validate(Task, entry, f"tasks[{index}]") for index, entry in enumerate(value))
         except BadInput as error:
             raise error.at(self.tasks_file) from None
@@ -147,6 +150,11 @@ class JobFolder:
         except OSError as error:
             return BadInput(f"can't be read: {error.strerror}", where=error.filename or self.path)
 
+    @property
+    def size(self) -> int:
+        """Bytes of the job's two files, as far as they are there."""
+        return sum(version.size for version in self.stamp() if version is not None)
+
     def stamp(self) -> tuple[Version | None, Version | None]:
         """Changes whenever one of the job's two files is replaced; costs two `stat` calls."""
         return version_of(self.state_file), version_of(self.tasks_file)
@@ -174,11 +182,10 @@ class JobFolder:
             return None
         return f"{status.st_ino} {status.st_ctime_ns}"
 
-    @property
-    def is_fresh(self) -> bool:
+    def is_fresh(self, bounds: Bounds) -> bool:
         """Whether this is a job that no manager has taken yet."""
         try:
-            job = self.read_job()
+            job = self.read_job(bounds)
         except (OSError, BadInput):
             return False
         return job.uid is None and job.state is JobState.WAITING
@@ -189,17 +196,17 @@ class JobFolder:
         return os.path.lexists(self.retry_marker) or os.path.lexists(self.reset_marker)
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path, bounds: Bounds) -> bytes:
     """What is in the file. Raises BadInput."""
     try:
         with opened_file(path) as file:
-            return whole(file, MAX_BYTES)
+            return whole(file, bounds.bytes)
     except NotRegular:
         if path.is_dir():  # no view could take its place: this is not yet a job, rather than a bad one
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path) from None
         raise BadInput("is not a regular file") from None
     except TooLarge:
-        raise BadInput(f"is larger than {MAX_BYTES} bytes") from None
+        raise BadInput(f"is larger than {bounds.bytes} bytes") from None
 
 
 class Store:

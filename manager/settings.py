@@ -18,7 +18,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from air_executor.errors import BadInput
+from air_executor.errors import BadInput, quoted
+from air_executor.format.limits import MAX_BYTES, MAX_TASKS, Bounds
 from air_executor.store import home_folder
 
 CONFIG_FILE = "config.toml"
@@ -69,6 +70,7 @@ class Settings(BaseSettings):
     max_tasks: int = Field(
         10_000,
         ge=1,
+        le=MAX_TASKS,
         description="Tasks that one job may have, those it adds itself included: the end of tasks that "
         "queue themselves for ever.",
     )
@@ -135,6 +137,19 @@ class Settings(BaseSettings):
     engine_timeout: float = Field(
         30.0, ge=1, description="Seconds after which a call to the engine counts as failed and is repeated."
     )
+    max_document_mb: int = Field(
+        8,
+        ge=1,
+        le=MAX_BYTES >> 20,
+        description="MiB of state.json and of tasks.json, each, that are read of a job that no manager has "
+        "taken yet: room for some 25,000 tasks. While it is read, a document may take 15 times its size in "
+        "memory.",
+    )
+
+    @property
+    def bounds(self) -> Bounds:
+        """How much is read of what strangers have written."""
+        return Bounds(self.max_document_mb << 20, self.max_tasks)
 
     @classmethod
     def settings_customise_sources(
@@ -163,8 +178,9 @@ def load() -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"])
+        value = quoted(first.get("input"))
         raise BadInput(
-            f"{first['msg']}, not {first.get('input')!r}; set it in {file} or as AIR_EXECUTOR_{name.upper()}",
+            f"{first['msg']}, not {value}; set it in {file} or as AIR_EXECUTOR_{name.upper()}",
             field=name,
         ) from None
     return settings.model_copy(update={"home": settings.home.absolute()})

@@ -24,6 +24,9 @@ if [ $# -gt 0 ]; then
 fi
 worst=0
 look_twice -n 3 tests/unit || worst=$?
-look_twice -n 3 --dist loadfile tests/contract tests/scenarios tests/faults || worst=$?
+# What reads what strangers wrote: a round or two of other examples than the tests above have, for a minute.
+setup/fuzz.sh 1 "" tests/unit/air_executor/format/test_any_document.py tests/unit/manager/gates/test_protocol.py \
+    tests/unit/manager/folder/test_any_inbox.py tests/unit/manager/folder/test_any_journal.py || worst=$?
+look_twice -n 3 --dist loadfile tests/attempts tests/contract tests/scenarios tests/faults || worst=$?
 look_twice tests/soak tests/airflow tests/e2e || worst=$?
 exit $worst

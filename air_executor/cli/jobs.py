@@ -12,7 +12,8 @@ from air_executor import daemon
 from air_executor.cli.problems import FAILED, complain
 from air_executor.client import Client, read_document
 from air_executor.errors import BadInput
-from air_executor.format.documents import MAX_BYTES, parse_json
+from air_executor.format.documents import parse_json
+from air_executor.format.limits import OWN
 from air_executor.format.models import JobState, JobView
 from air_executor.report import failure_summary
 
@@ -40,9 +41,9 @@ def _note_that_it_waits(client: Client, job: str) -> None:
 def _read(file: str) -> Any:
     # One byte more than allowed is enough to be refused; an endless input must not fill the memory.
     if file == "-":
-        return parse_json(sys.stdin.buffer.read(MAX_BYTES + 1))
+        return parse_json(sys.stdin.buffer.read(OWN.bytes + 1), OWN)
     with Path(file).open("rb") as source:
-        return parse_json(source.read(MAX_BYTES + 1))
+        return parse_json(source.read(OWN.bytes + 1), OWN)
 
 
 def wait(client: Client, job: str, timeout: float | None) -> int:

@@ -13,7 +13,7 @@ from air_executor import daemon
 from air_executor.cli.airflow_status import AirflowStatus, look_at_airflow
 from air_executor.client import Client
 from air_executor.errors import BadInput
-from air_executor.format.documents import MAX_BYTES
+from air_executor.format.limits import MAX_BYTES
 from air_executor.format.models import JobState, JobView
 from air_executor.store import JobFolder, Store
 from air_executor.untrusted import NotRegular, TooLarge, opened_file, whole

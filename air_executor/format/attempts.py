@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Literal
 
 from air_executor.clock import Instant
-from air_executor.format.fields import Record, Time
+from air_executor.format.fields import Record, Sentence, Time
 
 
 class Cause(StrEnum):
@@ -103,7 +103,7 @@ class Failure(Record):
     """Why it failed: the cause as data, and a sentence a person can act on."""
 
     cause: Cause
-    message: str
+    message: Sentence
     exit_code: int | None = None
 
 

@@ -3,35 +3,34 @@
 import json
 import math
 import re
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from air_executor.errors import BadInput
+from air_executor.errors import LONGEST_VALUE, BadInput, cut, plain, quoted
+from air_executor.format.limits import OWN, Bounds
 
 MAX_DEPTH = 100
-MAX_BYTES = 64 << 20
-"""The largest document that is read: 64 MiB, room for a job of 10,000 tasks and their records."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
 _HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.?[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
+"""A string in JSON, ended or not: so that what looks for all of them reads nothing twice."""
 
 
 class Unfinished(BadInput):
     """The text is not JSON; a writer may still be at it."""
 
 
-def parse_json(data: bytes) -> Any:
+def parse_json(data: bytes, bounds: Bounds = OWN) -> Any:
     """The value that `data` holds.
 
     Raises Unfinished, with line and column, for what is not JSON; BadInput for what JSON readers
     disagree about (a key twice, NaN, Infinity, half of a surrogate pair) or what is too large or too deep.
     """
-    if len(data) > MAX_BYTES:
-        raise BadInput(f"is larger than {MAX_BYTES} bytes")
+    _check_size(data, bounds)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -52,6 +51,18 @@ def parse_json(data: bytes) -> Any:
     return value
 
 
+def _check_size(data: bytes, bounds: Bounds) -> None:
+    """Many short values take far more memory than their text: they are counted before there are any."""
+    if len(data) > bounds.bytes:
+        raise BadInput(f"is larger than {bounds.bytes} bytes")
+    if _parts(data) > bounds.parts and _parts(_STRING.sub(b"", data)) > bounds.parts:
+        raise BadInput(f"has more than {bounds.parts} values")
+
+
+def _parts(data: bytes) -> int:
+    return sum(map(data.count, (b",", b":", b"[", b"{")))
+
+
 def _check_depth(value: Any) -> None:
     """What can be read may still be too deep to be written again."""
     level = [value]
@@ -66,13 +77,17 @@ def _check_depth(value: Any) -> None:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        raise BadInput(f"has the key {_first_twice(pairs)!r} twice in one object")
+        raise BadInput(f"has the key {quoted(_first_twice(pairs))} twice in one object")
     return result
 
 
 def _first_twice(pairs: list[tuple[str, Any]]) -> str:
-    counts = Counter(key for key, _ in pairs)
-    return next(key for key, count in counts.items() if count > 1)
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key in seen:
+            return key
+        seen.add(key)
+    raise ValueError("no key is there twice")
 
 
 def _no_constant(name: str) -> float:
@@ -97,7 +112,8 @@ def _check_encodable(value: Any) -> None:
 def validate(model: type[Model], value: Any, field: str = "") -> Model:
     """`value` as a `model`.
 
-    Raises BadInput naming the first field that is wrong, below `field`, and how many others are.
+    Raises BadInput naming the first field that is wrong, below `field`, and how many others are. In a list,
+    nothing is looked at behind the first that is wrong.
     """
     if not isinstance(value, dict):
         raise BadInput(f"must be an object, not {_kind(value)}", field=field)
@@ -108,10 +124,9 @@ def validate(model: type[Model], value: Any, field: str = "") -> Model:
 
 
 def _complaint(error: ValidationError, field: str) -> BadInput:
-    errors = error.errors(include_url=False)
-    first = errors[0]
+    first = error.errors(include_url=False)[0]
     place = _place(field, first["loc"])
-    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     return BadInput(_rule(first["type"], first["msg"], first.get("input")) + more, field=place)
 
 
@@ -122,7 +137,7 @@ def _rule(kind: str, message: str, value: Any) -> str:
         case "extra_forbidden":
             return "is not a known field (begin its name with _ to make it a comment)"
         case "string_type":
-            hint = f'; write "{value}"' if isinstance(value, int | float) else ""
+            hint = f'; write "{quoted(value)}"' if isinstance(value, int | float) else ""
             return f"must be a string, not {_kind(value)}{hint}"
         case "tuple_type" | "list_type":
             return f"must be a list, not {_kind(value)}"
@@ -131,9 +146,9 @@ def _rule(kind: str, message: str, value: Any) -> str:
         case "string_too_short":
             return "must not be empty"
         case "enum":
-            return f"{message[0].lower()}{message[1:]}, not {value!r}"
+            return f"{message[0].lower()}{message[1:]}, not {quoted(value)}"
         case "value_error":
-            shown = f"{value!r} " if isinstance(value, str) and len(value) < 80 else ""
+            shown = f"{quoted(value)} " if isinstance(value, str) and len(value) < LONGEST_VALUE else ""
             return shown + message.removeprefix("Value error, ")
         case _:
             return f"{message[0].lower()}{message[1:]}"
@@ -146,7 +161,7 @@ def _kind(value: Any) -> str:
         case bool():
             return "true" if value else "false"
         case int() | float():
-            return f"the number {value}"
+            return f"the number {quoted(value)}"
         case str():
             return "a string"
         case list() | tuple():
@@ -160,5 +175,9 @@ def _kind(value: Any) -> str:
 def _place(field: str, loc: Sequence[int | str]) -> str:
     place = field
     for part in loc:
-        place += f"[{part}]" if isinstance(part, int) else f"{'.' if place else ''}{part}"
+        place += f"[{part}]" if isinstance(part, int) else f"{'.' if place else ''}{_shown_key(part)}"
     return place
+
+
+def _shown_key(key: str) -> str:
+    return cut(plain(key), LONGEST_VALUE)

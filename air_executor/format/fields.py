@@ -3,8 +3,9 @@
 Times are UTC with microseconds; a time written without a zone is taken as UTC.
 """
 
+import json
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -16,7 +17,12 @@ from pydantic import (
     model_validator,
 )
 
+from air_executor.errors import cut, plain, quoted
 from air_executor.format import names
+from air_executor.format.limits import MAX_UNKNOWN_BYTES, MAX_WORD
+
+LONGEST_SENTENCE = 1000
+"""Characters of why something failed, or was refused."""
 
 
 def _read_time(value: Any) -> Any:
@@ -56,13 +62,41 @@ def _no_nul(value: str) -> str:
 
 Time = Annotated[datetime, BeforeValidator(_read_time), PlainSerializer(format_time, when_used="json")]
 Text = Annotated[str, Field(strict=True), AfterValidator(_no_nul)]
+Word = Annotated[str, Field(strict=True, max_length=MAX_WORD), AfterValidator(_no_nul)]
 Name = Annotated[str, Field(strict=True), AfterValidator(_check_name)]
 
 
+Sentence = Annotated[str, AfterValidator(lambda text: cut(plain(text), LONGEST_SENTENCE))]
+"""What people read: it may quote what strangers wrote, so it is one line, and not endless."""
+
+
 class Record(BaseModel):
-    """What the manager writes: never changed in place; keys it does not know are kept."""
+    """What the manager writes: never changed in place; keys it does not know are kept, while few."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
+
+    @model_validator(mode="after")
+    def _little_that_is_unknown(self) -> Self:
+        unknown = self.model_extra
+        if unknown and (size := _size(unknown)) > MAX_UNKNOWN_BYTES:
+            raise ValueError(
+                f"has {size} bytes below keys that are not known, such as {quoted(next(iter(unknown)))}; "
+                f"at most {MAX_UNKNOWN_BYTES} are kept"
+            )
+        return self
+
+
+def without_large_unknown(model: type[Record], value: dict[str, Any]) -> dict[str, Any]:
+    """A record as one was written that had no bound on unknown keys: without these, where they break it."""
+    known = {name for field, info in model.model_fields.items() for name in (field, info.alias)}
+    unknown = {key: entry for key, entry in value.items() if key not in known}
+    if not unknown or _size(unknown) <= MAX_UNKNOWN_BYTES:
+        return value
+    return {key: entry for key, entry in value.items() if key in known}
+
+
+def _size(unknown: dict[str, Any]) -> int:
+    return len(json.dumps(unknown, default=str))
 
 
 class Spec(BaseModel):
@@ -73,6 +107,10 @@ class Spec(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _drop_comments(cls, data: Any) -> Any:
-        if isinstance(data, dict):
-            return {key: value for key, value in data.items() if not str(key).startswith("_")}
-        return data
+        if not isinstance(data, dict):
+            return data
+        asked = {key: value for key, value in data.items() if not str(key).startswith("_")}
+        unknown = [key for key in asked if key not in cls.model_fields]
+        for key in unknown[1:]:  # the first is enough to be refused for
+            del asked[key]
+        return asked

@@ -2,14 +2,30 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from air_executor.errors import BadInput
+from air_executor.errors import BadInput, cut
+from air_executor.format.limits import MAX_EDGES, MAX_TASKS
 from air_executor.format.models import TaskFields
+
+LONGEST_CYCLE = 5
+"""Tasks of a cycle that are named."""
 
 
 def check_graph(tasks: Sequence[TaskFields]) -> None:
-    """Raises BadInput for no task at all, a duplicate id, an unknown dependency (naming it) or a cycle."""
+    """Raises BadInput for no task at all, a duplicate id, an unknown dependency (naming it) or a cycle.
+
+    Also for more tasks or dependencies than a job may have.
+    """
     if not tasks:
         raise BadInput("a job needs at least one task", field="tasks")
+    if len(tasks) > MAX_TASKS:
+        raise BadInput(f"the job has {len(tasks)} tasks; at most {MAX_TASKS} are allowed", field="tasks")
+    edges = sum(len(task.dependencies) for task in tasks)
+    if edges > MAX_EDGES:
+        raise BadInput(
+            f"the tasks have {edges} dependencies together; at most {MAX_EDGES} are allowed: where many "
+            "depend on the same many, put a task between them that does nothing",
+            field="tasks",
+        )
     places: dict[str, int] = {}
     for index, task in enumerate(tasks):
         if task.id in places:
@@ -22,7 +38,7 @@ def check_graph(tasks: Sequence[TaskFields]) -> None:
         check_dependencies(task, places, field=f"tasks[{index}].dependencies")
     cycle = find_cycle({task.id: task.dependencies for task in tasks})
     if cycle:
-        raise BadInput(f"dependency cycle: {' -> '.join(cycle)}", field="tasks")
+        raise BadInput(f"dependency cycle: {_shown(cycle)}", field="tasks")
 
 
 def check_dependencies(task: TaskFields, known: Iterable[str], field: str = "dependencies") -> None:
@@ -32,6 +48,12 @@ def check_dependencies(task: TaskFields, known: Iterable[str], field: str = "dep
             raise BadInput(f"dependency cycle: {task.id} -> {task.id}", field=field)
         if dependency not in known:
             raise BadInput(f"unknown dependency {dependency!r} of task {task.id!r}", field=field)
+
+
+def _shown(cycle: Sequence[str]) -> str:
+    if len(cycle) > LONGEST_CYCLE:
+        cycle = [*cycle[: LONGEST_CYCLE - 1], f"… ({len(cycle) - LONGEST_CYCLE} more)", cycle[-1]]
+    return " -> ".join(cut(task, 60) for task in cycle)
 
 
 def find_cycle(graph: Mapping[str, Sequence[str]]) -> list[str] | None:

@@ -5,6 +5,7 @@ input. Times are UTC with microseconds; a time written without a zone is taken a
 """
 
 import re
+from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Self
@@ -14,14 +15,25 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    FailFast,
     Field,
     PlainSerializer,
     model_validator,
 )
 
 from air_executor.clock import utc_now
+from air_executor.errors import LONGEST_VALUE, BadInput, cut, quoted
 from air_executor.format.attempts import Attempt, Cause, Failure
-from air_executor.format.fields import Name, Record, Spec, Text, Time
+from air_executor.format.fields import Name, Record, Sentence, Spec, Text, Time, Word
+from air_executor.format.limits import (
+    MAX_ARGUMENTS,
+    MAX_COMMAND_BYTES,
+    MAX_STRING_BYTES,
+    MAX_TASKS,
+    MAX_VARIABLES,
+    MAX_WORD,
+    at_most,
+)
 
 SCHEMA = 1
 
@@ -88,7 +100,12 @@ class RetryPolicy(Spec):
 
     max: int = Field(1, ge=0, le=100, strict=True)
     """How many further attempts, whatever their causes."""
-    on: Annotated[tuple[Cause, ...], AfterValidator(_check_causes)] = RETRIABLE
+    on: Annotated[
+        tuple[Cause, ...],
+        FailFast(),
+        BeforeValidator(at_most(len(Cause), "causes")),
+        AfterValidator(_check_causes),
+    ] = RETRIABLE
     """The causes that get one."""
     backoff: float = Field(0, ge=0, le=86_400, strict=True, allow_inf_nan=False)
     """Seconds before the first further attempt; twice as many before each one after it, an hour at most."""
@@ -123,10 +140,12 @@ class TaskFields(BaseModel):
 
     id: Name
     command: Text = Field(min_length=1)
-    args: tuple[Text, ...] = ()
-    dependencies: tuple[Name, ...] = ()
+    args: Annotated[tuple[Text, ...], FailFast(), BeforeValidator(at_most(MAX_ARGUMENTS, "arguments"))] = ()
+    dependencies: Annotated[
+        tuple[Name, ...], FailFast(), BeforeValidator(at_most(MAX_TASKS, "dependencies"))
+    ] = ()
     image: Text | None = None
-    env: dict[Text, Text] = {}
+    env: Annotated[dict[Text, Text], BeforeValidator(at_most(MAX_VARIABLES, "variables"))] = {}
     workdir: Text | None = None
     timeout: float | None = Field(None, gt=0, allow_inf_nan=False, strict=True)
     """Seconds from the start of the command; the manager's setting `timeout` where it is not set."""
@@ -144,8 +163,38 @@ class TaskFields(BaseModel):
     def _env_names(self) -> Self:
         for key in self.env:
             if not key or "=" in key:
-                raise ValueError(f"env: {key!r} is not a name for an environment variable")
+                raise ValueError(f"env: {quoted(key)} is not a name for an environment variable")
         return self
+
+    def check_size(self, field: str = "") -> None:
+        """Whether a kernel can begin what is asked for. Raises BadInput below `field`."""
+        total = 0
+        for name, string in self._strings():
+            size = len(string.encode())
+            if size > MAX_STRING_BYTES:
+                raise BadInput(
+                    f"has {size} bytes, and one argument or variable at most {MAX_STRING_BYTES}; put it into "
+                    "a file in the job's work folder",
+                    field=field + name,
+                )
+            total += size + 1
+        if total > MAX_COMMAND_BYTES:
+            raise BadInput(
+                f"has {total} bytes with its command and variables, and at most {MAX_COMMAND_BYTES} are "
+                "allowed; put them into a file in the job's work folder",
+                field=f"{field}args",
+            )
+        for name in ("image", "workdir", "network"):
+            if len(getattr(self, name) or "") > MAX_WORD:
+                raise BadInput(f"is longer than {MAX_WORD} characters", field=field + name)
+
+    def _strings(self) -> Iterator[tuple[str, str]]:
+        """What the kernel copies, and where it is said."""
+        yield "command", self.command
+        for index, argument in enumerate(self.args):
+            yield f"args[{index}]", argument
+        for name, value in self.env.items():
+            yield f"env.{cut(name, LONGEST_VALUE)}", f"{name}={value}"
 
     @property
     def size(self) -> int:
@@ -156,6 +205,14 @@ class TaskFields(BaseModel):
 class TaskSpec(Spec, TaskFields):
     """A task as somebody asks for it."""
 
+    @model_validator(mode="after")
+    def _can_begin(self) -> Self:
+        try:
+            self.check_size()
+        except BadInput as error:
+            raise ValueError(str(error)) from None
+        return self
+
     def is_asked_by(self, other: "TaskFields") -> bool:
         """Whether the other one asks for the same in every word."""
         return all(getattr(self, field) == getattr(other, field) for field in TaskSpec.model_fields)
@@ -164,17 +221,17 @@ class TaskSpec(Spec, TaskFields):
 class Task(Record, TaskFields):
     """A task and what became of it."""
 
-    job_name: Text = ""
+    job_name: Word = ""
     status: TaskStatus = TaskStatus.PENDING
     created_at: Time = Field(default_factory=utc_now)
     started_at: Time | None = None
     completed_at: Time | None = None
-    error: str | None = None
+    error: Sentence | None = None
     failure: Failure | None = None
-    attempts: tuple[Attempt, ...] = ()
+    attempts: Annotated[tuple[Attempt, ...], FailFast()] = ()
     earlier: int = 0
     """Attempts before the last `retry` of the job: they do not count against `retries`."""
-    request: str | None = None
+    request: Word | None = None
     """The request in the inbox that brought it, where it was not there from the beginning."""
 
     @property
@@ -202,13 +259,13 @@ class Task(Record, TaskFields):
 class Request(Record):
     """Which Airflow task instance asked for the job."""
 
-    dag_id: str
-    run_id: str
-    task_id: str
+    dag_id: Word
+    run_id: Word
+    task_id: Word
     map_index: int = -1
     generation: int = 0
     """Grows when the task is cleared, not when it is retried."""
-    digest: str = ""
+    digest: Word = ""
     """A hash of the tasks that were asked for."""
 
     def same_instance(self, other: "Request") -> bool:
@@ -220,10 +277,10 @@ class Request(Record):
 class Decision(Record):
     """What became of one request for a further task."""
 
-    request: str
-    task: str | None = None
+    request: Word
+    task: Word | None = None
     accepted: bool
-    reason: str | None = None
+    reason: Sentence | None = None
     at: Time
 
 
@@ -231,21 +288,21 @@ class Job(Record):
     """A job, as `state.json` holds it."""
 
     schema_: int = Field(SCHEMA, alias="schema")
-    id: Text
+    id: Word
     name: Name
     state: JobState = JobState.WAITING
     created_at: Time = Field(default_factory=utc_now)
     updated_at: Time = Field(default_factory=utc_now)
-    uid: str | None = None
+    uid: Word | None = None
     """The manager's own name for this job; ids repeat when folders are copied."""
     max_parallel: int | None = Field(None, ge=1, strict=True)
-    network: str | None = None
+    network: Word | None = None
     """The container that holds the network which the job's tasks share, once one of them was to join it."""
     work_folder: str | None = None
     """The name, in the home's `work`, of what the job's containers mount as `/work`, once it has one."""
     request: Request | None = None
     failure: Failure | None = None
-    requests: tuple[Decision, ...] = ()
+    requests: Annotated[tuple[Decision, ...], FailFast()] = ()
 
     model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
 

@@ -15,6 +15,8 @@ from manager.settings import Settings
 
 NOTHING_YET = {"network": None, "work_folder": None, "slot": None}
 """What its tasks share, a job does not say of itself; `slot` is how an older record did."""
+NOT_BEGUN = {"attempts": (), "earlier": 0, "request": None, "error": None, "failure": None}
+"""What became of a task, nobody says but a manager that made its containers."""
 
 
 def take(found: JobFound, uid: str, settings: Settings) -> LiveJob:
@@ -22,9 +24,10 @@ def take(found: JobFound, uid: str, settings: Settings) -> LiveJob:
     _check(found.tasks, settings)
     for index, task in enumerate(found.tasks):
         _check_status(task, f"tasks[{index}]")
-    own = {"job_name": found.name, "attempts": (), "earlier": 0, "request": None}
-    tasks = [task.model_copy(update=own) for task in found.tasks]
-    job = found.job.model_copy(update={"uid": uid, "failure": None, "requests": ()} | NOTHING_YET)
+    own = {"job_name": found.name} | NOT_BEGUN
+    tasks = [_until(found.at, task).model_copy(update=own) for task in found.tasks]
+    times = _times_until(found.at, found.job)
+    job = found.job.model_copy(update={"uid": uid, "failure": None, "requests": ()} | times | NOTHING_YET)
     live = LiveJob(job, tasks, found.owner, max_tasks=settings.max_tasks, bare=found.bare)
     live.submitted = found.submitted
     live.take(found.at)
@@ -43,9 +46,9 @@ def take_again(
     _check(view.tasks, settings)
     if view.state is not JobState.FAILED:
         raise BadInput(f'is "{view.state}"; only what failed or was skipped can be retried', field="state")
-    tasks = [lifecycle.start_over(_with_attempts_over(task)) for task in view.tasks]
+    tasks = [lifecycle.start_over(_with_attempts_over(_until(at, task))) for task in view.tasks]
     own = {"uid": uid, "failure": None} | NOTHING_YET | {"work_folder": work_folder}
-    job = view.job.model_copy(update=own)
+    job = view.job.model_copy(update=own | _times_until(at, view.job))
     live = LiveJob(job, tasks, owner, max_tasks=settings.max_tasks)
     live.take(at)
     live.tell_all()
@@ -57,6 +60,20 @@ def afresh(name: str, view: JobView, owner: Owner, at: datetime) -> JobFound:
     tasks = tuple(_as_defined(task, at) for task in view.tasks if task.request is None)
     job = view.job.model_copy(update={"state": JobState.WAITING, "created_at": at, "updated_at": at})
     return JobFound(name=name, job=job, tasks=tasks, owner=owner, at=at)
+
+
+def _times_until(now: datetime, job: Job) -> dict[str, datetime]:
+    """What others have written of when it was: not after now, and in order."""
+    created = min(job.created_at, now)
+    return {"created_at": created, "updated_at": max(created, min(job.updated_at, now))}
+
+
+def _until(now: datetime, task: Task) -> Task:
+    """Likewise."""
+    created = min(task.created_at, now)
+    started = task.started_at and max(created, min(task.started_at, now))
+    completed = task.completed_at and max(started or created, min(task.completed_at, now))
+    return task.model_copy(update={"created_at": created, "started_at": started, "completed_at": completed})
 
 
 def _with_attempts_over(task: Task) -> Task:
@@ -79,6 +96,7 @@ def _check(tasks: Sequence[Task], settings: Settings) -> None:
             field="tasks",
         )
     for index, task in enumerate(tasks):
+        task.check_size(f"tasks[{index}].")
         policy.check(task, settings, f"tasks[{index}].")
 
 
@@ -91,14 +109,21 @@ def _check_status(task: Task, field: str) -> None:
 
 
 def refused(folder: JobRefused, damaged_journal: str | None = None) -> tuple[Job, tuple[Task, ...]]:
-    """What the folder's views say of a job that can't be: failed, with the rule as its message."""
+    """What the folder's views say of a job that can't be: failed, with the rule as its message.
+
+    Of what ran in it, they say nothing: nothing did.
+    """
     message = folder.message
     if damaged_journal is not None:
         message += f" (its journal was damaged, and is kept as journal/{damaged_journal})"
     failure = Failure(cause=Cause.BAD_INPUT, message=message)
     job = folder.job or Job(id=folder.name, name=folder.name)
-    ended = {"state": JobState.FAILED, "failure": failure, "updated_at": max(folder.at, job.created_at)}
-    tasks = tuple(
-        task if task.status.ended else lifecycle.skip(task, failure, folder.at) for task in folder.tasks
-    )
-    return job.model_copy(update=ended), tasks
+    ended = {"state": JobState.FAILED, "failure": failure, "requests": ()} | NOTHING_YET
+    times = {"created_at": min(job.created_at, folder.at), "updated_at": folder.at}
+    tasks = tuple(_refused(task, failure, folder.at) for task in folder.tasks)
+    return job.model_copy(update=ended | times), tasks
+
+
+def _refused(task: Task, failure: Failure, at: datetime) -> Task:
+    bare = _until(at, task).model_copy(update=NOT_BEGUN)
+    return bare if bare.status.ended else lifecycle.skip(bare, failure, at)

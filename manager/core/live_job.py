@@ -32,7 +32,7 @@ from manager.model.facts import (
 )
 from manager.model.values import AttemptKey, Owner
 
-MAX_REFUSALS = 1000
+MAX_REFUSALS = 200
 """Requests that brought no task and are kept one by one: who floods an inbox must not fill the disk."""
 MAX_REASON = 500
 """Characters that are kept of why a request was rejected: it may quote what was asked for."""
@@ -75,6 +75,9 @@ class LiveJob:
         self._changed_tasks: dict[str, None] = {}
         self._decided: list[Decision] = []
         self._open = 0
+        queued = sum(task.request is not None for task in self.tasks.values())
+        self._refusals = max(0, len(self.requests) - queued)
+        """Requests in the record that brought no task."""
         self._queued_bytes = sum(task.size for task in self.tasks.values() if task.request is not None)
         for task in self.tasks.values():
             self._index(task, job.created_at)
@@ -368,7 +371,8 @@ class LiveJob:
 
     def _note(self, request: str, task: str | None, reason: str | None, at: datetime) -> None:
         """Decide on a request that brings no task: only so many are kept."""
-        if len(self.requests) < self.max_tasks + MAX_REFUSALS:
+        if self._refusals < MAX_REFUSALS:
+            self._refusals += 1
             self._decide(request, task, reason and reason[:MAX_REASON], at)
 
     def _decide(self, request: str, task: str | None, reason: str | None, at: datetime) -> None:

@@ -1,6 +1,6 @@
 """PURE. What a task may have, and what its attempt gets, by the operator's settings: decided here alone."""
 
-from air_executor.errors import BadInput
+from air_executor.errors import BadInput, quoted
 from air_executor.format.attempts import Attempt, Grant, GrantedNetwork
 from air_executor.format.models import Task, TaskFields
 from manager.core import retries
@@ -13,7 +13,7 @@ def check(task: TaskFields, settings: Settings, field: str = "") -> None:
     if task.network not in (None, "job", "private", "none", *settings.networks):
         allowed = ", ".join(("job", "private", "none", *settings.networks))
         raise BadInput(
-            f"{task.network!r} is not allowed here; allowed are {allowed} (setting `networks`)",
+            f"{quoted(task.network)} is not allowed here; allowed are {allowed} (setting `networks`)",
             field=f"{field}network",
         )
 

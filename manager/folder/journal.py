@@ -18,11 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pydantic import ValidationError
-
 from air_executor.failpoints import Failpoint, reach
 from air_executor.files import sync_folder
 from air_executor.format.attempts import Phase
+from air_executor.format.fields import without_large_unknown
 from air_executor.format.models import Decision, Job, Task
 from air_executor.report import one_line
 from manager.model import containers
@@ -104,6 +103,13 @@ class Journal:
             with suppress(JournalDamaged, OSError):
                 return _replay(self._of_ended[name])[0]
         return None
+
+    def size_of_ended(self, name: str) -> int:
+        """Bytes of what is remembered of the last job of that name that has ended; 0 where nothing is."""
+        try:
+            return self._of_ended[name].stat().st_size
+        except (KeyError, OSError):
+            return 0
 
     def forget_all_but(self, names: Iterable[str]) -> None:
         """Forget the ended jobs whose folder is gone: who removes it, removes the job."""
@@ -231,7 +237,7 @@ def _replay(path: Path) -> tuple[Remembered | None, int]:
                 case "request":
                     decision = Decision.model_validate(value)
                     requests[decision.request] = decision
-    except ValidationError as error:
+    except Exception as error:  # whatever it is, it must not keep the other jobs from being taken up
         raise JournalDamaged(f"{path}: {one_line(str(error))}") from None
     if job is None:
         return None, good
@@ -290,13 +296,18 @@ def _checked(line: bytes) -> bytes | None:
 
 
 def _job_of_today(value: dict[str, Any]) -> dict[str, Any]:
-    """A job as a manager wrote it that called warm containers slots: its network was named after its slot."""
+    """A job as a manager wrote it that called warm containers slots: its network was named after its slot.
+
+    Nor did it bound what nobody knows.
+    """
+    value = without_large_unknown(Job, value)
     slot = value.pop("slot", None)
     return value if slot is None else {"network": containers.warm_network_name(_warm_name(slot))} | value
 
 
 def _task_of_today(value: dict[str, Any]) -> dict[str, Any]:
     """Likewise."""
+    value = without_large_unknown(Task, value)
     for attempt in value.get("attempts", ()):
         slot = attempt.pop("slot", None)
         if slot is not None:

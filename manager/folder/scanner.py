@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from air_executor.clock import utc_now
@@ -20,11 +21,19 @@ from manager.folder.file_events import Change
 from manager.folder.inbox import Inbox, Inboxes
 from manager.folder.listing import Lister, Listing
 from manager.folder.markers import Markers
+from manager.folder.reader import Contents, Reader
 from manager.folder.workspace import owner_of
 from manager.model.facts import Fact, FolderGone, JobFound, JobRefused, JobVanished
 from manager.settings import Settings
 
 log = logging.getLogger(__name__)
+
+YOUNG = 5.0
+"""Seconds for which what is no job yet is looked at whenever there is a look; later less and less often."""
+LONGEST_REST = 5.0
+"""Seconds for which it is not, at most."""
+MAX_WATCHED = 100
+"""Folders that are no jobs yet of which events are told; the others are looked at now and then."""
 
 
 @dataclass
@@ -37,6 +46,14 @@ class Unready:
     """Inodes, times and sizes of its files when they were last seen to change."""
     changed: float = 0.0
     """When that was, by the monotonic clock: the files' own times go wrong when somebody sets the clock."""
+    due: float = 0.0
+    """When it is looked at again, by the same clock; at once when something happens in it."""
+
+    def rest(self) -> None:
+        """It was looked at, and is no job yet. What has been so for long, will be so for longer."""
+        now = time.monotonic()
+        age = now - self.since
+        self.due = now + (min(LONGEST_REST, age / 10) if age > YOUNG else 0)
 
     def quiet_for(self, stamp: object) -> float:
         """Seconds since the files were last seen to change; `stamp` is how they are now."""
@@ -146,14 +163,20 @@ class Scanner:
         places: Places,
         inboxes: Inboxes,
         emit: Callable[[Fact], None],
+        wake: Callable[[], None],
     ) -> None:
+        """`wake` is called, from any thread, when a look would find more."""
         self._store = store
-        self._inboxes = inboxes
+        self._running = inboxes
+        """Those of running containers."""
         self._settings = settings
         self._places = places
         self._emit = emit
         self._markers = Markers(store, emit)
         self._lister = Lister(store.jobs)
+        self._reader = Reader(settings.bounds, wake)
+        self._inboxes: dict[str, Inbox] = {}
+        """Those of live jobs, by uid."""
         self._unready: dict[str, Unready] = {}
         self._known_before: Mapping[str, Place] = {}
         """The folders that were known when events were last asked for: what these tell has happened since."""
@@ -174,19 +197,28 @@ class Scanner:
         """Whether there are folders that are no jobs yet."""
         return bool(self._unready)
 
+    @property
+    def inboxes_rest(self) -> float | None:
+        """Seconds until an inbox may be looked at again that rests; None where none does."""
+        return min((inbox.rest for inbox in self._all_inboxes() if inbox.rest > 0), default=None)
+
     def watched(self) -> Iterator[Path]:
-        """The folders to be watched: that of all jobs, those of live jobs, and of what is no job yet."""
+        """The folders to be watched: that of all jobs, those of live jobs, and of what is no job yet.
+
+        Not an inbox that rests: of what happens in it meanwhile, nothing is told.
+        """
         yield self._store.jobs
-        for name in self._places.live():
+        for name, uid in self._places.live().items():
             folder = self._store.folder(name)
-            yield from filter(_watchable, (folder.path, folder.inbox_new))
-        for name in list(self._unready):
+            inbox = self._inbox(folder, uid)
+            yield from filter(_watchable, [folder.path, *([inbox.new] if inbox.rest <= 0 else [])])
+        for name in islice(list(self._unready), MAX_WATCHED):
             if _watchable(path := self._store.jobs / name):
                 yield path
 
     def watched_inboxes(self) -> Iterator[Path]:
         """Likewise, the inboxes of running containers."""
-        return filter(_watchable, (inbox.new for inbox in self._inboxes.all()))
+        return filter(_watchable, (inbox.new for inbox in self._running.all() if inbox.rest <= 0))
 
     def events_begin(self) -> None:
         """Events are told from here on; of what happened before, nobody has told."""
@@ -201,10 +233,20 @@ class Scanner:
         for path in (change.path for change in changes if change.gone):
             if path.parent == self._store.jobs and path.name in self._known_before:
                 self._known_before[path.name].removed = True
+        self._note_where(changes)
         appeared = dict.fromkeys(change.path for change in changes if not change.gone)
         seen = {path.name for path in appeared if self._may_be_new(path) and self._look_at_name(path.name)}
         self._known_before = self._places.known()
         return seen
+
+    def _note_where(self, changes: Iterable[Change]) -> None:
+        """Whatever happens in an inbox, takes of its time; what may be a job now, is looked at."""
+        places = {path for change in changes for path in (change.path, change.path.parent)}
+        for inbox in self._all_inboxes():
+            if inbox.new in places:
+                inbox.disturb()
+        for name in {path.name for path in places} & self._unready.keys():
+            self._unready[name].due = 0.0
 
     def _may_be_new(self, path: Path) -> bool:
         return path.parent == self._store.jobs and path.name not in self._places and names.is_name(path.name)
@@ -221,7 +263,7 @@ class Scanner:
 
     def look_at_inboxes(self) -> None:
         """Tell what running commands ask for."""
-        for fact in self._inboxes.drain(utc_now()):
+        for fact in self._running.drain(utc_now()):
             self._emit(fact)
 
     def look_at_ended(self) -> None:
@@ -234,9 +276,12 @@ class Scanner:
                 self._look_at_name(name)
         else:
             self._look_at_all(listing.folders)
-        for name, uid in self._places.live().items():
+        live = self._places.live()
+        for name, uid in live.items():
             self._look_at_live(self._store.folder(name), uid)
         self.look_at_inboxes()
+        for uid in self._inboxes.keys() - live.values():
+            del self._inboxes[uid]
         if listing is not None:
             self._markers.wake(listing.woken)
 
@@ -254,13 +299,20 @@ class Scanner:
             if stat.S_ISDIR(found.st_mode):
                 self._look_at_new(folder, found.st_ino)
                 return True
-        self._unready.pop(name, None)
+        self._forget_unready(name)
         return False
 
     def _look_at_live(self, folder: JobFolder, uid: str) -> None:
         self._markers.look_at_live(folder, uid)
-        for fact in Inbox.of_job(folder.path).drain(uid, utc_now()):
+        for fact in self._inbox(folder, uid).drain(uid, utc_now()):
             self._emit(fact)
+
+    def _all_inboxes(self) -> list[Inbox]:
+        return [*self._inboxes.values(), *self._running.all()]
+
+    def _inbox(self, folder: JobFolder, uid: str) -> Inbox:
+        """The one that remembers what it has told."""
+        return self._inboxes.setdefault(uid, Inbox.of_job(folder.path))
 
     # --- What went ---------------------------------------------------------------------------------------
 
@@ -270,7 +322,11 @@ class Scanner:
             if name not in present or not self._is_same(name, place, present[name]):
                 self._forget(name)
         for name in self._unready.keys() - present.keys():
-            del self._unready[name]
+            self._forget_unready(name)
+
+    def _forget_unready(self, name: str) -> None:
+        self._unready.pop(name, None)
+        self._reader.forget(name)
 
     def _is_same(self, name: str, place: Place, inode: int) -> bool:
         """Whether the folder is the one that was there before.
@@ -287,7 +343,7 @@ class Scanner:
 
     def _has_record(self, name: str, uid: str) -> bool:
         try:
-            return self._store.folder(name).read_job().uid == uid
+            return self._store.folder(name).read_job(self._settings.bounds).uid == uid
         except (OSError, BadInput):
             return False
 
@@ -303,20 +359,36 @@ class Scanner:
     def _look_at_new(self, folder: JobFolder, inode: int) -> None:
         """Tell of the job in the folder, or why it can't be one; unless somebody is still writing it."""
         unready = self._unready.setdefault(folder.name, Unready())
-        job: Job | None = None
-        try:
-            job = folder.read_job()
-            if not job.state.ended:
-                self._emit(self._found(folder, job, folder.read_tasks()))
-        except BadInput as error:
-            if isinstance(error, Unfinished) and unready.quiet_for(folder.stamp()) < self._settings.settle:
-                return
-            self._emit(JobRefused(name=folder.name, job=job, tasks=(), message=str(error), at=utc_now()))
-        except OSError as error:
-            self._report_incomplete(folder, unready, error)
+        if unready.due > time.monotonic():
             return
-        del self._unready[folder.name]
-        self._places.add(folder.name, inode)
+        contents = self._reader.contents(folder)
+        if contents is None:
+            return
+        unready.rest()
+        if self._told(folder, unready, contents):
+            self._forget_unready(folder.name)
+            self._places.add(folder.name, inode)
+
+    def _told(self, folder: JobFolder, unready: Unready, contents: Contents) -> bool:
+        """Whether what was read could be told: a job, or why it can't be one."""
+        job, problem = contents.job, contents.problem
+        match problem:
+            case Unfinished() if unready.quiet_for(folder.stamp()) < self._settings.settle:
+                return False
+            case BadInput():
+                self._emit(
+                    JobRefused(name=folder.name, job=job, tasks=(), message=str(problem), at=utc_now())
+                )
+            case OSError():
+                self._report_incomplete(folder, unready, problem)
+                return False
+            case None if job is not None and not job.state.ended:
+                try:
+                    self._emit(self._found(folder, job, contents.tasks))
+                except OSError as error:
+                    self._report_incomplete(folder, unready, error)
+                    return False
+        return True
 
     def _found(self, folder: JobFolder, job: Job, tasks: tuple[Task, ...]) -> Fact:
         if job.state is JobState.WORKING:

@@ -35,7 +35,7 @@ class Watcher:
         self._poll_interval = settings.poll_interval
         self._emit = emit
         self._places = Places()
-        self._scanner = Scanner(store, settings, self._places, inboxes, emit)
+        self._scanner = Scanner(store, settings, self._places, inboxes, emit, self._rouse)
         self._next_poll = 0.0
         """When it is due, by the monotonic clock."""
         self._events: FileEvents | None = None
@@ -160,8 +160,12 @@ class Watcher:
 
     def _until_next_look(self) -> float:
         """Seconds to the next look when nothing happens."""
-        left = self._next_poll - time.monotonic()
-        return min(left, HALF_WRITTEN_LOOK) if self._scanner.has_unready else left
+        waits = [self._next_poll - time.monotonic()]
+        if self._scanner.has_unready:
+            waits.append(HALF_WRITTEN_LOOK)
+        if (rest := self._scanner.inboxes_rest) is not None:
+            waits.append(rest)
+        return min(waits)
 
     def _is_look_due(self, changes: Collection[Change], waited: bool) -> bool:
         """Not when all that changed are the views that the manager writes itself, or what is no job."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from air_executor.clock import utc_now
 from air_executor.failpoints import Failpoint, reach
-from manager.folder.inbox import left_by
+from manager.folder.inbox import are_many_left, left_by
 from manager.gates import gate_folder, protocol
 from manager.model.assignment import Assignment
 from manager.model.facts import CommandSucceeded, Fact
@@ -77,7 +77,8 @@ class EndListener:
             except BlockingIOError:
                 return
         self.forget(assignment.key)
-        if end is not None and end.exit_code == 0:
+        # What takes a while is for the thread that follows the container: nobody else waits for that one.
+        if end is not None and end.exit_code == 0 and not are_many_left(assignment.gate.inbox):
             for fact in left_by(assignment.key, assignment.gate.inbox, assignment.folder, utc_now()):
                 self._emit(fact)
             reach(Failpoint.END_UNRECORDED)

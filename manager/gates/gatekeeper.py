@@ -16,7 +16,7 @@ from datetime import datetime
 from functools import partial
 
 from air_executor.clock import instant, utc_now
-from air_executor.errors import BadInput
+from air_executor.errors import BadInput, quoted
 from air_executor.failpoints import Failpoint, reach
 from air_executor.format.attempts import Phase
 from manager.engine.contract import ContainerGone, Engine, EngineError, Observation, Status
@@ -196,7 +196,7 @@ class Gatekeeper:
         """Why the command could not be executed, where the gate found that out at the last moment."""
         receipt = self._read(assignment) if found.exit_code == DENIED_CODE else None
         if isinstance(receipt, protocol.Began) and receipt.failed not in NOT_ITS_FAULT:
-            return f"the command {assignment.task.command!r} is not executable"
+            return f"the command {quoted(assignment.task.command)} is not executable"
         return None
 
     def _read(self, assignment: Assignment) -> protocol.Receipt | None:
@@ -310,9 +310,9 @@ def _unusable(assignment: Assignment, receipt: protocol.Unusable) -> ContainerEx
     now = utc_now()
     match receipt.problem:
         case "missing":
-            code, why = MISSING_CODE, f"there is no command {assignment.task.command!r} in the image"
+            code, why = MISSING_CODE, f"there is no command {quoted(assignment.task.command)} in the image"
         case "denied":
-            code, why = DENIED_CODE, f"the command {assignment.task.command!r} is not executable"
+            code, why = DENIED_CODE, f"the command {quoted(assignment.task.command)} is not executable"
         case "workdir":
-            code, why = DENIED_CODE, f"the working directory {assignment.spec.workdir!r} can't be used"
+            code, why = DENIED_CODE, f"the working directory {quoted(assignment.spec.workdir)} can't be used"
     return ContainerExited(key=assignment.key, result=ExitResult(code, False, now, now, why), at=now)

@@ -5,11 +5,13 @@ import os
 import uuid
 from collections.abc import Container
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from air_executor.errors import AirExecutorError, BadInput
 from air_executor.failpoints import Failpoint, reach
+from air_executor.format.limits import Bounds
 from air_executor.format.models import JobView, Task
 from air_executor.store import JobFolder, Store
 from manager.core import admission, policy
@@ -32,6 +34,9 @@ from manager.model.values import Owner
 from manager.settings import Settings
 
 log = logging.getLogger(__name__)
+
+VIEW_FACTOR = 4
+"""How many times as large as a journal's line the view of the same may be, at most: that is indented."""
 
 
 class Admitter:
@@ -75,7 +80,7 @@ class Admitter:
     def is_replaced(self, record: Remembered) -> bool:
         """Whether another job stands in the folder of the remembered one: one that nobody has taken yet."""
         folder = self._store.folder(record.job.name)
-        return folder.is_fresh and folder.submitted != record.submitted
+        return folder.is_fresh(self._settings.bounds) and folder.submitted != record.submitted
 
     def clear_leftovers(self, job: LiveJob) -> None:
         """Remove halves of views that the manager before this one was writing."""
@@ -140,7 +145,8 @@ class Admitter:
         folder = self._store.folder(fact.name)
         try:
             # Not by `read`, which forgives an ended job that its tasks can't be read.
-            view = JobView(job=folder.read_job(), tasks=folder.read_tasks())
+            bounds = self._bounds_of(fact.name)
+            view = JobView(job=folder.read_job(bounds), tasks=folder.read_tasks(bounds))
             if isinstance(fact, RetryRequested):
                 return self._go_on(folder, view, fact.at)
             return self._start_over(folder, view, fact.at)
@@ -150,6 +156,11 @@ class Admitter:
         except RecursionError:  # Python 3.11 deletes folders in folders so
             log.error("job=%s can't be run again: its work folder is nested too deeply; delete it", fact.name)
             return None
+
+    def _bounds_of(self, name: str) -> Bounds:
+        """Views of a job that ran are as large as what was recorded of it makes them; more, others wrote."""
+        usual = self._settings.bounds
+        return replace(usual, bytes=max(usual.bytes, VIEW_FACTOR * self._journal.size_of_ended(name)))
 
     def _go_on(self, folder: JobFolder, view: JobView, at: datetime) -> LiveJob:
         owner = workspace.owner_of(folder.path)

@@ -300,12 +300,13 @@ class Supervisor:
         if self._recorder.owes(job):  # or what was read just now is read again, and taken for all there is
             self._recorder.record([job])
         inbox = Inbox.of_job(self._folder(job))
-        known = len(job.requests)
         inbox.close()
         reach(Failpoint.INBOX_CLOSED)
-        for fact in inbox.drain_closed(job.uid, at):
+        found = inbox.drain_closed(job.uid, at)
+        known = all(fact.request in job.requests for fact in found)
+        for fact in found:
             self._apply(fact)
-        if job.settled and (job.failure is not None or len(job.requests) == known):
+        if job.settled and (job.failure is not None or known):
             self._apply(JobEnded(uid=job.uid, at=at))
         else:
             inbox.reopen()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from air_executor.errors import quoted
 from manager.engine.contract import EngineUnavailable, ImageMissing, Pull
 
 A_PULL = 1800.0
@@ -47,11 +48,11 @@ class Images:
         """Return when it is here, whoever asked for it first. Raises ImageMissing, EngineUnavailable."""
         if not self._allowed:
             raise ImageMissing(
-                f"there is no image {image!r} here, and pulling is switched off; `docker pull` it"
+                f"there is no image {quoted(image)} here, and pulling is switched off; `docker pull` it"
             )
         self._fetch(image)
         if self._find(image) is None:
-            raise ImageMissing(f"there is no image {image!r} here, and its registry did not give it")
+            raise ImageMissing(f"there is no image {quoted(image)} here, and its registry did not give it")
 
     def _fetch(self, image: str) -> None:
         with self._lock:
@@ -63,7 +64,8 @@ class Images:
         except EngineUnavailable:
             raise
         except Exception as error:
-            raise ImageMissing(f"there is no image {image!r} here, and it can't be pulled: {error}") from None
+            why = f"there is no image {quoted(image)} here, and it can't be pulled: {error}"
+            raise ImageMissing(why) from None
         finally:
             with self._lock:
                 if self._under_way.get(image) is fetch:

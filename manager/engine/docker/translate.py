@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
+from air_executor.errors import quoted
 from manager.engine.contract import Observation, Status
 from manager.model.container_spec import DIGEST, GATED, ContainerSpec, Network
 
@@ -165,9 +166,9 @@ def unusable_command(command: str, image_path: str, workdir: str, mode_of: Any) 
         candidates = [f"{folder or '.'}/{command}" for folder in image_path.split(":")]
     modes = [mode for path in candidates if (mode := mode_of(path)) is not None]
     if not modes:
-        return f"there is no command {command!r} in the image"
+        return f"there is no command {quoted(command)} in the image"
     if not any(mode & 0o111 for mode in modes):
-        return f"the command {command!r} is not executable"
+        return f"the command {quoted(command)} is not executable"
     return None
 
 

@@ -119,7 +119,7 @@ def test_every_option_has_its_place_in_the_request(inbox: Inbox) -> None:
         "ünïcödé ☃ 🎉 中文",
         "\x7f",
         "\u2028",
-        "x" * 100_000,
+        "x" * 5_000,
     ],
 )
 def test_odd_text_arrives_as_it_was(inbox: Inbox, text: str) -> None:

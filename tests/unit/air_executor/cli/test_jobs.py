@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from air_executor import Client, store
+from air_executor.format.limits import Bounds
 from tests.unit.air_executor.builders import DEMO, complete, fail
 from tests.unit.air_executor.cli.conftest import Run
 
@@ -78,8 +79,7 @@ def test_create_shows_nothing_that_could_steer_the_terminal(run: Run) -> None:
 
 
 def test_create_stops_reading_at_the_limit(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("air_executor.cli.jobs.MAX_BYTES", 100)
-    monkeypatch.setattr("air_executor.format.documents.MAX_BYTES", 100)
+    monkeypatch.setattr("air_executor.cli.jobs.OWN", Bounds(100))
     result = run("create", "-", input=" " * 1000)
     assert (result.exit_code, result.stderr) == (2, "standard input: is larger than 100 bytes\n")
 

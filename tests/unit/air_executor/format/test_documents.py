@@ -3,7 +3,8 @@ import time
 import pytest
 
 from air_executor.errors import BadInput
-from air_executor.format.documents import MAX_BYTES, Unfinished, parse_json, validate
+from air_executor.format.documents import Unfinished, parse_json, validate
+from air_executor.format.limits import MAX_BYTES
 from air_executor.format.models import Task, TaskSpec
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from air_executor.store import Store
+from air_executor.store import JobFolder, Store
 from manager.folder.file_events import Change
 from manager.folder.inbox import Inboxes
-from manager.folder.scanner import Place, Places, Scanner
+from manager.folder.scanner import MAX_WATCHED, Place, Places, Scanner
 from manager.model.facts import (
     CancelRequested,
     JobFound,
@@ -24,19 +24,28 @@ from manager.model.facts import (
 )
 from tests.unit.manager.builders import settings
 from tests.unit.manager.folder.by_hand import STATE, TASKS, ByHand
+from tests.waiting import until
 
 
 class Scanned(ByHand):
     """A home folder with a scanner on it."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, **limits: Any) -> None:
         super().__init__(home)
         self.jobs.mkdir()
         self.places = Places()
         self.scanner = Scanner(
-            Store(home), settings(home, settle=60), self.places, Inboxes(), self.facts.append
+            Store(home),
+            settings(home, settle=60, **limits),
+            self.places,
+            Inboxes(),
+            self.facts.append,
+            self.wake,
         )
         self.scanner.events_begin()
+
+    def wake(self) -> None:
+        """A look would find more."""
 
     def live(self, name: str = "live") -> Path:
         """The folder of a job that was found and is followed."""
@@ -338,3 +347,58 @@ def test_a_job_that_was_followed_anew_is_not_unfollowed_by_the_end_of_the_one_be
     places.unfollow("job", "second")
     assert places.live() == {}
     assert places.ended() == {"job"}
+
+
+# --- Folders that stay no jobs ---------------------------------------------------------------------------
+
+
+def test_a_folder_that_is_no_job_for_long_is_looked_at_less_and_less_often(
+    scanned: Scanned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scanned.folder("half")
+    scanned.look()
+    scanned.scanner._unready["half"].since -= 60
+    scanned.look()
+    reads: list[str] = []
+    monkeypatch.setattr(JobFolder, "read_job", lambda folder, _: reads.append(folder.name))
+    scanned.look()
+    assert reads == []
+
+
+def test_what_happens_in_it_is_looked_at_all_the_same(scanned: Scanned) -> None:
+    scanned.folder("half")
+    scanned.look()
+    scanned.scanner._unready["half"].since -= 60
+    scanned.look()
+    scanned.write("half")
+    scanned.look()
+    assert scanned.names() == []
+    scanned.heed(scanned.jobs / "half" / "tasks.json")
+    scanned.look()
+    assert scanned.names() == ["half"]
+
+
+def test_of_very_many_only_some_are_watched(scanned: Scanned) -> None:
+    for number in range(MAX_WATCHED + 20):
+        scanned.folder(f"half{number}")
+    scanned.look()
+    assert len(list(scanned.scanner.watched())) == 1 + MAX_WATCHED
+
+
+# --- Large documents -------------------------------------------------------------------------------------
+
+
+def test_a_large_job_is_told_when_it_has_been_read_elsewhere(scanned: Scanned) -> None:
+    scanned.write("large", tasks=[{"id": "a", "command": "x", "args": ["y" * 100_000] * 4}])
+    scanned.look()
+    assert scanned.scanner.has_unready
+    until(lambda: scanned.look() or scanned.names())
+    assert scanned.names() == ["large"]
+    assert not scanned.scanner.has_unready
+
+
+def test_a_document_above_the_operators_bound_is_refused_with_it(tmp_path: Path) -> None:
+    scanned = Scanned(tmp_path, max_document_mb=1)
+    scanned.write("huge", tasks=[{"id": "a", "command": "x", "args": ["y" * 100_000] * 11}])
+    until(lambda: scanned.look() or scanned.of(JobRefused))
+    assert "is larger than 1048576 bytes" in scanned.of(JobRefused)[0].message

@@ -1,6 +1,7 @@
 """PURE. Which task gets a runner, or a container ahead of its turn, and with what it is claimed."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
@@ -20,6 +21,14 @@ HASTE = timedelta(seconds=0.1)
 """Within which a gate opens, as a rule."""
 LONGEST_YIELD = timedelta(seconds=5)
 """For which warm containers are not tended while gates open, or containers are made that tasks wait for."""
+
+
+class Unclaimable(Exception):
+    """Nothing can be claimed in the job `uid`, for a reason that nobody foresaw: its cause."""
+
+    def __init__(self, uid: str) -> None:
+        super().__init__(uid)
+        self.uid = uid
 
 
 @dataclass
@@ -46,7 +55,7 @@ class Scheduler:
         """The tasks that get a runner now; each is to be applied before the next is asked for.
 
         A job that has no runner at all comes first, whoever has waited longest for one; what is left goes
-        to the oldest job. So the oldest job is done first, and none starves.
+        to the oldest job. So the oldest job is done first, and none starves. Raises Unclaimable.
         """
         free = self.settings.max_runners - sum(job.busy for job in jobs)
         while free > 0:
@@ -56,7 +65,9 @@ class Scheduler:
             job = min(waiting, key=self._priority)
             self._turn += 1
             self._served[job.uid] = self._turn
-            yield self._next(job, at, instant)
+            with _blaming(job):
+                claim = self._next(job, at, instant)
+            yield claim
             free -= 1
 
     def claims_ahead(
@@ -65,7 +76,7 @@ class Scheduler:
         """The tasks that get a container although they can't run yet; as `claims`, and after it.
 
         Making one takes the processors that a gate needs to open at once: that goes before, while at least
-        half as many wait as may.
+        half as many wait as may. Raises Unclaimable.
         """
         most = self.settings.look_ahead if self.capabilities.gates is None else 0
         left = most - sum(job.ahead for job in jobs)
@@ -73,8 +84,12 @@ class Scheduler:
             return
         for job in sorted(jobs, key=lambda job: (job.job.created_at, job.name)) if left > 0 else ():
             for task_id in islice(job.prospects(), left):
-                spare = self.pool.take_spare(job, job.tasks[task_id])
-                yield self._claim(job, task_id, at, instant, "ahead" if spare is None else "warm", spare)
+                with _blaming(job):
+                    spare = self.pool.take_spare(job, job.tasks[task_id])
+                    claim = self._claim(
+                        job, task_id, at, instant, "ahead" if spare is None else "warm", spare
+                    )
+                yield claim
                 left -= 1
 
     def grant_tending(self, jobs: Iterable[LiveJob], at: datetime) -> bool:
@@ -131,6 +146,14 @@ class Scheduler:
         if warm is not None:
             return containers.warm_network_name(warm.name)
         return containers.network_name(self.home_id, job.name, job.uid)
+
+
+@contextmanager
+def _blaming(job: LiveJob) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise Unclaimable(job.uid) from error
 
 
 def _live(jobs: Iterable[LiveJob]) -> Iterator[Attempt]:

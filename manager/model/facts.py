@@ -11,6 +11,7 @@ from typing import Literal
 from air_executor.clock import Instant
 from air_executor.format.attempts import Failure, Grant
 from air_executor.format.models import Job, Task, TaskSpec
+from manager.model.actions import TaskAction
 from manager.model.values import AttemptKey, Capabilities, ExitResult, Found, Owner, WarmContainer
 
 # --- What most facts are about --------------------------------------------------------------------------
@@ -138,6 +139,13 @@ class AttemptNeeded(OfAttempt):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobBroken(OfJob):
+    """The manager met an error of its own with the job, as nobody foresaw: it can't go on."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobEnded(OfJob):
     """Nothing is left to do for the job."""
 
@@ -231,6 +239,13 @@ class ContainerVoided(Completion):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerRemoved(Completion):
     """The container is gone, its outcome having been recorded before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActPostponed(Completion):
+    """The act has come to nothing, and changed nothing that matters: it is to be done again."""
+
+    action: TaskAction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

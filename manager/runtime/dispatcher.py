@@ -16,6 +16,7 @@ from manager.model import containers
 from manager.model.actions import EXCLUSIVE, EngineAction, Rest, Signal, TaskAction, Watch
 from manager.model.assignment import Assignment
 from manager.model.facts import (
+    ActPostponed,
     Completion,
     ContainerRemoved,
     ContainerVoided,
@@ -59,6 +60,8 @@ class Dispatcher:
         self._busy: set[AttemptKey] = set()
         self._assignments: dict[AttemptKey, Assignment] = {}
         """What was worked out for an attempt: all but its record stays as it is."""
+        self._postponed: list[TaskAction] = []
+        """Acts that have come to nothing, until the next poll."""
 
     def hand_out(self, jobs: Mapping[str, LiveJob]) -> None:
         """Hand out what is not under way already. `jobs` are by uid; their state must be in the journal."""
@@ -67,20 +70,31 @@ class Dispatcher:
             exclusive = isinstance(action, EXCLUSIVE)
             if action in issued or (exclusive and action.key in self._busy):
                 continue
-            issued.add(action)
+            self._do(action, jobs[action.key.uid])
+            issued.add(action)  # not where that was broken off
             if exclusive:
                 self._busy.add(action.key)
-            self._do(action, jobs[action.key.uid])
 
     def done(self, completion: Completion) -> None:
         """An act has had its outcome; another may follow."""
         key = completion.key
+        if isinstance(completion, ActPostponed):
+            self._postponed.append(completion.action)
+            return
         self._busy.discard(key)
         if isinstance(completion, ContainerRemoved | ContainerVoided | RestPassed):
             self._issued.pop(key, None)
             self._assignments.pop(key, None)
             self._acts.forget(key)
             self._follower.forget(key)
+
+    def poll(self) -> None:
+        """Have done again, where it is still called for, what has come to nothing."""
+        for action in self._postponed:
+            self._issued.get(action.key, set()).discard(action)
+            if isinstance(action, EXCLUSIVE):
+                self._busy.discard(action.key)
+        self._postponed.clear()
 
     def follow_again(self, job: LiveJob, key: AttemptKey) -> None:
         """The attempt's container has ended, and it seems that nobody has noticed."""

@@ -38,6 +38,7 @@ from manager.runtime.acts import Acts
 from manager.runtime.admitter import Admitter
 from manager.runtime.dispatcher import Dispatcher
 from manager.runtime.engine_monitor import EngineMonitor
+from manager.runtime.fetcher import Fetcher
 from manager.runtime.follower import Follower
 from manager.runtime.reconciler import Reconciler
 from manager.runtime.recorder import Recorder
@@ -73,7 +74,10 @@ class Manager:
         acts = Acts(engine, home, gatekeeper, retry, emit)
         follower = Follower(engine, gatekeeper, retry, self.workers.run_alone, emit)
         timers = Timers(emit)
-        dispatcher = Dispatcher(settings, home, timers, self.workers, acts, follower, self.keeper, emit)
+        fetcher = Fetcher(engine, retry, self.workers.run_alone, emit)
+        dispatcher = Dispatcher(
+            settings, home, timers, self.workers, acts, follower, self.keeper, fetcher, emit
+        )
 
         usual_user = policy.usual_user(owner_of(home.path), settings)
         self.pool = WarmPool(settings, lambda: containers.warm_name(secrets.token_hex(5)), usual_user)

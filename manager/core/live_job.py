@@ -19,6 +19,8 @@ from manager.model.facts import (
     AttemptNeeded,
     CancelRequested,
     GracePassed,
+    ImageLacking,
+    ImageSupplied,
     Inspected,
     JobBroken,
     JobEnded,
@@ -91,6 +93,11 @@ class LiveJob:
     def resting(self) -> Mapping[str, float]:
         """Tasks that could run but for the pause after their last attempt, and its length in seconds."""
         return self._queue.resting
+
+    @property
+    def lacking(self) -> Mapping[str, Mapping[str, datetime]]:
+        """Tasks that could run but for their image, by that, and since when."""
+        return self._queue.lacking
 
     @property
     def settled(self) -> bool:
@@ -189,6 +196,10 @@ class LiveJob:
                 self.unsure.discard(fact.key)
             case RestPassed():
                 self._queue.end_rest(fact.key.task, fact.at)
+            case ImageLacking():
+                self._queue.put_off(fact.task, fact.image)
+            case ImageSupplied():
+                self._queue.supply(fact.image)
             case JobBroken():
                 self._give_up(fact)
             case JobEnded():

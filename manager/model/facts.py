@@ -12,7 +12,15 @@ from air_executor.clock import Instant
 from air_executor.format.attempts import Failure, Grant
 from air_executor.format.models import Job, Task, TaskSpec
 from manager.model.actions import TaskAction
-from manager.model.values import AttemptKey, Capabilities, ExitResult, Found, Owner, WarmContainer
+from manager.model.values import (
+    AttemptKey,
+    Capabilities,
+    ExitResult,
+    Found,
+    ImageOrder,
+    Owner,
+    WarmContainer,
+)
 
 # --- What most facts are about --------------------------------------------------------------------------
 
@@ -148,6 +156,34 @@ class JobBroken(OfJob):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobEnded(OfJob):
     """Nothing is left to do for the job."""
+
+
+# --- Images ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageLacking(OfJob):
+    """The task's turn has come, and its image is not known to be here: it waits for that."""
+
+    task: str
+    image: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageSupplied(OfJob):
+    """Tasks that wait for the image wait no longer: it is here, or can't be had."""
+
+    image: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageFetched:
+    """The image is here; or why it can't be had."""
+
+    image: str
+    order: ImageOrder
+    problem: Failure | None
+    at: datetime
 
 
 # --- Containers -----------------------------------------------------------------------------------------
@@ -343,6 +379,7 @@ Fact = (
     | CapabilitiesFound
     | WarmReady
     | WarmFailed
+    | ImageFetched
     | JobPublished
     | ContainersListed
     | Tick

@@ -9,6 +9,7 @@ from air_executor.clock import instant, utc_now
 from air_executor.format.attempts import Attempt, Grant
 from air_executor.format.models import Task
 from manager.core import lifecycle, planner
+from manager.core.image_shelf import ImageShelf
 from manager.core.live_job import LiveJob
 from manager.core.warm_pool import WarmPool
 from manager.gates.warm_keeper import WarmKeeper
@@ -28,6 +29,7 @@ from manager.model.facts import (
 from manager.model.home import Home
 from manager.model.values import AttemptKey, WarmOrder
 from manager.runtime.acts import Acts
+from manager.runtime.fetcher import Fetcher
 from manager.runtime.follower import Follower
 from manager.runtime.timers import Timers
 from manager.runtime.workers import Workers
@@ -46,6 +48,7 @@ class Dispatcher:
         acts: Acts,
         follower: Follower,
         keeper: WarmKeeper,
+        fetcher: Fetcher,
         emit: Callable[[Fact], None],
     ) -> None:
         self._settings = settings
@@ -55,6 +58,7 @@ class Dispatcher:
         self._acts = acts
         self._follower = follower
         self._keeper = keeper
+        self._fetcher = fetcher
         self._emit = emit
         self._issued: dict[AttemptKey, set[TaskAction]] = {}
         self._busy: set[AttemptKey] = set()
@@ -103,6 +107,18 @@ class Dispatcher:
     def sweep(self, container: str) -> None:
         """Remove a container that serves no attempt and no job any more."""
         self._workers.submit(partial(self._acts.sweep, container))
+
+    # --- Images ------------------------------------------------------------------------------------------
+
+    def fetch(self, shelf: ImageShelf) -> None:
+        """Have the images fetched that the shelf wants to be."""
+        for order in list(shelf.orders()):
+            self._fetcher.fetch(order)
+
+    def stop_fetching(self, shelf: ImageShelf, jobs: Mapping[str, LiveJob]) -> None:
+        """Have those given up that none of these jobs waits for any more."""
+        for order in list(shelf.given_up(jobs)):
+            self._fetcher.give_up(order)
 
     # --- The warm pool -----------------------------------------------------------------------------------
 

@@ -45,7 +45,12 @@ class Follower:
         """ContainerExited or ContainerLost, after all output is in the log and the inbox was read."""
         output = LogFile(assignment.folder, assignment.task.id, assignment.spec.log_bytes)
         self._outputs[assignment.key] = output
-        self._run_alone(f"follow {assignment.spec.name}", lambda: self._follow(assignment, output))
+        try:
+            self._run_alone(f"follow {assignment.spec.name}", lambda: self._follow(assignment, output))
+        except RuntimeError as error:  # the machine gives no further thread
+            log.error("container=%s can't be followed now: %s", assignment.spec.name, error)
+            output.close()
+            self._postpone(assignment)
 
     def follow_again(self, assignment: Assignment) -> None:
         """As `follow`, for a container that has ended, in place of one who follows it and is stuck."""
@@ -71,7 +76,10 @@ class Follower:
             raise
         except Exception:
             log.exception("job=%s task=%s is not followed", assignment.folder.name, assignment.task.id)
-            self._emit(ActPostponed(key=assignment.key, action=Watch(assignment.key), at=utc_now()))
+            self._postpone(assignment)
+
+    def _postpone(self, assignment: Assignment) -> None:
+        self._emit(ActPostponed(key=assignment.key, action=Watch(assignment.key), at=utc_now()))
 
     def _to_the_end(self, assignment: Assignment, output: LogFile) -> None:
         try:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from air_executor.clock import instant, utc_now
 from air_executor.failpoints import Failpoint, reach
+from air_executor.format.attempts import Cause
 from manager.core.live_job import LiveJob
 from manager.core.scheduler import Scheduler, Unclaimable
 from manager.daemon.disk import Disk
@@ -33,6 +34,8 @@ from manager.model.facts import (
     ContainersListed,
     EngineChanged,
     Fact,
+    ImageFetched,
+    ImageLacking,
     Inspected,
     JobBroken,
     JobEnded,
@@ -41,6 +44,7 @@ from manager.model.facts import (
     JobPublished,
     JobRefused,
     JobVanished,
+    LaunchFailed,
     OfAttempt,
     OfFolder,
     OfJob,
@@ -211,6 +215,8 @@ class Supervisor:
                     self._apply(lost)
             case CapabilitiesFound():
                 self._adapt_to(fact.capabilities)
+            case ImageFetched():
+                self._supply(fact)
             case WarmReady():
                 if not self._scheduler.pool.add(fact.warm):
                     self._dispatcher.discard(fact.warm.name)
@@ -243,6 +249,8 @@ class Supervisor:
         if isinstance(fact, TaskRequested | RequestRefused):
             forget = partial(Inbox.of_job(self._folder(job)).forget, [fact.request])
             self._recorder.once_recorded(job, forget)
+        if isinstance(fact, LaunchFailed) and fact.failure.cause is Cause.IMAGE:
+            self._scheduler.shelf.doubt(job.tasks[fact.key.task].attempts[-1].container.image)
         if isinstance(fact, JobVanished):
             self._recorder.forget_views(job)
         if job.job is not before:  # every change makes another one
@@ -333,11 +341,20 @@ class Supervisor:
             with self._sparing_others(job):
                 self._end(job, now)
 
-    def _claim(self, claim: TaskClaimed | AttemptNeeded) -> None:
+    def _claim(self, claim: TaskClaimed | AttemptNeeded | ImageLacking) -> None:
         job = self._jobs[claim.uid]
         with self._sparing_others(job):
             self._fold_in(job, claim)
-            self._dispatcher.prefetch(job, claim.key.task)
+            if not isinstance(claim, ImageLacking):
+                self._dispatcher.prefetch(job, claim.key.task)
+
+    def _supply(self, fetched: ImageFetched) -> None:
+        if not self._scheduler.shelf.take_in(fetched):
+            return
+        for job in list(self._jobs.values()):
+            with self._sparing_others(job):
+                for fact in self._scheduler.supply(job, fetched):
+                    self._apply(fact)
 
     @property
     def _may_start(self) -> bool:
@@ -380,6 +397,9 @@ class Supervisor:
         for uid, job in self._recorded.items():
             with self._sparing_others(job):
                 self._dispatcher.hand_out({uid: job})
+        self._dispatcher.stop_fetching(self._scheduler.shelf, self._jobs)
+        if self._may_start:
+            self._dispatcher.fetch(self._scheduler.shelf)
         now = utc_now()
         tends = self._may_start and self._scheduler.grant_tending(self._jobs.values(), now)
         if tends and self._dispatcher.tend(self._scheduler.pool, now):

@@ -12,8 +12,10 @@ from manager.core.live_job import LiveJob
 from manager.model.facts import ImageFetched
 from manager.model.values import ImageOrder
 
-AT_ONCE = 8
-"""Images that are fetched at once, over all jobs."""
+AT_ONCE = 32
+"""Images that are fetched at once, over all jobs: each costs a thread, and its registry may be silent."""
+SHARE = 4
+"""Of those, for one job."""
 LATELY = timedelta(minutes=10)
 """For which an image that was here is taken to be here still; if it is not, its container can't be made."""
 REST = timedelta(minutes=1)
@@ -27,9 +29,9 @@ class ImageShelf:
     _seen: dict[str, datetime] = field(default_factory=dict)
     """When each image was known to be here."""
     _wanted: dict[str, set[str]] = field(default_factory=dict)
-    """Images that are not here, in the order in which they were asked for; and by which jobs, by uid."""
-    _wishes: dict[str, set[str]] = field(default_factory=dict)
-    """The same, by job."""
+    """Images that are not known to be here, and the jobs, by uid, that want them."""
+    _wishes: dict[str, dict[str, None]] = field(default_factory=dict)
+    """The same, by job: in the order in which it asked for them."""
     _under_way: dict[str, ImageOrder] = field(default_factory=dict)
     _not_had: dict[str, datetime] = field(default_factory=dict)
     """Images that could not be had, and when that was."""
@@ -43,7 +45,7 @@ class ImageShelf:
     def want(self, image: str, uid: str) -> None:
         """A task of this job waits for the image."""
         self._wanted.setdefault(image, set()).add(uid)
-        self._wishes.setdefault(uid, set()).add(image)
+        self._wishes.setdefault(uid, {})[image] = None
 
     def foresee(self, image: str, uid: str, at: datetime) -> None:
         """A task of this job will want the image, when its turn comes."""
@@ -57,7 +59,7 @@ class ImageShelf:
             return False
         del self._under_way[fact.image]
         for uid in self._wanted.pop(fact.image, ()):
-            self._wishes[uid].discard(fact.image)
+            self._wishes[uid].pop(fact.image, None)
         if fact.problem is None:
             self._seen[fact.image] = fact.at
             self._not_had.pop(fact.image, None)
@@ -73,16 +75,23 @@ class ImageShelf:
     def orders(self) -> Iterator[ImageOrder]:
         """The images to fetch now; they count as being fetched from here on.
 
-        First those of jobs for which the fewest are being fetched: who wants many holds up nobody else.
+        First those of jobs for which the fewest are, so that who wants many holds up nobody else.
         """
         while len(self._under_way) < AT_ONCE:
-            waiting = [image for image in self._wanted if image not in self._under_way]
-            if not waiting:
-                return
             shares = self._shares()
-            image = min(waiting, key=lambda each: min(shares.get(uid, 0) for uid in self._wanted[each]))
+            image = min(self._next(shares), default=(0, None))[1]
+            if image is None:
+                return
             order = self._under_way[image] = ImageOrder(image, next(self._numbers))
             yield order
+
+    def _next(self, shares: Mapping[str, int]) -> Iterator[tuple[int, str]]:
+        """For each job that may have a further one fetched: how many are, and which is the next."""
+        for uid, images in self._wishes.items():
+            share = shares.get(uid, 0)
+            image = next((image for image in images if image not in self._under_way), None)
+            if share < SHARE and image is not None:
+                yield share, image
 
     def given_up(self, jobs: Mapping[str, LiveJob]) -> Iterator[ImageOrder]:
         """What is fetched and nobody wants any more, now that these `jobs` are left; it is forgotten."""

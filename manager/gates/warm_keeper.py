@@ -84,8 +84,6 @@ class WarmKeeper:
         """
         try:
             self._discard(warm)
-        except Stopped:
-            raise
         except Exception:
             log.exception("container=%s can't be thrown away whole", warm)
 

@@ -6,6 +6,7 @@ Now a task waits for its image without a runner, and for nothing any more once i
 
 import threading
 
+from manager.core.image_shelf import SHARE
 from tests.fakes.engine import FakeEngine
 from tests.fakes.manager import Start, a_task
 from tests.waiting import until
@@ -38,8 +39,8 @@ def test_a_neighbour_gets_its_image_while_they_are_waited_for(start: Start, engi
     silence(engine)
     engine.images.add("good:1")
     manager = start(max_runners=2)
-    manager.client.create_job("job", tasks()[:6])
-    until(lambda: len(engine.fetching) == 6)
+    manager.client.create_job("job", tasks())
+    until(lambda: len(engine.fetching) == SHARE)
     view = manager.run(a_task("innocent", image="good:1"), name="neighbour", seconds=10)
     assert view.state == "completed"
 

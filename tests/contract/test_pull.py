@@ -11,7 +11,7 @@ from docker.errors import ImageNotFound
 
 from manager.engine.connect import connect
 from manager.engine.contract import EngineUnavailable, ImageMissing, Pull, Status
-from manager.engine.docker import images
+from manager.engine.docker import engine, images
 from manager.model.home import Home
 from manager.settings import Settings
 from tests import engine_room
@@ -144,6 +144,37 @@ def test_an_engine_that_goes_away_in_the_middle_of_a_pull_is_no_missing_image(
             proxy.close()
             assert isinstance(making.exception(20), EngineUnavailable)
     assert told[-1].ended and told[-1].problem
+
+
+def test_an_image_is_fetched_without_a_container_and_what_is_here_is_not_asked_for(
+    puller: Bench, source: Registry, docker_client: Any, told: list[Pull]
+) -> None:
+    puller.engine.fetch(source.image)
+    assert here(docker_client, source.image)
+    heard, asked = len(told), source.asked.copy()
+    puller.engine.fetch(source.image)
+    assert (len(told), source.asked) == (heard, asked)
+
+
+def test_who_waits_for_an_image_that_nobody_wants_any_more_waits_no_longer(
+    puller: Bench, source: Registry, told: list[Pull]
+) -> None:
+    source.hang()
+    with ThreadPoolExecutor(1) as pool:
+        fetching = pool.submit(puller.engine.fetch, source.image)
+        until(lambda: told)
+        puller.engine.stop_fetching(source.image)
+        assert isinstance(fetching.exception(2), ImageMissing)
+    assert told[-1].ended
+
+
+def test_an_engine_that_says_nothing_of_a_pull_for_long_is_no_engine_that_is_away(
+    puller: Bench, source: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "A_SILENCE", 1.0)
+    source.hang()
+    with pytest.raises(ImageMissing, match="nothing was heard of it for 1 s"):
+        puller.engine.fetch(source.image)
 
 
 def test_two_tasks_that_want_the_same_image_at_the_same_time_share_one_pull(

@@ -1,7 +1,7 @@
 """Which images are known to be here, and which are fetched, and for whom first."""
 
 from air_executor.format.attempts import Cause, Failure
-from manager.core.image_shelf import AT_ONCE, LATELY, REST, ImageShelf
+from manager.core.image_shelf import AT_ONCE, LATELY, REST, SHARE, ImageShelf
 from manager.model.facts import CancelRequested, ImageFetched
 from manager.model.values import ImageOrder
 from tests.unit.manager.builders import T0, UID, at, live_job
@@ -33,14 +33,28 @@ def test_what_was_fetched_is_here_for_a_while_unless_it_is_doubted() -> None:
 
 def test_so_many_are_fetched_at_once_and_who_wants_many_holds_up_nobody_else() -> None:
     shelf = ImageShelf()
-    for number in range(3 * AT_ONCE):
+    for number in range(3 * SHARE):
         shelf.want(f"many{number}", "one")
     orders = list(shelf.orders())
-    assert len(orders) == AT_ONCE
+    assert [order.image for order in orders] == [f"many{number}" for number in range(SHARE)]
     shelf.want("single", "two")
-    assert list(shelf.orders()) == []
-    shelf.take_in(fetched(orders[0], well=False))
     assert [order.image for order in shelf.orders()] == ["single"]
+    shelf.take_in(fetched(orders[0], well=False))
+    assert [order.image for order in shelf.orders()] == [f"many{SHARE}"]
+
+
+def test_where_all_places_are_taken_the_next_goes_to_whom_has_the_fewest() -> None:
+    shelf = ImageShelf()
+    for number in range(AT_ONCE):
+        shelf.want(f"{number}", f"job{number // SHARE}")
+    orders = list(shelf.orders())
+    assert len(orders) == AT_ONCE
+    shelf.want("more", "job0")
+    shelf.want("first", "new")
+    assert list(shelf.orders()) == []
+    for order in orders[:1]:
+        shelf.take_in(fetched(order))
+    assert [order.image for order in shelf.orders()] == ["first"]
 
 
 def test_what_nobody_wants_any_more_is_given_up_and_its_late_answer_counts_for_nobody() -> None:

@@ -96,6 +96,8 @@ class Scheduler:
                 return
             self.shelf.want(image, job.uid)
             yield ImageLacking(uid=job.uid, task=task_id, image=image, at=at)
+            if task_id in job.ready:  # or it would be put off for ever
+                raise Unclaimable(job.uid)
 
     def _lacks(self, task: Task, at: datetime) -> str | None:
         """The task's image, where that is not known to be here. The usual one was tried with the engine."""

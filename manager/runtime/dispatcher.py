@@ -67,14 +67,14 @@ class Dispatcher:
         self._postponed: list[TaskAction] = []
         """Acts that have come to nothing, until the next poll."""
 
-    def hand_out(self, jobs: Mapping[str, LiveJob]) -> None:
-        """Hand out what is not under way already. `jobs` are by uid; their state must be in the journal."""
-        for action in planner.actions(jobs.values()):
+    def hand_out(self, job: LiveJob) -> None:
+        """Hand out what is not under way already. The job's state must be in the journal."""
+        for action in planner.actions([job]):
             issued = self._issued.setdefault(action.key, set())
             exclusive = isinstance(action, EXCLUSIVE)
             if action in issued or (exclusive and action.key in self._busy):
                 continue
-            self._do(action, jobs[action.key.uid])
+            self._do(action, job)
             issued.add(action)  # not where that was broken off
             if exclusive:
                 self._busy.add(action.key)

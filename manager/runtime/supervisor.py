@@ -9,8 +9,7 @@ stands still. What is about no job ends the loop, and the process.
 
 import logging
 import queue
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -132,8 +131,10 @@ class Supervisor:
                 log.critical("job=%s can't be taken up again", record.job.name, exc_info=True)
                 self._aside[record.job.uid or record.job.name] = record.job.name
                 continue
-            with self._sparing_others(job):
+            try:
                 self._take_up(job, record)
+            except Exception as error:
+                self._break(job, error)
         cleanup.clear(self._home, self._jobs.values())
 
     def _take_up(self, job: LiveJob, record: Remembered) -> None:
@@ -230,8 +231,10 @@ class Supervisor:
             if isinstance(fact, Completion):
                 self._dispatcher.done(fact)
         elif job.uid not in self._aside:
-            with self._sparing_others(job):
+            try:
                 self._fold_in(job, fact)
+            except Exception as error:
+                self._break(job, error)
 
     def _fold_in(self, job: LiveJob, fact: JobFact) -> None:
         if isinstance(fact, Completion):
@@ -265,13 +268,6 @@ class Supervisor:
             log.warning("no container is made for jobs that nobody knows yet: %s", able.warm)
 
     # --- Errors of our own -------------------------------------------------------------------------------
-
-    @contextmanager
-    def _sparing_others(self, job: LiveJob) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:
-            self._break(job, error)
 
     def _break(self, job: LiveJob, error: BaseException) -> None:
         """End the job, where that can be done; else it stands still, and so do its containers' records."""
@@ -338,23 +334,29 @@ class Supervisor:
             except Unclaimable as error:
                 self._break(self._jobs[error.uid], error.__cause__ or error)
         for job in [job for job in self._jobs.values() if job.settled and not job.job.state.ended]:
-            with self._sparing_others(job):
+            try:
                 self._end(job, now)
+            except Exception as error:
+                self._break(job, error)
 
     def _claim(self, claim: TaskClaimed | AttemptNeeded | ImageLacking) -> None:
         job = self._jobs[claim.uid]
-        with self._sparing_others(job):
+        try:
             self._fold_in(job, claim)
             if not isinstance(claim, ImageLacking):
                 self._dispatcher.prefetch(job, claim.key.task)
+        except Exception as error:
+            self._break(job, error)
 
     def _supply(self, fetched: ImageFetched) -> None:
         if not self._scheduler.shelf.take_in(fetched):
             return
         for job in list(self._jobs.values()):
-            with self._sparing_others(job):
+            try:
                 for fact in self._scheduler.supply(job, fetched):
                     self._apply(fact)
+            except Exception as error:
+                self._break(job, error)
 
     @property
     def _may_start(self) -> bool:
@@ -394,9 +396,11 @@ class Supervisor:
     def _hand_out(self) -> None:
         if self._stopping:
             return
-        for uid, job in self._recorded.items():
-            with self._sparing_others(job):
-                self._dispatcher.hand_out({uid: job})
+        for job in self._recorded.values():
+            try:
+                self._dispatcher.hand_out(job)
+            except Exception as error:
+                self._break(job, error)
         self._dispatcher.stop_fetching(self._scheduler.shelf, self._jobs)
         if self._may_start:
             self._dispatcher.fetch(self._scheduler.shelf)

@@ -683,7 +683,9 @@ def test_a_job_with_a_container_ahead_is_taken_up_again_as_it_was() -> None:
 
 
 def test_an_error_of_the_managers_own_fails_the_job_by_its_cause_and_stops_what_runs() -> None:
-    job = begun(live_job(task("a"), task("b", "a")), "a")
+    job = live_job(task("a"), task("b", "a"))
+    for fact in (claimed(key("a")), created(key("a")), started(key("a"))):
+        job.apply(fact)
     job.apply(JobBroken(uid=UID, message="the manager met an error of its own", at=at(5)))
     assert job.failure is not None
     assert job.failure.cause is Cause.ENGINE

@@ -133,10 +133,7 @@ class Settings(BaseSettings):
         "not as half written.",
     )
     engine_timeout: float = Field(
-        30.0,
-        ge=1,
-        le=3600,
-        description="Seconds after which a call to the engine counts as failed and is repeated.",
+        30.0, ge=1, description="Seconds after which a call to the engine counts as failed and is repeated."
     )
 
     @classmethod

@@ -13,8 +13,8 @@ from manager.engine.contract import EngineUnavailable, ImageMissing, Pull
 
 A_PULL = 1800.0
 """Seconds that fetching an image may take."""
-A_SILENCE = 120.0
-"""Seconds for which the engine may say nothing of a pull that goes on."""
+A_SILENCE = 600.0
+"""Seconds for which the engine may say nothing of a pull: other pulls may have its places for downloads."""
 TELL_EVERY = 1.0
 """Seconds between two words about the same pull."""
 DONE = ("Pull complete", "Already exists")

@@ -81,7 +81,8 @@ class Breaks:
         self.met = False
 
     def call(self, *arguments: Any, **fields: Any) -> Any:
-        if self.armed.is_set() and next(self._left) > 0:
+        probing = "probe" in str(arguments)  # which is no act: its end is the manager's
+        if self.armed.is_set() and not probing and next(self._left) > 0:
             self.met = True
             raise self._error("of all things")
         return self._does(*arguments, **fields)

@@ -11,7 +11,7 @@ from docker.errors import ImageNotFound
 
 from manager.engine.connect import connect
 from manager.engine.contract import EngineUnavailable, ImageMissing, Pull, Status
-from manager.engine.docker import engine, images
+from manager.engine.docker import images
 from manager.model.home import Home
 from manager.settings import Settings
 from tests import engine_room
@@ -166,15 +166,6 @@ def test_who_waits_for_an_image_that_nobody_wants_any_more_waits_no_longer(
         puller.engine.stop_fetching(source.image)
         assert isinstance(fetching.exception(2), ImageMissing)
     assert told[-1].ended
-
-
-def test_an_engine_that_says_nothing_of_a_pull_for_long_is_no_engine_that_is_away(
-    puller: Bench, source: Registry, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(engine, "A_SILENCE", 1.0)
-    source.hang()
-    with pytest.raises(ImageMissing, match="nothing was heard of it for 1 s"):
-        puller.engine.fetch(source.image)
 
 
 def test_two_tasks_that_want_the_same_image_at_the_same_time_share_one_pull(

@@ -13,7 +13,7 @@ from air_executor.store import Store
 from manager.core import policy
 from manager.core.scheduler import Scheduler
 from manager.core.warm_pool import WarmPool
-from manager.daemon import identity, own_folders
+from manager.daemon import crash, identity, own_folders
 from manager.daemon.disk import Disk
 from manager.daemon.heartbeat import Heartbeat
 from manager.daemon.lock import AlreadyManaged, hold
@@ -39,6 +39,7 @@ from manager.runtime.acts import Acts
 from manager.runtime.admitter import Admitter
 from manager.runtime.dispatcher import Dispatcher
 from manager.runtime.engine_monitor import EngineMonitor
+from manager.runtime.fetcher import Fetcher
 from manager.runtime.follower import Follower
 from manager.runtime.reconciler import Reconciler
 from manager.runtime.recorder import Recorder
@@ -76,7 +77,10 @@ class Manager:
         acts = Acts(engine, home, gatekeeper, retry, emit)
         follower = Follower(engine, gatekeeper, retry, inboxes, self.workers.run_alone, emit)
         timers = Timers(emit)
-        dispatcher = Dispatcher(settings, home, timers, self.workers, acts, follower, self.keeper, emit)
+        fetcher = Fetcher(engine, retry, self.workers.run_alone, emit)
+        dispatcher = Dispatcher(
+            settings, home, timers, self.workers, acts, follower, self.keeper, fetcher, emit
+        )
 
         usual_user = policy.usual_user(owner_of(home.path), settings)
         self.pool = WarmPool(settings, lambda: containers.warm_name(secrets.token_hex(5)), usual_user)
@@ -131,19 +135,18 @@ def main() -> int:
         settings = load()
         settings.home.mkdir(parents=True, exist_ok=True)
         _allow_many_files()
-        with hold(settings.home), logging_to(settings.home):
-            run(settings)
+        with hold(settings.home), logging_to(settings.home), crash.vital_threads():
+            return run(settings)
     except (AirExecutorError, AlreadyManaged) as error:
         print(f"air-executor manager: {error}", file=sys.stderr)
         return 1
     except OSError as error:
         print(f"air-executor manager: {error.filename}: {error.strerror}", file=sys.stderr)
         return 1
-    return 0
 
 
-def run(settings: Settings) -> None:
-    """Work until a signal comes."""
+def run(settings: Settings) -> int:
+    """Work until a signal comes. Returns the process's exit code."""
     home = Home(identity.identify(settings.home), settings.home)
     pulls = Pulls()
     heartbeat = Heartbeat(
@@ -157,10 +160,14 @@ def run(settings: Settings) -> None:
     manager.start()
     try:
         manager.run()
+    except Exception:
+        log.critical("the loop has died, and the manager ends with it", exc_info=True)
+        return crash.EXIT_CODE
     finally:
         manager.stop()
         heartbeat.stop()
         log.info("manager stopped; %d containers go on", manager.supervisor.runners)
+    return 0
 
 
 def _allow_many_files() -> None:

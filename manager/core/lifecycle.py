@@ -61,7 +61,7 @@ def step(task: Task, fact: OfAttempt, ready_at: datetime | None = None) -> Task:
             cause = Cause.LOST if attempt.stopping is None else attempt.stopping
             return _record(task, attempt, Failure(cause=cause, message=fact.message), fact.at)
         case ContainerDropped(), Phase.CLAIMED | Phase.CREATED | Phase.WAITING:
-            return _drop(task, attempt, fact)
+            return _drop(task, attempt, fact.at)
         case ContainerVoided(), Phase.CLAIMED | Phase.CREATED | Phase.WAITING:
             return _reincarnate(task, attempt)
         case ContainerRemoved(), Phase.RECORDED:
@@ -77,6 +77,14 @@ def stop(task: Task, cause: Cause) -> Task:
     if attempt is None or not attempt.undecided or attempt.ended_well or attempt.stopping is not None:
         return task
     return _with(task, attempt, stopping=cause)
+
+
+def drop(task: Task, at: datetime) -> Task:
+    """The task that was told to stop, where its command provably never began and can't begin any more."""
+    attempt = task.attempt
+    if attempt is None or attempt.stopping is None or attempt.phase is not Phase.CLAIMED:
+        return task
+    return _drop(task, attempt, at)
 
 
 def lose_network(task: Task) -> Task:
@@ -300,12 +308,12 @@ def _record(task: Task, attempt: Attempt, failure: Failure | None, at: datetime)
     )
 
 
-def _drop(task: Task, attempt: Attempt, fact: ContainerDropped) -> Task:
+def _drop(task: Task, attempt: Attempt, at: datetime) -> Task:
     cause = attempt.stopping or Cause.CANCELLED
     failure = Failure(cause=cause, message=f"task {task.id!r} never ran: {cause}")
-    timings = attempt.timings.model_copy(update={"recorded_at": fact.at})
+    timings = attempt.timings.model_copy(update={"recorded_at": at})
     dropped = _with(task, attempt, phase=Phase.RECORDED, failure=failure, timings=timings)
-    return skip(dropped, failure, fact.at)
+    return skip(dropped, failure, at)
 
 
 def _with(task: Task, attempt: Attempt, **update: Any) -> Task:

@@ -19,7 +19,10 @@ from manager.model.facts import (
     AttemptNeeded,
     CancelRequested,
     GracePassed,
+    ImageLacking,
+    ImageSupplied,
     Inspected,
+    JobBroken,
     JobEnded,
     JobFact,
     JobVanished,
@@ -93,6 +96,11 @@ class LiveJob:
     def resting(self) -> Mapping[str, float]:
         """Tasks that could run but for the pause after their last attempt, and its length in seconds."""
         return self._queue.resting
+
+    @property
+    def lacking(self) -> Mapping[str, Mapping[str, datetime]]:
+        """Tasks that could run but for their image, by that, and since when."""
+        return self._queue.lacking
 
     @property
     def settled(self) -> bool:
@@ -188,6 +196,12 @@ class LiveJob:
                 self.unsure.discard(fact.key)
             case RestPassed():
                 self._queue.end_rest(fact.key.task, fact.at)
+            case ImageLacking():
+                self._queue.put_off(fact.task, fact.image)
+            case ImageSupplied():
+                self._queue.supply(fact.image)
+            case JobBroken():
+                self._give_up(fact)
             case JobEnded():
                 self._end(fact)
             case OfAttempt():
@@ -215,7 +229,11 @@ class LiveJob:
         for task in [task for task in self.tasks.values() if self._untouched(task)]:
             self._replace(lifecycle.give_up(task, _skipped_for(failure), at), at)
         for task_id in [task_id for task_id in self.live if self._early(task_id)]:
-            self._replace(lifecycle.stop(self.tasks[task_id], failure.cause), at)
+            self._stop(task_id, failure.cause, at)
+
+    def _stop(self, task_id: str, cause: Cause, at: datetime) -> None:
+        """Nothing is waited for where the command can't have begun: what is being made for it, is removed."""
+        self._replace(lifecycle.drop(lifecycle.stop(self.tasks[task_id], cause), at), at)
 
     def _untouched(self, task: Task) -> bool:
         return task.status is TaskStatus.PENDING and not self._undecided(task.id)
@@ -293,6 +311,8 @@ class LiveJob:
             self.live[after.id] = None
         else:
             self.live.pop(after.id, None)
+        if attempt is not None and not attempt.undecided:
+            self.unsure.discard(self.attempt_key(after))
         if attempt is not None and not attempt.live:
             self.overdue.discard(self.attempt_key(after))
         if after.done and not before.done:
@@ -334,9 +354,17 @@ class LiveJob:
             return
         why = "its folder was deleted" if isinstance(fact, JobVanished) else "somebody asked for it"
         failure = Failure(cause=Cause.CANCELLED, message=f"job {self.name!r} was cancelled: {why}")
-        self.fail(failure, fact.at)
+        self._call_off(failure, fact.at)
+
+    def _give_up(self, fact: JobBroken) -> None:
+        message = f"job {self.name!r} was stopped: {fact.message}"
+        self._call_off(Failure(cause=Cause.ENGINE, message=message), fact.at)
+
+    def _call_off(self, failure: Failure, at: datetime) -> None:
+        """The job has failed, and what runs is stopped."""
+        self.fail(failure, at)
         for task_id in list(self.live):
-            self._replace(lifecycle.stop(self.tasks[task_id], Cause.CANCELLED), fact.at)
+            self._stop(task_id, Cause.CANCELLED, at)
 
     # --- Requests for further tasks ----------------------------------------------------------------------
 

@@ -15,6 +15,10 @@ class ReadyQueue:
         """Those that could run now, in the order in which they became so, and since when."""
         self.resting: dict[str, float] = {}
         """Those that could run but for the pause after their last attempt, and its length in seconds."""
+        self.lacking: dict[str, dict[str, datetime]] = {}
+        """Those that could run but for their image, by that, and since when."""
+        self._image: dict[str, str] = {}
+        """What each of these waits for."""
         self._missing: dict[str, int] = {}
         self._dependants: dict[str, list[str]] = {}
 
@@ -42,7 +46,7 @@ class ReadyQueue:
 
     def offer(self, task: Task, at: datetime) -> None:
         """The task could run since `at`, but for a pause after its last attempt, maybe."""
-        if task.id in self.ready or task.id in self.resting:
+        if task.id in self.ready or task.id in self.resting or task.id in self._image:
             return
         seconds = retries.rest(task)
         if seconds:
@@ -55,7 +59,23 @@ class ReadyQueue:
         if self.resting.pop(task_id, None) is not None:
             self.ready[task_id] = at
 
+    def put_off(self, task_id: str, image: str) -> None:
+        """The task waits for its image."""
+        since = self.ready.pop(task_id, None)
+        if since is not None:
+            self.lacking.setdefault(image, {})[task_id] = since
+            self._image[task_id] = image
+
+    def supply(self, image: str) -> None:
+        """Nobody waits for the image any longer."""
+        for task_id, since in self.lacking.pop(image, {}).items():
+            del self._image[task_id]
+            self.ready[task_id] = since
+
     def withdraw(self, task_id: str) -> None:
         """The task can't run now: it has begun, or is over."""
         self.ready.pop(task_id, None)
         self.resting.pop(task_id, None)
+        image = self._image.pop(task_id, None)
+        if image is not None:
+            del self.lacking[image][task_id]

@@ -1,18 +1,29 @@
 """PURE. Which task gets a runner, or a container ahead of its turn, and with what it is claimed."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Literal
 
 from air_executor.clock import Instant
-from air_executor.format.attempts import Attempt, Phase
+from air_executor.format.attempts import Attempt, Failure, Phase
+from air_executor.format.models import Task
 from manager.core import policy
+from manager.core.image_shelf import ImageShelf
 from manager.core.live_job import LiveJob
 from manager.core.warm_pool import WarmPool
 from manager.model import containers
-from manager.model.facts import AttemptNeeded, TaskClaimed
+from manager.model.facts import (
+    AttemptNeeded,
+    ImageFetched,
+    ImageLacking,
+    ImageSupplied,
+    JobFact,
+    LaunchFailed,
+    TaskClaimed,
+)
 from manager.model.values import NOT_TRIED, Capabilities, WarmContainer
 from manager.settings import Settings
 
@@ -20,6 +31,14 @@ HASTE = timedelta(seconds=0.1)
 """Within which a gate opens, as a rule."""
 LONGEST_YIELD = timedelta(seconds=5)
 """For which warm containers are not tended while gates open, or containers are made that tasks wait for."""
+
+
+class Unclaimable(Exception):
+    """Nothing can be claimed in the job `uid`, for a reason that nobody foresaw: its cause."""
+
+    def __init__(self, uid: str) -> None:
+        super().__init__(uid)
+        self.uid = uid
 
 
 @dataclass
@@ -31,6 +50,7 @@ class Scheduler:
     pool: WarmPool
     capabilities: Capabilities = NOT_TRIED
     """What can be done with the engine on this host."""
+    shelf: ImageShelf = field(default_factory=ImageShelf)
     _tended_at: datetime | None = None
     """When warm containers were last tended."""
     _turn: int = 0
@@ -42,11 +62,13 @@ class Scheduler:
 
     def claims(
         self, jobs: Sequence[LiveJob], at: datetime, instant: Instant | None = None
-    ) -> Iterator[TaskClaimed | AttemptNeeded]:
-        """The tasks that get a runner now; each is to be applied before the next is asked for.
+    ) -> Iterator[TaskClaimed | AttemptNeeded | ImageLacking]:
+        """The tasks that get a runner now, and those that wait for their images.
+
+        Each is to be applied before the next is asked for.
 
         A job that has no runner at all comes first, whoever has waited longest for one; what is left goes
-        to the oldest job. So the oldest job is done first, and none starves.
+        to the oldest job. So the oldest job is done first, and none starves. Raises Unclaimable.
         """
         free = self.settings.max_runners - sum(job.busy for job in jobs)
         while free > 0:
@@ -54,10 +76,53 @@ class Scheduler:
             if not waiting:
                 return
             job = min(waiting, key=self._priority)
+            yield from self._put_off(job, at)
+            if not job.ready:
+                continue
             self._turn += 1
             self._served[job.uid] = self._turn
-            yield self._next(job, at, instant)
+            with _blaming(job):
+                claim = self._next(job, at, instant)
+            yield claim
             free -= 1
+
+    def _put_off(self, job: LiveJob, at: datetime) -> Iterator[ImageLacking]:
+        """Those that come before the first whose image is here."""
+        while job.ready:
+            task_id = next(iter(job.ready))
+            task = job.tasks[task_id]
+            image = self._lacks(task, at)
+            if image is None or (task.attempt is not None and task.attempt.undecided):
+                return
+            self.shelf.want(image, job.uid)
+            yield ImageLacking(uid=job.uid, task=task_id, image=image, at=at)
+            if task_id in job.ready:  # or it would be put off for ever
+                raise Unclaimable(job.uid)
+
+    def _lacks(self, task: Task, at: datetime) -> str | None:
+        """The task's image, where that is not known to be here. The usual one was tried with the engine."""
+        image = task.image or self.settings.runner_image
+        here = image == self.settings.runner_image or self.shelf.has(image, at)
+        return None if here else image
+
+    def supply(self, job: LiveJob, fact: ImageFetched) -> Iterator[JobFact]:
+        """What becomes of the job's tasks that have waited for an image; as `claims`.
+
+        Where it can't be had they fail, as if each had been refused its container, and hold no runner.
+        """
+        waited = list(job.lacking.get(fact.image, ()))
+        if not waited:
+            return
+        yield ImageSupplied(uid=job.uid, image=fact.image, at=fact.at)
+        if fact.problem is None:
+            return
+        for task_id in waited:
+            if task_id in job.ready:  # else the job has failed by now
+                claim = self._claim(job, task_id, fact.at, None, "cold")
+                yield claim
+                message = f"task {task_id!r} could not be started: {fact.problem.message}"
+                failure = Failure(cause=fact.problem.cause, message=message)
+                yield LaunchFailed(key=claim.key, failure=failure, at=fact.at)
 
     def claims_ahead(
         self, jobs: Sequence[LiveJob], at: datetime, instant: Instant | None = None
@@ -65,17 +130,30 @@ class Scheduler:
         """The tasks that get a container although they can't run yet; as `claims`, and after it.
 
         Making one takes the processors that a gate needs to open at once: that goes before, while at least
-        half as many wait as may.
+        half as many wait as may. Raises Unclaimable.
         """
         most = self.settings.look_ahead if self.capabilities.gates is None else 0
         left = most - sum(job.ahead for job in jobs)
         if left <= self.settings.look_ahead // 2 and any(_is_opening(each, at) for each in _live(jobs)):
             return
         for job in sorted(jobs, key=lambda job: (job.job.created_at, job.name)) if left > 0 else ():
-            for task_id in islice(job.prospects(), left):
-                spare = self.pool.take_spare(job, job.tasks[task_id])
-                yield self._claim(job, task_id, at, instant, "ahead" if spare is None else "warm", spare)
+            for task_id in islice(self._suppliable(job, at), left):
+                with _blaming(job):
+                    spare = self.pool.take_spare(job, job.tasks[task_id])
+                    claim = self._claim(
+                        job, task_id, at, instant, "ahead" if spare is None else "warm", spare
+                    )
+                yield claim
                 left -= 1
+
+    def _suppliable(self, job: LiveJob, at: datetime) -> Iterator[str]:
+        """Tasks that can't run yet, whose images are here; those of the others are asked for."""
+        for task_id in job.prospects():
+            image = self._lacks(job.tasks[task_id], at)
+            if image is None:
+                yield task_id
+            else:
+                self.shelf.foresee(image, job.uid, at)
 
     def grant_tending(self, jobs: Iterable[LiveJob], at: datetime) -> bool:
         """Whether warm containers are tended now: what tasks wait for goes before, but not for ever."""
@@ -139,6 +217,14 @@ def _work(job: LiveJob, warm: WarmContainer | None) -> str:
     if job.job.work_folder is not None:
         return job.job.work_folder
     return containers.work_name(job.name, job.uid) if warm is None else warm.name
+
+
+@contextmanager
+def _blaming(job: LiveJob) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise Unclaimable(job.uid) from error
 
 
 def _live(jobs: Iterable[LiveJob]) -> Iterator[Attempt]:

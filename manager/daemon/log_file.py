@@ -3,15 +3,12 @@
 import logging
 import logging.handlers
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from air_executor.daemon import LOG
-
-log = logging.getLogger(__name__)
 
 LOG_BYTES = 10 << 20
 LOG_FILES = 5
@@ -33,7 +30,6 @@ def logging_to(home: Path) -> Iterator[None]:
         handler.setFormatter(formatter)
         root.addHandler(handler)
     logging.getLogger("manager").setLevel(logging.INFO)
-    threading.excepthook = lambda args: log.critical("thread %s", args.thread, exc_info=args.exc_value)
     try:
         yield
     finally:

@@ -16,6 +16,8 @@ The contract, in prose. It is tested by one suite against every engine and the s
   succeeds; what does not carry the home's label is left alone.
 - `follow` gives a container's output from its beginning, whenever it is called, and returns when the
   container has ended and everything was given.
+- An image that is missing when a container is made is fetched then. `fetch` is for whoever has it fetched
+  before, and wants to stop waiting for it.
 - Every call is bounded in time, but for `follow`, `wait` and `listen`. When the engine can't be reached, it
   raises EngineUnavailable and may be made again.
 - What an engine can't do on any host, it says (`capabilities`), and nobody asks that of it.
@@ -135,6 +137,15 @@ class Engine(Protocol):
 
     def image_id(self, image: str) -> str | None:
         """Which image that name means now; None where it is not here. Fetches nothing. Raises EngineError."""
+
+    def fetch(self, image: str) -> None:
+        """Have the image here: asked of its registry where it is missing, which takes as long as that takes.
+
+        Raises ImageMissing, EngineError.
+        """
+
+    def stop_fetching(self, image: str) -> None:
+        """Whoever fetches it gets ImageMissing at once. Asks nothing of the engine."""
 
     def create(self, spec: ContainerSpec, network: ContainerSpec | None) -> str:
         """Create the container, or adopt it: its id. `network` holds the network that it joins.

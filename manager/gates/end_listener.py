@@ -65,7 +65,14 @@ class EndListener:
                 try:
                     self._hear(handle)
                 except Exception:
-                    log.exception("what a gate said could not be told: this is a bug")
+                    log.exception("what a gate said can't be told; the engine will")
+                    self._turn_away(handle)
+
+    def _turn_away(self, handle: int) -> None:
+        with self._lock:
+            assignment = self._heard.get(handle)
+        if assignment is not None:
+            self.forget(assignment.key)
 
     def _hear(self, handle: int) -> None:
         with self._lock:

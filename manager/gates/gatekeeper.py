@@ -16,11 +16,11 @@ from datetime import datetime
 from functools import partial
 
 from air_executor.clock import instant, utc_now
-from air_executor.errors import BadInput, quoted
+from air_executor.errors import quoted
 from air_executor.failpoints import Failpoint, reach
 from air_executor.format.attempts import Phase
-from manager.engine.contract import ContainerGone, Engine, EngineError, Observation, Status
-from manager.engine.retry import Retry
+from manager.engine.contract import ContainerGone, Engine, Observation, Status
+from manager.engine.retry import Retry, Stopped
 from manager.folder import workspace
 from manager.gates import gate_folder, protocol
 from manager.gates.end_listener import EndListener
@@ -102,7 +102,9 @@ class Gatekeeper:
                 content = _frame(assignment)
                 if assignment.attempt.warm is not None:
                     self._retry.until_answered(lambda: self._keeper.vouch_for(assignment))
-            except (EngineError, OSError, BadInput, ValueError) as error:
+            except Stopped:
+                raise
+            except Exception as error:  # whatever it is: nothing was handed over yet
                 log.info(
                     "job=%s container=%s can't be used: %s",
                     assignment.folder.name,

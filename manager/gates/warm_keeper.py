@@ -14,7 +14,7 @@ from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
 from manager.core import policy
 from manager.engine.contract import Engine, EngineError, Observation, Status
-from manager.engine.retry import Retry
+from manager.engine.retry import Retry, Stopped
 from manager.folder import workspace
 from manager.gates import gate_folder
 from manager.model import containers
@@ -57,22 +57,39 @@ class WarmKeeper:
             spare = self._waiting(spare_of(order.name), order)
             warm = replace(self._waiting(order.name, order), spare=spare)
         except (EngineError, OSError, BadInput) as error:
-            self.discard(order.name)
-            return WarmFailed(name=order.name, message=str(error), at=utc_now())
+            return self._failed(order, str(error))
+        except Stopped:
+            raise
+        except Exception as error:
+            log.exception("container=%s can't be made", order.name)
+            return self._failed(order, repr(error))
         reach(Failpoint.WARM_WAITING)
         return WarmReady(warm=warm)
 
+    def _failed(self, order: WarmOrder, message: str) -> WarmFailed:
+        self.discard(order.name)
+        return WarmFailed(name=order.name, message=message, at=utc_now())
+
     def discard(self, warm: str) -> None:
-        """Remove what belongs to a warm container that nobody got, or to a spare that nobody needs."""
-        if is_spare(warm):
+        """Remove what belongs to a warm container that nobody got, or to a spare that nobody needs.
+
+        What can't be removed now is later: containers by the sweep, folders by the next manager.
+        """
+        try:
             self._discard(warm)
+        except Exception:
+            log.exception("container=%s can't be thrown away whole", warm)
+
+    def _discard(self, warm: str) -> None:
+        if is_spare(warm):
+            self._discard_one(warm)
             return
         for name in (spare_of(warm), warm):
-            self._discard(name)
+            self._discard_one(name)
         workspace.delete(self._home.work(warm))
         self._remove(containers.warm_network_name(warm))
 
-    def _discard(self, container: str) -> None:
+    def _discard_one(self, container: str) -> None:
         self._remove(container)
         workspace.delete(self._home.gate(container).path)
 

@@ -11,7 +11,16 @@ from typing import Literal
 from air_executor.clock import Instant
 from air_executor.format.attempts import Failure, Grant
 from air_executor.format.models import Job, Task, TaskSpec
-from manager.model.values import AttemptKey, Capabilities, ExitResult, Found, Owner, WarmContainer
+from manager.model.actions import TaskAction
+from manager.model.values import (
+    AttemptKey,
+    Capabilities,
+    ExitResult,
+    Found,
+    ImageOrder,
+    Owner,
+    WarmContainer,
+)
 
 # --- What most facts are about --------------------------------------------------------------------------
 
@@ -145,8 +154,43 @@ class AttemptNeeded(OfAttempt):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobBroken(OfJob):
+    """The manager met an error of its own with the job, as nobody foresaw: it can't go on."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobEnded(OfJob):
     """Nothing is left to do for the job."""
+
+
+# --- Images ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageLacking(OfJob):
+    """The task's turn has come, and its image is not known to be here: it waits for that."""
+
+    task: str
+    image: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageSupplied(OfJob):
+    """Tasks that wait for the image wait no longer: it is here, or can't be had."""
+
+    image: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageFetched:
+    """The image is here; or why it can't be had."""
+
+    image: str
+    order: ImageOrder
+    problem: Failure | None
+    at: datetime
 
 
 # --- Containers -----------------------------------------------------------------------------------------
@@ -238,6 +282,13 @@ class ContainerVoided(Completion):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerRemoved(Completion):
     """The container is gone, its outcome having been recorded before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActPostponed(Completion):
+    """The act has come to nothing, and changed nothing that matters: it is to be done again."""
+
+    action: TaskAction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -335,6 +386,7 @@ Fact = (
     | CapabilitiesFound
     | WarmReady
     | WarmFailed
+    | ImageFetched
     | JobPublished
     | ContainersListed
     | Tick

@@ -73,6 +73,13 @@ class WarmContainer:
     """Another one, in the same folders and network, for the task that comes next in the job."""
 
 
+class ImageOrder(NamedTuple):
+    """An image that is to be fetched; the number tells this from any other time that it is."""
+
+    image: str
+    number: int
+
+
 def spare_of(warm: str) -> str:
     """The name of the spare of the warm container with this name."""
     return f"{warm}{SPARE}"

@@ -1,6 +1,7 @@
 """What each action asks of the engine; the answer is a fact.
 
-An engine that does not answer is asked again until it does: the outcome of an act is never guessed.
+An engine that does not answer is asked again until it does: the outcome of an act is never guessed. And no
+act is without outcome: `Acts._outcome_of_break` has the one of each, should it fail as nobody foresaw.
 """
 
 import logging
@@ -23,7 +24,7 @@ from manager.engine.contract import (
     StartUnanswered,
     Status,
 )
-from manager.engine.retry import LONGEST_PAUSE, Retry
+from manager.engine.retry import LONGEST_PAUSE, Retry, Stopped
 from manager.folder import task_log, workspace
 from manager.gates import gate_folder
 from manager.gates.gatekeeper import Gatekeeper, lost
@@ -31,8 +32,11 @@ from manager.model.actions import Create, Drop, EngineAction, Inspect, Open, Rem
 from manager.model.assignment import Assignment
 from manager.model.container_spec import HOME_ID, key_of, warm_of
 from manager.model.facts import (
+    ActPostponed,
+    Completion,
     ContainerCreated,
     ContainerDropped,
+    ContainerLost,
     ContainerRemoved,
     ContainerStarted,
     ContainerVoided,
@@ -46,6 +50,9 @@ from manager.model.values import AttemptKey, Found
 log = logging.getLogger(__name__)
 
 NETWORK_TRIES = 3
+KILLS = 20
+KILL_PAUSE = 0.2
+"""How often a container is killed that must not run on, and seconds between two looks whether it ended."""
 INCARNATIONS = 5
 """Containers that one attempt may get, where those before the last never began."""
 
@@ -65,7 +72,55 @@ class Acts:
         self._gated = _Gated(engine, home, gatekeeper, retry)
 
     def perform(self, action: EngineAction, assignment: Assignment) -> None:
-        """One engine call, as a rule, and what follows from its answer."""
+        """One engine call, as a rule, and what follows from its answer. Raises Stopped, and nothing else."""
+        try:
+            self._do(action, assignment)
+        except Stopped:
+            raise
+        except Exception as error:
+            log.exception(
+                "job=%s task=%s %s broke", assignment.folder.name, assignment.task.id, type(action).__name__
+            )
+            self._emit(self._outcome_of_break(action, assignment, error))
+
+    def _outcome_of_break(self, action: EngineAction, assignment: Assignment, error: Exception) -> Completion:
+        """What an act comes to that failed as nobody foresaw: a fact that ends it, or has it done again."""
+        match action:
+            case Create():  # a command begins only after that is on record
+                return _failed(assignment, Cause.ENGINE, error)
+            case Start() if assignment.attempt.gated:  # nobody opens its gate
+                return _failed(assignment, Cause.ENGINE, error)
+            case Start() | Open() | Replace():  # it may have begun, and may run
+                return self._put_down(action, assignment, error)
+            case Inspect() | Drop() | Signal() | Remove():  # nothing is known, or gone, before they are done
+                return ActPostponed(key=assignment.key, action=action, at=utc_now())
+            case _:
+                assert_never(action)
+
+    def _put_down(self, action: EngineAction, assignment: Assignment, error: Exception) -> Completion:
+        """Its end: that nothing of it runs any more is seen to. As long as that can't be, the act goes on."""
+        try:
+            ended = self._kill(assignment)
+        except Stopped:
+            raise
+        except Exception:
+            log.exception("container=%s can't be ended", assignment.container)
+            ended = False
+        if not ended:
+            return ActPostponed(key=assignment.key, action=action, at=utc_now())
+        return ContainerLost(key=assignment.key, message=_broken(assignment, error), at=utc_now())
+
+    def _kill(self, assignment: Assignment) -> bool:
+        """Whether nothing of it runs any more."""
+        for _ in range(KILLS):
+            if not self._plain.runs(assignment):
+                return True
+            with suppress(ContainerGone):
+                self._retry.until_answered(lambda: self._engine.signal(assignment.container, "SIGKILL"))
+            self._retry.sleep(KILL_PAUSE)
+        return False
+
+    def _do(self, action: EngineAction, assignment: Assignment) -> None:
         verbs = self._gated if assignment.attempt.gated else self._plain
         match action:
             case Inspect():
@@ -76,7 +131,7 @@ class Acts:
                 self._emit(verbs.start(assignment))
             case Open():
                 self._emit(self._gated.open(assignment))
-                self._gated.opened(assignment)
+                self._opened(assignment)
             case Replace():
                 self._emit(self._gated.replace(assignment))
             case Drop():
@@ -88,12 +143,25 @@ class Acts:
             case _:
                 assert_never(action)
 
+    def _opened(self, assignment: Assignment) -> None:
+        """What became of the gate has been told: what breaks from here on costs some speed, and no more."""
+        try:
+            self._gated.opened(assignment)
+        except Stopped:
+            raise
+        except Exception:
+            log.exception("container=%s is not listened to", assignment.spec.name)
+
     def sweep(self, container: str) -> None:
         """Remove a container that serves nobody. No fact: should it fail, the next poll finds it again."""
         try:
             self._retry.until_answered(lambda: self._engine.remove(container, self._home_id))
         except EngineError as error:
             log.error("container=%s can't be removed: %s", container, error)
+        except Stopped:
+            raise
+        except Exception:
+            log.exception("container=%s can't be removed", container)
 
     def forget(self, key: AttemptKey) -> None:
         """The attempt is over."""
@@ -149,7 +217,12 @@ class _Verbs:
     def remove(self, assignment: Assignment) -> ContainerRemoved:
         """It is gone, and what was its alone."""
         self._remove(assignment)
-        self._gatekeeper.clear(assignment)
+        try:
+            self._gatekeeper.clear(assignment)
+        except Stopped:
+            raise
+        except Exception:  # the next manager deletes what no attempt has
+            log.exception("container=%s what was its alone can't be deleted", assignment.spec.name)
         reach(Failpoint.REMOVED_UNRECORDED)
         return ContainerRemoved(key=assignment.key, at=utc_now())
 
@@ -194,10 +267,11 @@ class _Verbs:
             self._retry.until_answered(remove)
         except EngineError as error:  # the outcome is safe, and the sweep will try to remove it again
             log.error("container=%s can't be removed: %s", assignment.spec.name, error)
-            if self._runs(assignment):  # but nothing may come to run beside it
+            if self.runs(assignment):  # but nothing may come to run beside it
                 self._retry.until_done(remove)
 
-    def _runs(self, assignment: Assignment) -> bool:
+    def runs(self, assignment: Assignment) -> bool:
+        """Whether something of it runs, its gate among others."""
         try:
             found = self._retry.until_done(lambda: self._engine.observe(assignment.container))
         except ContainerGone:
@@ -313,7 +387,9 @@ class _Gated(_Verbs):
     def _waiting(self, assignment: Assignment, container: Callable[[Assignment], str]) -> Fact:
         try:
             return self._gatekeeper.start(assignment, container(assignment))
-        except (BadInput, OSError, EngineError) as error:
+        except Stopped:
+            raise
+        except Exception as error:  # whatever it is: the next one has no gate, and says why it can't be made
             log.info("container=%s can't be made ahead of time: %s", assignment.spec.name, error)
             return self._gatekeeper.void(assignment)
 
@@ -329,5 +405,14 @@ def _started(assignment: Assignment, found: Observation, now: datetime) -> Conta
 
 
 def _failed(assignment: Assignment, cause: Cause, error: Exception) -> LaunchFailed:
-    message = f"task {assignment.task.id!r} could not be started: {error}"
+    foreseen = isinstance(error, BadInput | OSError | EngineError)
+    told = error if foreseen else f"{type(error).__name__}: {error} (manager.log has the details)"
+    message = f"task {assignment.task.id!r} could not be started: {told}"
     return LaunchFailed(key=assignment.key, failure=Failure(cause=cause, message=message), at=utc_now())
+
+
+def _broken(assignment: Assignment, error: Exception) -> str:
+    return (
+        f"task {assignment.task.id!r} was ended because the manager could not see to its begin: "
+        f"{type(error).__name__}: {error} (manager.log has the details)"
+    )

@@ -10,6 +10,7 @@ from air_executor.clock import instant, utc_now
 from air_executor.format.attempts import Attempt, Grant
 from air_executor.format.models import Task
 from manager.core import lifecycle, planner
+from manager.core.image_shelf import ImageShelf
 from manager.core.live_job import LiveJob
 from manager.core.warm_pool import WarmPool
 from manager.gates import cleanup
@@ -18,6 +19,7 @@ from manager.model import containers
 from manager.model.actions import EXCLUSIVE, EngineAction, Rest, Signal, TaskAction, Watch
 from manager.model.assignment import Assignment
 from manager.model.facts import (
+    ActPostponed,
     Completion,
     ContainerRemoved,
     ContainerVoided,
@@ -29,6 +31,7 @@ from manager.model.facts import (
 from manager.model.home import Home
 from manager.model.values import AttemptKey, WarmOrder
 from manager.runtime.acts import Acts
+from manager.runtime.fetcher import Fetcher
 from manager.runtime.follower import Follower
 from manager.runtime.timers import Timers
 from manager.runtime.workers import Workers
@@ -47,6 +50,7 @@ class Dispatcher:
         acts: Acts,
         follower: Follower,
         keeper: WarmKeeper,
+        fetcher: Fetcher,
         emit: Callable[[Fact], None],
     ) -> None:
         self._settings = settings
@@ -56,33 +60,47 @@ class Dispatcher:
         self._acts = acts
         self._follower = follower
         self._keeper = keeper
+        self._fetcher = fetcher
         self._emit = emit
         self._issued: dict[AttemptKey, set[TaskAction]] = {}
         self._busy: set[AttemptKey] = set()
         self._assignments: dict[AttemptKey, Assignment] = {}
         """What was worked out for an attempt: all but its record stays as it is."""
+        self._postponed: list[TaskAction] = []
+        """Acts that have come to nothing, until the next poll."""
 
-    def hand_out(self, jobs: Mapping[str, LiveJob]) -> None:
-        """Hand out what is not under way already. `jobs` are by uid; their state must be in the journal."""
-        for action in planner.actions(jobs.values()):
+    def hand_out(self, job: LiveJob) -> None:
+        """Hand out what is not under way already. The job's state must be in the journal."""
+        for action in planner.actions([job]):
             issued = self._issued.setdefault(action.key, set())
             exclusive = isinstance(action, EXCLUSIVE)
             if action in issued or (exclusive and action.key in self._busy):
                 continue
-            issued.add(action)
+            self._do(action, job)
+            issued.add(action)  # not where that was broken off
             if exclusive:
                 self._busy.add(action.key)
-            self._do(action, jobs[action.key.uid])
 
     def done(self, completion: Completion) -> None:
         """An act has had its outcome; another may follow."""
         key = completion.key
+        if isinstance(completion, ActPostponed):
+            self._postponed.append(completion.action)
+            return
         self._busy.discard(key)
         if isinstance(completion, ContainerRemoved | ContainerVoided | RestPassed):
             self._issued.pop(key, None)
             self._assignments.pop(key, None)
             self._acts.forget(key)
             self._follower.forget(key)
+
+    def poll(self) -> None:
+        """Have done again, where it is still called for, what has come to nothing."""
+        for action in self._postponed:
+            self._issued.get(action.key, set()).discard(action)
+            if isinstance(action, EXCLUSIVE):
+                self._busy.discard(action.key)
+        self._postponed.clear()
 
     def follow_again(self, job: LiveJob, key: AttemptKey) -> None:
         """The attempt's container has ended, and it seems that nobody has noticed."""
@@ -96,6 +114,18 @@ class Dispatcher:
         """Delete those of these work folders that no job needs."""
         if names:
             self._workers.submit(partial(cleanup.delete_works, self._home, names))
+
+    # --- Images ------------------------------------------------------------------------------------------
+
+    def fetch(self, shelf: ImageShelf) -> None:
+        """Have the images fetched that the shelf wants to be."""
+        for order in list(shelf.orders()):
+            self._fetcher.fetch(order)
+
+    def stop_fetching(self, shelf: ImageShelf, jobs: Mapping[str, LiveJob]) -> None:
+        """Have those given up that none of these jobs waits for any more."""
+        for order in list(shelf.given_up(jobs)):
+            self._fetcher.give_up(order)
 
     # --- The warm pool -----------------------------------------------------------------------------------
 

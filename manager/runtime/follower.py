@@ -7,12 +7,13 @@ from dataclasses import replace
 from air_executor.clock import instant, utc_now
 from air_executor.failpoints import Failpoint, reach
 from manager.engine.contract import ContainerGone, Engine, EngineError, EngineUnavailable, Observation, Status
-from manager.engine.retry import LONGEST_PAUSE, Retry
+from manager.engine.retry import LONGEST_PAUSE, Retry, Stopped
 from manager.folder.inbox import Inboxes, left_by
 from manager.folder.task_log import LogFile
 from manager.gates.gatekeeper import Gatekeeper, lost
+from manager.model.actions import Watch
 from manager.model.assignment import Assignment
-from manager.model.facts import ContainerExited, Fact
+from manager.model.facts import ActPostponed, ContainerExited, Fact
 from manager.model.values import AttemptKey, ExitResult
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,12 @@ class Follower:
         output = LogFile(assignment.folder, assignment.task.id, assignment.spec.log_bytes)
         self._outputs[assignment.key] = output
         self._inboxes.add(assignment.key, assignment.gate.inbox)
-        self._run_alone(f"follow {assignment.spec.name}", lambda: self._to_the_end(assignment, output))
+        try:
+            self._run_alone(f"follow {assignment.spec.name}", lambda: self._follow(assignment, output))
+        except RuntimeError as error:  # the machine gives no further thread
+            log.error("container=%s can't be followed now: %s", assignment.spec.name, error)
+            output.close()
+            self._postpone(assignment)
 
     def follow_again(self, assignment: Assignment) -> None:
         """As `follow`, for a container that has ended, in place of one who follows it and is stuck."""
@@ -65,6 +71,19 @@ class Follower:
         self._inboxes.remove(key)
 
     # --- In its thread -----------------------------------------------------------------------------------
+
+    def _follow(self, assignment: Assignment, output: LogFile) -> None:
+        """Should it break as nobody foresaw: the container runs on, and is followed again from the start."""
+        try:
+            self._to_the_end(assignment, output)
+        except Stopped:
+            raise
+        except Exception:
+            log.exception("job=%s task=%s is not followed", assignment.folder.name, assignment.task.id)
+            self._postpone(assignment)
+
+    def _postpone(self, assignment: Assignment) -> None:
+        self._emit(ActPostponed(key=assignment.key, action=Watch(assignment.key), at=utc_now()))
 
     def _to_the_end(self, assignment: Assignment, output: LogFile) -> None:
         try:
@@ -84,8 +103,7 @@ class Follower:
                 output.problem,
             )
         # Its requests before its end: what it has asked for comes before its dependants.
-        for fact in left_by(assignment.key, assignment.gate.inbox, assignment.folder, utc_now()):
-            self._emit(fact)
+        self._drain(assignment)
         reach(Failpoint.EXIT_UNRECORDED)
         self._emit(ContainerExited(key=assignment.key, result=self._result(assignment, found), at=utc_now()))
 
@@ -93,14 +111,15 @@ class Follower:
         output.restart()
         try:
             self._engine.follow(assignment.container, output.write)
-        except (EngineUnavailable, ContainerGone):
+        except (EngineUnavailable, ContainerGone, Stopped):
             raise
-        except EngineError as error:  # without its output a container still has an outcome
+        except Exception as error:  # without its output a container still has an outcome
             log.error(
                 "job=%s task=%s its output can't be read: %s",
                 assignment.folder.name,
                 assignment.task.id,
                 error,
+                exc_info=None if isinstance(error, EngineError) else error,
             )
         found = self._engine.observe(assignment.container)
         if found.status is not Status.EXITED:
@@ -114,6 +133,14 @@ class Follower:
             self._engine.follow(assignment.container, output.write)
         return found
 
+    def _drain(self, assignment: Assignment) -> None:
+        """What can't be told of its inbox must not keep its end from being told."""
+        try:
+            for fact in left_by(assignment.key, assignment.gate.inbox, assignment.folder, utc_now()):
+                self._emit(fact)
+        except Exception:
+            log.exception("job=%s its inbox can't be read", assignment.folder.name)
+
     def _result(self, assignment: Assignment, found: Observation) -> ExitResult:
         finished = found.finished_at or utc_now()
         result = ExitResult(
@@ -122,8 +149,21 @@ class Follower:
             started_at=found.started_at or finished,
             finished_at=finished,
             unusable_command=found.unusable_command,
-            interrupted=self._retry.until_done(lambda: self._interrupted(assignment, found)),
         )
+        try:
+            return self._explained(assignment, found, result)
+        except Stopped:
+            raise
+        except Exception:
+            log.exception(
+                "job=%s task=%s why it ended, is not known", assignment.folder.name, assignment.task.id
+            )
+            return result
+
+    def _explained(self, assignment: Assignment, found: Observation, result: ExitResult) -> ExitResult:
+        """The result, with what others know of how it came."""
+        interrupted = self._retry.until_done(lambda: self._interrupted(assignment, found))
+        result = replace(result, interrupted=interrupted)
         if assignment.attempt.gated:
             return replace(result, unusable_command=self._gatekeeper.unusable(assignment, found))
         return result

@@ -56,7 +56,7 @@ class Recorder:
         recorded = {job.uid for job in jobs if not self.is_behind(job)}
         for job, call in self._once_recorded:
             if job.uid in recorded:
-                call()
+                _do(job, call)
         self._once_recorded = [owed for owed in self._once_recorded if owed[0].uid not in recorded]
 
     def restore_views(self) -> None:
@@ -92,3 +92,10 @@ class Recorder:
         if answered:
             reach(Failpoint.RETRY_JOURNALED)
         self._publisher.publish(changes, self._home.jobs / changes.name, answered)
+
+
+def _do(job: LiveJob, call: Callable[[], None]) -> None:
+    try:
+        call()
+    except Exception:  # what was owed is a file that goes: whoever reads it again does no harm
+        log.exception("job=%s what was owed once it was recorded can't be done", job.name)

@@ -2,6 +2,9 @@
 
 One thread takes a batch of facts, folds them into the jobs, decides, writes everything down with one sync
 for each job, and only then hands out the actions that these decisions permit.
+
+What breaks in it as nobody foresaw, while it is about one job, ends that job and no other; twice, and the job
+stands still. What is about no job ends the loop, and the process.
 """
 
 import logging
@@ -14,14 +17,16 @@ from pathlib import Path
 
 from air_executor.clock import instant, utc_now
 from air_executor.failpoints import Failpoint, reach
+from air_executor.format.attempts import Cause
 from manager.core.live_job import LiveJob
-from manager.core.scheduler import Scheduler
+from manager.core.scheduler import Scheduler, Unclaimable
 from manager.daemon.disk import Disk
 from manager.folder.inbox import Inbox
 from manager.folder.journal import Remembered
 from manager.folder.watcher import Watcher
 from manager.gates import cleanup
 from manager.model.facts import (
+    AttemptNeeded,
     CancelRequested,
     CapabilitiesFound,
     Completion,
@@ -29,18 +34,24 @@ from manager.model.facts import (
     EngineChanged,
     Fact,
     FolderGone,
+    ImageFetched,
+    ImageLacking,
     Inspected,
+    JobBroken,
     JobEnded,
     JobFact,
     JobFound,
     JobPublished,
     JobRefused,
     JobVanished,
+    LaunchFailed,
     OfAttempt,
+    OfFolder,
     OfJob,
     RequestRefused,
     ResetRequested,
     RetryRequested,
+    TaskClaimed,
     TaskRequested,
     Tick,
     WarmFailed,
@@ -58,6 +69,8 @@ from manager.settings import Settings
 log = logging.getLogger(__name__)
 
 BATCH = 1000
+NAMED = 5
+"""Jobs that are named among those that stand still."""
 LOOK_AGAIN = 0.2
 """Seconds until a job that is about to end is looked at again."""
 
@@ -104,6 +117,10 @@ class Supervisor:
         """Ended in the journal; their last views are still being written."""
         self._untidy = True
         """Whether there may be work folders that nobody needs."""
+        self._broken: set[str] = set()
+        """Jobs, by uid, that were ended by an error of our own."""
+        self._aside: dict[str, str] = {}
+        """Names of jobs, by uid, that stand still because of a second one; or could not be taken up."""
         self._stopping = False
 
     # --- From outside ------------------------------------------------------------------------------------
@@ -111,15 +128,26 @@ class Supervisor:
     def restore(self, remembered: Iterable[Remembered]) -> None:
         """Take up the jobs that the journals tell of."""
         for record in remembered:
-            job = self._admitter.take_up(record)
-            self._adopt(job)
-            self._admitter.clear_leftovers(job)
-            if not job.job.state.ended:
-                self._recorder.answers(job, *self._admitter.markers(job))
-            if self._admitter.is_replaced(record):
-                job.vanished = True
-                self._watcher.replaced(job.name)
+            try:
+                job = self._admitter.take_up(record)
+            except Exception:
+                log.critical("job=%s can't be taken up again", record.job.name, exc_info=True)
+                self._aside[record.job.uid or record.job.name] = record.job.name
+                continue
+            try:
+                self._take_up(job, record)
+            except Exception as error:
+                self._break(job, error)
         cleanup.clear(self._home, self._jobs.values())
+
+    def _take_up(self, job: LiveJob, record: Remembered) -> None:
+        self._adopt(job)
+        self._admitter.clear_leftovers(job)
+        if not job.job.state.ended:
+            self._recorder.answers(job, *self._admitter.markers(job))
+        if self._admitter.is_replaced(record):
+            job.vanished = True
+            self._watcher.replaced(job.name)
 
     def run(self) -> None:
         """Work until `stop`."""
@@ -149,6 +177,11 @@ class Supervisor:
         """Why work stands still, where it does."""
         if self._recorder.behind:
             return f"{self._recorder.behind} jobs stand still: their journals can't be written"
+        if self._aside:
+            names = ", ".join(sorted(self._aside.values())[:NAMED])
+            return (
+                f"{len(self._aside)} jobs stand still after errors of the manager's own: {names}; see its log"
+            )
         if self._disk.shortage:
             return f"no further task is started: {self._disk.shortage}"
         if self._reconciler.engine_answers is False:
@@ -173,18 +206,12 @@ class Supervisor:
                 self._apply(fact)
             case Tick():
                 self._recorder.restore_views()
+                self._dispatcher.poll()
                 self._reconciler.poll(busy=bool(self._jobs or self._ending))
                 if self._untidy:
                     self._tidy()
-            case JobFound():
-                self._found(fact)
-            case JobRefused():
-                self._admitter.refuse(fact)
-            case RetryRequested() | ResetRequested():
-                self._reopen(fact)
-            case FolderGone():
-                self._admitter.forget(fact.name)
-                self._untidy = True
+            case OfFolder():
+                self._look_at(fact)
             case JobPublished():
                 self._published(fact.uid)
             case EngineChanged():
@@ -194,6 +221,8 @@ class Supervisor:
                     self._apply(lost)
             case CapabilitiesFound():
                 self._adapt_to(fact.capabilities)
+            case ImageFetched():
+                self._supply(fact)
             case WarmReady():
                 if not self._scheduler.pool.add(fact.warm):
                     self._dispatcher.discard(fact.warm.name)
@@ -203,9 +232,19 @@ class Supervisor:
 
     def _apply(self, fact: JobFact) -> None:
         job = self._jobs.get(fact.uid)
+        if job is None:
+            if isinstance(fact, Completion):
+                self._dispatcher.done(fact)
+        elif job.uid not in self._aside:
+            try:
+                self._fold_in(job, fact)
+            except Exception as error:
+                self._break(job, error)
+
+    def _fold_in(self, job: LiveJob, fact: JobFact) -> None:
         if isinstance(fact, Completion):
             self._dispatcher.done(fact)
-        if job is None or (job.vanished and isinstance(fact, TaskRequested | RequestRefused)):
+        if job.vanished and isinstance(fact, TaskRequested | RequestRefused):
             return  # what is in an inbox in that place now, is another job's
         if isinstance(fact, TaskRequested):
             reach(Failpoint.REQUEST_READ)
@@ -218,6 +257,8 @@ class Supervisor:
         if isinstance(fact, TaskRequested | RequestRefused):
             forget = partial(self._inbox(job, fact.parent).forget, [fact.request])
             self._recorder.once_recorded(job, forget)
+        if isinstance(fact, LaunchFailed) and fact.failure.cause is Cause.IMAGE:
+            self._scheduler.shelf.doubt(job.tasks[fact.key.task].attempts[-1].container.image)
         if isinstance(fact, JobVanished):
             self._recorder.forget_views(job)
         if job.job is not before:  # every change makes another one
@@ -238,7 +279,37 @@ class Supervisor:
         elif able.warm is not None:
             log.warning("no container is made for jobs that nobody knows yet: %s", able.warm)
 
+    # --- Errors of our own -------------------------------------------------------------------------------
+
+    def _break(self, job: LiveJob, error: BaseException) -> None:
+        """End the job, where that can be done; else it stands still, and so do its containers' records."""
+        log.critical("job=%s met an error of the manager's own", job.name, exc_info=error)
+        if job.uid not in self._broken:
+            self._broken.add(job.uid)
+            message = f"the manager met an error of its own, {type(error).__name__}: see manager.log"
+            self._apply(JobBroken(uid=job.uid, message=message, at=utc_now()))
+        else:
+            self._aside[job.uid] = job.name
+
     # --- Jobs that come ----------------------------------------------------------------------------------
+
+    def _look_at(self, fact: OfFolder) -> None:
+        """What can't be taken because of an error of our own is left where it is."""
+        try:
+            match fact:
+                case JobFound():
+                    self._found(fact)
+                case JobRefused():
+                    self._admitter.refuse(fact)
+                case RetryRequested() | ResetRequested():
+                    self._reopen(fact)
+                case FolderGone():
+                    self._admitter.forget(fact.name)
+                    self._untidy = True
+        except Exception:
+            log.critical(
+                "job=%s %s met an error of the manager's own", fact.name, type(fact).__name__, exc_info=True
+            )
 
     def _found(self, fact: JobFound) -> None:
         reach(Failpoint.JOB_FOUND)
@@ -271,13 +342,37 @@ class Supervisor:
         self._disk.look()
         if self._may_start and not self._stopping:
             recorded, moment = list(self._recorded.values()), instant()
-            for claim in self._scheduler.claims(recorded, now, moment):
-                self._apply(claim)
-                self._dispatcher.prefetch(self._jobs[claim.key.uid], claim.key.task)
-            for claim in self._scheduler.claims_ahead(recorded, now, moment):
-                self._apply(claim)
+            try:
+                for claim in self._scheduler.claims(recorded, now, moment):
+                    self._claim(claim)
+                for claim in self._scheduler.claims_ahead(recorded, now, moment):
+                    self._apply(claim)
+            except Unclaimable as error:
+                self._break(self._jobs[error.uid], error.__cause__ or error)
         for job in [job for job in self._jobs.values() if job.settled and not job.job.state.ended]:
-            self._end(job, now)
+            try:
+                self._end(job, now)
+            except Exception as error:
+                self._break(job, error)
+
+    def _claim(self, claim: TaskClaimed | AttemptNeeded | ImageLacking) -> None:
+        job = self._jobs[claim.uid]
+        try:
+            self._fold_in(job, claim)
+            if not isinstance(claim, ImageLacking):
+                self._dispatcher.prefetch(job, claim.key.task)
+        except Exception as error:
+            self._break(job, error)
+
+    def _supply(self, fetched: ImageFetched) -> None:
+        if not self._scheduler.shelf.take_in(fetched):
+            return
+        for job in list(self._jobs.values()):
+            try:
+                for fact in self._scheduler.supply(job, fetched):
+                    self._apply(fact)
+            except Exception as error:
+                self._break(job, error)
 
     @property
     def _may_start(self) -> bool:
@@ -286,8 +381,12 @@ class Supervisor:
 
     @property
     def _recorded(self) -> dict[str, LiveJob]:
-        """The jobs that the journal has as they are; nothing is done for the others."""
-        return {uid: job for uid, job in self._jobs.items() if not self._recorder.is_behind(job)}
+        """The jobs that the journal has as they are; nothing is done for the others, or for what broke."""
+        return {
+            uid: job
+            for uid, job in self._jobs.items()
+            if uid not in self._aside and not self._recorder.is_behind(job)
+        }
 
     def _end(self, job: LiveJob, at: datetime) -> None:
         """End the job, unless something is still in its inbox, which is closed for that.
@@ -314,7 +413,14 @@ class Supervisor:
     def _hand_out(self) -> None:
         if self._stopping:
             return
-        self._dispatcher.hand_out(self._recorded)
+        for job in self._recorded.values():
+            try:
+                self._dispatcher.hand_out(job)
+            except Exception as error:
+                self._break(job, error)
+        self._dispatcher.stop_fetching(self._scheduler.shelf, self._jobs)
+        if self._may_start:
+            self._dispatcher.fetch(self._scheduler.shelf)
         now = utc_now()
         tends = self._may_start and self._scheduler.grant_tending(self._jobs.values(), now)
         if tends and self._dispatcher.tend(self._scheduler.pool, now):

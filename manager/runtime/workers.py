@@ -1,13 +1,15 @@
-"""The threads that the manager's calls to the engine are made in."""
+"""The threads that the manager's calls to the engine are made in.
 
-import logging
+Whoever hands in a call sees to its outcome, whatever it meets. Should a call raise nevertheless, its thread
+dies, and with it the manager: the next one finds out by the journal what has no outcome.
+"""
+
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from manager.engine.retry import Retry, Stopped
-
-log = logging.getLogger(__name__)
 
 POOL = 32
 
@@ -34,17 +36,13 @@ class Workers:
 
     def run_alone(self, name: str, call: Callable[[], None]) -> None:
         """Have the call made now, in a thread of its own: it may take as long as a container runs."""
-        threading.Thread(target=_guarded, args=(call,), name=name, daemon=True).start()
+        threading.Thread(target=_call, args=(call,), name=name, daemon=True).start()
 
     def _work(self) -> None:
         while not self._retry.stopping:
-            _guarded(self._calls.get())
+            _call(self._calls.get())
 
 
-def _guarded(call: Callable[[], None]) -> None:
-    try:
+def _call(call: Callable[[], None]) -> None:
+    with suppress(Stopped):
         call()
-    except Stopped:
-        pass
-    except Exception:
-        log.exception("a call to the engine failed in a way that nobody expected: this is a bug")

@@ -105,9 +105,9 @@ def test_a_neighbour_runs_while_an_inbox_is_flooded(
     looks: list[int] = []
     listed = inboxes._listed
 
-    def counted(handle: int) -> dict[str, tuple[int, int]]:
+    def counted(handle: int, most: int) -> dict[str, tuple[int, int]]:
         looks.append(handle)
-        return listed(handle)
+        return listed(handle, most)
 
     monkeypatch.setattr(inboxes, "_listed", counted)
     manager = start()

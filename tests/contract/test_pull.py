@@ -146,6 +146,28 @@ def test_an_engine_that_goes_away_in_the_middle_of_a_pull_is_no_missing_image(
     assert told[-1].ended and told[-1].problem
 
 
+def test_an_image_is_fetched_without_a_container_and_what_is_here_is_not_asked_for(
+    puller: Bench, source: Registry, docker_client: Any, told: list[Pull]
+) -> None:
+    puller.engine.fetch(source.image)
+    assert here(docker_client, source.image)
+    heard, asked = len(told), source.asked.copy()
+    puller.engine.fetch(source.image)
+    assert (len(told), source.asked) == (heard, asked)
+
+
+def test_who_waits_for_an_image_that_nobody_wants_any_more_waits_no_longer(
+    puller: Bench, source: Registry, told: list[Pull]
+) -> None:
+    source.hang()
+    with ThreadPoolExecutor(1) as pool:
+        fetching = pool.submit(puller.engine.fetch, source.image)
+        until(lambda: told)
+        puller.engine.stop_fetching(source.image)
+        assert isinstance(fetching.exception(2), ImageMissing)
+    assert told[-1].ended
+
+
 def test_two_tasks_that_want_the_same_image_at_the_same_time_share_one_pull(
     puller: Bench, source: Registry, told: list[Pull]
 ) -> None:

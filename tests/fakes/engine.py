@@ -131,6 +131,10 @@ class FakeEngine:
             ("sleep", "infinity"): FOREVER,
         } | dict(programs or {})
         self.images = images or {"air-executor-runner:latest"}
+        self.silent: dict[str, threading.Event] = {}
+        """Images whose registry accepts and says nothing, until the event is set."""
+        self.fetching: list[str] = []
+        """Those that are waited for just now."""
         self.image_ids: dict[str, str] = {}
         """Of images that are others than they were at first."""
         self.violations: list[ContractViolation] = []
@@ -229,7 +233,35 @@ class FakeEngine:
         with self._call("image_id", image):
             return self._image_id(image) if image in self.images else None
 
+    def fetch(self, image: str) -> None:
+        with self._call("fetch", image):
+            if image in self.images:
+                return
+        self._wait_for_registry(image)
+        if image not in self.images:
+            raise ImageMissing(f"there is no image {image!r} here")
+
+    def stop_fetching(self, image: str) -> None:
+        with self._changed:
+            self.calls.append(("stop_fetching", image))
+            if image in self.fetching:
+                self.fetching.remove(image)
+            self._changed.notify_all()
+
+    def _wait_for_registry(self, image: str) -> None:
+        gives = self.silent.get(image)
+        if gives is None:
+            return
+        with self._changed:
+            self.fetching.append(image)
+            while image in self.fetching and not gives.is_set():
+                self._changed.wait(0.02)
+            if image in self.fetching:
+                self.fetching.remove(image)
+
     def create(self, spec: ContainerSpec, network: ContainerSpec | None) -> str:
+        if spec.image not in self.images:
+            self._wait_for_registry(spec.image)
         with self._call("create", spec.name):
             self._check_create(spec, network)
             joins = None if network is None else self._hold_network(network)

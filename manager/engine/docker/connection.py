@@ -78,6 +78,12 @@ class _Api(docker.APIClient):
         """No container of ours has a terminal."""
         return False
 
+    def _set_request_timeout(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Silence has an end in every call: docker-py waits for ever for what is said of a pull."""
+        if kwargs.get("timeout") is None:
+            kwargs["timeout"] = self.timeout
+        return kwargs
+
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
         """No cookies, no passwords, no hooks: only the headers are the session's as well."""
         prepared = requests.PreparedRequest()

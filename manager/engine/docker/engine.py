@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import requests
+import urllib3
 from docker.errors import APIError, DockerException, NotFound
 
 from manager.engine.contract import (
@@ -22,7 +23,7 @@ from manager.engine.contract import (
     Status,
 )
 from manager.engine.docker.connection import Connection, sentence, translated
-from manager.engine.docker.images import Entry, Images, Refused
+from manager.engine.docker.images import A_SILENCE, Entry, Images, Refused
 from manager.engine.docker.network_holders import NetworkHolders
 from manager.engine.docker.own_container import own_container_ids
 from manager.engine.docker.translate import (
@@ -74,6 +75,13 @@ class DockerEngine:
     def image_id(self, image: str) -> str | None:
         with translated():
             return self._image_id(image)
+
+    def fetch(self, image: str) -> None:
+        if self.image_id(image) is None:
+            self._images.fetch(image)
+
+    def stop_fetching(self, image: str) -> None:
+        self._images.give_up(image)
 
     def create(self, spec: ContainerSpec, network: ContainerSpec | None) -> str:
         if network is None:
@@ -292,7 +300,9 @@ class DockerEngine:
     def _pulling(self, image: str) -> Iterator[Entry]:
         with translated():
             try:
-                yield from self._api().pull(image, stream=True, decode=True)
+                yield from self._api(A_SILENCE).pull(image, stream=True, decode=True)
+            except (requests.Timeout, urllib3.exceptions.TimeoutError):  # the engine itself is well
+                raise Refused(f"nothing was heard of it for {A_SILENCE:g} s") from None
             except APIError as error:
                 raise Refused(sentence(error)) from None
             except DockerException as error:  # the registry's password can't be had, for example

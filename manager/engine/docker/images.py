@@ -14,6 +14,8 @@ from manager.engine.contract import EngineUnavailable, ImageMissing, Pull
 
 A_PULL = 1800.0
 """Seconds that fetching an image may take."""
+A_SILENCE = 600.0
+"""Seconds for which the engine may say nothing of a pull: other pulls may have its places for downloads."""
 TELL_EVERY = 1.0
 """Seconds between two words about the same pull."""
 DONE = ("Pull complete", "Already exists")
@@ -53,6 +55,13 @@ class Images:
         self._fetch(image)
         if self._find(image) is None:
             raise ImageMissing(f"there is no image {quoted(image)} here, and its registry did not give it")
+
+    def give_up(self, image: str) -> None:
+        """Nobody wants it any more: whoever waits for it gets ImageMissing, and the next pull is another."""
+        with self._lock:
+            fetch = self._under_way.pop(image, None)
+        if fetch is not None:
+            fetch.give_up()
 
     def _fetch(self, image: str) -> None:
         with self._lock:
@@ -102,18 +111,25 @@ class _Fetch:
         if self._problem is not None:
             raise self._problem
 
+    def give_up(self) -> None:
+        """End it, however far it is."""
+        with self._telling:
+            if not self._answered.is_set():
+                self._problem = Refused("nobody wants it any more")
+                self._answered.set()
+
     def _run(self) -> None:
         problem: Exception | None = None
         try:
             for entry in self._pull(self._progress.image):
                 self._progress.take(entry)
                 self._tell()
-                if self._over:  # the engine ends a pull that nobody listens to
+                if self._over or self._answered.is_set():  # the engine ends a pull that nobody listens to
                     return
         except Exception as error:
             problem = error
         with self._telling:
-            if not self._over:
+            if not self._over and not self._answered.is_set():
                 self._problem = problem
                 self._answered.set()
 

@@ -11,7 +11,7 @@ from manager.core.live_job import LiveJob
 from manager.model.values import AttemptKey
 from tests.examples import fewer
 from tests.unit.manager.builders import live_job, task
-from tests.unit.manager.world import Fate, World
+from tests.unit.manager.world import GONE, Fate, World
 
 CODES = st.sampled_from([0, 0, 0, 0, 1, 3, 127, 137])
 
@@ -45,7 +45,7 @@ class Plan:
 
 
 @st.composite
-def graphs(draw: st.DrawFn) -> tuple[Task, ...]:
+def graphs(draw: st.DrawFn, images: tuple[str | None, ...] = (None,)) -> tuple[Task, ...]:
     """Any graph without cycles: a task depends on tasks before it; then the order is shuffled."""
     size = draw(st.integers(1, 6))
     tasks = []
@@ -53,13 +53,15 @@ def graphs(draw: st.DrawFn) -> tuple[Task, ...]:
         before = [f"t{other}" for other in range(number)]
         dependencies = draw(st.lists(st.sampled_from(before), unique=True, max_size=3)) if before else []
         retries = draw(st.sampled_from([0, None, 1, 2, {"max": 2, "on": ["exit", "lost"], "backoff": 5}]))
-        tasks.append(task(f"t{number}", *dependencies, retries=retries, timeout=60))
+        image = draw(st.sampled_from(images))
+        tasks.append(task(f"t{number}", *dependencies, retries=retries, timeout=60, image=image))
     return tuple(draw(st.permutations(tasks)))
 
 
 @st.composite
 def plans(draw: st.DrawFn, calm: bool = False) -> Plan:
-    made = draw(st.lists(graphs(), min_size=1, max_size=3))
+    images = (None, None, None, "one", "two") if calm else (None, None, None, "one", GONE)
+    made = draw(st.lists(graphs(images), min_size=1, max_size=3))
     fates = st.builds(
         Fate,
         code=CODES,

@@ -402,21 +402,20 @@ def test_a_container_that_was_refused_ahead_of_time_costs_no_task(start: Start, 
     manager.client.create_job(
         "job", [a_task("a", command="long"), a_task("b", "a", image="late:1", retries=0), a_task("c", "b")]
     )
-    until(lambda: (manager.home / "jobs/job/tasks.json").exists())
-    incarnated(manager, "b", 2)
-    attempt = manager.task("b").attempts[0]
-    assert (attempt.phase, attempt.start, attempt.timings.ready_at) == ("claimed", "cold", None)
-    assert manager.task("b").status == "pending"
+    until(lambda: ("fetch", "late:1") in engine.calls)
+    assert (manager.task("b").status, manager.task("b").attempts) == ("pending", ())
     engine.images.add("late:1")
     end(engine, "a")
-    cold_and_once(done(manager, engine), engine)
+    tasks = done(manager, engine)
+    (attempt,) = tasks["b"].attempts
+    assert (tasks["b"].status, attempt.number, attempt.incarnation) == ("completed", 1, 1)
+    assert len(engine.executions) == len(set(engine.executions)) == len(tasks)
 
 
 def test_an_image_that_is_missing_fails_its_task_when_its_turn_has_come(start: Start, engine: Noting) -> None:
     manager = tried(start())
     manager.client.create_job("job", [a_task("a", command="long"), a_task("b", "a", image="no:1", retries=0)])
-    until(lambda: (manager.home / "jobs/job/tasks.json").exists())
-    incarnated(manager, "b", 2)
+    until(lambda: ("fetch", "no:1") in engine.calls)
     end(engine, "a")
     tasks = done(manager, engine)
     assert statuses(manager.client.status("job")) == {"a": "completed", "b": "failed"}

@@ -43,6 +43,8 @@ from manager.model.facts import (
     ContainerWaiting,
     DeadlinePassed,
     GracePassed,
+    ImageFetched,
+    ImageLacking,
     Inspected,
     JobEnded,
     JobFact,
@@ -53,8 +55,11 @@ from manager.model.facts import (
     TaskClaimed,
     TaskRequested,
 )
-from manager.model.values import AttemptKey, ExitResult, Found
+from manager.model.values import AttemptKey, ExitResult, Found, ImageOrder
 from tests.unit.manager.builders import ABLE, OWNER, T0, no_pool, settings
+
+GONE = "gone"
+"""An image that no registry gives."""
 
 
 @dataclass
@@ -100,6 +105,8 @@ class World:
     signals: dict[AttemptKey, list[str]] = field(default_factory=dict)
     cancelled: set[str] = field(default_factory=set)
     requests: list[tuple[str, TaskSpec]] = field(default_factory=list)
+    fetches: list[ImageOrder] = field(default_factory=list)
+    """Images that are under way."""
     seconds: int = 0
 
     def __post_init__(self) -> None:
@@ -120,6 +127,8 @@ class World:
             ways.append(self._perform)
         if any(box.state == "running" for box in self.boxes.values()):
             ways.append(self._exit)
+        if self.fetches:
+            ways.append(self._fetch)
         ways.append(self.decide)
         if disturb:
             ways += [self._repeat, self._interfere, self._queue, self.restart]
@@ -137,6 +146,8 @@ class World:
                 self._perform()
             elif any(box.state == "running" for box in self.boxes.values()):
                 self._exit()
+            elif self.fetches:
+                self._fetch()
             else:
                 return
             self.check()
@@ -192,7 +203,8 @@ class World:
     def decide(self) -> None:
         """What the supervisor does after each batch of facts."""
         for claim in self.scheduler.claims(self.jobs, self.now()):
-            self._check_claim(claim)
+            if not isinstance(claim, ImageLacking):
+                self._check_claim(claim)
             self._apply(claim)
         for ahead in self.scheduler.claims_ahead(self.jobs, self.now()):
             self._check_ahead(ahead)
@@ -200,6 +212,11 @@ class World:
         for job in self.jobs:
             if job.settled and not job.job.state.ended:
                 job.apply(JobEnded(uid=job.uid, at=self.now()))
+        live = {job.uid: job for job in self.jobs if not job.job.state.ended}
+        for order in self.scheduler.shelf.given_up(live):
+            if self.choose(2):  # or its answer comes nevertheless
+                self.fetches.remove(order)
+        self.fetches += self.scheduler.shelf.orders()
         for action in planner.actions([job for job in self.jobs if not job.job.state.ended]):
             if action in self.issued or (action.key in self.busy and isinstance(action, EXCLUSIVE)):
                 continue
@@ -207,6 +224,19 @@ class World:
             if isinstance(action, EXCLUSIVE):
                 self.busy.add(action.key)
             self.acts.append(action)
+
+    def _fetch(self) -> None:
+        """An image has come, or can't be had."""
+        order = self.fetches.pop(self.choose(len(self.fetches)))
+        problem = Failure(cause=Cause.IMAGE, message="no") if order.image == GONE else None
+        fetched = ImageFetched(image=order.image, order=order, problem=problem, at=self.now())
+        if not self.scheduler.shelf.take_in(fetched):
+            return
+        for job in self.jobs:
+            for fact in self.scheduler.supply(job, fetched):
+                if isinstance(fact, TaskClaimed):
+                    self._check_claim(fact)
+                self._apply(fact)
 
     def _feasible(self) -> list[TaskAction]:
         """Acts that can be done now; to watch takes until the container has ended."""
@@ -428,7 +458,7 @@ class World:
             _check_same(job, copy)
             again.append(copy)
         self.jobs[:] = again
-        self.acts, self.mail, self.issued, self.busy = [], [], set(), set()
+        self.acts, self.mail, self.issued, self.busy, self.fetches = [], [], set(), set(), []
         self.old_mail = [fact for fact in self.old_mail if not isinstance(fact, Inspected | RestPassed)]
         self._new_scheduler()
 
@@ -541,7 +571,8 @@ def _check_same(job: LiveJob, copy: LiveJob) -> None:
     assert copy.failure == job.failure
     assert copy.job.state == job.job.state
     assert set(copy.live) == set(job.live)
-    assert {*copy.ready, *copy.resting} == {*job.ready, *job.resting}
+    lacking = {task_id for waiting in job.lacking.values() for task_id in waiting}
+    assert {*copy.ready, *copy.resting} == {*job.ready, *job.resting, *lacking}
     assert copy.settled == job.settled
     assert copy.busy == job.busy
     assert copy.ahead == job.ahead

@@ -142,6 +142,26 @@ def test_a_container_that_is_dropped_before_its_start_leaves_the_task_skipped() 
     assert dropped.failure.cause is Cause.CANCELLED
 
 
+def test_what_was_told_to_stop_before_its_command_can_have_begun_is_over_at_once() -> None:
+    dropped = lifecycle.drop(lifecycle.stop(after(claimed(A)), Cause.CANCELLED), at(5))
+    assert dropped.status is TaskStatus.SKIPPED
+    (attempt,) = dropped.attempts
+    assert (attempt.phase, attempt.at_work, attempt.live) == (Phase.RECORDED, False, True)
+    assert lifecycle.step(dropped, created(A)) is dropped
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [[claimed(A)], [claimed(A), created(A)], [claimed(A), created(A), started(A)], [ahead(A), waits(A)]],
+)
+def test_what_was_not_told_to_stop_or_may_have_begun_is_not_over(facts: list[OfAttempt]) -> None:
+    task = after(*facts)
+    assert lifecycle.drop(task, at(5)) is task
+    if len(facts) > 1:
+        stopping = lifecycle.stop(task, Cause.CANCELLED)
+        assert lifecycle.drop(stopping, at(5)) is stopping
+
+
 def test_the_first_reason_to_stop_stays() -> None:
     running = after(claimed(A), created(A), started(A))
     stopping = lifecycle.stop(lifecycle.stop(running, Cause.CANCELLED), Cause.TIMEOUT)

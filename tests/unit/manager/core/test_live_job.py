@@ -15,6 +15,9 @@ from manager.model.facts import (
     ContainerLost,
     DeadlinePassed,
     GracePassed,
+    ImageLacking,
+    ImageSupplied,
+    JobBroken,
     JobEnded,
     JobFact,
     JobVanished,
@@ -23,6 +26,7 @@ from manager.model.facts import (
     TaskRequested,
 )
 from tests.unit.manager.builders import (
+    T0,
     UID,
     ahead,
     at,
@@ -678,3 +682,28 @@ def test_a_job_with_a_container_ahead_is_taken_up_again_as_it_was() -> None:
     run_out(job, "a")
     ready = LiveJob(job.job, job.tasks.values(), job.owner, max_tasks=job.max_tasks)
     assert ready.ready == job.ready == {"b": at(4.5)}
+
+
+def test_an_error_of_the_managers_own_fails_the_job_by_its_cause_and_stops_what_runs() -> None:
+    job = live_job(task("a"), task("b", "a"))
+    for fact in (claimed(key("a")), created(key("a")), started(key("a"))):
+        job.apply(fact)
+    job.apply(JobBroken(uid=UID, message="the manager met an error of its own", at=at(5)))
+    assert job.failure is not None
+    assert job.failure.cause is Cause.ENGINE
+    assert job.failure.message == "job 'job' was stopped: the manager met an error of its own"
+    assert job.tasks["a"].attempts[-1].stopping is Cause.CANCELLED
+    assert job.tasks["b"].status is TaskStatus.SKIPPED
+
+
+def test_a_task_that_waits_for_its_image_is_offered_again_since_its_turn_when_that_is_there() -> None:
+    job = live_job(task("a"), task("b"))
+    job.apply(ImageLacking(uid=UID, task="a", image="image", at=at(1)))
+    assert (list(job.ready), job.settled) == (["b"], False)
+    job.apply(ImageLacking(uid=UID, task="a", image="image", at=at(2)))
+    job.apply(ImageSupplied(uid=UID, image="another", at=at(3)))
+    assert list(job.ready) == ["b"]
+    job.apply(ImageSupplied(uid=UID, image="image", at=at(4)))
+    assert job.ready == {"b": T0, "a": T0}
+    assert job.take_changes() is not None  # of the taking
+    assert job.take_changes() is None, "that it waited is nothing to be recorded"

@@ -3,7 +3,7 @@
 from air_executor.format.attempts import Cause
 from manager.core import planner
 from manager.core.live_job import LiveJob
-from manager.model.actions import Create, Drop, Open, Remove, Replace, Signal, Start, Watch
+from manager.model.actions import Create, Drop, Open, Remove, Replace, Signal, Start, TaskAction, Watch
 from manager.model.facts import CancelRequested, GracePassed, NetworkLost, OfAttempt
 from tests.unit.manager.builders import (
     UID,
@@ -47,11 +47,22 @@ def test_each_phase_calls_for_its_act_and_goes_on_calling() -> None:
 
 def test_a_container_that_is_not_wanted_any_more_is_dropped_before_its_start() -> None:
     job, of = live_job(task("a")), key("a")
+    for fact in (claimed(of), created(of), CancelRequested(uid=UID, at=at(2))):
+        job.apply(fact)
+    assert acts(job) == [Drop(of)], "it may have begun already: only the engine knows"
+
+
+def test_what_is_being_made_when_nobody_wants_it_any_more_holds_no_runner_and_is_removed() -> None:
+    job, of = live_job(task("a")), key("a")
     job.apply(claimed(of))
+    assert job.busy == 1
     job.apply(CancelRequested(uid=UID, at=at(2)))
-    assert acts(job) == [Drop(of)], "it may be there already: only the engine knows"
+    assert (acts(job), job.busy) == ([Remove(of)], 0)
     job.apply(created(of))  # a create that was under way
-    assert acts(job) == [Drop(of)]
+    assert (acts(job), job.busy) == ([Remove(of)], 0)
+    assert not job.settled
+    job.apply(removed(of))
+    assert job.settled
 
 
 def test_a_running_task_is_asked_to_stop_and_killed_when_it_does_not() -> None:
@@ -129,14 +140,18 @@ def test_a_container_without_its_network_is_replaced_before_it_is_opened() -> No
 
 def test_what_was_made_ahead_is_dropped_when_nobody_wants_it_any_more() -> None:
     of = key("b")
-    reached: list[list[OfAttempt]] = [[], [created(of)], [created(of), waits(of)]]
-    for facts in reached:
+    reached: list[tuple[list[OfAttempt], TaskAction]] = [
+        ([], Remove(of)),
+        ([created(of)], Drop(of)),
+        ([created(of), waits(of)], Drop(of)),
+    ]
+    for facts, act in reached:
         job = begun(live_job(task("a"), task("b", "a")), "a")
         job.apply(ahead(of))
         for fact in facts:
             job.apply(fact)
         job.apply(exited(key("a"), 1))
-        assert acts(job) == [Remove(key("a")), Drop(of)]
+        assert acts(job) == [Remove(key("a")), act]
 
 
 def test_a_voided_container_of_a_job_that_failed_meanwhile_is_not_made_again() -> None:

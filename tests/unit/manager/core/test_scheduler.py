@@ -3,12 +3,15 @@
 import itertools
 from typing import Any
 
+from air_executor.format.attempts import Cause, Failure
+from manager.core.image_shelf import ImageShelf
 from manager.core.live_job import LiveJob
 from manager.core.scheduler import Scheduler
-from manager.model.facts import AttemptNeeded, TaskClaimed
+from manager.model.facts import AttemptNeeded, CancelRequested, ImageFetched, JobFact, TaskClaimed
 from manager.model.values import NOT_TRIED
 from tests.unit.manager.builders import (
     ABLE,
+    T0,
     ahead,
     at,
     begun,
@@ -83,15 +86,114 @@ def test_a_container_that_only_waits_to_be_removed_holds_no_runner() -> None:
 
 def test_a_claim_carries_name_and_image() -> None:
     job = live_job(task("a", image="debian:12"), task("b"))
-    first, second = (
-        Scheduler("home", make(runner_image="runner:1"), no_pool()).claims([job], at(1)),
-        None,
-    )
-    first = next(first)
+    who = Scheduler("home", make(runner_image="runner:1"), no_pool(), shelf=shelf("debian:12"))
+    first = next(who.claims([job], at(1)))
+    assert isinstance(first, TaskClaimed)
     job.apply(first)
-    second = next(Scheduler("home", make(runner_image="runner:1"), no_pool()).claims([job], at(1)))
+    second = next(who.claims([job], at(1)))
+    assert isinstance(second, TaskClaimed)
     assert (first.grant.image, second.grant.image) == ("debian:12", "runner:1")
     assert first.container.startswith("airx-job-a-1-")
+
+
+def shelf(*images: str) -> ImageShelf:
+    """Where these images have just been fetched."""
+    made = ImageShelf()
+    for image in images:
+        made.want(image, "somebody")
+        (order,) = made.orders()
+        made.take_in(ImageFetched(image=image, order=order, problem=None, at=at(0)))
+    return made
+
+
+def told(who: Scheduler, job: LiveJob, seconds: float = 1) -> list[JobFact]:
+    """What is decided in one round about the job, each applied before the next."""
+    facts: list[JobFact] = []
+    for fact in who.claims([job], at(seconds)):
+        job.apply(fact)
+        facts.append(fact)
+    return facts
+
+
+def answered(who: Scheduler, job: LiveJob, problem: Failure | None = None) -> list[JobFact]:
+    """What follows for the job from the end of the only fetch that is under way."""
+    (order,) = who.shelf.orders()
+    fetched = ImageFetched(image=order.image, order=order, problem=problem, at=at(5))
+    assert who.shelf.take_in(fetched)
+    facts = []
+    for fact in who.supply(job, fetched):
+        job.apply(fact)
+        facts.append(fact)
+    return facts
+
+
+MISSING = Failure(cause=Cause.IMAGE, message="there is no image 'debian:12' here")
+
+
+def test_a_task_whose_image_is_not_known_to_be_here_holds_no_runner_and_the_others_go_on() -> None:
+    job = live_job(task("a", image="debian:12"), task("b"), task("c", image="debian:12"))
+    who = Scheduler("home", make(max_runners=1), no_pool())
+    assert [type(fact).__name__ for fact in told(who, job)] == ["ImageLacking", "TaskClaimed"]
+    assert (job.busy, list(job.ready), job.settled) == (1, ["c"], False)
+    assert told(who, job) == []
+
+
+def test_when_its_image_has_come_it_is_claimed_and_has_waited_since_its_turn() -> None:
+    job = live_job(task("a", image="debian:12"))
+    who = Scheduler("home", make(), no_pool())
+    told(who, job)
+    assert job.lacking == {"debian:12": {"a": T0}}
+    assert [type(fact).__name__ for fact in answered(who, job)] == ["ImageSupplied"]
+    (claim,) = told(who, job, 6)
+    assert isinstance(claim, TaskClaimed)
+    assert job.tasks["a"].attempts[0].timings.ready_at == T0
+
+
+def test_an_image_that_can_t_be_had_fails_who_waited_for_it_and_is_asked_for_again_by_a_retry() -> None:
+    job = live_job(task("a", image="debian:12", retries=1))
+    who = Scheduler("home", make(), no_pool())
+    told(who, job)
+    assert [type(fact).__name__ for fact in answered(who, job, MISSING)][1:] == [
+        "TaskClaimed",
+        "LaunchFailed",
+    ]
+    attempt = job.tasks["a"].attempts[0]
+    assert attempt.failure is not None
+    assert attempt.failure.cause is Cause.IMAGE
+    assert attempt.failure.message == "task 'a' could not be started: there is no image 'debian:12' here"
+    assert (job.busy, job.tasks["a"].status) == (0, "pending")
+    job.apply(removed(key("a")))
+    assert [type(fact).__name__ for fact in told(who, job, 7)] == ["ImageLacking"]
+    answered(who, job, MISSING)
+    assert (job.tasks["a"].status, len(job.tasks["a"].attempts)) == ("failed", 2)
+
+
+def test_of_those_that_waited_for_one_that_can_t_be_had_the_first_fails_the_job() -> None:
+    job = live_job(*(task(name, image="debian:12", retries=0) for name in "abc"))
+    who = Scheduler("home", make(), no_pool())
+    told(who, job)
+    answered(who, job, MISSING)
+    assert [job.tasks[name].status for name in "abc"] == ["failed", "skipped", "skipped"]
+
+
+def test_a_job_that_is_cancelled_waits_for_no_image() -> None:
+    job = live_job(task("a", image="debian:12"))
+    who = Scheduler("home", make(), no_pool())
+    told(who, job)
+    (order,) = who.shelf.orders()
+    job.apply(CancelRequested(uid=job.uid, at=at(2)))
+    assert job.settled
+    assert list(who.shelf.given_up({job.uid: job})) == [order]
+    assert job.lacking.get("debian:12", {}) == {}
+
+
+def test_a_container_made_ahead_never_waits_for_an_image_but_has_it_fetched() -> None:
+    job = begun(live_job(task("a"), task("b", "a", image="debian:12")), "a")
+    who = Scheduler("home", make(), no_pool(), capabilities=ABLE)
+    assert list(who.claims_ahead([job], at(2))) == []
+    assert [order.image for order in who.shelf.orders()] == ["debian:12"]
+    assert list(who.claims_ahead([job], at(2))) == []
+    assert list(who.shelf.orders()) == []
 
 
 def foresee(jobs: list[LiveJob], look_ahead: int, gates: bool = True) -> list[str]:
@@ -183,7 +285,7 @@ def test_look_ahead_does_not_heed_max_parallel() -> None:
 def test_the_claim_ahead_is_in_the_words_of_any_other() -> None:
     early, late = live_job(task("a"), task("b", "a", image="debian:12", timeout=7)), live_job(task("a"))
     begun(early, "a")
-    who = Scheduler("home", make(), no_pool(), capabilities=ABLE)
+    who = Scheduler("home", make(), no_pool(), capabilities=ABLE, shelf=shelf("debian:12"))
     (first,) = who.claims_ahead([early], at(2))
     assert (first.grant.image, first.grant.timeout, first.grant.memory_mb) == ("debian:12", 7, 512)
     assert first.key == key("b") and first.container.startswith("airx-job-b-1-")

@@ -28,19 +28,18 @@ def test_calls_are_made_beside_each_other(workers: Workers) -> None:
     assert not meeting.broken
 
 
-def test_a_call_that_fails_unexpectedly_is_told_of_and_the_next_is_made(
-    workers: Workers, caplog: pytest.LogCaptureFixture
+def test_a_call_without_outcome_kills_its_thread_which_ends_the_manager(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = threading.Event()
+    dead: list[BaseException | None] = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: dead.append(args.exc_value))
 
     def fail() -> None:
         raise RuntimeError("of all things")
 
-    for _ in range(2 * POOL):
-        workers.submit(fail)
-    workers.submit(made.set)
-    assert made.wait(30)
-    until(lambda: caplog.text.count("this is a bug") == 2 * POOL)
+    workers.submit(fail)
+    workers.run_alone("alone", fail)
+    until(lambda: [str(each) for each in dead] == ["of all things"] * 2)
 
 
 def test_a_call_that_is_cut_short_because_the_manager_ends_is_no_bug(

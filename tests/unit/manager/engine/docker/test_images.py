@@ -258,6 +258,28 @@ def test_threads_that_share_a_pull_share_its_failure(
     assert [each.ended for each in told] == [False, True]
 
 
+def test_a_pull_that_is_given_up_ends_for_whoever_waits_and_the_next_is_another(
+    images: Images, engine: Engine, told: list[Pull]
+) -> None:
+    engine.may_go_on.clear()
+    with ThreadPoolExecutor(1) as pool:
+        fetch = pool.submit(images.fetch, "image")
+        until(lambda: engine.pulls == 1)
+        images.give_up("image")
+        assert isinstance(fetch.exception(10), ImageMissing)
+    assert (told[-1].ended, told[-1].problem) == (True, "nobody wants it any more")
+    engine.may_go_on.set()
+    until(lambda: not engine.listened_to)
+    images.fetch("image")
+    assert engine.pulls == 2
+
+
+def test_to_give_up_what_nobody_fetches_is_nothing(images: Images, engine: Engine) -> None:
+    images.give_up("image")
+    images.fetch("image")
+    assert engine.here
+
+
 def test_another_image_is_not_waited_for(images: Images, engine: Engine) -> None:
     engine.may_go_on.clear()
     threads = [threading.Thread(target=images.fetch, args=(name,)) for name in ("one", "two")]

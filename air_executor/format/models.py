@@ -20,15 +20,22 @@ from pydantic import (
 )
 
 from air_executor.clock import utc_now
+from air_executor.format import users
 from air_executor.format.attempts import Attempt, Cause, Failure
 from air_executor.format.fields import Name, Record, Spec, Text, Time
 
 SCHEMA = 1
 
 
-def _check_user(value: str) -> str:
+def _check_form_of_user(value: str) -> str:
+    """What records have: some are from when numbers were taken that no engine takes."""
     if not re.fullmatch("[1-9][0-9]{0,9}(:[0-9]{1,10})?", value, re.ASCII):
-        raise ValueError("must be a numeric user id other than 0, such as 1000 or 1000:1000")
+        raise ValueError(f"{value!r} {users.RULE}")
+    return value
+
+
+def _check_user(value: str) -> str:
+    users.parse_user(value)
     return value
 
 
@@ -137,7 +144,7 @@ class TaskFields(BaseModel):
     resources: Resources = Resources()
     network: Text | None = None
     """`job` (shared by the tasks of a job, the default), `private`, `none`, or what the operator allows."""
-    user: Annotated[str, Field(strict=True), AfterValidator(_check_user)] | None = None
+    user: Annotated[str, Field(strict=True), AfterValidator(_check_form_of_user)] | None = None
     """Numeric user id, with a group id if wanted; never root."""
 
     @model_validator(mode="after")
@@ -155,6 +162,8 @@ class TaskFields(BaseModel):
 
 class TaskSpec(Spec, TaskFields):
     """A task as somebody asks for it."""
+
+    user: Annotated[str, Field(strict=True), AfterValidator(_check_user)] | None = None
 
     def is_asked_by(self, other: "TaskFields") -> bool:
         """Whether the other one asks for the same in every word."""
@@ -176,6 +185,8 @@ class Task(Record, TaskFields):
     """Attempts before the last `retry` of the job: they do not count against `retries`."""
     request: str | None = None
     """The request in the inbox that brought it, where it was not there from the beginning."""
+    parent: str | None = None
+    """The task that queued it, where one did."""
 
     @property
     def policy(self) -> RetryPolicy:

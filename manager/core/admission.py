@@ -1,6 +1,7 @@
 """PURE. From a folder that was found to a job that is taken, or refused with the rule that it breaks."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from air_executor.errors import BadInput
@@ -9,7 +10,7 @@ from air_executor.format.graph import check_graph
 from air_executor.format.models import Job, JobState, JobView, Task, TaskStatus
 from manager.core import lifecycle, policy
 from manager.core.live_job import LiveJob
-from manager.model.facts import JobFound, JobRefused
+from manager.model.facts import JobFound, JobRefused, TaskRequested
 from manager.model.values import Owner
 from manager.settings import Settings
 
@@ -19,10 +20,10 @@ NO_NETWORK = {"network": None, "slot": None}
 
 def take(found: JobFound, uid: str, settings: Settings) -> LiveJob:
     """The live job. Raises BadInput."""
-    _check(found.tasks, settings)
+    _check(found.tasks, found.owner, settings)
     for index, task in enumerate(found.tasks):
         _check_status(task, f"tasks[{index}]")
-    own = {"job_name": found.name, "attempts": (), "earlier": 0, "request": None}
+    own = {"job_name": found.name, "attempts": (), "earlier": 0, "request": None, "parent": None}
     tasks = [task.model_copy(update=own) for task in found.tasks]
     job = found.job.model_copy(update={"uid": uid, "failure": None, "requests": ()} | NO_NETWORK)
     live = LiveJob(job, tasks, found.owner, max_tasks=settings.max_tasks, bare=found.bare)
@@ -37,7 +38,7 @@ def take_again(view: JobView, owner: Owner, uid: str, settings: Settings, at: da
     Since its views can be written by others while no manager minds them, they are checked as anew. Raises
     BadInput.
     """
-    _check(view.tasks, settings)
+    _check(view.tasks, owner, settings)
     if view.state is not JobState.FAILED:
         raise BadInput(f'is "{view.state}"; only what failed or was skipped can be retried', field="state")
     tasks = [lifecycle.start_over(_with_attempts_over(task)) for task in view.tasks]
@@ -55,6 +56,18 @@ def afresh(name: str, view: JobView, owner: Owner, at: datetime) -> JobFound:
     return JobFound(name=name, job=job, tasks=tasks, owner=owner, at=at)
 
 
+def requested(fact: TaskRequested, job: LiveJob, settings: Settings) -> TaskRequested:
+    """The request, for a task that has no more than the one which asks for it. Raises BadInput."""
+    policy.check(fact.spec, job.owner, settings)
+    if fact.parent is None:
+        return fact
+    task = job.tasks.get(fact.parent.task)
+    if task is None:
+        raise BadInput(f"comes from task {fact.parent.task!r}, which the job does not have")
+    parent = policy.Parent.of(task, fact.parent.number, job.owner, job.written_images, settings)
+    return replace(fact, spec=policy.bounded(fact.spec, parent, job.owner, settings))
+
+
 def _with_attempts_over(task: Task) -> Task:
     over = tuple(attempt.model_copy(update={"phase": Phase.REMOVED}) for attempt in task.attempts)
     return task.model_copy(update={"attempts": over})
@@ -67,7 +80,7 @@ def _as_defined(task: Task, at: datetime) -> Task:
     return fresh.model_copy(update={"attempts": (), "earlier": 0, "created_at": at})
 
 
-def _check(tasks: Sequence[Task], settings: Settings) -> None:
+def _check(tasks: Sequence[Task], owner: Owner, settings: Settings) -> None:
     check_graph(tasks)
     if len(tasks) > settings.max_tasks:
         raise BadInput(
@@ -75,7 +88,7 @@ def _check(tasks: Sequence[Task], settings: Settings) -> None:
             field="tasks",
         )
     for index, task in enumerate(tasks):
-        policy.check(task, settings, f"tasks[{index}].")
+        policy.check(task, owner, settings, f"tasks[{index}].")
 
 
 def _check_status(task: Task, field: str) -> None:

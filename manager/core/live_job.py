@@ -60,6 +60,9 @@ class LiveJob:
         self.submitted: str | None = None
         """Which `state.json` it was taken from."""
         self.tasks: dict[str, Task] = {task.id: task for task in tasks}
+        written = (task for task in self.tasks.values() if task.request is None)
+        self.written_images = frozenset(task.image for task in written if task.image is not None)
+        """Of the tasks that it was written with."""
         self.requests: dict[str, Decision] = {decision.request: decision for decision in job.requests}
         self.failure: Failure | None = job.failure
         self._queue = ReadyQueue()
@@ -352,7 +355,8 @@ class LiveJob:
             self._note(fact.request, fact.spec.id, str(error), fact.at)
             return
         self._queued_bytes += fact.spec.size
-        task = Task.of(fact.spec, self.name, fact.at).model_copy(update={"request": fact.request})
+        origin = {"request": fact.request, "parent": fact.parent and fact.parent.task}
+        task = Task.of(fact.spec, self.name, fact.at).model_copy(update=origin)
         self.tasks[task.id] = task
         self._changed_tasks[task.id] = None
         self._index(task, fact.at)

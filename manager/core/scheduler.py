@@ -50,7 +50,7 @@ class Scheduler:
         """
         free = self.settings.max_runners - sum(job.busy for job in jobs)
         while free > 0:
-            waiting = [job for job in jobs if job.ready and not _full(job)]
+            waiting = [job for job in jobs if job.ready and not self._is_full(job)]
             if not waiting:
                 return
             job = min(waiting, key=self._priority)
@@ -93,6 +93,11 @@ class Scheduler:
     def _priority(self, job: LiveJob) -> tuple[bool, int, datetime, str]:
         busy = job.busy > 0
         return busy, 0 if busy else self._served.get(job.uid, 0), job.job.created_at, job.name
+
+    def _is_full(self, job: LiveJob) -> bool:
+        """Whether the job holds as many runners as it may: what is stuck in it leaves some to others."""
+        most = policy.job_runners(self.settings)
+        return job.busy >= min(most, job.job.max_parallel or most)
 
     def _next(self, job: LiveJob, at: datetime, instant: Instant | None) -> TaskClaimed | AttemptNeeded:
         task_id = next(iter(job.ready))
@@ -141,7 +146,3 @@ def _live(jobs: Iterable[LiveJob]) -> Iterator[Attempt]:
 def _is_opening(attempt: Attempt, at: datetime) -> bool:
     ready_at = attempt.timings.ready_at
     return attempt.phase is Phase.WAITING and ready_at is not None and abs(at - ready_at) < HASTE
-
-
-def _full(job: LiveJob) -> bool:
-    return job.job.max_parallel is not None and job.busy >= job.job.max_parallel

@@ -201,7 +201,7 @@ class Supervisor:
             return  # what is in an inbox in that place now, is another job's
         if isinstance(fact, TaskRequested):
             reach(Failpoint.REQUEST_READ)
-            fact = self._admitter.checked(fact)
+            fact = self._admitter.checked(job, fact)
         if isinstance(fact, Inspected):
             for conclusion in self._reconciler.conclusions(job, fact):
                 self._apply(conclusion)

@@ -5,7 +5,6 @@ Read from the environment (`AIR_EXECUTOR_MAX_RUNNERS=20`) and from `config.toml`
 """
 
 import json
-import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
@@ -28,11 +27,10 @@ from air_executor.store import home_folder
 
 CONFIG_FILE = "config.toml"
 PREFIX = "AIR_EXECUTOR_"
-OTHER_VARIABLES = frozenset(
-    ("UID", "DAGS", "MANAGER_IMAGE", "AIRFLOW_IMAGE", "POSTGRES_IMAGE")
-    + ("JOB", "TASK", "ATTEMPT", "INBOX", "FAILPOINT")
-)
-"""What others read from the environment under this prefix: Compose, tasks, and who looks for crashes."""
+OF_COMPOSE = ("UID", "DAGS", "MANAGER_IMAGE", "AIRFLOW_IMAGE", "POSTGRES_IMAGE")
+OF_TASKS = ("JOB", "TASK", "ATTEMPT", "INBOX")
+OTHER_VARIABLES = (*OF_COMPOSE, *OF_TASKS, "FAILPOINT")
+"""What others read from the environment under this prefix."""
 A_DAY = 86_400.0
 NETWORKS_OF_ALL = ("job", "private", "none")
 """What tasks may ask for without being allowed to."""
@@ -320,7 +318,7 @@ def _complaint(error: ValidationError, file: Path) -> BadInput:
     )
 
 
-def misspelt(environment: Mapping[str, str] = os.environ) -> Iterator[str]:
+def misspelt(environment: Mapping[str, str]) -> Iterator[str]:
     """What is said of variables that look like settings and are none: compose and tasks have some more."""
     settings = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
     for name in sorted(environment):

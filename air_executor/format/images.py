@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 DEFAULT_REGISTRY = "docker.io"
-RULE = "is no reference to an image, such as debian:12 or registry.example.com/team/tool:1"
+RULE = "must be a reference to an image, such as debian:12 or registry.example.com/team/tool:1"
 MAX_LENGTH = 255
 
 _LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
@@ -36,8 +36,7 @@ def parse_reference(text: str) -> Reference:
     registry, path = split_name(name)
     valid = _PATH.fullmatch(path) and len(name) <= MAX_LENGTH
     if not (valid and _REGISTRY.fullmatch(registry) and _is_version(text.removeprefix(name))):
-        shown = text if len(text) <= 80 else text[:77] + "..."
-        raise ValueError(f"{shown!r} {RULE}")
+        raise ValueError(RULE)
     return Reference(registry, path, version or "latest")
 
 

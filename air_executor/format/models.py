@@ -30,7 +30,7 @@ SCHEMA = 1
 def _check_form_of_user(value: str) -> str:
     """What records have: some are from when numbers were taken that no engine takes."""
     if not re.fullmatch("[1-9][0-9]{0,9}(:[0-9]{1,10})?", value, re.ASCII):
-        raise ValueError(f"{value!r} {users.RULE}")
+        raise ValueError(users.RULE)
     return value
 
 

@@ -26,7 +26,7 @@ class UserRange(NamedTuple):
         if ids is not None:
             first, last = ids
             if last is None or first > last:
-                raise ValueError(f"{text!r} {RANGE_RULE}, the smaller one first")
+                raise ValueError(f"{RANGE_RULE}, the smaller one first")
             return cls(first, last)
         uid, gid = parse_user(text, RANGE_RULE)
         return cls(uid, uid, gid if ":" in text else None)
@@ -43,7 +43,7 @@ def parse_user(text: str, rule: str = RULE) -> tuple[int, int]:
     """User and group; where no group is named, that of the same number. Raises ValueError with the rule."""
     ids = _parts(_USER, text, rule)
     if ids is None:
-        raise ValueError(f"{text!r} {rule}")
+        raise ValueError(rule)
     uid, gid = ids
     return uid, uid if gid is None else gid
 
@@ -55,5 +55,5 @@ def _parts(form: re.Pattern[str], text: str, rule: str) -> tuple[int, int | None
         return None
     first, second = int(match[1]), None if match[2] is None else int(match[2])
     if not (1 <= first <= MAX_ID and (second is None or 1 <= second <= MAX_ID)):
-        raise ValueError(f"{text!r} {rule}")
+        raise ValueError(rule)
     return first, second

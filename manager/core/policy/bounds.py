@@ -85,7 +85,7 @@ def _at_most(asked: Number | None, usual: Number, most: Number, field: str, pare
     if asked is None:
         return None if usual <= most else most
     if asked > most:
-        raise _refusal(f"{asked:g}", f"{most:g}", field, parent)
+        raise _refusal(f"{asked:.10g}", f"{most:.10g}", field, parent)
     return asked
 
 
@@ -139,7 +139,8 @@ def _check_image(image: str | None, parent: Parent, settings: Settings) -> None:
     if image is None or image in parent.images or images.matches(image, settings.queued_images):
         return
     raise BadInput(
-        f"{image!r} may not be asked for by task {parent.id!r}: allowed are its own image, runner_image, "
-        "those of tasks that the job was written with, and what the operator lists (setting `queued_images`)",
+        f"{image[: images.SHOWN]!r} may not be asked for by task {parent.id!r}: allowed are its own image, "
+        "runner_image, those of tasks that the job was written with, and what the operator lists (setting "
+        "`queued_images`)",
         field="image",
     )

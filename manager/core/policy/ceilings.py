@@ -21,7 +21,7 @@ def check_ceilings(task: TaskFields, settings: Settings, field: str = "") -> Non
     ):
         if asked is not None and asked > most:
             raise BadInput(
-                f"{asked:g} is more than a task may ask for here: {most:g} (setting `{setting}`)",
+                f"{asked:.10g} is more than a task may ask for here: {most:.10g} (setting `{setting}`)",
                 field=f"{field}{place}",
             )
 

@@ -9,6 +9,8 @@ from air_executor.format.images import parse_reference, split_name, split_versio
 from manager.settings import Settings
 
 ANY = "*"
+SHOWN = 80
+"""Characters of an image's name that a message has."""
 
 
 def check_image(image: str, settings: Settings, field: str = "") -> None:
@@ -18,11 +20,12 @@ def check_image(image: str, settings: Settings, field: str = "") -> None:
     try:
         parse_reference(image)
     except ValueError as error:
-        raise BadInput(str(error), field=f"{field}image") from None
+        raise BadInput(f"{image[:SHOWN]!r} {error}", field=f"{field}image") from None
     if not matches(image, settings.images):
         allowed = ", ".join((settings.runner_image, *settings.images))
         raise BadInput(
-            f"{image!r} is not allowed here; allowed are {allowed} (setting `images`)", field=f"{field}image"
+            f"{image[:SHOWN]!r} is not allowed here; allowed are {allowed} (setting `images`)",
+            field=f"{field}image",
         )
 
 

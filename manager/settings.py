@@ -320,10 +320,10 @@ def _complaint(error: ValidationError, file: Path) -> BadInput:
 
 def misspelt(environment: Mapping[str, str]) -> Iterator[str]:
     """What is said of variables that look like settings and are none: compose and tasks have some more."""
-    settings = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
-    for name in sorted(environment):
-        other = name.removeprefix(PREFIX) in OTHER_VARIABLES
-        if name.startswith(PREFIX) and name not in settings and not other:
+    settings = [name.upper() for name in Settings.model_fields]
+    ours = (name.removeprefix(PREFIX) for name in sorted(environment) if name.startswith(PREFIX))
+    for name in ours:
+        if name not in (*settings, *OTHER_VARIABLES):
             nearest = get_close_matches(name, settings, 1, cutoff=0.75)
-            meant = f"; did you mean {nearest[0]}?" if nearest else ""
-            yield f"{name} is no setting, and changes nothing{meant}"
+            meant = f"; did you mean {PREFIX}{nearest[0]}?" if nearest else ""
+            yield f"{PREFIX}{name} is no setting, and changes nothing{meant}"

@@ -32,6 +32,8 @@ OF_TASKS = ("JOB", "TASK", "ATTEMPT", "INBOX")
 OTHER_VARIABLES = (*OF_COMPOSE, *OF_TASKS, "FAILPOINT")
 """What others read from the environment under this prefix."""
 A_DAY = 86_400.0
+FIRST_OF_PEOPLE = 1000
+"""Users and groups below are the system's own, on all the usual distributions."""
 NETWORKS_OF_ALL = ("job", "private", "none")
 """What tasks may ask for without being allowed to."""
 NO_NETWORKS = ("host", "bridge", "default", "container", "nat", "ns", *NETWORKS_OF_ALL)
@@ -61,6 +63,12 @@ def _check_range(text: str) -> str:
 
 def _check_image(text: str) -> str:
     parse_reference(text)
+    return text
+
+
+def _check_job_uids(text: str) -> str:
+    if text and ("-" not in text or UserRange.parse(text).first < FIRST_OF_PEOPLE):
+        raise ValueError(f"must be a range such as 100000-165535, from {FIRST_OF_PEOPLE} on")
     return text
 
 
@@ -259,6 +267,14 @@ class Settings(BaseSettings):
         'patterns, with the port where there is one: ["ghcr.io", "localhost:5000", "*.corp.example"]; '
         '"public", the default, is every public one: who names an image has the engine send requests to the '
         "host in its name, so private ones are named here. [] is none.",
+    )
+
+    job_uids: Annotated[str, AfterValidator(_check_job_uids)] = Field(
+        "",
+        description='A range of user ids that nobody else has, such as "100000-165535": every job gets one '
+        "of its own from it (the group has the same number), which no other live job has, so that jobs share "
+        "no limits that the kernel counts by user. Then no containers wait for jobs that nobody knows yet, "
+        "and a job's files are not its folder's owner's. Default: none.",
     )
 
     @field_validator("*", mode="before")

@@ -252,6 +252,8 @@ class Job(Record):
     max_parallel: int | None = Field(None, ge=1, strict=True)
     network: str | None = None
     """The container that holds the network which the job's tasks share, once one of them was to join it."""
+    runs_as: str | None = None
+    """The user that the job has for itself, where the operator gives each job one, once a task was to run."""
     request: Request | None = None
     failure: Failure | None = None
     requests: tuple[Decision, ...] = ()

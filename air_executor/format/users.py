@@ -35,7 +35,9 @@ class UserRange(NamedTuple):
         """Whether that user, in that group, is one of them."""
         return self.first <= uid <= self.last and gid == (uid if self.gid is None else self.gid)
 
-    def __len__(self) -> int:
+    @property
+    def size(self) -> int:
+        """How many there are."""
         return self.last - self.first + 1
 
 

@@ -14,8 +14,9 @@ from manager.model.facts import JobFound, JobRefused, TaskRequested
 from manager.model.values import Owner
 from manager.settings import Settings
 
-NO_NETWORK = {"network": None, "slot": None}
-"""Whose network its tasks share, a job does not say of itself; `slot` is how an older record did."""
+NOTHING_GIVEN = {"network": None, "slot": None, "runs_as": None}
+"""Whose network its tasks share, and as whom they run, a job does not say of itself; `slot` is how an older
+record told of the network."""
 
 
 def take(found: JobFound, uid: str, settings: Settings) -> LiveJob:
@@ -25,7 +26,7 @@ def take(found: JobFound, uid: str, settings: Settings) -> LiveJob:
         _check_status(task, f"tasks[{index}]")
     own = {"job_name": found.name, "attempts": (), "earlier": 0, "request": None, "parent": None}
     tasks = [task.model_copy(update=own) for task in found.tasks]
-    job = found.job.model_copy(update={"uid": uid, "failure": None, "requests": ()} | NO_NETWORK)
+    job = found.job.model_copy(update={"uid": uid, "failure": None, "requests": ()} | NOTHING_GIVEN)
     live = LiveJob(job, tasks, found.owner, max_tasks=settings.max_tasks, bare=found.bare)
     live.submitted = found.submitted
     live.take(found.at)
@@ -42,7 +43,7 @@ def take_again(view: JobView, owner: Owner, uid: str, settings: Settings, at: da
     if view.state is not JobState.FAILED:
         raise BadInput(f'is "{view.state}"; only what failed or was skipped can be retried', field="state")
     tasks = [lifecycle.start_over(_with_attempts_over(task)) for task in view.tasks]
-    job = view.job.model_copy(update={"uid": uid, "failure": None} | NO_NETWORK)
+    job = view.job.model_copy(update={"uid": uid, "failure": None} | NOTHING_GIVEN)
     live = LiveJob(job, tasks, owner, max_tasks=settings.max_tasks)
     live.take(at)
     live.tell_all()
@@ -58,14 +59,14 @@ def afresh(name: str, view: JobView, owner: Owner, at: datetime) -> JobFound:
 
 def requested(fact: TaskRequested, job: LiveJob, settings: Settings) -> TaskRequested:
     """The request, for a task that has no more than the one which asks for it. Raises BadInput."""
-    policy.check(fact.spec, job.owner, settings)
+    policy.check(fact.spec, job.runs_for, settings)
     if fact.parent is None:
         return fact
     task = job.tasks.get(fact.parent.task)
     if task is None:
         raise BadInput(f"comes from task {fact.parent.task!r}, which the job does not have")
-    parent = policy.Parent.of(task, fact.parent.number, job.owner, job.written_images, settings)
-    return replace(fact, spec=policy.bounded(fact.spec, parent, job.owner, settings))
+    parent = policy.Parent.of(task, fact.parent.number, job.runs_for, job.written_images, settings)
+    return replace(fact, spec=policy.bounded(fact.spec, parent, job.runs_for, settings))
 
 
 def _with_attempts_over(task: Task) -> Task:

@@ -95,6 +95,11 @@ class LiveJob:
         return self._queue.resting
 
     @property
+    def runs_for(self) -> Owner:
+        """Whose user its tasks run as that do not say so: its own, or the owner of its folder."""
+        return self.owner if self.job.runs_as is None else Owner.parse(self.job.runs_as)
+
+    @property
     def settled(self) -> bool:
         """Whether nothing is left to do: every task is over and every container gone."""
         return not self._open and not self.live
@@ -276,6 +281,8 @@ class LiveJob:
             network = fact.grant.network
             if network.kind == "job" and self.job.network is None:
                 self._update_job(fact.at, network=network.name)
+            if fact.runs_as is not None and self.job.runs_as is None:
+                self._update_job(fact.at, runs_as=str(fact.runs_as))
         if after.status is TaskStatus.FAILED and before.status is not TaskStatus.FAILED:  # noqa: SIM102
             if self.failure is None and retries.may_retry(after):
                 after = lifecycle.again(after)

@@ -31,10 +31,21 @@ class Scheduler:
     pool: WarmPool
     capabilities: Capabilities = NOT_TRIED
     """What can be done with the engine on this host."""
+    users: policy.JobUsers = field(init=False)
+    """Which job has a user of its own."""
     _tended_at: datetime | None = None
     """When warm containers were last tended."""
     _turn: int = 0
     _served: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.users = policy.JobUsers(self.settings.job_uids)
+
+    def take_up(self, job: LiveJob) -> None:
+        """The job was live before: it keeps what it was given."""
+        begun = job.job.network is not None or bool(job.live)
+        if begun or job.job.runs_as is not None:
+            self.users.take_up(job.uid, None if job.job.runs_as is None else job.runs_for)
 
     def adapt_to(self, able: Capabilities) -> None:
         """What can be done here is known now."""
@@ -88,6 +99,7 @@ class Scheduler:
     def forget(self, uid: str) -> None:
         """The job has ended."""
         self._served.pop(uid, None)
+        self.users.release(uid)
         self.pool.forget(uid)
 
     def _priority(self, job: LiveJob) -> tuple[bool, int, datetime, str]:
@@ -95,7 +107,12 @@ class Scheduler:
         return busy, 0 if busy else self._served.get(job.uid, 0), job.job.created_at, job.name
 
     def _is_full(self, job: LiveJob) -> bool:
-        """Whether the job holds as many runners as it may: what is stuck in it leaves some to others."""
+        """Whether the job holds as many runners as it may: what is stuck in it leaves some to others.
+
+        Or whether it has to wait for a user of its own.
+        """
+        if self.users.is_short(job.uid):
+            return True
         most = policy.job_runners(self.settings)
         return job.busy >= min(most, job.job.max_parallel or most)
 
@@ -119,11 +136,13 @@ class Scheduler:
         warm: WarmContainer | None = None,
     ) -> TaskClaimed:
         key, task = job.next_key(task_id), job.tasks[task_id]
+        runs_as = self.users.user_for(job.uid)
         return TaskClaimed(
             key=key,
             at=at,
             container=containers.container_name(self.home_id, job.name, key),
-            grant=policy.grant(task, job.owner, self._network(job, warm), self.settings),
+            grant=policy.grant(task, runs_as or job.owner, self._network(job, warm), self.settings),
+            runs_as=runs_as,
             instant=instant,
             start=start,
             warm=warm,

@@ -109,6 +109,7 @@ class Supervisor:
         """Take up the jobs that the journals tell of."""
         for record in remembered:
             job = self._admitter.take_up(record)
+            self._scheduler.take_up(job)
             self._adopt(job)
             self._admitter.clear_leftovers(job)
             if not job.job.state.ended:

@@ -8,9 +8,11 @@ from manager.core.policy.bounds import Parent, bounded
 from manager.core.policy.ceilings import job_runners
 from manager.core.policy.checks import check
 from manager.core.policy.grants import grant, is_usual, usual_grant, with_grant
+from manager.core.policy.job_users import JobUsers
 from manager.core.policy.users import user_of, usual_user
 
 __all__ = [
+    "JobUsers",
     "Parent",
     "bounded",
     "check",

@@ -11,10 +11,7 @@ from air_executor.errors import BadInput
 from air_executor.format.models import TaskFields
 from air_executor.format.users import MAX_ID, UserRange, parse_user
 from manager.model.values import Owner
-from manager.settings import Settings
-
-FIRST_OF_PEOPLE = 1000
-"""Users and groups below are the system's own, on all the usual distributions."""
+from manager.settings import FIRST_OF_PEOPLE, Settings
 
 
 def usual_user(owner: Owner, settings: Settings) -> Owner:
@@ -33,10 +30,18 @@ def user_of(task: TaskFields, owner: Owner, settings: Settings) -> Owner:
 
 def check_user(task: TaskFields, owner: Owner, settings: Settings, field: str = "") -> None:
     """Raises BadInput where the task may not run as the user that it asks for."""
-    if _allowed(task, owner, settings) is None:
+    if task.user is None:
+        return
+    if settings.job_uids:
+        usual = "a user that the job has for itself"
+        allowed = _listed(task.user, settings) is not None
+    else:
+        usual = str(usual_user(owner, settings))
+        allowed = _allowed(task, owner, settings) is not None
+    if not allowed:
         raise BadInput(
-            f"{task.user!r} is not allowed here; tasks of this job run as {usual_user(owner, settings)}, and "
-            "as whom else, the operator lists (setting `users`)",
+            f"{task.user!r} is not allowed here; tasks of this job run as {usual}, and as whom else, the "
+            "operator lists (setting `users`)",
             field=f"{field}user",
         )
 
@@ -46,8 +51,13 @@ def _allowed(task: TaskFields, owner: Owner, settings: Settings) -> Owner | None
     usual = usual_user(owner, settings)
     if task.user in (None, str(usual.uid), str(usual)):
         return usual
+    return _listed(task.user or "", settings)
+
+
+def _listed(user: str, settings: Settings) -> Owner | None:
+    """The user, where the operator lists it."""
     try:
-        asked = Owner(*parse_user(task.user or ""))
+        asked = Owner(*parse_user(user))
     except ValueError:
         return None
     listed = any(UserRange.parse(each).allows(*asked) for each in settings.users)

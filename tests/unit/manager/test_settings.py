@@ -94,6 +94,7 @@ def test_the_environment_wins(home: Path, monkeypatch: pytest.MonkeyPatch) -> No
         ("max_timeout", ["0", "inf", "1e300"], ["60"]),
         ("max_retries", ["-1", "101"], ["0"]),
         ("job_runners", ["-1", "1001"], ["0", "5"]),
+        ("job_uids", ["0-5", "999-2000", "5000", "5000:1", "2000-1000", "a-b"], ["", "100000-165535"]),
         ("images", ["*", '[""]'], ['["debian:*"]', "[]"]),
         ("registries", ["public", '[""]'], ['["public", "localhost:5000"]', "[]"]),
     ],

@@ -52,7 +52,7 @@ def test_a_range_allows_its_users_in_their_own_groups(first: int, more: int, uid
     assert found.allows(uid, uid) == (first <= uid <= last)
     assert found.allows(first, first) and found.allows(last, last)
     assert not found.allows(first, first + 1)
-    assert len(found) == last - first + 1
+    assert found.size == last - first + 1
 
 
 def test_an_entry_with_a_group_allows_that_one_alone() -> None:

@@ -163,6 +163,12 @@ def test_a_warm_container_of_another_user_is_not_taken() -> None:
     assert take(pool, user=f"{OWNER.uid}", owner=OTHER) is not None, "whose folder it is, is all the same"
 
 
+def test_where_each_job_has_a_user_of_its_own_no_container_waits_for_one_nobody_knows() -> None:
+    pool = a_pool(job_uids="5000-5999")
+    assert list(pool.orders(at(0))) == []
+    assert not pool.fits(bare_job(task()), task())
+
+
 def test_in_jobs_of_root_tasks_run_as_the_user_of_the_setting() -> None:
     pool = a_pool(user=Owner(77, 77), task_uid=77)
     (warm,) = fill(pool)

@@ -22,12 +22,16 @@ def addresses(host: str) -> set[str]:
 class Registries:
     """Those that the operator lists."""
 
-    def __init__(self, listed: tuple[str, ...], lookup: Lookup = addresses) -> None:
+    def __init__(self, listed: tuple[str, ...], own_image: str, lookup: Lookup = addresses) -> None:
+        """`own_image`: the one that the operator has chosen, wherever it comes from."""
         self._listed = listed
+        self._own_image = own_image
         self._lookup = lookup
 
     def refusal(self, image: str) -> str | None:
         """Why the image may not be asked of its registry; None where it may. May take as long as a lookup."""
+        if image == self._own_image:
+            return None
         try:
             registry = parse_reference(image).registry
         except ValueError as error:

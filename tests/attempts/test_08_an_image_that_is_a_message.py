@@ -63,12 +63,14 @@ def test_no_request_goes_to_the_host_or_its_neighbours_but_by_the_operators_word
     def never(host: str) -> list[str]:
         raise AssertionError(f"{host} was looked up")
 
-    assert "setting `registries`" in (Registries(("public",), never).refusal(image) or "")
-    assert Registries((image.partition("/")[0],), never).refusal(image) is None
+    assert "setting `registries`" in (Registries(("public",), "runner:1", never).refusal(image) or "")
+    assert Registries((image.partition("/")[0],), "runner:1", never).refusal(image) is None
 
 
 def test_nor_by_a_public_name_that_leads_there() -> None:
-    found = Registries(("public",), lambda host: ["127.0.0.1"]).refusal("127.0.0.1.nip.io:47123/x")
+    found = Registries(("public",), "runner:1", lambda host: ["127.0.0.1"]).refusal(
+        "127.0.0.1.nip.io:47123/x"
+    )
     assert "127.0.0.1, which is no public address" in (found or "")
 
 

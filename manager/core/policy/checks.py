@@ -3,7 +3,7 @@
 from air_executor.errors import BadInput
 from air_executor.format.models import TaskFields
 from manager.core.policy.ceilings import check_ceilings
-from manager.core.policy.images import check_image
+from manager.core.policy.images import SHOWN, check_image
 from manager.core.policy.users import check_user
 from manager.model.values import Owner
 from manager.settings import NETWORKS_OF_ALL, Settings
@@ -17,7 +17,8 @@ def check(task: TaskFields, owner: Owner, settings: Settings, field: str = "") -
         check_image(task.image, settings, field)
     networks = (*NETWORKS_OF_ALL, *settings.networks)
     if task.network is not None and task.network not in networks:
+        allowed = ", ".join(networks)
         raise BadInput(
-            f"{task.network!r} is not allowed here; allowed are {', '.join(networks)} (setting `networks`)",
+            f"{task.network[:SHOWN]!r} is not allowed here; allowed are {allowed} (setting `networks`)",
             field=f"{field}network",
         )

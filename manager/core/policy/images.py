@@ -10,7 +10,7 @@ from manager.settings import Settings
 
 ANY = "*"
 SHOWN = 80
-"""Characters of an image's name that a message has."""
+"""Characters of what was asked for that a message has."""
 
 
 def check_image(image: str, settings: Settings, field: str = "") -> None:

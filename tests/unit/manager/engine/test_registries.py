@@ -22,7 +22,7 @@ def lookup(host: str) -> Iterable[str]:
 
 
 def refusal(image: str, *listed: str) -> str | None:
-    return Registries(listed, lookup).refusal(image)
+    return Registries(listed, "registry.corp:5000/runner:1", lookup).refusal(image)
 
 
 @pytest.mark.parametrize("image", ["debian", "ghcr.io/team/tool:1", "8.8.8.8/x", "unknown.example.com/x"])
@@ -51,6 +51,11 @@ def test_a_public_name_that_leads_to_a_private_address_is_refused_unless_it_is_n
 @pytest.mark.parametrize(("listed", "allowed"), [((), False), (("ghcr.io",), True), (("docker.io",), False)])
 def test_a_list_without_public_has_only_what_it_names(listed: tuple[str, ...], allowed: bool) -> None:
     assert (refusal("ghcr.io/x", *listed) is None) is allowed
+
+
+def test_the_runner_image_may_come_from_wherever_the_operator_has_it() -> None:
+    assert refusal("registry.corp:5000/runner:1") is None
+    assert refusal("registry.corp:5000/runner:2") is not None
 
 
 def test_what_is_no_reference_is_asked_of_nobody() -> None:

@@ -1,6 +1,7 @@
 """Wiring: the one module that names the concrete classes of all parts, and puts them together."""
 
 import logging
+import os
 import queue
 import resource
 import secrets
@@ -46,7 +47,7 @@ from manager.runtime.recorder import Recorder
 from manager.runtime.supervisor import Supervisor
 from manager.runtime.timers import Timers
 from manager.runtime.workers import Workers
-from manager.settings import Settings, load
+from manager.settings import Settings, load, misspelt
 
 log = logging.getLogger(__name__)
 
@@ -156,6 +157,8 @@ def run(settings: Settings) -> int:
     heartbeat.start()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: manager.supervisor.stop())
+    for complaint in misspelt(os.environ):
+        log.warning("%s", complaint)
     log.info("manager started for %s, %d runners", settings.home, settings.max_runners)
     manager.start()
     try:

@@ -6,10 +6,12 @@ Read from the environment (`AIR_EXECUTOR_MAX_RUNNERS=20`) and from `config.toml`
 
 import json
 import tomllib
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -19,10 +21,24 @@ from pydantic_settings import (
 )
 
 from air_executor.errors import BadInput, quoted
+from air_executor.format.images import parse_reference
 from air_executor.format.limits import MAX_BYTES, MAX_TASKS, Bounds
+from air_executor.format.users import MAX_ID, UserRange
 from air_executor.store import home_folder
 
 CONFIG_FILE = "config.toml"
+PREFIX = "AIR_EXECUTOR_"
+OF_COMPOSE = ("UID", "DAGS", "MANAGER_IMAGE", "AIRFLOW_IMAGE", "POSTGRES_IMAGE")
+OF_TASKS = ("JOB", "TASK", "ATTEMPT", "INBOX")
+OTHER_VARIABLES = (*OF_COMPOSE, *OF_TASKS, "FAILPOINT")
+"""What others read from the environment under this prefix."""
+A_DAY = 86_400.0
+FIRST_OF_PEOPLE = 1000
+"""Users and groups below are the system's own, on all the usual distributions."""
+NETWORKS_OF_ALL = ("job", "private", "none")
+"""What tasks may ask for without being allowed to."""
+NO_NETWORKS = ("host", "bridge", "default", "container", "nat", "ns", *NETWORKS_OF_ALL)
+"""No networks of the engine's, or ones by which a task would reach the host, or other jobs."""
 
 
 def _read_list(value: Any) -> Any:
@@ -33,10 +49,41 @@ def _read_list(value: Any) -> Any:
         raise ValueError('must be a list such as ["db"]') from None
 
 
+def _check_network(name: str) -> str:
+    if not name or ":" in name or name.lower() in NO_NETWORKS:
+        raise ValueError(
+            f"{name!r} can't be allowed to tasks: name a network that was made with `docker network create`"
+        )
+    return name
+
+
+def _check_range(text: str) -> str:
+    UserRange.parse(text)
+    return text
+
+
+def _check_image(text: str) -> str:
+    parse_reference(text)
+    return text
+
+
+def _check_job_uids(text: str) -> str:
+    if text and ("-" not in text or UserRange.parse(text).first < FIRST_OF_PEOPLE):
+        raise ValueError(f"must be a range such as 100000-165535, from {FIRST_OF_PEOPLE} on")
+    return text
+
+
+Word = Annotated[str, Field(min_length=1)]
+GroupId = Annotated[int, Field(ge=1, le=MAX_ID, strict=True)]
+Network = Annotated[str, AfterValidator(_check_network)]
+Users = Annotated[str, AfterValidator(_check_range)]
+_LIST = (NoDecode, BeforeValidator(_read_list))
+
+
 class Settings(BaseSettings):
     """How the manager behaves."""
 
-    model_config = SettingsConfigDict(env_prefix="AIR_EXECUTOR_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, allow_inf_nan=False)
 
     home: Path = Field(
         default_factory=home_folder,
@@ -74,13 +121,14 @@ class Settings(BaseSettings):
         description="Tasks that one job may have, those it adds itself included: the end of tasks that "
         "queue themselves for ever.",
     )
-    runner_image: str = Field(
+    runner_image: Annotated[str, AfterValidator(_check_image)] = Field(
         "air-executor-runner:latest", description="The image of tasks that do not name one."
     )
     pull: bool = Field(True, description="Whether an image that is missing is asked of its registry.")
     task_uid: int = Field(
         65534,
         ge=1,
+        le=MAX_ID,
         description="User id (and group id) of tasks in jobs whose folder belongs to root; tasks of other "
         "jobs run as the folder's owner.",
     )
@@ -88,61 +136,162 @@ class Settings(BaseSettings):
         10.0, ge=0, le=3600, description="Seconds between SIGTERM and SIGKILL when a task is to stop."
     )
     timeout: float = Field(
-        1800.0, gt=0, description="Seconds that a task's command may run, unless the task sets timeout."
+        1800.0,
+        gt=0,
+        le=366 * A_DAY,
+        description="Seconds that a task's command may run, unless the task sets timeout.",
     )
     retry_memory_mb: int = Field(
         8192,
         ge=6,
+        le=1 << 20,
         description="MiB up to which a task's retries.memory_factor may raise its memory.",
     )
     min_free_mb: int = Field(
         64,
         ge=0,
+        le=1 << 30,
         description="Free space in the home folder, in MiB, below which no further container is launched; "
         "what runs goes on.",
     )
     sweep_after: float = Field(
         30.0,
         ge=0,
+        le=A_DAY,
         description="Seconds for which a container of this home must have served nobody before it is "
         "removed.",
     )
     memory_mb: int = Field(
-        512, ge=6, description="Memory of a task in MiB, unless it sets resources.memory_mb."
+        512, ge=6, le=1 << 20, description="Memory of a task in MiB, unless it sets resources.memory_mb."
     )
     cpus: float = Field(
-        1.0, ge=0.01, description="CPUs of a task, a hard limit, unless it sets resources.cpus."
+        1.0, ge=0.01, le=1024, description="CPUs of a task, a hard limit, unless it sets resources.cpus."
     )
     pids: int = Field(
-        256, ge=1, description="Processes and threads of a task, unless it sets resources.pids."
+        256, ge=1, le=1 << 22, description="Processes and threads of a task, unless it sets resources.pids."
     )
-    tmp_mb: int = Field(64, ge=1, description="Size of a task's /tmp in MiB; it counts as its memory.")
+    tmp_mb: int = Field(
+        64, ge=1, le=1 << 20, description="Size of a task's /tmp in MiB; it counts as its memory."
+    )
     log_mb: int = Field(
         16, ge=1, le=1024, description="Output of a task that is kept, in MiB; a cut is marked in the log."
     )
-    networks: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_read_list)] = Field(
+    networks: Annotated[tuple[Network, ...], *_LIST] = Field(
         (), description='Names of the engine\'s networks that tasks may ask for, as a list: ["db"].'
     )
     incomplete_after: float = Field(
         30.0,
         ge=1,
+        le=A_DAY,
         description="Seconds after which a job folder without state.json or tasks.json is reported.",
     )
     settle: float = Field(
         2.0,
         ge=0,
+        le=A_DAY,
         description="Seconds without a change after which a file that is not valid JSON counts as wrong, and "
         "not as half written.",
     )
     engine_timeout: float = Field(
-        30.0, ge=1, description="Seconds after which a call to the engine counts as failed and is repeated."
+        30.0,
+        ge=1,
+        le=3600,
+        description="Seconds after which a call to the engine counts as failed and is repeated.",
     )
+    users: Annotated[tuple[Users, ...], *_LIST] = Field(
+        (),
+        description="Who tasks may run as beside the owner of their job's folder (and task_uid, where that "
+        'is root), as a list: "1000" (group 1000), "1000:100", "20000-29999" (each with the group of its '
+        "number). Default: nobody else, because who writes a job acts as that user on this machine.",
+    )
+    groups: Annotated[tuple[GroupId, ...], *_LIST] = Field(
+        (),
+        description="Groups below 1000 that tasks have where their job's folder has them, as a list: [100]. "
+        "Default: none, for these are the machine's own, such as docker's. Above that, a folder's group is "
+        "its task's.",
+    )
+    max_memory_mb: int = Field(
+        65_536,
+        ge=6,
+        le=1 << 20,
+        description="MiB of memory that a task may ask for, or come to by retries.memory_factor; the "
+        "setting memory_mb counts as this where it is more. Default: 64 GiB, a bound for what is absurd; "
+        "lower it to what this machine can spare.",
+    )
+    max_cpus: float = Field(
+        64.0,
+        ge=0.01,
+        le=1024,
+        description="CPUs that a task may ask for; the setting cpus counts as this where it is more.",
+    )
+    max_pids: int = Field(
+        4096,
+        ge=1,
+        le=1 << 22,
+        description="Processes and threads that a task may ask for; the setting pids counts as this where it "
+        "is more. A machine often has 32768 in all.",
+    )
+    max_timeout: float = Field(
+        7 * A_DAY,
+        gt=0,
+        le=366 * A_DAY,
+        description="Seconds that a task may ask for as its timeout; the setting timeout counts as this "
+        "where it is more. Default: 7 days. What runs holds a runner.",
+    )
+    max_retries: int = Field(
+        100,
+        ge=0,
+        le=100,
+        description="Further attempts that a task may ask for. Default: what the format has.",
+    )
+    job_runners: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="Runners that one job may hold at once, whatever its max_parallel. Default: 0, all of "
+        "max_runners but one, where there are more than two: what is stuck in one job leaves one to others.",
+    )
+    images: Annotated[tuple[Word, ...], *_LIST] = Field(
+        ("*",),
+        description='Images that tasks may ask for, as a list of patterns: ["debian:*", "ghcr.io/team/*"]. '
+        "runner_image is always allowed. Default: any.",
+    )
+    queued_images: Annotated[tuple[Word, ...], *_LIST] = Field(
+        (),
+        description="Images that tasks may ask for when they queue others, in such patterns, beside their "
+        "own, runner_image, and those of the tasks that the job was written with. None is ever pulled for "
+        "that. Default: no others.",
+    )
+    registries: Annotated[tuple[Word, ...], *_LIST] = Field(
+        ("public",),
+        description="Registries that images which are missing may be pulled from, as a list of hosts or "
+        'patterns, with the port where there is one: ["ghcr.io", "localhost:5000", "*.corp.example"]; '
+        '"public", the default, is every public one: who names an image has the engine send requests to the '
+        "host in its name, so private ones are named here. [] is none.",
+    )
+
+    job_uids: Annotated[str, AfterValidator(_check_job_uids)] = Field(
+        "",
+        description='A range of user ids that nobody else has, such as "100000-165535": every job gets one '
+        "of its own from it (the group has the same number), which no other live job has, so that jobs share "
+        "no limits that the kernel counts by user. Then no containers wait for jobs that nobody knows yet, "
+        "and a job's files are not its folder's owner's. Default: none.",
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """TOML's `true` would pass for 1."""
+        if isinstance(value, bool) and cls.model_fields[info.field_name or ""].annotation is not bool:
+            raise ValueError("must not be true or false")
+        return value
+
     max_document_mb: int = Field(
         8,
         ge=1,
         le=MAX_BYTES >> 20,
         description="MiB of state.json and of tasks.json, each, that are read of a job that no manager has "
-        "taken yet: room for some 25,000 tasks. While it is read, a document may take 15 times its size in "
+        "taken yet: room for some 25,000 tasks. While it is read, a document may take 20 times its size in "
         "memory.",
     )
 
@@ -171,16 +320,41 @@ def load() -> Settings:
     Raises BadInput naming the setting, the rule and where it may be set.
     """
     file = home_folder() / CONFIG_FILE
+    if file.exists() and not file.is_file():
+        raise BadInput(
+            "is not a regular file: settings are lines such as max_runners = 20 in one", where=file
+        )
     try:
         settings = Settings()
     except tomllib.TOMLDecodeError as error:
         raise BadInput(f"is not TOML: {error}", where=file) from None
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        name = ".".join(str(part) for part in first["loc"])
-        value = quoted(first.get("input"))
+    except UnicodeDecodeError as error:
+        raise BadInput(f"is not UTF-8: byte {error.start}; TOML is written in it", where=file) from None
+    except OSError as error:
         raise BadInput(
-            f"{first['msg']}, not {value}; set it in {file} or as AIR_EXECUTOR_{name.upper()}",
-            field=name,
+            f"can't be read: {error.strerror}; the manager's user must be allowed to", where=file
         ) from None
+    except ValidationError as error:
+        raise _complaint(error, file) from None
     return settings.model_copy(update={"home": settings.home.absolute()})
+
+
+def _complaint(error: ValidationError, file: Path) -> BadInput:
+    first = error.errors(include_url=False)[0]
+    setting, *place = [str(part) for part in first["loc"]] or [""]
+    rule = first["msg"].removeprefix("Value error, ")
+    return BadInput(
+        f"{rule}, not {quoted(first.get('input'))}; set it in {file} or as {PREFIX}{setting.upper()}",
+        field=".".join((setting, *place)),
+    )
+
+
+def misspelt(environment: Mapping[str, str]) -> Iterator[str]:
+    """What is said of variables that look like settings and are none: compose and tasks have some more."""
+    settings = [name.upper() for name in Settings.model_fields]
+    ours = (name.removeprefix(PREFIX) for name in sorted(environment) if name.startswith(PREFIX))
+    for name in ours:
+        if name not in (*settings, *OTHER_VARIABLES):
+            nearest = get_close_matches(name, settings, 1, cutoff=0.75)
+            meant = f"; did you mean {PREFIX}{nearest[0]}?" if nearest else ""
+            yield f"{PREFIX}{name} is no setting, and changes nothing{meant}"

@@ -43,6 +43,8 @@ class Registry:
         """Whether the engine went away before it had all of something."""
         self.asked: Counter[str] = Counter()
         """How often each kind of thing was given: `manifests`, `blobs`."""
+        self.visits = 0
+        """Requests of any kind."""
         self._closed = False
         self._flowing = threading.Event()
         self._flowing.set()
@@ -136,6 +138,7 @@ class _Visit(BaseHTTPRequestHandler):
 
     def _head(self) -> bytes:
         """Send the headers; the body that belongs to them."""
+        self._registry.visits += 1
         found = self._registry.answer(self.path)
         media_type, body = found or ("application/json", b'{"errors": [{"code": "MANIFEST_UNKNOWN"}]}')
         self.send_response(200 if found else 404)

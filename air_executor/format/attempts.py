@@ -57,6 +57,8 @@ class Grant(Record):
     user: str
     """Numeric user and group id: `1000:1000`."""
     network: GrantedNetwork
+    pull: bool = True
+    """Whether its image may be asked of a registry where it is missing."""
     memory_mb: int
     cpus: float
     pids: int

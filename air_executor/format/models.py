@@ -23,6 +23,7 @@ from pydantic import (
 
 from air_executor.clock import utc_now
 from air_executor.errors import LONGEST_VALUE, BadInput, cut, quoted
+from air_executor.format import users
 from air_executor.format.attempts import Attempt, Cause, Failure
 from air_executor.format.fields import Name, Record, Sentence, Spec, Text, Time, Word
 from air_executor.format.limits import (
@@ -38,9 +39,15 @@ from air_executor.format.limits import (
 SCHEMA = 1
 
 
-def _check_user(value: str) -> str:
+def _check_form_of_user(value: str) -> str:
+    """What records have: some are from when numbers were taken that no engine takes."""
     if not re.fullmatch("[1-9][0-9]{0,9}(:[0-9]{1,10})?", value, re.ASCII):
-        raise ValueError("must be a numeric user id other than 0, such as 1000 or 1000:1000")
+        raise ValueError(users.RULE)
+    return value
+
+
+def _check_user(value: str) -> str:
+    users.parse_user(value)
     return value
 
 
@@ -156,7 +163,7 @@ class TaskFields(BaseModel):
     resources: Resources = Resources()
     network: Text | None = None
     """`job` (shared by the tasks of a job, the default), `private`, `none`, or what the operator allows."""
-    user: Annotated[str, Field(strict=True), AfterValidator(_check_user)] | None = None
+    user: Annotated[str, Field(strict=True), AfterValidator(_check_form_of_user)] | None = None
     """Numeric user id, with a group id if wanted; never root."""
 
     @model_validator(mode="after")
@@ -205,6 +212,8 @@ class TaskFields(BaseModel):
 class TaskSpec(Spec, TaskFields):
     """A task as somebody asks for it."""
 
+    user: Annotated[str, Field(strict=True), AfterValidator(_check_user)] | None = None
+
     @model_validator(mode="after")
     def _can_begin(self) -> Self:
         try:
@@ -233,6 +242,8 @@ class Task(Record, TaskFields):
     """Attempts before the last `retry` of the job: they do not count against `retries`."""
     request: Word | None = None
     """The request in the inbox that brought it, where it was not there from the beginning."""
+    parent: str | None = None
+    """The task that queued it, where one did."""
 
     @property
     def policy(self) -> RetryPolicy:
@@ -298,8 +309,10 @@ class Job(Record):
     max_parallel: int | None = Field(None, ge=1, strict=True)
     network: Word | None = None
     """The container that holds the network which the job's tasks share, once one of them was to join it."""
-    work_folder: str | None = None
+    work_folder: Word | None = None
     """The name, in the home's `work`, of what the job's containers mount as `/work`, once it has one."""
+    runs_as: Word | None = None
+    """The user that the job has for itself, where the operator gives each job one, once a task was to run."""
     request: Request | None = None
     failure: Failure | None = None
     requests: Annotated[tuple[Decision, ...], FailFast()] = ()

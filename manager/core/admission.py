@@ -1,6 +1,7 @@
 """PURE. From a folder that was found to a job that is taken, or refused with the rule that it breaks."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from air_executor.errors import BadInput
@@ -9,25 +10,33 @@ from air_executor.format.graph import check_graph
 from air_executor.format.models import Job, JobState, JobView, Task, TaskStatus
 from manager.core import lifecycle, policy
 from manager.core.live_job import LiveJob
-from manager.model.facts import JobFound, JobRefused
+from manager.model.facts import JobFound, JobRefused, TaskRequested
 from manager.model.values import Owner
 from manager.settings import Settings
 
-NOTHING_YET = {"network": None, "work_folder": None, "slot": None}
-"""What its tasks share, a job does not say of itself; `slot` is how an older record did."""
-NOT_BEGUN = {"attempts": (), "earlier": 0, "request": None, "error": None, "failure": None}
+NOTHING_GIVEN = {"network": None, "work_folder": None, "slot": None, "runs_as": None}
+"""What its tasks share, and as whom they run, a job does not say of itself; `slot` is how an older record
+told of the network."""
+NOT_BEGUN = {
+    "attempts": (),
+    "earlier": 0,
+    "request": None,
+    "parent": None,
+    "error": None,
+    "failure": None,
+}
 """What became of a task, nobody says but a manager that made its containers."""
 
 
 def take(found: JobFound, uid: str, settings: Settings) -> LiveJob:
     """The live job. Raises BadInput."""
-    _check(found.tasks, settings)
+    _check(found.tasks, found.owner, settings)
     for index, task in enumerate(found.tasks):
         _check_status(task, f"tasks[{index}]")
     own = {"job_name": found.name} | NOT_BEGUN
     tasks = [_until(found.at, task).model_copy(update=own) for task in found.tasks]
     times = _times_until(found.at, found.job)
-    job = found.job.model_copy(update={"uid": uid, "failure": None, "requests": ()} | times | NOTHING_YET)
+    job = found.job.model_copy(update={"uid": uid, "failure": None, "requests": ()} | times | NOTHING_GIVEN)
     live = LiveJob(job, tasks, found.owner, max_tasks=settings.max_tasks, bare=found.bare)
     live.submitted = found.submitted
     live.take(found.at)
@@ -43,11 +52,11 @@ def take_again(
     Since its views can be written by others while no manager minds them, they are checked as anew. Raises
     BadInput.
     """
-    _check(view.tasks, settings)
+    _check(view.tasks, owner, settings)
     if view.state is not JobState.FAILED:
         raise BadInput(f'is "{view.state}"; only what failed or was skipped can be retried', field="state")
     tasks = [lifecycle.start_over(_with_attempts_over(_until(at, task))) for task in view.tasks]
-    own = {"uid": uid, "failure": None} | NOTHING_YET | {"work_folder": work_folder}
+    own = {"uid": uid, "failure": None} | NOTHING_GIVEN | {"work_folder": work_folder}
     job = view.job.model_copy(update=own | _times_until(at, view.job))
     live = LiveJob(job, tasks, owner, max_tasks=settings.max_tasks)
     live.take(at)
@@ -76,6 +85,18 @@ def _until(now: datetime, task: Task) -> Task:
     return task.model_copy(update={"created_at": created, "started_at": started, "completed_at": completed})
 
 
+def requested(fact: TaskRequested, job: LiveJob, settings: Settings) -> TaskRequested:
+    """The request, for a task that has no more than the one which asks for it. Raises BadInput."""
+    policy.check(fact.spec, job.runs_for, settings)
+    if fact.parent is None:
+        return fact
+    task = job.tasks.get(fact.parent.task)
+    if task is None:
+        raise BadInput(f"comes from task {fact.parent.task!r}, which the job does not have")
+    parent = policy.Parent.of(task, fact.parent.number, job.runs_for, job.written_images, settings)
+    return replace(fact, spec=policy.bounded(fact.spec, parent, job.runs_for, settings))
+
+
 def _with_attempts_over(task: Task) -> Task:
     over = tuple(attempt.model_copy(update={"phase": Phase.REMOVED}) for attempt in task.attempts)
     return task.model_copy(update={"attempts": over})
@@ -88,7 +109,7 @@ def _as_defined(task: Task, at: datetime) -> Task:
     return fresh.model_copy(update={"attempts": (), "earlier": 0, "created_at": at})
 
 
-def _check(tasks: Sequence[Task], settings: Settings) -> None:
+def _check(tasks: Sequence[Task], owner: Owner, settings: Settings) -> None:
     check_graph(tasks)
     if len(tasks) > settings.max_tasks:
         raise BadInput(
@@ -97,7 +118,7 @@ def _check(tasks: Sequence[Task], settings: Settings) -> None:
         )
     for index, task in enumerate(tasks):
         task.check_size(f"tasks[{index}].")
-        policy.check(task, settings, f"tasks[{index}].")
+        policy.check(task, owner, settings, f"tasks[{index}].")
 
 
 def _check_status(task: Task, field: str) -> None:
@@ -118,7 +139,7 @@ def refused(folder: JobRefused, damaged_journal: str | None = None) -> tuple[Job
         message += f" (its journal was damaged, and is kept as journal/{damaged_journal})"
     failure = Failure(cause=Cause.BAD_INPUT, message=message)
     job = folder.job or Job(id=folder.name, name=folder.name)
-    ended = {"state": JobState.FAILED, "failure": failure, "requests": ()} | NOTHING_YET
+    ended = {"state": JobState.FAILED, "failure": failure, "requests": ()} | NOTHING_GIVEN
     times = {"created_at": min(job.created_at, folder.at), "updated_at": folder.at}
     tasks = tuple(_refused(task, failure, folder.at) for task in folder.tasks)
     return job.model_copy(update=ended | times), tasks

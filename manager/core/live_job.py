@@ -63,6 +63,9 @@ class LiveJob:
         self.submitted: str | None = None
         """Which `state.json` it was taken from."""
         self.tasks: dict[str, Task] = {task.id: task for task in tasks}
+        written = (task for task in self.tasks.values() if task.request is None)
+        self.written_images = frozenset(task.image for task in written if task.image is not None)
+        """Of the tasks that it was written with."""
         self.requests: dict[str, Decision] = {decision.request: decision for decision in job.requests}
         self.failure: Failure | None = job.failure
         self._queue = ReadyQueue()
@@ -101,6 +104,11 @@ class LiveJob:
     def lacking(self) -> Mapping[str, Mapping[str, datetime]]:
         """Tasks that could run but for their image, by that, and since when."""
         return self._queue.lacking
+
+    @property
+    def runs_for(self) -> Owner:
+        """Whose user its tasks run as that do not say so: its own, or the owner of its folder."""
+        return self.owner if self.job.runs_as is None else Owner.parse(self.job.runs_as)
 
     @property
     def settled(self) -> bool:
@@ -293,6 +301,8 @@ class LiveJob:
             network = fact.grant.network
             if network.kind == "job" and self.job.network is None:
                 self._update_job(fact.at, network=network.name)
+            if fact.runs_as is not None and self.job.runs_as is None:
+                self._update_job(fact.at, runs_as=str(fact.runs_as))
         if after.status is TaskStatus.FAILED and before.status is not TaskStatus.FAILED:  # noqa: SIM102
             if self.failure is None and retries.may_retry(after):
                 after = lifecycle.again(after)
@@ -382,7 +392,8 @@ class LiveJob:
             self._note(fact.request, fact.spec.id, str(error), fact.at)
             return
         self._queued_bytes += fact.spec.size
-        task = Task.of(fact.spec, self.name, fact.at).model_copy(update={"request": fact.request})
+        origin = {"request": fact.request, "parent": fact.parent and fact.parent.task}
+        task = Task.of(fact.spec, self.name, fact.at).model_copy(update=origin)
         self.tasks[task.id] = task
         self._changed_tasks[task.id] = None
         self._index(task, fact.at)

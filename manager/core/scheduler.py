@@ -51,10 +51,21 @@ class Scheduler:
     capabilities: Capabilities = NOT_TRIED
     """What can be done with the engine on this host."""
     shelf: ImageShelf = field(default_factory=ImageShelf)
+    users: policy.JobUsers = field(init=False)
+    """Which job has a user of its own."""
     _tended_at: datetime | None = None
     """When warm containers were last tended."""
     _turn: int = 0
     _served: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.users = policy.JobUsers(self.settings.job_uids)
+
+    def take_up(self, job: LiveJob) -> None:
+        """The job was live before: it keeps what it was given."""
+        begun = job.job.network is not None or bool(job.live)
+        if begun or job.job.runs_as is not None:
+            self.users.take_up(job.uid, None if job.job.runs_as is None else job.runs_for)
 
     def adapt_to(self, able: Capabilities) -> None:
         """What can be done here is known now."""
@@ -72,7 +83,7 @@ class Scheduler:
         """
         free = self.settings.max_runners - sum(job.busy for job in jobs)
         while free > 0:
-            waiting = [job for job in jobs if job.ready and not _full(job)]
+            waiting = [job for job in jobs if job.ready and not self._is_full(job)]
             if not waiting:
                 return
             job = min(waiting, key=self._priority)
@@ -100,10 +111,10 @@ class Scheduler:
                 raise Unclaimable(job.uid)
 
     def _lacks(self, task: Task, at: datetime) -> str | None:
-        """The task's image, where that is not known to be here. The usual one was tried with the engine."""
+        """The task's image, where it is to be fetched first. The usual one was tried with the engine."""
         image = task.image or self.settings.runner_image
         here = image == self.settings.runner_image or self.shelf.has(image, at)
-        return None if here else image
+        return None if here or not policy.may_pull(task) else image
 
     def supply(self, job: LiveJob, fact: ImageFetched) -> Iterator[JobFact]:
         """What becomes of the job's tasks that have waited for an image; as `claims`.
@@ -166,11 +177,22 @@ class Scheduler:
     def forget(self, uid: str) -> None:
         """The job has ended."""
         self._served.pop(uid, None)
+        self.users.release(uid)
         self.pool.forget(uid)
 
     def _priority(self, job: LiveJob) -> tuple[bool, int, datetime, str]:
         busy = job.busy > 0
         return busy, 0 if busy else self._served.get(job.uid, 0), job.job.created_at, job.name
+
+    def _is_full(self, job: LiveJob) -> bool:
+        """Whether the job holds as many runners as it may: what is stuck in it leaves some to others.
+
+        Or whether it has to wait for a user of its own.
+        """
+        if self.users.is_short(job.uid):
+            return True
+        most = policy.job_runners(self.settings)
+        return job.busy >= min(most, job.job.max_parallel or most)
 
     def _next(self, job: LiveJob, at: datetime, instant: Instant | None) -> TaskClaimed | AttemptNeeded:
         task_id = next(iter(job.ready))
@@ -192,12 +214,14 @@ class Scheduler:
         warm: WarmContainer | None = None,
     ) -> TaskClaimed:
         key, task = job.next_key(task_id), job.tasks[task_id]
+        runs_as = self.users.user_for(job.uid)
         return TaskClaimed(
             key=key,
             at=at,
             container=containers.container_name(self.home_id, job.name, key),
-            grant=policy.grant(task, job.owner, self._network(job, warm), self.settings),
+            grant=policy.grant(task, runs_as or job.owner, self._network(job, warm), self.settings),
             work=_work(job, warm),
+            runs_as=runs_as,
             instant=instant,
             start=start,
             warm=warm,
@@ -235,7 +259,3 @@ def _live(jobs: Iterable[LiveJob]) -> Iterator[Attempt]:
 def _is_opening(attempt: Attempt, at: datetime) -> bool:
     ready_at = attempt.timings.ready_at
     return attempt.phase is Phase.WAITING and ready_at is not None and abs(at - ready_at) < HASTE
-
-
-def _full(job: LiveJob) -> bool:
-    return job.job.max_parallel is not None and job.busy >= job.job.max_parallel

@@ -46,11 +46,16 @@ class WarmPool:
 
     def fits(self, job: LiveJob, task: Task) -> bool:
         """Whether the task could use one: its job has begun nothing, and it asks for nothing of its own."""
-        return self.capabilities.warm is None and job.bare and policy.is_usual(task, self.settings)
+        return self._may_be_any and job.bare and policy.is_usual(task, self.settings)
+
+    @property
+    def _may_be_any(self) -> bool:
+        """Whether one can be made before its job is known: not where each job has a user of its own."""
+        return self.capabilities.warm is None and not self.settings.job_uids
 
     def take(self, job: LiveJob, task: Task, at: datetime) -> WarmContainer | None:
         """The warm container that the task gets, if there is one for its user."""
-        user = policy.user_of(task, job.owner, self.settings)
+        user = policy.user_of(task, job.runs_for, self.settings)
         self._uses.append((at, user))
         warm = next((warm for warm in self.ready.values() if warm.user == user), None)
         if warm is None:
@@ -65,7 +70,7 @@ class WarmPool:
         A further attempt may need more memory, and the log of the one before put aside: not that.
         """
         spare = self.spares.get(job.uid)
-        user = policy.user_of(task, job.owner, self.settings)
+        user = policy.user_of(task, job.runs_for, self.settings)
         if spare is None or task.attempts or spare.user != user or not policy.is_usual(task, self.settings):
             return None
         return self.spares.pop(job.uid)
@@ -103,7 +108,7 @@ class WarmPool:
 
     def orders(self, at: datetime) -> Iterator[WarmOrder]:
         """The warm containers to make now. They count as being made from here on."""
-        if self.capabilities.warm is not None or (self._rests_until is not None and at < self._rests_until):
+        if not self._may_be_any or (self._rests_until is not None and at < self._rests_until):
             return
         for user, number in self._wanted(at).items():
             there = [warm.user for warm in self.ready.values()]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from manager.engine.contract import Engine, Pull
 from manager.engine.docker.engine import DockerEngine
+from manager.engine.registries import Registries
 from manager.settings import Settings
 
 
@@ -12,4 +13,5 @@ def connect(settings: Settings, on_pull: Callable[[Pull], None] = lambda _: None
 
     `on_pull` hears of each image that is fetched, now and then, from any thread; and when that has ended.
     """
-    return DockerEngine(settings.engine_timeout, settings.pull, on_pull)
+    registries = Registries(settings.registries, settings.runner_image)
+    return DockerEngine(settings.engine_timeout, settings.pull, registries, on_pull)

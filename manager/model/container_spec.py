@@ -61,11 +61,15 @@ class ContainerSpec:
     pids: int
     tmp_bytes: int
     log_bytes: int
+    pull: bool = True
+    """Whether its image may be asked of a registry where it is missing."""
 
     @property
     def digest(self) -> str:
-        """Equal for containers that are asked for in the same words."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+        """Equal for containers that are asked for in the same words, wherever their image comes from."""
+        words = asdict(self)
+        del words["pull"]
+        return hashlib.sha256(json.dumps(words, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def key_of(labels: dict[str, str]) -> AttemptKey | None:

@@ -158,6 +158,7 @@ def _granted(name: str, labels: dict[str, str], grant: Grant, work: Path, home: 
         pids=grant.pids,
         tmp_bytes=grant.tmp_mb * MIB,
         log_bytes=grant.log_mb * MIB,
+        pull=grant.pull,
     )
 
 

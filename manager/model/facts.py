@@ -140,6 +140,8 @@ class TaskClaimed(OfAttempt):
     grant: Grant
     work: str = ""
     """The name of the folder that it mounts as `/work`."""
+    runs_as: Owner | None = None
+    """The user that the job has for itself, where it gets one."""
     instant: Instant | None = None
     start: Literal["warm", "ahead", "cold"] = "cold"
     """`ahead`: it is for a task that can't run yet. `warm`: it is the container `warm`."""

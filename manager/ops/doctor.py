@@ -28,7 +28,7 @@ from manager.engine.contract import Engine, EngineError, Observation
 from manager.folder.file_events import FileEvents, NoFileEvents
 from manager.folder.journal import peek
 from manager.model.container_spec import JOB, ROLE, TASK, warm_of
-from manager.settings import Settings, load
+from manager.settings import Settings, load, misspelt
 
 PLENTY_MB = 1024
 """Free space in MiB below which there is a warning."""
@@ -67,6 +67,8 @@ def visit(*, dry_run: bool) -> Iterator[Finding]:
     except BadInput as error:
         yield Finding(Grade.BAD, "settings", str(error))
         return
+    for complaint in misspelt(os.environ):
+        yield Finding(Grade.WARN, "settings", complaint)
     doctor = Doctor(settings, connect(settings))
     yield from doctor.examine()
     yield from doctor.clean_up(dry_run=dry_run)

@@ -95,13 +95,14 @@ class Admitter:
         """Whether somebody asks already that the job is stopped."""
         return markers.cancel_asked(self._store.folder(job.name))
 
-    def checked(self, fact: TaskRequested) -> TaskRequested | RequestRefused:
-        """The request, or its refusal where the operator does not allow what is asked for."""
+    def checked(self, job: LiveJob, fact: TaskRequested) -> TaskRequested | RequestRefused:
+        """The request as it is taken, or its refusal where what is asked for is not allowed."""
         try:
-            policy.check(fact.spec, self._settings)
+            return admission.requested(fact, job, self._settings)
         except BadInput as error:
-            return RequestRefused(uid=fact.uid, request=fact.request, reason=str(error), at=fact.at)
-        return fact
+            return RequestRefused(
+                uid=fact.uid, request=fact.request, reason=str(error), parent=fact.parent, at=fact.at
+            )
 
     def refuse(self, fact: JobRefused) -> None:
         """Say in the folder's own files why it can't be a job; what can't be read is set aside.

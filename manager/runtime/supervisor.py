@@ -141,6 +141,7 @@ class Supervisor:
         cleanup.clear(self._home, self._jobs.values())
 
     def _take_up(self, job: LiveJob, record: Remembered) -> None:
+        self._scheduler.take_up(job)
         self._adopt(job)
         self._admitter.clear_leftovers(job)
         if not job.job.state.ended:
@@ -248,7 +249,7 @@ class Supervisor:
             return  # what is in an inbox in that place now, is another job's
         if isinstance(fact, TaskRequested):
             reach(Failpoint.REQUEST_READ)
-            fact = self._admitter.checked(fact)
+            fact = self._admitter.checked(job, fact)
         if isinstance(fact, Inspected):
             for conclusion in self._reconciler.conclusions(job, fact):
                 self._apply(conclusion)

@@ -1,0 +1,1 @@
+"""Every attack that was tried, and that the right thing happens now."""

@@ -41,7 +41,7 @@ def puller(
 ) -> Iterator[Bench]:
     """With an engine that pulls what is missing."""
     home = Home(engine_room.fresh_home_id(), tmp_path)
-    pulling = settings.model_copy(update={"pull": True})
+    pulling = settings.model_copy(update={"pull": True, "registries": ("127.0.0.1:*",)})
     bench = Bench(connect(pulling, told.append), home, tmp_path / "job", pulling)
     bench.prepare()
     on_failure("what was told of pulls", lambda: "\n".join(map(str, told)))
@@ -166,6 +166,23 @@ def test_who_waits_for_an_image_that_nobody_wants_any_more_waits_no_longer(
         puller.engine.stop_fetching(source.image)
         assert isinstance(fetching.exception(2), ImageMissing)
     assert told[-1].ended
+
+
+def test_a_private_registry_that_the_operator_does_not_name_is_asked_nothing(
+    puller: Bench, source: Registry, settings: Settings, told: list[Pull]
+) -> None:
+    puller.engine = connect(settings.model_copy(update={"pull": True}), told.append)
+    with pytest.raises(ImageMissing, match=r"127\S+ is no registry that images may be pulled from here"):
+        puller.create(image=source.image)
+    assert (told[-1].ended, source.visits) == (True, 0)
+
+
+def test_nothing_is_pulled_for_a_container_that_may_not(
+    puller: Bench, source: Registry, told: list[Pull]
+) -> None:
+    with pytest.raises(ImageMissing, match="none is pulled for what tasks queue"):
+        puller.create(image=source.image, pull=False)
+    assert (told, source.visits) == ([], 0)
 
 
 def test_two_tasks_that_want_the_same_image_at_the_same_time_share_one_pull(

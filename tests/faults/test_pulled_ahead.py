@@ -25,7 +25,7 @@ SECONDS = 8
 
 @pytest.fixture
 def manager(on_failure: Callable[..., None]) -> Iterator[RealManager]:
-    with real_manager(look_ahead=4) as made:
+    with real_manager(look_ahead=4, registries='["127.0.0.1:*"]') as made:
         on_failure("the manager and its containers", made.evidence)
         yield made
 

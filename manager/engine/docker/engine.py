@@ -15,6 +15,7 @@ from manager.engine.contract import (
     ContainerGone,
     EngineError,
     EngineUnavailable,
+    ImageMissing,
     NameTaken,
     NetworkEnded,
     Observation,
@@ -35,6 +36,7 @@ from manager.engine.docker.translate import (
     only_file,
     unusable_command,
 )
+from manager.engine.registries import Registries
 from manager.model.container_spec import DIGEST, GATED, HOME_ID, ROLE, ContainerSpec
 from manager.model.values import Capabilities
 
@@ -51,10 +53,13 @@ A_TASKS_LIFE = 7 * 24 * 3600.0
 class DockerEngine:
     """See `contract.Engine`. Safe to use from several threads."""
 
-    def __init__(self, timeout: float, pull: bool, on_pull: Callable[[Pull], None]) -> None:
+    def __init__(
+        self, timeout: float, pull: bool, registries: Registries, on_pull: Callable[[Pull], None]
+    ) -> None:
         """Nothing is asked of the engine yet. `timeout`: seconds that a call may take."""
         self._timeout = timeout
         self._api = Connection(timeout).api
+        self._registries = registries
         self._images = Images(pull, self._image_id, self._pulling, on_pull)
         self._paths: PathTable | None = None
         self._holders = NetworkHolders(self)
@@ -233,6 +238,10 @@ class DockerEngine:
                         f"look at it with `docker inspect {spec.name}`"
                     ) from None
                 if error.status_code == 404 and self._image_id(spec.image) is None:
+                    if not spec.pull:
+                        raise ImageMissing(
+                            f"there is no image {spec.image!r} here, and none is pulled for what tasks queue"
+                        ) from None
                     self._images.fetch(spec.image)
                     return self._create(spec, network_id)
                 raise
@@ -298,6 +307,9 @@ class DockerEngine:
             return None
 
     def _pulling(self, image: str) -> Iterator[Entry]:
+        refusal = self._registries.refusal(image)
+        if refusal is not None:
+            raise Refused(refusal)
         with translated():
             try:
                 yield from self._api(A_SILENCE).pull(image, stream=True, decode=True)

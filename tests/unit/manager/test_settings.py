@@ -1,5 +1,6 @@
 """Every setting: the environment before the file, within its bounds, and named when it is wrong."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -68,7 +69,7 @@ def test_the_environment_wins(home: Path, monkeypatch: pytest.MonkeyPatch) -> No
         ("poll_interval", ["0", "0.9", "61", "fast", "nan", "inf"], ["1", "60"]),
         ("max_runners", ["0", "-1", "1001", "1.5"], ["1", "1000"]),
         ("max_tasks", ["0"], ["1"]),
-        ("task_uid", ["0", "-1", "root"], ["1"]),
+        ("task_uid", ["0", "-1", "root", "99999999999", "2147483648"], ["1", "2147483647"]),
         ("cancel_grace", ["-1", "3601", "nan"], ["0", "0.5", "3600"]),
         ("memory_mb", ["5", "lots"], ["6"]),
         ("cpus", ["0", "-2"], ["0.01", "4"]),
@@ -77,9 +78,25 @@ def test_the_environment_wins(home: Path, monkeypatch: pytest.MonkeyPatch) -> No
         ("log_mb", ["0", "1025"], ["1", "1024"]),
         ("incomplete_after", ["0"], ["1"]),
         ("settle", ["-1"], ["0"]),
-        ("engine_timeout", ["0"], ["1"]),
+        ("engine_timeout", ["0", "1e300", "inf"], ["1"]),
+        ("timeout", ["0", "inf", "nan", "1e300"], ["1"]),
+        ("runner_image", ["", "Debian", "a b"], ["debian:12", "localhost:5000/x"]),
         ("pull", ["perhaps"], ["true", "false", "0"]),
-        ("networks", ["db", "{}", '"db"'], ['["db"]', "[]"]),
+        ("networks", ["db", "{}", '"db"', "[1]", '[""]', '["host"]', '["Host"]'], ['["db"]', "[]"]),
+        ("networks", ['["container:other"]', '["none"]', '["bridge"]', '["default"]', '["ok", "job"]'], []),
+        (
+            "users",
+            ['["0"]', '["root"]', '["1000:0"]', '["9999999999"]', "[1000]", '["5-3"]'],
+            ['["7", "8-9"]'],
+        ),
+        ("groups", ["[0]", '["100"]', "[true]", "[2147483648]", "[1.5]"], ["[100]", "[]"]),
+        ("max_memory_mb", ["5", "inf", "1048577"], ["6"]),
+        ("max_timeout", ["0", "inf", "1e300"], ["60"]),
+        ("max_retries", ["-1", "101"], ["0"]),
+        ("job_runners", ["-1", "1001"], ["0", "5"]),
+        ("job_uids", ["0-5", "999-2000", "5000", "5000:1", "2000-1000", "a-b"], ["", "100000-165535"]),
+        ("images", ["*", '[""]'], ['["debian:*"]', "[]"]),
+        ("registries", ["public", '[""]'], ['["public", "localhost:5000"]', "[]"]),
     ],
 )
 def test_a_value_out_of_bounds_is_refused_with_the_setting_and_both_places_named(
@@ -117,6 +134,76 @@ def test_a_file_that_is_not_toml_is_refused_with_its_place(home: Path) -> None:
 def test_variables_that_tasks_get_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIR_EXECUTOR_JOB", "job")
     settings.load()
+
+
+@pytest.mark.parametrize("name", ["max_runners", "timeout", "runner_image", "networks", "home", "cpus"])
+def test_true_is_no_number_and_no_text(home: Path, name: str) -> None:
+    toml(home, f"{name} = true")
+    if name == "home":  # the environment has it
+        return
+    with pytest.raises(BadInput, match=rf"^{name}: must not be true or false, not True; set it in"):
+        settings.load()
+
+
+def test_a_file_that_is_a_folder_is_refused(home: Path) -> None:
+    (home / "config.toml").mkdir()
+    with pytest.raises(BadInput, match=r"config\.toml: is not a regular file: settings are lines"):
+        settings.load()
+
+
+def test_a_file_that_is_a_pipe_is_refused_and_not_waited_for(home: Path) -> None:
+    os.mkfifo(home / "config.toml")
+    with pytest.raises(BadInput, match="is not a regular file"):
+        settings.load()
+
+
+def test_a_file_that_can_not_be_read_is_told_in_a_sentence(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toml(home, "max_runners = 3")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr("builtins.open", refuse)
+    with pytest.raises(BadInput, match=r"config\.toml: can't be read: Permission denied"):
+        settings.load()
+
+
+def test_a_file_that_is_not_utf_8_is_told_in_a_sentence(home: Path) -> None:
+    (home / "config.toml").write_bytes(b"a = '\xff'")
+    with pytest.raises(BadInput, match=r"config\.toml: is not UTF-8: byte 5"):
+        settings.load()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("AIR_EXECUTOR_BOGUS", "AIR_EXECUTOR_BOGUS is no setting, and changes nothing"),
+        ("AIR_EXECUTOR_MAX_RUNNER", "changes nothing; did you mean AIR_EXECUTOR_MAX_RUNNERS?"),
+        ("AIR_EXECUTOR_NETWORK", "did you mean AIR_EXECUTOR_NETWORKS?"),
+    ],
+)
+def test_a_variable_that_looks_like_a_setting_and_is_none_is_named_with_the_nearest(
+    name: str, words: str
+) -> None:
+    (complaint,) = settings.misspelt({name: "1", "AIR_EXECUTOR_WARM": "1", "PATH": "/bin"})
+    assert words in complaint
+
+
+def test_variables_of_compose_and_of_tasks_are_not_complained_about() -> None:
+    others = {
+        f"AIR_EXECUTOR_{name}": "x" for name in ("UID", "HOME", "DAGS", "JOB", "AIRFLOW_IMAGE", "INBOX")
+    }
+    assert list(settings.misspelt(others)) == []
+
+
+def test_every_number_has_bounds() -> None:
+    for name, field in Settings.model_fields.items():
+        if field.annotation in (int, float):
+            bounds = {type(each).__name__ for each in field.metadata}
+            assert bounds & {"Ge", "Gt"} and "Le" in bounds, name
 
 
 def test_every_setting_is_explained() -> None:

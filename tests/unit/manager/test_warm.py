@@ -59,7 +59,7 @@ def engine() -> Iterator[Noting]:
 @pytest.fixture
 def manager(start: Start) -> InProcess:
     """One with a warm container."""
-    return warmed(start(warm=1))
+    return warmed(start(warm=1, users=("4321",)))
 
 
 def warmed(manager: InProcess, number: int = 1) -> InProcess:

@@ -6,10 +6,11 @@ import pytest
 
 from air_executor.errors import BadInput
 from air_executor.format.attempts import Attempt, Cause, Container, Failure, Phase
-from air_executor.format.models import Decision, Job, JobState, JobView, Task, TaskStatus
+from air_executor.format.models import Decision, Job, JobState, JobView, Task, TaskSpec, TaskStatus
 from manager.core import admission
-from manager.model.facts import JobFound, JobRefused
-from tests.unit.manager.builders import OWNER, T0, UID, at, settings, task
+from manager.model.facts import JobFound, JobRefused, TaskRequested
+from manager.model.values import AttemptKey
+from tests.unit.manager.builders import OWNER, T0, UID, at, claimed, key, live_job, settings, task
 
 
 def found(*tasks: Task, **fields: Any) -> JobFound:
@@ -47,6 +48,8 @@ def test_a_good_job_is_taken_with_a_uid_of_the_managers_own() -> None:
         ([task("a"), task("b", network="host")], "tasks[1].network: 'host' is not allowed here"),
         ([task("a", network="container:other")], "tasks[0].network: 'container:other' is not allowed"),
         ([task("a", network="")], "tasks[0].network: '' is not allowed"),
+        ([task("a", user="7")], "tasks[0].user: '7' is not allowed here"),
+        ([task("a"), task("b", image="Debian")], "tasks[1].image: 'Debian' must be a reference to an image"),
     ],
 )
 def test_a_job_that_breaks_a_rule_is_refused_with_place_and_rule(tasks: list[Task], words: str) -> None:
@@ -85,6 +88,41 @@ def test_a_job_does_not_say_of_itself_whose_network_its_tasks_share(word: str) -
     for job in (taken, tried_again):
         assert job.job.network is None
         assert "anothers" not in job.job.model_dump_json()
+
+
+def request(parent: AttemptKey | None, **fields: Any) -> TaskRequested:
+    spec = TaskSpec(id="c", command="true", **fields)
+    return TaskRequested(uid=UID, request="r", spec=spec, parent=parent, at=at(3))
+
+
+def test_a_request_from_outside_is_taken_as_it_stands_where_the_operator_allows_it() -> None:
+    fact = request(None, image="other:1", resources={"memory_mb": 4096}, retries=9)
+    assert admission.requested(fact, live_job(task("a", network="none")), settings()) is fact
+
+
+def test_a_request_of_a_task_gets_no_more_than_the_attempt_has_that_asks() -> None:
+    job = live_job(task("a", network="none"))
+    job.apply(claimed(key("a")))  # granted the job's network, and 60 s
+    found = admission.requested(request(key("a")), job, settings())
+    assert (found.spec.network, found.spec.timeout) == (None, 60)
+    found = admission.requested(request(key("a", 2)), job, settings())
+    assert (found.spec.network, found.spec.timeout) == ("none", None), "of an attempt that nobody knows"
+
+
+def test_a_task_may_ask_for_images_of_tasks_that_the_job_was_written_with_but_not_of_queued_ones() -> None:
+    job = live_job(task("a"), task("b", image="other:1"))
+    job.apply(claimed(key("a")))
+    job.apply(
+        TaskRequested(uid=UID, request="q", spec=TaskSpec(id="q", command="x", image="third:1"), at=at(2))
+    )
+    admission.requested(request(key("a"), image="other:1"), job, settings())
+    with pytest.raises(BadInput, match="image: 'third:1'"):
+        admission.requested(request(key("a"), image="third:1"), job, settings())
+
+
+def test_a_request_of_a_task_that_the_job_does_not_have_is_refused() -> None:
+    with pytest.raises(BadInput, match="comes from task 'z', which the job does not have"):
+        admission.requested(request(key("z")), live_job(), settings())
 
 
 def test_a_refused_job_is_failed_and_says_why() -> None:

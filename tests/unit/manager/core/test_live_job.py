@@ -55,6 +55,14 @@ def asks(request: str, task_id: str, *dependencies: str, **fields: object) -> Ta
     return TaskRequested(uid=UID, request=request, spec=spec, at=at(6))
 
 
+def test_a_task_that_another_queued_knows_which() -> None:
+    job = live_job(task("a", image="one:1"), task("c"))
+    job.apply(replace(asks("r", "b", image="two:1"), parent=key("a")))
+    job.apply(asks("s", "d"))
+    assert [each.parent for each in job.tasks.values()] == [None, None, "a", None]
+    assert job.written_images == {"one:1"}
+
+
 def begun(job: LiveJob, task_id: str) -> None:
     for fact in (claimed(key(task_id)), created(key(task_id)), started(key(task_id))):
         job.apply(fact)

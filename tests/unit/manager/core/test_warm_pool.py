@@ -156,11 +156,17 @@ def test_a_warm_container_that_is_still_being_made_is_given_to_nobody() -> None:
 
 
 def test_a_warm_container_of_another_user_is_not_taken() -> None:
-    pool = a_pool()
+    pool = a_pool(users=("3000:3001", f"{OWNER.uid}"))
     fill(pool)
     assert take(pool, owner=OTHER) is None
     assert take(pool, user="3000:3001") is None
     assert take(pool, user=f"{OWNER.uid}", owner=OTHER) is not None, "whose folder it is, is all the same"
+
+
+def test_where_each_job_has_a_user_of_its_own_no_container_waits_for_one_nobody_knows() -> None:
+    pool = a_pool(job_uids="5000-5999")
+    assert list(pool.orders(at(0))) == []
+    assert not pool.fits(bare_job(task()), task())
 
 
 def test_in_jobs_of_root_tasks_run_as_the_user_of_the_setting() -> None:
@@ -258,8 +264,8 @@ def test_users_share_what_may_wait_and_the_latest_come_first() -> None:
 def test_many_users_get_no_more_warm_containers_than_may_wait() -> None:
     pool = a_pool(warm=2)
     for number in range(50):
-        take(pool, number, owner=Owner(100 + number, 100))
-    assert users(pool.orders(at(50))) == {Owner(149, 100): 1, Owner(148, 100): 1}
+        take(pool, number, owner=Owner(1000 + number, 1000))
+    assert users(pool.orders(at(50))) == {Owner(1049, 1000): 1, Owner(1048, 1000): 1}
 
 
 def test_a_warm_container_is_replaced_before_its_gate_loses_patience() -> None:
@@ -346,7 +352,7 @@ def test_the_spare_of_a_warm_container_is_for_the_next_task_of_the_same_job() ->
 
 @pytest.mark.parametrize("fields", [{"image": "debian:13"}, {"network": "none"}, {"user": "3000"}], ids=str)
 def test_a_task_that_asks_for_something_of_its_own_leaves_the_spare(fields: dict[str, Any]) -> None:
-    pool = a_pool()
+    pool = a_pool(users=("3000",))
     job, spare = with_spare(pool)
     assert pool.take_spare(job, task("b", "a", **fields)) is None
     assert pool.names == {spare.name}

@@ -1,5 +1,6 @@
 """Labels by which a container is found again, and digests by which its words are compared."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -42,12 +43,16 @@ def test_equal_words_have_equal_digests_and_others_do_not() -> None:
             spec(image="other"),
             spec(network="none"),
             spec(workdir="/"),
-            spec(user="7"),
+            spec(user="7", limits={"users": ("7",)}),
             spec(resources={"memory_mb": 99}),
             spec(limits={"tmp_mb": 1}),
         )
     }
     assert len(digests) == 9
+
+
+def test_where_its_image_may_come_from_is_none_of_a_containers_words() -> None:
+    assert replace(spec(), pull=False).digest == spec().digest
 
 
 @pytest.mark.parametrize("name", ["airx-warm-ab12", "airx-warm-ab12-spare"])

@@ -343,3 +343,14 @@ def test_a_container_that_the_engine_does_not_let_go_is_told(patient: Patient) -
     patient.engine.refuse("remove", EngineError("device or resource busy"))
     (finding,) = patient.doctor.clean_up(dry_run=False)
     assert "device or resource busy" in finding.text
+
+
+def test_a_variable_that_looks_like_a_setting_and_is_none_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIR_EXECUTOR_HOME", str(tmp_path))
+    monkeypatch.setenv("AIR_EXECUTOR_MAX_RUNER", "1")
+    monkeypatch.setattr(module, "connect", lambda _: FakeEngine())
+    (finding,) = [each for each in module.visit(dry_run=True) if each.subject == "settings"]
+    assert finding.grade is Grade.WARN
+    assert "did you mean AIR_EXECUTOR_MAX_RUNNERS?" in finding.text

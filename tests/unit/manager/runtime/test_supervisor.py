@@ -58,10 +58,10 @@ def test_every_field_that_readers_know_is_in_the_views(start: Start) -> None:
 
 
 def test_tasks_run_beside_each_other_up_to_the_limit(start: Start, engine: FakeEngine) -> None:
-    manager = start(max_runners=3)
+    manager = start(max_runners=2)
     view = manager.run(*(a_task(f"t{number}", command="short") for number in range(12)))
     assert view.state == "completed"
-    assert manager.most_runners == 3
+    assert manager.most_runners == 2
 
 
 def test_max_parallel_one_runs_one_after_the_other(start: Start, engine: FakeEngine) -> None:

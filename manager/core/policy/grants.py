@@ -1,21 +1,11 @@
-"""PURE. What a task may have, and what its attempt gets, by the operator's settings: decided here alone."""
+"""PURE. What an attempt gets."""
 
-from air_executor.errors import BadInput, quoted
 from air_executor.format.attempts import Attempt, Grant, GrantedNetwork
-from air_executor.format.models import Task, TaskFields
+from air_executor.format.models import Task
 from manager.core import retries
+from manager.core.policy.users import user_of
 from manager.model.values import Owner
 from manager.settings import Settings
-
-
-def check(task: TaskFields, settings: Settings, field: str = "") -> None:
-    """Whether the operator allows what the task asks for. Raises BadInput."""
-    if task.network not in (None, "job", "private", "none", *settings.networks):
-        allowed = ", ".join(("job", "private", "none", *settings.networks))
-        raise BadInput(
-            f"{quoted(task.network)} is not allowed here; allowed are {allowed} (setting `networks`)",
-            field=f"{field}network",
-        )
 
 
 def grant(task: Task, owner: Owner, job_network: str, settings: Settings) -> Grant:
@@ -24,17 +14,24 @@ def grant(task: Task, owner: Owner, job_network: str, settings: Settings) -> Gra
     `job_network` is the container that holds the network of the job's tasks, or is to.
     """
     limits = task.resources
+    memory_mb = retries.memory_mb(task, settings.memory_mb, settings.retry_memory_mb)
     return Grant(
         image=task.image or settings.runner_image,
         user=str(user_of(task, owner, settings)),
-        network=_network(task, job_network),
-        memory_mb=retries.memory_mb(task, settings.memory_mb, settings.retry_memory_mb),
-        cpus=limits.cpus or settings.cpus,
-        pids=limits.pids or settings.pids,
+        network=_network(task, job_network, settings),
+        pull=may_pull(task),
+        memory_mb=min(memory_mb, settings.max_memory_mb),
+        cpus=min(limits.cpus or settings.cpus, settings.max_cpus),
+        pids=min(limits.pids or settings.pids, settings.max_pids),
         tmp_mb=settings.tmp_mb,
         log_mb=settings.log_mb,
-        timeout=task.timeout or settings.timeout,
+        timeout=min(task.timeout or settings.timeout, settings.max_timeout),
     )
+
+
+def may_pull(task: Task) -> bool:
+    """Whether its image may be fetched where it is missing: not for what a task has queued."""
+    return task.parent is None
 
 
 def usual_grant(user: Owner, job_network: str, settings: Settings) -> Grant:
@@ -62,29 +59,19 @@ def _completed(task: Task, attempt: Attempt, owner: Owner, job_network: str, set
     return today.model_copy(update={"image": attempt.container.image, **told})
 
 
-def user_of(task: Task, owner: Owner, settings: Settings) -> Owner:
-    """Who the task runs as: never root."""
-    if task.user is not None:
-        return Owner.parse(task.user)
-    return usual_user(owner, settings)
-
-
-def usual_user(owner: Owner, settings: Settings) -> Owner:
-    """Who tasks run as that do not say so, in jobs whose folder is `owner`'s."""
-    return owner if owner.uid else Owner(settings.task_uid, settings.task_uid)
-
-
 def is_usual(task: Task, settings: Settings) -> bool:
     """Whether the task gets what any task gets that asks for nothing of its own; whoever it runs as."""
     usual = task.image in (None, settings.runner_image) and task.network in (None, "job")
     return usual and task.workdir is None and not any(value for _, value in task.resources)
 
 
-def _network(task: Task, job_network: str) -> GrantedNetwork:
+def _network(task: Task, job_network: str, settings: Settings) -> GrantedNetwork:
     match task.network:
         case None | "job":
             return GrantedNetwork(kind="job", name=job_network)
-        case "private" | "none" as kind:
+        case "private" as kind:
             return GrantedNetwork(kind=kind)
-        case name:
+        case name if name in settings.networks:
             return GrantedNetwork(kind="named", name=name)
+        case _:  # or one that is not allowed any more
+            return GrantedNetwork(kind="none")

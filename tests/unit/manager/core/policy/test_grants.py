@@ -1,32 +1,25 @@
-"""What a task may have, and what its attempt gets."""
+"""What an attempt gets."""
 
 from typing import Any
 
 import pytest
 
-from air_executor.errors import BadInput
 from air_executor.format.attempts import Attempt, GrantedNetwork
 from air_executor.format.models import Task
 from manager.core import policy
 from manager.model.values import Owner
-from tests.unit.manager.builders import OWNER, after, claimed, granted, key, settings, task
-
-
-@pytest.mark.parametrize(
-    ("asked", "owner", "expected"),
-    [
-        (None, Owner(1000, 1000), "1000:1000"),
-        (None, Owner(1000, 50), "1000:50"),
-        (None, Owner(0, 0), "4321:4321"),
-        (None, Owner(0, 1000), "4321:4321"),
-        ("7", Owner(0, 0), "7:7"),
-        ("7:8", Owner(1000, 1000), "7:8"),
-    ],
+from tests.unit.manager.builders import (
+    OWNER,
+    after,
+    claimed,
+    created,
+    exited,
+    granted,
+    key,
+    settings,
+    started,
+    task,
 )
-def test_a_task_never_runs_as_root(asked: str | None, owner: Owner, expected: str) -> None:
-    of, rules = task("a", user=asked), settings(task_uid=4321)
-    assert str(policy.user_of(of, owner, rules)) == expected
-    assert policy.grant(of, owner, "net", rules).user == expected
 
 
 def test_limits_are_the_settings_unless_the_task_asks_for_others() -> None:
@@ -56,20 +49,46 @@ def test_the_image_is_the_settings_unless_the_task_asks_for_another(asked: str |
     ],
 )
 def test_networks(asked: str | None, expected: GrantedNetwork) -> None:
-    assert policy.grant(task("a", network=asked), OWNER, "net", settings()).network == expected
+    rules = settings(networks=("db",))
+    assert policy.grant(task("a", network=asked), OWNER, "net", rules).network == expected
 
 
-@pytest.mark.parametrize("asked", [None, "job", "private", "none", "db"])
-def test_a_network_that_every_task_may_have_or_the_operator_allows_is_no_breach(asked: str | None) -> None:
-    policy.check(task("a", network=asked), settings(networks=("db",)))
+@pytest.mark.parametrize("asked", ["host", "container:other", "db2"])
+def test_a_network_that_is_not_allowed_any_more_is_none(asked: str) -> None:
+    """A record from when it was may ask for it."""
+    rules = settings(networks=("db",))
+    assert policy.grant(task("a", network=asked), OWNER, "net", rules).network.kind == "none"
 
 
-@pytest.mark.parametrize("asked", ["host", "container:other", "", "db2"])
-def test_any_other_network_is_refused_with_what_is_allowed(asked: str) -> None:
-    with pytest.raises(BadInput) as refused:
-        policy.check(task("a", network=asked), settings(networks=("db",)), "tasks[3].")
-    words = f"tasks[3].network: {asked!r} is not allowed here; allowed are job, private, none, db"
-    assert words in str(refused.value)
+def test_no_attempt_gets_more_than_the_ceilings_whatever_its_task_or_the_defaults_say() -> None:
+    ceilings = {"max_memory_mb": 50, "max_cpus": 0.5, "max_pids": 3, "max_timeout": 5.0}
+    greedy = task("a", resources={"memory_mb": 51, "cpus": 1.0, "pids": 4}, timeout=1e300)
+    for of in (task("a"), greedy):
+        found = granted(of, **ceilings)
+        assert (found.memory_mb, found.cpus, found.pids, found.timeout) == (50, 0.5, 3, 5)
+
+
+def test_memory_grows_up_to_the_ceiling() -> None:
+    hungry = task("a", resources={"memory_mb": 40}, retries={"max": 3, "on": ["oom"], "memory_factor": 4})
+    failed = after(
+        claimed(key("a")),
+        created(key("a")),
+        started(key("a")),
+        exited(key("a"), 137, oom_killed=True),
+        of=hungry,
+    )
+    assert granted(failed).memory_mb == 160
+    assert granted(failed, max_memory_mb=100).memory_mb == 100
+
+
+def test_who_it_runs_as_is_decided_with_the_users() -> None:
+    assert granted(task("a", user="7:8"), users=("7:8",)).user == "7:8"
+    assert granted(task("a", user="7:8")).user == str(OWNER)
+
+
+@pytest.mark.parametrize(("parent", "pull"), [(None, True), ("b", False)])
+def test_no_image_is_pulled_for_what_a_task_queued(parent: str | None, pull: bool) -> None:
+    assert granted(task("a", parent=parent)).pull is pull
 
 
 def test_the_usual_grant_is_that_of_a_task_that_asks_for_nothing() -> None:

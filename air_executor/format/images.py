@@ -1,0 +1,73 @@
+"""References to images, as the engine reads them: whether the first part names a registry, and what is left.
+
+The grammar is that of the `distribution/reference` package, which Docker uses: `debian`, `team/tool:1`,
+`registry.example.com:5000/tool@sha256:…`.
+"""
+
+import re
+from dataclasses import dataclass
+
+DEFAULT_REGISTRY = "docker.io"
+RULE = "must be a reference to an image, such as debian:12 or registry.example.com/team/tool:1"
+MAX_LENGTH = 255
+
+_LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
+_REGISTRY = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?", re.ASCII)
+_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_PATH = re.compile(rf"{_PART}(?:/{_PART})*", re.ASCII)
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
+_DIGEST = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """An image, in full: also what stands in no name, as `docker.io` and `library/` in that of `debian`."""
+
+    registry: str
+    """With its port, where it has one."""
+    path: str
+    version: str
+    """The tag, `latest` where there is none; the digest where there is one."""
+
+
+def parse_reference(text: str) -> Reference:
+    """Raises ValueError with the rule."""
+    name, version = split_version(text)
+    registry, path = split_name(name)
+    valid = _PATH.fullmatch(path) and len(name) <= MAX_LENGTH
+    if not (valid and _REGISTRY.fullmatch(registry) and _is_version(text.removeprefix(name))):
+        raise ValueError(RULE)
+    return Reference(registry, path, version or "latest")
+
+
+def split_version(text: str) -> tuple[str, str | None]:
+    """The name, and the digest or else the tag, where it has one."""
+    tagged, at, digest = text.partition("@")
+    name, colon, tag = tagged.rpartition(":")
+    if not colon or "/" in tag:  # that was the registry's port
+        name, tag = tagged, ""
+    return name, digest if at else tag or None
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """The registry, and what it calls the image."""
+    first, slash, rest = name.partition("/")
+    if not slash or not _is_registry(first):
+        first, rest = DEFAULT_REGISTRY, name
+    if first == f"index.{DEFAULT_REGISTRY}":
+        first = DEFAULT_REGISTRY
+    if first == DEFAULT_REGISTRY and "/" not in rest:
+        rest = f"library/{rest}"
+    return first, rest
+
+
+def _is_registry(first: str) -> bool:
+    """Whether what stands before the first slash is a host: a dot, a port or an upper-case letter says so."""
+    return "." in first or ":" in first or first == "localhost" or first != first.lower()
+
+
+def _is_version(text: str) -> bool:
+    """Whether it is `:tag`, `@digest`, both, or nothing."""
+    tag, at, digest = text.partition("@")
+    tag_well = not tag or _TAG.fullmatch(tag.removeprefix(":")) is not None
+    return tag_well and (not at or _DIGEST.fullmatch(digest) is not None)

@@ -6,15 +6,15 @@ trusted. Everything below the job's folder is opened through folder handles, and
 
 import errno
 import os
-import shutil
 import stat
-import subprocess
 from contextlib import suppress
 from pathlib import Path
 
 from air_executor.errors import BadInput
+from air_executor.files import make_folder
 from air_executor.format import layout
 from air_executor.untrusted import FOLDER, opened
+from manager.folder import removal
 from manager.model.values import Owner
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -29,7 +29,9 @@ def prepare(job: Path, user: Owner) -> None:
     """
     try:
         with opened(job) as folder:
-            _make(folder, layout.LOGS)
+            with suppress(FileExistsError):
+                make_folder(layout.LOGS, folder)
+            os.close(os.open(layout.LOGS, FOLDER, dir_fd=folder))  # raises where it is something else
             for name in (layout.WORK, layout.INBOX):
                 _make(folder, name)
                 _give(folder, name, user)
@@ -64,25 +66,15 @@ def _give(folder: int, name: str, user: Owner) -> None:
 
 
 def delete(folder: Path) -> None:
-    """Delete a folder that a task may have written to, however deep it is. What can't be deleted stays."""
-    try:
-        shutil.rmtree(folder, ignore_errors=True)
-    except RecursionError:  # Python 3.11 deletes folders in folders so
-        subprocess.run(["rm", "-rf", "--", folder], check=False, capture_output=True)
+    """Delete a folder that a task may have written to, whatever is in it. What can't be deleted stays."""
+    removal.delete(folder)
 
 
 def clear(job: Path) -> None:
     """Delete what the job's tasks have written. Links are deleted and not followed. Raises OSError."""
     with opened(job) as folder:
         for name in (layout.LOGS, layout.WORK, layout.INBOX):
-            try:
-                is_folder = stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
-            except FileNotFoundError:
-                continue
-            if is_folder:
-                shutil.rmtree(name, dir_fd=folder)
-            else:
-                os.unlink(name, dir_fd=folder)
+            removal.remove(name, folder)
 
 
 def owner_of(job: Path) -> Owner:

@@ -135,6 +135,14 @@ class Settings(BaseSettings):
     engine_timeout: float = Field(
         30.0, ge=1, description="Seconds after which a call to the engine counts as failed and is repeated."
     )
+    readers_group: int | None = Field(
+        None,
+        ge=0,
+        le=2**31 - 1,
+        description="Group id of the people who may read jobs, logs and what the manager says of itself; "
+        "nobody else on this machine may, but for each job's owner. Default: the group of each job's folder, "
+        "and for the rest that of the jobs folder: whoever makes jobs.",
+    )
 
     @classmethod
     def settings_customise_sources(

@@ -86,15 +86,12 @@ def _check_status(task: Task, field: str) -> None:
         )
 
 
-def refused(folder: JobRefused, damaged_journal: str | None = None) -> tuple[Job, tuple[Task, ...]]:
-    """What the folder's views say of a job that can't be: failed, with the rule as its message."""
+def refused(folder: JobRefused, damaged_journal: str | None = None) -> Job:
+    """What is said of a job that can't be: failed, with the rule as its message."""
     message = folder.message
     if damaged_journal is not None:
         message += f" (its journal was damaged, and is kept as journal/{damaged_journal})"
     failure = Failure(cause=Cause.BAD_INPUT, message=message)
     job = folder.job or Job(id=folder.name, name=folder.name)
     ended = {"state": JobState.FAILED, "failure": failure, "updated_at": max(folder.at, job.created_at)}
-    tasks = tuple(
-        task if task.status.ended else lifecycle.skip(task, failure, folder.at) for task in folder.tasks
-    )
-    return job.model_copy(update=ended), tasks
+    return job.model_copy(update=ended)

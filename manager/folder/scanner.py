@@ -293,7 +293,7 @@ class Scanner:
         except BadInput as error:
             if isinstance(error, Unfinished) and unready.quiet_for(folder.stamp()) < self._settings.settle:
                 return
-            self._emit(JobRefused(name=folder.name, job=job, tasks=(), message=str(error), at=utc_now()))
+            self._emit(JobRefused(name=folder.name, job=job, message=str(error), at=utc_now()))
         except OSError as error:
             self._report_incomplete(folder, unready, error)
             return
@@ -306,7 +306,7 @@ class Scanner:
                 f'{folder.state_file}: state: says "working", but this manager has never taken the job, so '
                 f"what ran of it is not known; `air-executor reset {folder.name}` runs it from the beginning"
             )
-            return JobRefused(name=folder.name, job=job, tasks=tasks, message=message, at=utc_now())
+            return JobRefused(name=folder.name, job=job, message=message, at=utc_now())
         bare = not any(map(os.path.lexists, (folder.work, folder.inbox, folder.logs)))
         return JobFound(
             name=folder.name,

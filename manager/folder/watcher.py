@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from air_executor.format import layout
-from air_executor.store import WAKE, Store
+from air_executor.store import WAKE, Store, make_jobs
 from manager.folder.file_events import Change, FileEvents, NoFileEvents
 from manager.folder.scanner import Places, Scanner
 from manager.model.facts import Fact, Tick
@@ -47,7 +47,7 @@ class Watcher:
 
     def start(self) -> None:
         """Begin to look."""
-        self._jobs.mkdir(parents=True, exist_ok=True)
+        make_jobs(self._jobs)
         self._thread.start()
 
     def stop(self) -> None:

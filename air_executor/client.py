@@ -22,7 +22,7 @@ from air_executor.errors import (
     RequestConflict,
     WaitTimeout,
 )
-from air_executor.format import names
+from air_executor.format import layout, names
 from air_executor.format.attempts import Cause
 from air_executor.format.documents import validate
 from air_executor.format.graph import check_graph
@@ -32,7 +32,7 @@ from air_executor.logs import tail
 from air_executor.store import JobFolder, Store
 
 LOOK_INTERVAL = 0.02
-"""Seconds between two looks at a job's files: two `stat` calls, some 20 µs."""
+"""Seconds between two looks at a job's files: a few system calls, some 50 µs."""
 
 TaskLike = TaskSpec | Mapping[str, Any]
 
@@ -78,7 +78,8 @@ class Client:
         Asked again by a retry, a live or completed job is returned, and a failed one is followed by a
         fresh job `<name>.2`. A cleared task (a higher `generation`), or one that asks for something else,
         gets a fresh job; a live one before it is cancelled first, so that there are never two.
-        Raises RequestConflict when the name belongs to somebody else's job.
+        Raises RequestConflict when the name belongs to somebody else's job. One that another user of this
+        machine has made is that, whatever its files say: they may tell of a success that never was.
         """
         request = request.model_copy(update={"digest": _digest(read_specs(tasks))})
         number = 1
@@ -91,6 +92,7 @@ class Client:
                     return self.create_job(candidate, tasks, max_parallel=max_parallel, request=request)
                 except JobExists as taken:
                     latest = self._rival(candidate, taken)
+            self._check_made_by_this_user(candidate)
             if latest.job.request is None or not latest.job.request.same_instance(request):
                 raise RequestConflict(_not_yours(latest.job, self.store.jobs))
             if self._exists(names.successor(name, number + 1)):
@@ -103,6 +105,19 @@ class Client:
                     self.cancel(candidate)
                 self.wait(candidate, timeout=60)
             number += 1
+
+    def _check_made_by_this_user(self, name: str) -> None:
+        """Nobody else can make a folder that belongs to this user, or write into it."""
+        try:
+            owner = self.store.folder(name).owner
+        except FileNotFoundError:
+            raise JobNotFound(name, self.store.jobs) from None
+        if owner != os.geteuid():
+            raise RequestConflict(
+                f"the job {name!r} in {self.store.jobs} was made by user {owner}, and not by user "
+                f"{os.geteuid()}, as whom this task runs: it is not taken for this task's; "
+                "remove it, or give this task's job another name"
+            )
 
     def _rival(self, name: str, taken: JobExists) -> JobView:
         """The job that somebody else has just made. Raises `taken` where the folder is not a job."""
@@ -206,7 +221,7 @@ class Client:
         Raises JobNotFound, JobNotEnded; NothingToRetry when no further attempt can change how the job ended.
         """
         _check_retry(self.ended(job))
-        self.store.ask_again(self.store.folder(job).retry_marker)
+        self.store.ask_again(job, layout.RETRY)
 
     def reset(self, job: str) -> None:
         """Ask that an ended job starts over: its records, logs and `work/` are deleted.
@@ -215,7 +230,7 @@ class Client:
         Raises JobNotFound, JobNotEnded.
         """
         self.ended(job)
-        self.store.ask_again(self.store.folder(job).reset_marker)
+        self.store.ask_again(job, layout.RESET)
 
     def queue(self, job: str, task: TaskLike) -> str:
         """Ask for one more task in a job that has not ended; returns the task's id.
@@ -233,8 +248,15 @@ class Client:
         return self.store.existing(job).log_file(names.check_name(task, "task id"))
 
     def log_tail(self, job: str, task: str, lines: int = 20) -> str:
-        """The end of the task's output; empty when there is none."""
-        return tail(self.log_file(job, task), lines)
+        """The end of the task's output; empty when there is none, a complaint when it can't be shown."""
+        folder = self.store.existing(job)
+        try:
+            with folder.opened_log(names.check_name(task, "task id")) as log:
+                return tail(log, lines)
+        except FileNotFoundError:
+            return ""
+        except BadInput as error:
+            return f"[{error}]"
 
     def _view(self, name: str) -> JobView:
         folder = self.store.existing(name)

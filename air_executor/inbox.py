@@ -12,6 +12,7 @@ import secrets
 import time
 
 from air_executor.errors import BadInput, JobEnded
+from air_executor.files import FILE_MODE
 from air_executor.format import layout
 from air_executor.format.limits import MAX_REQUEST_BYTES
 from air_executor.format.models import TaskSpec
@@ -58,11 +59,12 @@ def _make_inbox(job: JobFolder) -> None:
     state = job.read_job().state
     if state.ended:
         raise JobEnded(job.name, state)
-    with contextlib.suppress(FileExistsError):
-        job.inbox.mkdir()
-        # Only by whoever made the inbox: a `new` that the manager has taken away must stay away.
-        job.inbox_tmp.mkdir()
-        job.inbox_new.mkdir()
+    with contextlib.suppress(FileExistsError), job.opened() as folder:
+        os.mkdir(layout.INBOX, dir_fd=folder)
+        with opened(layout.INBOX, folder=folder) as inbox:
+            # Only by whoever made the inbox: a `new` that the manager has taken away must stay away.
+            os.mkdir(layout.TMP, dir_fd=inbox)
+            os.mkdir(layout.NEW, dir_fd=inbox)
 
 
 def _put(job: JobFolder, name: str, body: bytes) -> None:
@@ -71,11 +73,11 @@ def _put(job: JobFolder, name: str, body: bytes) -> None:
     Raises FileNotFoundError when the inbox was closed before the request was certainly in it.
     """
     with (
-        opened(job.inbox) as inbox,
+        job.opened(layout.INBOX) as inbox,
         opened(layout.TMP, folder=inbox) as tmp,
         opened(layout.NEW, folder=inbox) as new,
     ):
-        handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=tmp)
+        handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE, dir_fd=tmp)
         with os.fdopen(handle, "wb") as file:
             file.write(body)
         os.rename(name, name, src_dir_fd=tmp, dst_dir_fd=new)

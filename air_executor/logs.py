@@ -4,45 +4,55 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from contextlib import AbstractContextManager
 
 TAIL_BYTES = 64 * 1024
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters, what reverses or breaks lines, and what can't be encoded."""
+_UNSAFE = re.compile(
+    "["
+    r"\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters, but for line ends and tabs
+    r"\u2028\u2029"  # what breaks lines
+    r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # what changes the direction of text
+    r"\u200b-\u200d\ufeff"  # what has no width
+    r"\ud800-\udfff"  # what can't be encoded
+    "]"
+)
+"""What could steer a terminal, or pass one text off as another. Known here and nowhere else."""
 
 
 def harmless(text: str) -> str:
     """`text` without the characters that could steer a terminal; line ends and tabs stay."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
+    return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
 
 
-def tail(file: Path, lines: int) -> str:
-    """The last `lines` lines of a log, at most 64 KiB; empty when there is no such file."""
-    try:
-        with file.open("rb") as log:
-            size = log.seek(0, os.SEEK_END)
-            log.seek(max(0, size - TAIL_BYTES))
-            text = log.read(TAIL_BYTES).decode(errors="replace")
-    except FileNotFoundError:
-        return ""
+def escaped(text: str) -> str:
+    """`text` with such characters as `\\u001b`, which is right in JSON, too; line ends and tabs stay."""
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def tail(log: int, lines: int) -> str:
+    """The last `lines` lines of an opened log, at most 64 KiB."""
+    size = os.fstat(log).st_size
+    text = os.pread(log, TAIL_BYTES, max(0, size - TAIL_BYTES)).decode(errors="replace")
     return "\n".join(harmless(text).splitlines()[-lines:])
 
 
-def follow(file: Path, ended: Callable[[], bool], interval: float = 0.1) -> Iterator[bytes]:
+def follow(
+    opened: Callable[[], AbstractContextManager[int]], ended: Callable[[], bool], interval: float = 0.1
+) -> Iterator[bytes]:
     """The whole log and what is added to it, until `ended()` and nothing more comes.
 
-    When another file takes its place, as for a further attempt, that one is read from its beginning.
+    It is opened at each look by `opened`, which raises FileNotFoundError while there is none. When another
+    file takes its place, as for a further attempt, that one is read from its beginning.
     """
     position = inode = 0
     while True:
         last = ended()  # asked before reading, so that nothing written before the end is missed
         try:
-            with file.open("rb") as log:
-                if (now := os.fstat(log.fileno()).st_ino) != inode:
+            with opened() as log:
+                if (now := os.fstat(log).st_ino) != inode:
                     position, inode = 0, now
-                log.seek(position)
-                while chunk := log.read(1 << 16):
+                while chunk := os.pread(log, 1 << 16, position):
                     position += len(chunk)
                     yield chunk
         except FileNotFoundError:

@@ -1,5 +1,6 @@
 """Files and folders that strangers wrote: no link is followed, nothing blocks, what is read is bounded."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -12,6 +13,10 @@ FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
 class NotRegular(Exception):
     """What has that name is a pipe, a socket, a device or a folder, and no regular file."""
+
+
+class NotItsOwn(Exception):
+    """What has that name belongs somewhere else: a link, or one more name of somebody else's file."""
 
 
 class TooLarge(Exception):
@@ -49,6 +54,44 @@ def opened_file(path: str | Path, folder: int | None = None) -> Iterator[int]:
         yield handle
     finally:
         os.close(handle)
+
+
+@contextmanager
+def opened_own(name: str, folder: int) -> Iterator[int]:
+    """A handle of the regular file `name` in `folder` that is the folder's own.
+
+    That is one of the folder's owner; or of root or of who reads it, where it has no other name. So whoever
+    may write to the folder can't put a file of others there, for a reader who may read it to show.
+
+    Raises NotItsOwn, NotRegular; OSError where it can't be opened.
+    """
+    try:
+        handle = os.open(name, FILE | os.O_NOFOLLOW, dir_fd=folder)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise NotItsOwn from None
+        if error.errno == errno.ENXIO:  # a socket
+            raise NotRegular from None
+        raise
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise NotRegular
+        if status.st_uid != os.fstat(folder).st_uid and not (
+            status.st_uid in (0, os.geteuid()) and status.st_nlink == 1
+        ):
+            raise NotItsOwn
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def is_regular(name: str, folder: int) -> bool:
+    """Whether a regular file of that name is in `folder`."""
+    try:
+        return stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def whole(file: int, limit: int) -> bytes:

@@ -8,6 +8,7 @@ import secrets
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 
 from air_executor.errors import AirExecutorError
 from air_executor.store import Store
@@ -19,6 +20,7 @@ from manager.daemon.disk import Disk
 from manager.daemon.heartbeat import Heartbeat
 from manager.daemon.lock import AlreadyManaged, hold
 from manager.daemon.log_file import logging_to
+from manager.daemon.readers import readers_of
 from manager.engine.connect import connect
 from manager.engine.contract import Engine
 from manager.engine.pulls import Pulls
@@ -136,7 +138,8 @@ def main() -> int:
         settings = load()
         settings.home.mkdir(parents=True, exist_ok=True)
         _allow_many_files()
-        with hold(settings.home), logging_to(settings.home), crash.vital_threads():
+        readers = partial(readers_of, settings.home, settings.readers_group)
+        with hold(settings.home), logging_to(settings.home, readers), crash.vital_threads():
             return run(settings)
     except (AirExecutorError, AlreadyManaged) as error:
         print(f"air-executor manager: {error}", file=sys.stderr)
@@ -151,7 +154,11 @@ def run(settings: Settings) -> int:
     home = Home(identity.identify(settings.home), settings.home)
     pulls = Pulls()
     heartbeat = Heartbeat(
-        settings.home, settings.max_runners, lambda: manager.monitor.description, pulls.texts
+        settings.home,
+        settings.max_runners,
+        lambda: manager.monitor.description,
+        pulls.texts,
+        partial(readers_of, settings.home, settings.readers_group),
     )
     manager = Manager(settings, home, connect(settings, pulls.tell), heartbeat.update)
     heartbeat.start()

@@ -300,6 +300,15 @@ class Settings(BaseSettings):
         """How much is read of what strangers have written."""
         return Bounds(self.max_document_mb << 20, self.max_tasks)
 
+    readers_group: int | None = Field(
+        None,
+        ge=0,
+        le=2**31 - 1,
+        description="Group id of the people who may read jobs, logs and what the manager says of itself; "
+        "nobody else on this machine may, but for each job's owner. Default: the group of each job's folder, "
+        "and for the rest that of the jobs folder: whoever makes jobs.",
+    )
+
     @classmethod
     def settings_customise_sources(
         cls,

@@ -8,6 +8,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from air_executor import BadInput, Client, JobNotFound, JobView, RequestConflict, TaskSpec
 from air_executor.airflow.request import job_name, request_of
+from air_executor.airflow.ui import inert
 from air_executor.report import failure_summary, results_block
 
 TAIL_LINES = 20
@@ -60,8 +61,9 @@ class CreateJobOperator(BaseOperator):
         try:
             view = client.submit(name, self.tasks, request, max_parallel=self.max_parallel)
         except (BadInput, RequestConflict) as error:  # the same at the next try
-            raise AirflowFailException(str(error)) from error
-        self.log.info("Job %s in %s: %s, %d tasks", view.name, client.store.jobs, view.state, len(view.tasks))
+            raise AirflowFailException(inert(str(error))) from error
+        count = len(view.tasks)
+        self.log.info("Job %s in %s: %s, %d tasks", inert(view.name), client.store.jobs, view.state, count)
         return view.name
 
 
@@ -89,11 +91,11 @@ class JobResultsOperator(BaseOperator):
         try:
             view = client.results(self.job)
         except (BadInput, JobNotFound) as error:
-            raise AirflowFailException(str(error)) from error
-        for line in results_block(view).splitlines():
+            raise AirflowFailException(inert(str(error))) from error
+        for line in inert(results_block(view)).splitlines():
             self.log.info("%s", line)
         if view.state == "failed":
-            summary = failure_summary(view, _tail(client, view))
+            summary = inert(failure_summary(view, _tail(client, view)))
             for line in summary.splitlines():
                 self.log.error("%s", line)
             raise AirflowFailException(summary)

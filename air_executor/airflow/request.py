@@ -34,9 +34,9 @@ def request_of(context: Context, retries: int) -> Request:
 def job_name(request: Request) -> str:
     """A job name that no other task instance has.
 
-    A run id is unique in its DAG only, so DAG and task are part of it; cut and hashed when long.
+    A run id is unique in its DAG only, so DAG and task are part of it; hashed where it is long or ambiguous.
     """
     parts = ["airflow", request.dag_id, request.run_id, request.task_id]
     if request.map_index >= 0:
         parts.append(str(request.map_index))
-    return names.shorten("~".join(map(names.fitting, parts)))
+    return names.joined(parts)

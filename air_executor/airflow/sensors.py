@@ -9,6 +9,7 @@ from airflow.sdk import BaseSensorOperator, Context, PokeReturnValue
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSensorTimeout
 
 from air_executor import AirExecutorError, BadInput, Client, JobEnded, JobNotFound, JobView, WaitTimeout
+from air_executor.airflow.ui import inert
 
 PATIENCE = 10.0
 """Seconds for which a job's files may be unreadable: time for whoever writes them to put that right."""
@@ -77,16 +78,16 @@ class JobSensor(BaseSensorOperator):
             reporter.check_readable()
             view = client.wait(self.job, self.timeout, on_change=reporter, every=LOOK)
         except WaitTimeout as error:
-            advice = f"{error}\n{self._end_after_timeout(client)}"
+            advice = inert(f"{error}\n{self._end_after_timeout(client)}")
             for line in advice.splitlines():
                 self.log.error("%s", line)
             raise AirflowSensorTimeout(advice) from error
         except JobNotFound as error:
-            raise AirflowFailException(f"{error}; it was removed, or never created in this folder") from error
+            advice = inert(f"{error}; it was removed, or never created in this folder")
+            raise AirflowFailException(advice) from error
         except BadInput as error:
-            raise AirflowFailException(
-                f"job {self.job!r} can't be followed, its files stay unreadable: {error}"
-            ) from error
+            advice = inert(f"job {self.job!r} can't be followed, its files stay unreadable: {error}")
+            raise AirflowFailException(advice) from error
         return PokeReturnValue(is_done=True, xcom_value=view.name)
 
     def on_kill(self) -> None:
@@ -97,23 +98,23 @@ class JobSensor(BaseSensorOperator):
         """
         self._killed = True
         if self.when_killed == "leave":
-            self.log.info("This task was killed; job %s goes on (on_kill='leave')", self.job)
+            self.log.info("This task was killed; job %s goes on (on_kill='leave')", inert(self.job))
             return
-        self.log.info("This task was killed: cancelling job %s", self.job)
+        self.log.info("This task was killed: cancelling job %s", inert(self.job))
         try:
             Client(self.home).cancel(self.job)
         except (AirExecutorError, OSError) as error:
-            self.log.warning("Job %s could not be cancelled: %s", self.job, error)
+            self.log.warning("Job %s could not be cancelled: %s", inert(self.job), inert(str(error)))
 
     def report(self, view: JobView) -> None:
         """Two lines of progress."""
-        self.log.info("📊 Job %s state: %s", view.name, view.state.value)
+        self.log.info("📊 Job %s state: %s", inert(view.name), view.state.value)
         self.log.info("   Tasks: %s", view.progress)
 
     def check_alive(self) -> None:
         """Raises AirflowException once this task has been killed."""
         if self._killed:
-            raise AirflowException(f"the task that waited for job {self.job!r} was killed")
+            raise AirflowException(inert(f"the task that waited for job {self.job!r} was killed"))
 
     def _end_after_timeout(self, client: Client) -> str:
         if self.when_timed_out == "leave":

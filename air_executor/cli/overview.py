@@ -13,10 +13,11 @@ from air_executor import daemon
 from air_executor.cli.airflow_status import AirflowStatus, look_at_airflow
 from air_executor.client import Client
 from air_executor.errors import BadInput
+from air_executor.format.layout import STATE
 from air_executor.format.limits import MAX_BYTES
 from air_executor.format.models import JobState, JobView
 from air_executor.store import JobFolder, Store
-from air_executor.untrusted import NotRegular, TooLarge, opened_file, whole
+from air_executor.untrusted import NotItsOwn, NotRegular, TooLarge, opened_own, whole
 
 _ORDER = {JobState.WORKING: 0, JobState.WAITING: 1, JobState.COMPLETED: 2, JobState.FAILED: 2}
 """What is going on is shown before what is over."""
@@ -24,11 +25,15 @@ _ORDER = {JobState.WORKING: 0, JobState.WAITING: 1, JobState.COMPLETED: 2, JobSt
 
 @dataclass(frozen=True)
 class ManagerInfo:
-    """The manager of one home folder; `status` is what it said last, however long ago."""
+    """The manager of one home folder; `status` is what it said last, however long ago.
+
+    `closed`: its words are not this user's to read.
+    """
 
     home: Path
     running: bool
     status: daemon.ManagerStatus | None
+    closed: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,8 @@ class JobsInfo:
     hidden: int
     """How many jobs are not in `shown`."""
     complaints: list[BadInput]
+    closed: int
+    """How many jobs are not this user's to read."""
     containers: list[LiveContainer]
 
 
@@ -73,7 +80,11 @@ def gather(client: Client, most_jobs: int) -> Overview:
 
 def look_at_manager(home: Path) -> ManagerInfo:
     """Whether a manager runs, and its latest words."""
-    return ManagerInfo(home, daemon.running(home), daemon.read_status(home))
+    try:
+        status = daemon.read_status(home)
+    except PermissionError:
+        return ManagerInfo(home, running=False, status=None, closed=True)
+    return ManagerInfo(home, status is not None and status.is_running(), status)
 
 
 def look_at_jobs(store: Store, most: int) -> JobsInfo:
@@ -81,7 +92,7 @@ def look_at_jobs(store: Store, most: int) -> JobsInfo:
 
     Reading 10,000 ended jobs in full would take many seconds, so the state decides first which are read.
     """
-    peeks, unclear = _peek_all(store.folders())
+    peeks, unclear, closed = _peek_all(store.folders())
     peeks.sort(key=lambda peek: (_ORDER[peek.state], -peek.changed_ns))
     working = sum(peek.state is JobState.WORKING for peek in peeks)
     found = [peek.folder.look() for peek in peeks[: max(most, working)]]
@@ -92,6 +103,7 @@ def look_at_jobs(store: Store, most: int) -> JobsInfo:
         shown=views[:most],
         hidden=max(0, len(peeks) - most),
         complaints=[complaint for complaint in found if isinstance(complaint, BadInput)],
+        closed=closed,
         containers=sorted(_containers(views), key=lambda container: str(container.since)),
     )
 
@@ -104,25 +116,29 @@ class _Peek:
 
 
 def _peek(folder: JobFolder) -> _Peek:
-    with opened_file(folder.state_file) as file:
+    with folder.opened() as handle, opened_own(STATE, handle) as file:
         changed_ns = os.fstat(file).st_mtime_ns
         state = JobState(json.loads(whole(file, MAX_BYTES))["state"])
     return _Peek(folder, state, changed_ns)
 
 
-def _peek_all(folders: Iterable[JobFolder]) -> tuple[list[_Peek], list[JobFolder]]:
-    """The state of each job, and the folders where it is not clear."""
-    peeks, unclear = [], []
+def _peek_all(folders: Iterable[JobFolder]) -> tuple[list[_Peek], list[JobFolder], int]:
+    """The state of each job, the folders where it is not clear, and how many are closed to this user."""
+    peeks, unclear, closed = [], [], 0
     for folder in folders:
         try:
             peeks.append(_peek(folder))
-        except (NotRegular, TooLarge, OSError, ValueError, KeyError, TypeError, RecursionError):
+        except PermissionError:
+            closed += 1
+        except (NotItsOwn, NotRegular, TooLarge, OSError, ValueError, KeyError, TypeError, RecursionError):
             unclear.append(folder)
-    return peeks, unclear
+    return peeks, unclear, closed
 
 
 def _containers(views: Iterable[JobView]) -> Iterator[LiveContainer]:
     for view in views:
+        if view.state.ended:  # what its files say of attempts may be its writer's words
+            continue
         for task in view.tasks:
             for attempt in task.attempts:
                 if attempt.undecided:

@@ -18,7 +18,10 @@ TIMEOUT = 3
 
 ANOTHER_HOME = "choose another home folder with --home or AIR_EXECUTOR_HOME"
 _FULL = "the disk is full: free some space (`df -h` shows how much there is), then try again"
-_REFUSED = f"permission denied: run this as the user that the folder belongs to, or {ANOTHER_HOME}"
+_REFUSED = (
+    "permission denied: run this as the user that the folder belongs to, ask to be let into its group, "
+    f"or {ANOTHER_HOME}"
+)
 _ADVICE = {
     errno.EACCES: _REFUSED,
     errno.EPERM: _REFUSED,

@@ -21,6 +21,7 @@ STATE_ICONS = {
 COLOURS = {"✅": "green", "❌": "red", "🔄": "cyan", "⏭": "yellow"}
 MOST_COMPLAINTS = 5
 MOST_PULLS = 3
+ASK_FOR_READING = "run this as the manager's user, or ask to be let into the group that may (readers_group)"
 
 
 def overview(look: Overview, most_containers: int, now: datetime) -> RenderableType:
@@ -56,7 +57,9 @@ def age(moment: datetime | None, now: datetime) -> str:
 
 
 def _manager(info: ManagerInfo, now: datetime) -> Iterator[RenderableType]:
-    if not info.running:
+    if info.closed:
+        yield _title("Manager", f"❔ its words are not yours to read: {ASK_FOR_READING}")
+    elif not info.running:
         seen = f" (last seen {age(info.status.updated_at, now)} ago)" if info.status else ""
         yield _title("Manager", f"❌ not running{seen}: start it with `make up`")
     elif info.status is None:
@@ -86,6 +89,8 @@ def _jobs(info: JobsInfo, now: datetime) -> Iterator[RenderableType]:
             cells = (icon, view.name, view.state.value, view.progress, age(view.job.created_at, now))
             table.add_row(*cells, style=COLOURS.get(icon))
         yield table
+    if info.closed:
+        yield Text(f"  and {info.closed} that are not yours to read: {ASK_FOR_READING}")
     if info.hidden:
         yield Text(f"  and {info.hidden} more: `air-executor status --json` has all")
     for complaint in info.complaints[:MOST_COMPLAINTS]:

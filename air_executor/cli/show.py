@@ -19,6 +19,7 @@ from air_executor.errors import BadInput
 from air_executor.format.fields import format_time
 from air_executor.format.models import JobView
 from air_executor.format.text import job_text, task_text
+from air_executor.logs import escaped
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -87,7 +88,7 @@ def _console() -> "Console":
 
 
 def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+    typer.echo(escaped(json.dumps(value, indent=2, ensure_ascii=False, default=_plain)))
 
 
 def _plain(value: Any) -> str:

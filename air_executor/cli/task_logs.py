@@ -3,13 +3,13 @@
 import codecs
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from air_executor import logs
 from air_executor.cli.problems import complain
 from air_executor.client import Client
-from air_executor.errors import AirExecutorError, JobNotFound
+from air_executor.errors import AirExecutorError, BadInput, JobNotFound
 from air_executor.format.models import JobView, Task
 
 LOOK_INTERVAL = 0.1
@@ -33,7 +33,6 @@ class Logs:
         self._folder = client.store.existing(job)
         self._view = client.status(job)
         self._stamp = self._folder.stamp()
-        self._output = _Output()
 
     def print_one(self, task: str) -> None:
         """What the task has written until now."""
@@ -48,8 +47,7 @@ class Logs:
     def print_all(self) -> None:
         """What the tasks have written until now, one after the other."""
         for task in self._begun():
-            self._output.headline(task.id)
-            self._copy(task.id, lambda: True)
+            self._show(task.id, lambda: True)
         if not self._begun():
             complain(f"no task of job {self._view.name!r} has begun ({self._view.state.value})")
 
@@ -61,8 +59,7 @@ class Logs:
             task = next((task.id for task in self._begun() if task.id not in shown), None)
             if task is not None:
                 shown.add(task)
-                self._output.headline(task)
-                self._copy(task, partial(self._ended, task))
+                self._show(task, partial(self._ended, task))
             elif ended:
                 return
             else:
@@ -70,7 +67,7 @@ class Logs:
 
     def _begun(self) -> list[Task]:
         """The tasks that have a log, in the order in which they began."""
-        begun = [task for task in self._view.tasks if self._folder.log_file(task.id).is_file()]
+        begun = [task for task in self._view.tasks if self._folder.has_log(task.id)]
         return sorted(begun, key=lambda task: task.started_at or task.created_at)
 
     def _check(self, task: str) -> None:
@@ -78,8 +75,25 @@ class Logs:
             raise NoSuchTask(self._view, task)
 
     def _copy(self, task: str, ended: Callable[[], bool]) -> None:
-        for chunk in logs.follow(self._folder.log_file(task), ended):
-            self._output.write(chunk)
+        """One task's log: as it is, or harmless where it is a terminal."""
+        write = _Harmless().write if sys.stdout.isatty() else _write_as_it_is
+        for chunk in self._output_of(task, ended):
+            write(chunk)
+
+    def _show(self, task: str, ended: Callable[[], bool]) -> None:
+        """One of several logs: below a headline that no task can write, for its lines begin with its id."""
+        print(f"==> {task} <==")
+        lines = _Harmless(f"{task} | ")
+        try:
+            for chunk in self._output_of(task, ended):
+                lines.write(chunk)
+        except BadInput as error:
+            complain(str(error))
+        finally:
+            lines.end()
+
+    def _output_of(self, task: str, ended: Callable[[], bool]) -> Iterator[bytes]:
+        return logs.follow(lambda: self._folder.opened_log(task), ended)
 
     def _ended(self, task: str) -> bool:
         view = self._latest()
@@ -97,26 +111,28 @@ class Logs:
         return self._view
 
 
-class _Output:
-    """Standard output for logs: as they are, or harmless where it is a terminal."""
+class _Harmless:
+    """Standard output for one log, harmless, and with `prefix` before each of its lines."""
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "") -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._prefix = prefix
         self._line_open = False
-        self.write = self._show if sys.stdout.isatty() else self._copy
 
-    def headline(self, task: str) -> None:
-        """Begin a new task's log."""
-        end = "\n" if self._line_open else ""
-        self.write(f"{end}==> {task} <==\n".encode())
-
-    def _copy(self, data: bytes) -> None:
-        self._line_open = not data.endswith(b"\n")
+    def write(self, data: bytes) -> None:
+        """Show what was added to the log."""
+        for line in logs.harmless(self._decoder.decode(data)).splitlines(keepends=True):
+            sys.stdout.write(line if self._line_open else self._prefix + line)
+            self._line_open = not line.endswith("\n")
         sys.stdout.flush()
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
 
-    def _show(self, data: bytes) -> None:
-        self._line_open = not data.endswith(b"\n")
-        sys.stdout.write(logs.harmless(self._decoder.decode(data)))
-        sys.stdout.flush()
+    def end(self) -> None:
+        """End the last line, where the log does not."""
+        if self._line_open:
+            print()
+
+
+def _write_as_it_is(data: bytes) -> None:
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()

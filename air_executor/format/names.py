@@ -1,11 +1,15 @@
 """What a job or a task may be called."""
 
 import hashlib
+import json
 import re
+from collections.abc import Sequence
 
 from air_executor.errors import BadInput
 
 MAX_LENGTH = 200
+SEPARATOR = "~"
+"""Stands between the parts of a name that is made of several."""
 RULE = (
     f"must be 1 to {MAX_LENGTH} of the letters a-z and A-Z, digits and _ . : + @ = ~ -, "
     "and start with a letter or digit"
@@ -41,9 +45,24 @@ def fitting(text: str) -> str:
     return _NOT_IN_A_NAME.sub("-", text)
 
 
+def joined(parts: Sequence[str]) -> str:
+    """One name for all of `parts`, of any characters: equal only for equal parts.
+
+    They stand in it side by side. Where that could be misread, as where one has the `~` that stands between
+    them, or a character that no name has, a hash of all of them follows.
+    """
+    shown = [fitting(part) for part in parts]
+    if shown != list(parts) or any(SEPARATOR in part for part in parts):
+        shown.append(_digest(json.dumps(list(parts))))
+    return shorten(SEPARATOR.join(shown))
+
+
 def shorten(name: str) -> str:
     """`name`, or where it is too long its beginning and a hash of the whole: equal only for equal names."""
     if len(name) <= MAX_LENGTH:
         return name
-    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
-    return f"{name[: MAX_LENGTH - 17]}~{digest}"
+    return f"{name[: MAX_LENGTH - 17]}{SEPARATOR}{_digest(name)}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

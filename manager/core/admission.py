@@ -129,11 +129,8 @@ def _check_status(task: Task, field: str) -> None:
         )
 
 
-def refused(folder: JobRefused, damaged_journal: str | None = None) -> tuple[Job, tuple[Task, ...]]:
-    """What the folder's views say of a job that can't be: failed, with the rule as its message.
-
-    Of what ran in it, they say nothing: nothing did.
-    """
+def refused(folder: JobRefused, damaged_journal: str | None = None) -> Job:
+    """What is said of a job that can't be: failed, with the rule as its message."""
     message = folder.message
     if damaged_journal is not None:
         message += f" (its journal was damaged, and is kept as journal/{damaged_journal})"
@@ -141,10 +138,4 @@ def refused(folder: JobRefused, damaged_journal: str | None = None) -> tuple[Job
     job = folder.job or Job(id=folder.name, name=folder.name)
     ended = {"state": JobState.FAILED, "failure": failure, "requests": ()} | NOTHING_GIVEN
     times = {"created_at": min(job.created_at, folder.at), "updated_at": folder.at}
-    tasks = tuple(_refused(task, failure, folder.at) for task in folder.tasks)
-    return job.model_copy(update=ended | times), tasks
-
-
-def _refused(task: Task, failure: Failure, at: datetime) -> Task:
-    bare = _until(at, task).model_copy(update=NOT_BEGUN)
-    return bare if bare.status.ended else lifecycle.skip(bare, failure, at)
+    return job.model_copy(update=ended | times)

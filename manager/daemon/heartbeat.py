@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from air_executor.clock import utc_now
-from air_executor.daemon import STATUS, ManagerStatus
-from air_executor.files import write_whole
+from air_executor.daemon import STATUS, ManagerStatus, process_of
+from air_executor.files import Readers, write_whole
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +27,11 @@ class Heartbeat:
         max_runners: int,
         engine: Callable[[], str],
         pulling: Callable[[], tuple[str, ...]],
+        readers: Callable[[], Readers],
     ) -> None:
         self._file = home / STATUS
+        self._readers = readers
+        self._process = process_of(os.getpid())
         self._max_runners = max_runners
         self._engine = engine
         self._pulling = pulling
@@ -49,9 +52,10 @@ class Heartbeat:
         self._problem = problem
 
     def stop(self) -> None:
-        """Write no more."""
+        """Write that the manager is gone, and no more."""
         self._stopping.set()
         self._thread.join(1)
+        self._write(0, None, self._engine(), (), stopped=True)
 
     def _run(self) -> None:
         idle = LONGEST
@@ -63,7 +67,15 @@ class Heartbeat:
             self._stopping.wait(SHORTEST)
             idle += SHORTEST
 
-    def _write(self, runners: int, problem: str | None, engine: str, pulling: tuple[str, ...]) -> None:
+    def _write(
+        self,
+        runners: int,
+        problem: str | None,
+        engine: str,
+        pulling: tuple[str, ...],
+        *,
+        stopped: bool = False,
+    ) -> None:
         status = ManagerStatus(
             pid=os.getpid(),
             host=socket.gethostname(),
@@ -74,8 +86,10 @@ class Heartbeat:
             engine=engine,
             problem=problem,
             pulling=pulling,
+            process=self._process,
+            stopped=stopped,
         )
         try:
-            write_whole(self._file, status.model_dump_json(indent=2) + "\n")
+            write_whole(self._file, status.model_dump_json(indent=2) + "\n", self._readers())
         except OSError as error:
             log.error("%s can't be written: %s", self._file, error)

@@ -24,9 +24,9 @@ def identify(home: Path) -> str:
         if _words(home / "home-id") is not None:
             log.warning("%s is a copy of another home folder: it gets an identity of its own", home)
         known = secrets.token_hex(8)
-        write_durably(home / "home-id", f"{known}\n")
+        _write(home / "home-id", known)
     if _words(home / "home-inode") != _place(home):
-        write_durably(home / "home-inode", f"{_place(home)}\n")
+        _write(home / "home-inode", _place(home))
     return known
 
 
@@ -36,6 +36,12 @@ def own_id(home: Path) -> str | None:
     if made_for is not None and _is_copy(made_for, _place(home)):
         return None
     return _words(home / "home-id")
+
+
+def _write(file: Path, words: str) -> None:
+    """For everybody to read: it is on each container anyway, and `make down` asks for it."""
+    write_durably(file, f"{words}\n")
+    file.chmod(0o644)
 
 
 def _place(home: Path) -> str:

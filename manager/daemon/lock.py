@@ -25,8 +25,9 @@ def hold(home: Path) -> Iterator[None]:
 
     Raises AlreadyManaged at once when somebody else holds it.
     """
-    handle = os.open(home / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    handle = os.open(home / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
+        os.fchmod(handle, 0o600)  # who can open it can hold it; an older manager let everybody
         if not _locked(handle):
             holder = os.read(handle, 200).decode(errors="replace").strip() or "another manager"
             raise AlreadyManaged(f"{home} is already managed by {holder}; stop that one first")
@@ -38,7 +39,7 @@ def hold(home: Path) -> Iterator[None]:
 
 
 def _locked(handle: int) -> bool:
-    """Whoever only asks whether a manager runs holds the lock for a moment as well: try again."""
+    """`doctor`, and the `status` of older versions, hold the lock for a moment as well: try again."""
     for _ in range(TRIES):
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

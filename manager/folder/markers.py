@@ -16,12 +16,13 @@ from pathlib import Path
 
 from air_executor.clock import utc_now
 from air_executor.files import Version
-from air_executor.format.layout import RESET, RETRY
+from air_executor.format.layout import CANCEL, RESET, RETRY
 from air_executor.store import JobFolder, Store
+from air_executor.untrusted import opened
 from manager.model.facts import CancelRequested, Fact, ResetRequested, RetryRequested
 
 MOST_AT_A_POLL = 500
-"""Ended folders that are looked at in one poll: two `lstat` calls each, some 10 ms for all of them."""
+"""Ended folders that are looked at in one poll: a few system calls each, some 10 ms for all of them."""
 
 REQUESTS: dict[str, type[ResetRequested | RetryRequested]] = {RESET: ResetRequested, RETRY: RetryRequested}
 """What each marker asks for. RESET comes first: where both are there, the job starts over."""
@@ -63,12 +64,11 @@ class Markers:
 
     def look_at_ended(self, name: str) -> None:
         """Tell of the markers that are in the job's folder and have not been told of."""
-        for marker, request in REQUESTS.items():
-            if self._is_fresh(f"{self._store.jobs}/{name}/{marker}"):
-                self._emit(request(name=name, at=utc_now()))
+        for marker, version in _versions(self._store.folder(name)).items():
+            if self._is_fresh(f"{name}/{marker}", version):
+                self._emit(REQUESTS[marker](name=name, at=utc_now()))
 
-    def _is_fresh(self, marker: str) -> bool:
-        version = _version(marker)
+    def _is_fresh(self, marker: str, version: Version | None) -> bool:
         if version is None:
             self._told.pop(marker, None)
             return False
@@ -90,19 +90,28 @@ class Markers:
 
 def cancel_asked(job: JobFolder) -> bool:
     """Whether the job is to be cancelled; False where its folder is closed to us."""
-    return os.path.lexists(job.cancel_marker)
+    return job.is_marked(CANCEL)
 
 
 def remove(marker: Path) -> None:
     """Take the marker away, where it is there and this process may."""
-    with suppress(OSError):
-        marker.unlink()
+    with suppress(OSError), opened(marker.parent) as folder:
+        os.unlink(marker.name, dir_fd=folder)
 
 
-def _version(file: str | Path) -> Version | None:
+def _versions(job: JobFolder) -> dict[str, Version | None]:
+    """What is asked of an ended job, in order."""
+    try:
+        with job.opened() as folder:
+            return {marker: _version(marker, folder) for marker in REQUESTS}
+    except OSError:
+        return dict.fromkeys(REQUESTS)
+
+
+def _version(file: str | Path, folder: int | None = None) -> Version | None:
     """None where there is no regular file of that name; no link is followed."""
     try:
-        status = os.lstat(file)
+        status = os.stat(file, dir_fd=folder, follow_symlinks=False)
     except OSError:
         return None
     return Version.of(status) if stat.S_ISREG(status.st_mode) else None

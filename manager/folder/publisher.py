@@ -7,9 +7,11 @@ cost is in proportion to how long it takes, and that to its tasks, however many 
 
 import logging
 import os
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -18,6 +20,7 @@ from air_executor.files import Version, version_of, write_durably
 from air_executor.format import layout
 from air_executor.format.models import Decision, Job, Task
 from air_executor.format.text import job_text, task_text, tasks_text
+from air_executor.untrusted import NotItsOwn, NotRegular, TooLarge, opened, opened_own, whole
 from manager.folder import markers
 from manager.model.changes import Changes
 from manager.model.facts import Fact, JobPublished
@@ -114,7 +117,7 @@ class Publisher:
             try:
                 views.write()
             except Exception as error:  # a job that can't be shown must not keep the others from being shown
-                if os.path.lexists(views.folder):
+                if _is_folder(views.folder):
                     self._postpone(views, error)
                     continue
             self._written(views)
@@ -205,8 +208,8 @@ class _Views:
         """The tasks as tasks.json says them, or will."""
         self._stale = False
         """Whether tasks.json does not say `_entries` yet."""
-        self._tasks = _View(folder / layout.TASKS)
-        self._state = _View(folder / layout.STATE)
+        self._tasks = _View(folder, layout.TASKS)
+        self._state = _View(folder, layout.STATE)
         self._urgent = True
         self._not_before = 0.0
         self._gathered_at = 0.0
@@ -244,14 +247,18 @@ class _Views:
         self._urgent = False
 
     def write(self) -> None:
-        """Tasks first: who reads a state finds tasks that are not older. What fails may be tried again."""
+        """Tasks first: who reads a state finds tasks that are not older. What fails may be tried again.
+
+        Both by one handle of the job's folder: where a link has taken its place, nothing is written.
+        """
         began = time.monotonic()
-        size = self._write_tasks() + self._write_state()
+        with opened(self.folder) as folder:
+            size = self._write_tasks(folder) + self._write_state(folder)
         while self._in_flight.answered:
             markers.remove(self._in_flight.answered.pop())
         self._rest(size, began)
 
-    def _write_tasks(self) -> int:
+    def _write_tasks(self, folder: int) -> int:
         """Returns how many bytes that were."""
         changed = self._in_flight.tasks
         if changed:
@@ -260,14 +267,15 @@ class _Views:
             changed.clear()
         if not self._stale and not self._tasks.altered:
             return 0
-        size = self._tasks.replace(tasks_text(iter(self._entries.values())))
+        size = self._tasks.replace(tasks_text(iter(self._entries.values())), folder)
         self._stale = False
         return size
 
-    def _write_state(self) -> int:
+    def _write_state(self, folder: int) -> int:
         """Returns how many bytes that were."""
         decisions = tuple(self._in_flight.decisions.values())
-        return self._state.replace(job_text(self._in_flight.job.model_copy(update={"requests": decisions})))
+        job = self._in_flight.job.model_copy(update={"requests": decisions})
+        return self._state.replace(job_text(job), folder)
 
     def postpone(self, error: Exception) -> None:
         """Writing has failed. It is said once, not once a second for as long as a disk is full."""
@@ -291,41 +299,59 @@ class _Views:
 class _View:
     """One file that the manager alone writes."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, job: Path, name: str) -> None:
+        self._job = job
+        self._name = name
         self._own: Version | None = None
 
     @property
     def altered(self) -> bool:
         """Whether the file is not the one that was written last, or gone."""
-        return self._own is not None and version_of(self._path) != self._own
-
-    def replace(self, text: str) -> int:
-        """Write it whole, and say how many bytes that were. An edit of somebody else's is set aside."""
-        if self.altered and version_of(self._path) is not None:
-            self._set_aside()
+        if self._own is None:
+            return False
         try:
-            status = write_durably(self._path, text)
+            with opened(self._job) as folder:
+                return version_of(self._name, folder) != self._own
         except OSError:
-            self._recognise(text)
+            return True
+
+    def replace(self, text: str, folder: int) -> int:
+        """Write it whole, and say how many bytes that were. An edit of somebody else's is set aside."""
+        found = version_of(self._name, folder)
+        if self._own is not None and found not in (None, self._own):
+            self._set_aside(folder)
+        try:
+            status = write_durably(self._name, text, folder)
+        except OSError:
+            self._recognise(text, folder)
             raise
         self._own = Version.of(status)
         return status.st_size
 
-    def _recognise(self, text: str) -> None:
+    def _recognise(self, text: str, folder: int) -> None:
         """Where the text is in its place, only the last step of writing it failed: the file is our own."""
-        try:
-            if self._path.read_bytes() == text.encode():
-                self._own = version_of(self._path)
-        except OSError:
-            return
+        content = text.encode()
+        with suppress(OSError, NotItsOwn, NotRegular, TooLarge), opened_own(self._name, folder) as file:
+            if whole(file, len(content)) == content:
+                self._own = Version.of(os.fstat(file))
 
-    def _set_aside(self) -> None:
-        aside = self._path.with_name(f"{self._path.name}.edited-{time.time_ns()}")
-        os.link(self._path, aside, follow_symlinks=False)  # a reader finds a view at any moment
+    def _set_aside(self, folder: int) -> None:
+        aside = f"{self._name}.edited-{time.time_ns()}"
+        try:  # a reader finds a view at any moment
+            os.link(self._name, aside, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+        except PermissionError:  # a folder has one name only
+            os.rename(self._name, aside, src_dir_fd=folder, dst_dir_fd=folder)
         log.warning(
             "%s was changed by somebody else; that is now %s, and the manager's own is back. "
             "To change a job use its inbox, or `air-executor queue` and `cancel`",
-            self._path,
-            aside.name,
+            self._job / self._name,
+            aside,
         )
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether the folder is there, and no link in its place."""
+    try:
+        return stat.S_ISDIR(path.lstat().st_mode)
+    except OSError:
+        return False

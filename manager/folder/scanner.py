@@ -376,9 +376,7 @@ class Scanner:
             case Unfinished() if unready.quiet_for(folder.stamp()) < self._settings.settle:
                 return False
             case BadInput():
-                self._emit(
-                    JobRefused(name=folder.name, job=job, tasks=(), message=str(problem), at=utc_now())
-                )
+                self._emit(JobRefused(name=folder.name, job=job, message=str(problem), at=utc_now()))
             case OSError():
                 self._report_incomplete(folder, unready, problem)
                 return False
@@ -396,7 +394,7 @@ class Scanner:
                 f'{folder.state_file}: state: says "working", but this manager has never taken the job, so '
                 f"what ran of it is not known; `air-executor reset {folder.name}` runs it from the beginning"
             )
-            return JobRefused(name=folder.name, job=job, tasks=tasks, message=message, at=utc_now())
+            return JobRefused(name=folder.name, job=job, message=message, at=utc_now())
         return JobFound(
             name=folder.name,
             job=job,

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from air_executor.failpoints import Failpoint, reach
+from air_executor.files import Readers, open_to
 from air_executor.format import layout
 from air_executor.untrusted import opened
 from manager.folder.workspace import DISK_FULL
@@ -39,12 +40,13 @@ class LogFile:
     def _open(self) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_APPEND
         try:
-            with opened(self._job, layout.LOGS) as logs:
-                handle = os.open(self._name, flags, 0o644, dir_fd=logs)
-            status = os.fstat(handle)
-            if not stat.S_ISREG(status.st_mode):
-                os.close(handle)
-                raise OSError(errno.EINVAL, "is not a regular file", self._name)
+            with opened(self._job) as job, opened(layout.LOGS, folder=job) as logs:
+                handle = os.open(self._name, flags, 0o600, dir_fd=logs)
+                status = os.fstat(handle)
+                if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+                    os.close(handle)
+                    raise OSError(errno.EINVAL, "is not a regular file with one name", self._name)
+                open_to(handle, Readers.of(job))
             self._handle, self._written = handle, status.st_size
         except OSError as error:
             self.problem = error

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection
 
 from air_executor.format import layout
-from air_executor.store import WAKE, Store
+from air_executor.store import WAKE, Store, make_jobs
 from manager.folder.file_events import Change, FileEvents, NoFileEvents
 from manager.folder.inbox import Inboxes
 from manager.folder.scanner import Places, Scanner
@@ -49,7 +49,7 @@ class Watcher:
 
     def start(self) -> None:
         """Begin to look."""
-        self._jobs.mkdir(parents=True, exist_ok=True)
+        make_jobs(self._jobs)
         self._thread.start()
 
     def stop(self) -> None:

@@ -10,15 +10,15 @@ import errno
 import logging
 import os
 import secrets
-import shutil
 import stat
-import subprocess
 from contextlib import suppress
 from pathlib import Path
 
 from air_executor.errors import BadInput
+from air_executor.files import make_folder
 from air_executor.format import layout
 from air_executor.untrusted import FOLDER, opened
+from manager.folder import removal
 from manager.model.values import Owner
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ def prepare(job: Path, work: Path, user: Owner) -> None:
     """
     try:
         with opened(job) as folder:
-            _make(folder, layout.LOGS, 0o755)
+            _make(folder, layout.LOGS)
             _make_inbox(folder)
             make_work(work, user, brought=folder)
             _show(folder, work)
@@ -101,21 +101,17 @@ def _show(job: int, work: Path) -> None:
 
 
 def _make_inbox(job: int) -> None:
-    """For requests from outside: whoever may write the job's folder may ask."""
-    if not _make(job, layout.INBOX, 0o755):
-        return
-    whose = os.fstat(job)
-    with opened(layout.INBOX, folder=job) as inbox:
-        for name in (layout.TMP, layout.NEW):
-            _make(inbox, name, 0o770)
-            _give(inbox, name, Owner(whose.st_uid, whose.st_gid))
-        _give(job, layout.INBOX, Owner(whose.st_uid, whose.st_gid))
+    """For requests from outside: whoever has the job's folder may ask."""
+    if _make(job, layout.INBOX):
+        with opened(layout.INBOX, folder=job) as inbox:
+            for name in (layout.TMP, layout.NEW):
+                _make(inbox, name)
 
 
-def _make(folder: int, name: str, mode: int) -> bool:
+def _make(folder: int, name: str) -> bool:
     """Whether it was not there. Raises OSError where it is something else than a folder."""
     try:
-        os.mkdir(name, mode, dir_fd=folder)
+        make_folder(name, folder)
     except FileExistsError:
         os.close(os.open(name, FOLDER, dir_fd=folder))
         return False
@@ -146,25 +142,15 @@ def _is_folder(folder: int, name: str) -> bool:
 
 
 def delete(folder: Path) -> None:
-    """Delete a folder that a task may have written to, however deep it is. What can't be deleted stays."""
-    try:
-        shutil.rmtree(folder, ignore_errors=True)
-    except RecursionError:  # Python 3.11 deletes folders in folders so
-        subprocess.run(["rm", "-rf", "--", folder], check=False, capture_output=True)
+    """Delete a folder that a task may have written to, whatever is in it. What can't be deleted stays."""
+    removal.delete(folder)
 
 
 def clear(job: Path) -> None:
     """Delete what the job's tasks have written. Links are deleted and not followed. Raises OSError."""
     with opened(job) as folder:
         for name in (layout.LOGS, layout.WORK, layout.INBOX):
-            try:
-                is_folder = stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
-            except FileNotFoundError:
-                continue
-            if is_folder:
-                shutil.rmtree(name, dir_fd=folder)
-            else:
-                os.unlink(name, dir_fd=folder)
+            removal.remove(name, folder)
 
 
 def owner_of(job: Path) -> Owner:

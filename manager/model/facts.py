@@ -77,10 +77,9 @@ class JobFound(OfFolder):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRefused(OfFolder):
-    """A folder that can't be a job; `job` and `tasks` are what could be read of it."""
+    """A folder that can't be a job; `job` is what could be read of it."""
 
     job: Job | None
-    tasks: tuple[Task, ...]
     message: str
 
 

@@ -121,12 +121,13 @@ class Doctor:
         return Finding(Grade.OK, "space", text)
 
     def _manager(self) -> Finding:
-        if not daemon.running(self._home):
+        try:
+            status = daemon.read_status(self._home)
+        except PermissionError as error:
+            return _refused(error)
+        if status is None or not status.is_running():
             return Finding(Grade.WARN, "manager", "none is running, so jobs wait: start it with `make up`")
-        status = daemon.read_status(self._home)
-        if status is None:
-            return Finding(Grade.WARN, "manager", f"runs, but {self._home / daemon.STATUS} can't be read")
-        silent = (utc_now() - status.updated_at).total_seconds()
+        silent = status.silent_for(utc_now())
         if silent > SILENCE:
             advice = f"see the end of {self._home / daemon.LOG}, and start it anew"
             return Finding(Grade.BAD, "manager", f"has said nothing for {silent:.0f} s: {advice}")

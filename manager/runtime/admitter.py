@@ -11,6 +11,8 @@ from pathlib import Path
 
 from air_executor.errors import AirExecutorError, BadInput
 from air_executor.failpoints import Failpoint, reach
+from air_executor.files import Readers, open_to
+from air_executor.format.layout import STATE
 from air_executor.format.limits import Bounds
 from air_executor.format.models import JobView, Task
 from air_executor.store import JobFolder, Store
@@ -57,11 +59,10 @@ class Admitter:
             job = admission.take(fact, uuid.uuid4().hex, self._settings)
         except BadInput as error:
             where = error.at(self._store.folder(fact.name).tasks_file)
-            self.refuse(
-                JobRefused(name=fact.name, job=fact.job, tasks=fact.tasks, message=str(where), at=fact.at)
-            )
+            self.refuse(JobRefused(name=fact.name, job=fact.job, message=str(where), at=fact.at))
             return None
         log.info("job=%s taken: %d tasks", job.name, len(job.tasks))
+        self._let_in_readers(job.name)
         return job
 
     def take_up(self, record: Remembered) -> LiveJob:
@@ -75,12 +76,20 @@ class Admitter:
         log.info("job=%s taken up again: %s", live.name, live.view().progress)
         live.tell_all()
         live.recall()
+        self._let_in_readers(live.name)
         return live
 
     def is_replaced(self, record: Remembered) -> bool:
         """Whether another job stands in the folder of the remembered one: one that nobody has taken yet."""
         folder = self._store.folder(record.job.name)
         return folder.is_fresh(self._settings.bounds) and folder.submitted != record.submitted
+
+    def _let_in_readers(self, name: str) -> None:
+        """Give the job's folder to the group that the operator has chosen; what is made in it follows."""
+        group = self._settings.readers_group
+        if group is not None:
+            with suppress(OSError), self._store.folder(name).opened() as folder:
+                open_to(folder, Readers(os.fstat(folder).st_uid, group))
 
     def clear_leftovers(self, job: LiveJob) -> None:
         """Remove halves of views that the manager before this one was writing."""
@@ -105,9 +114,10 @@ class Admitter:
             )
 
     def refuse(self, fact: JobRefused) -> None:
-        """Say in the folder's own files why it can't be a job; what can't be read is set aside.
+        """Say in the folder's `state.json` why it can't be a job; what can't be read is set aside.
 
-        A job that has ended, and whose files were damaged since, gets its record back.
+        Its `tasks.json` is left as it is: what was read of a job that is none, is not ours to write. A job
+        that has ended, and whose files were damaged since, gets its record back.
         """
         folder = self._store.folder(fact.name)
         ended = self._journal.ended(fact.name)
@@ -116,10 +126,11 @@ class Admitter:
             job, tasks = ended.job, ended.tasks
             log.warning("job=%s has ended, and its files are put right: %s", fact.name, fact.message)
         else:
-            job, tasks = admission.refused(fact, self._journal.damaged.get(fact.name))
+            job, tasks = admission.refused(fact, self._journal.damaged.get(fact.name)), ()
             log.error("job=%s refused: %s", fact.name, job.failure.message if job.failure else "")
         if fact.job is None:
-            _set_aside(folder.state_file, fact.at)
+            _set_aside(folder, fact.at)
+        self._let_in_readers(fact.name)
         self._publisher.publish_refusal(folder.path, job, tasks)
 
     def reopen(self, fact: RetryRequested | ResetRequested, live: Container[str]) -> LiveJob | None:
@@ -153,9 +164,6 @@ class Admitter:
             return self._start_over(folder, view, fact.at)
         except (AirExecutorError, OSError) as error:
             log.error("job=%s can't be run again: %s", fact.name, error)
-            return None
-        except RecursionError:  # Python 3.11 deletes folders in folders so
-            log.error("job=%s can't be run again: its work folder is nested too deeply; delete it", fact.name)
             return None
 
     def _bounds_of(self, name: str) -> Bounds:
@@ -194,7 +202,8 @@ class Admitter:
         return self.take(fresh)
 
 
-def _set_aside(file: Path, at: datetime) -> None:
+def _set_aside(job: JobFolder, at: datetime) -> None:
     """Nothing that somebody wrote is lost, where this process may write at all."""
-    with suppress(OSError):
-        file.rename(file.with_name(f"{file.name}.refused-{at:%Y%m%dT%H%M%S}"))
+    aside = f"{STATE}.refused-{at:%Y%m%dT%H%M%S}"
+    with suppress(OSError), job.opened() as folder:
+        os.rename(STATE, aside, src_dir_fd=folder, dst_dir_fd=folder)

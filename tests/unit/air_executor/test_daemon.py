@@ -1,4 +1,3 @@
-import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -8,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from air_executor import daemon
+from air_executor.clock import utc_now
+from air_executor.format.fields import format_time
 from tests.unit.air_executor.builders import NOON
 
 WORDS = {
@@ -28,13 +29,13 @@ def home(tmp_path: Path) -> Path:
 
 @contextmanager
 def manager(home: Path) -> Iterator[None]:
-    """Somebody who holds the lock as the manager does."""
-    handle = os.open(home / daemon.LOCK, os.O_RDWR | os.O_CREAT)
-    fcntl.flock(handle, fcntl.LOCK_EX)
+    """What was said is said by this process, and when it ends that is said as well."""
+    words = json.loads((home / daemon.STATUS).read_text())
+    speak(home, words | {"process": daemon.process_of(os.getpid()), "pid": os.getpid()})
     try:
         yield
     finally:
-        os.close(handle)
+        speak(home, words)
 
 
 def speak(home: Path, words: object = WORDS) -> None:
@@ -46,17 +47,31 @@ def test_no_manager_runs_where_none_ever_did(home: Path) -> None:
     assert not daemon.running(home / "nowhere")
 
 
-def test_a_manager_runs_while_it_holds_the_lock(home: Path) -> None:
+def test_a_manager_runs_while_its_process_is_there(home: Path) -> None:
+    speak(home)
     with manager(home):
         assert daemon.running(home)
     assert not daemon.running(home)
 
 
-def test_asking_does_not_keep_a_manager_from_starting(home: Path) -> None:
-    (home / daemon.LOCK).touch()
-    daemon.running(home)
-    with (home / daemon.LOCK).open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+def test_another_process_that_has_its_number_is_not_the_manager(home: Path) -> None:
+    mine = daemon.process_of(os.getpid())
+    assert mine is not None
+    speak(home, WORDS | {"pid": os.getpid(), "process": mine + "0", "updated_at": format_time(utc_now())})
+    assert not daemon.running(home)
+
+
+def test_one_whose_process_can_not_be_seen_runs_if_it_spoke_just_now_and_has_not_stopped(home: Path) -> None:
+    now = format_time(utc_now())
+    elsewhere = WORDS | {"process": "pid:[1] 5", "updated_at": now}
+    for words, runs in (
+        (elsewhere, True),
+        (WORDS | {"updated_at": now}, True),
+        (elsewhere | {"stopped": True}, False),
+        (elsewhere | {"updated_at": WORDS["updated_at"]}, False),
+    ):
+        speak(home, words)
+        assert daemon.running(home) is runs
 
 
 def test_the_managers_words_are_read(home: Path) -> None:

@@ -1,44 +1,52 @@
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from air_executor.logs import TAIL_BYTES, follow, harmless, tail
+from air_executor.logs import TAIL_BYTES, escaped, follow, harmless, tail
+from air_executor.untrusted import opened_file
+
+
+def tail_of(file: Path, lines: int) -> str:
+    with opened_file(file) as log:
+        return tail(log, lines)
 
 
 @pytest.mark.parametrize(
     "character",
-    ["\x1b", "\x07", "\x08", "\0", "\r", "\x7f", "\x9b", "\x0c", "\u202e", "\u2066", "\u2028", "\ud800"],
+    "\x1b\x07\x08\0\r\x7f\x9b\x0c\u202e\u2066\u2028\ud800\u200e\u200f\u061c\u200b\u200d\ufeff",
 )
 def test_what_could_steer_a_terminal_is_replaced(character: str) -> None:
     assert harmless(f"a{character}b") == "a\N{REPLACEMENT CHARACTER}b"
 
 
+def test_what_is_escaped_is_right_in_json_too() -> None:
+    text = "a\x9b\u202e\ufeff\tb\nü"
+    assert escaped(text) == "a\\u009b\\u202e\\ufeff\tb\nü"
+
+
 def test_lines_tabs_and_all_other_letters_stay() -> None:
-    assert harmless("a\tb\nü 漢 😀 \u200d\r\nend") == "a\tb\nü 漢 😀 \u200d\nend"
+    assert harmless("a\tb\nü 漢 😀\r\nend") == "a\tb\nü 漢 😀\nend"
 
 
 def test_the_tail_is_the_last_lines(tmp_path: Path) -> None:
     file = tmp_path / "log"
     file.write_text("".join(f"{number}\n" for number in range(100)))
-    assert tail(file, 3) == "97\n98\n99"
+    assert tail_of(file, 3) == "97\n98\n99"
 
 
 def test_the_tail_of_a_shorter_log_is_all_of_it(tmp_path: Path) -> None:
     file = tmp_path / "log"
     file.write_text("only\nno end")
-    assert tail(file, 20) == "only\nno end"
-
-
-def test_the_tail_of_no_log_is_empty(tmp_path: Path) -> None:
-    assert tail(tmp_path / "log", 5) == ""
+    assert tail_of(file, 20) == "only\nno end"
 
 
 def test_the_tail_is_bounded_harmless_and_survives_broken_letters(tmp_path: Path) -> None:
     file = tmp_path / "log"
     file.write_bytes(b"x" * 1_000_000 + "ü".encode()[1:] + b"\x1b[2J\n")
-    end = tail(file, 5)
+    end = tail_of(file, 5)
     assert len(end) <= TAIL_BYTES
     assert "\x1b" not in end
     assert end.endswith("[2J")
@@ -47,11 +55,11 @@ def test_the_tail_is_bounded_harmless_and_survives_broken_letters(tmp_path: Path
 def test_following_an_ended_log_gives_all_of_it(tmp_path: Path) -> None:
     file = tmp_path / "log"
     file.write_bytes(bytes(range(256)) * 1000)
-    assert b"".join(follow(file, lambda: True)) == file.read_bytes()
+    assert b"".join(follow(partial(opened_file, file), lambda: True)) == file.read_bytes()
 
 
 def test_following_a_log_that_never_came_ends_with_its_task(tmp_path: Path) -> None:
-    assert list(follow(tmp_path / "log", lambda: True)) == []
+    assert list(follow(partial(opened_file, tmp_path / "log"), lambda: True)) == []
 
 
 def test_following_gives_what_is_added_and_ends_with_the_task(tmp_path: Path) -> None:
@@ -67,7 +75,7 @@ def test_following_gives_what_is_added_and_ends_with_the_task(tmp_path: Path) ->
 
     writer = threading.Thread(target=write)
     writer.start()
-    assert b"".join(follow(file, ended.is_set, interval=0.01)) == b"0\n1\n2\n3\n4\n"
+    assert b"".join(follow(partial(opened_file, file), ended.is_set, interval=0.01)) == b"0\n1\n2\n3\n4\n"
     writer.join()
 
 
@@ -80,7 +88,7 @@ def test_nothing_that_was_written_just_before_the_end_is_missed(tmp_path: Path) 
             log.write(b"last\n")
         return True
 
-    assert b"".join(follow(file, ended)) == b"first\nlast\n"
+    assert b"".join(follow(partial(opened_file, file), ended)) == b"first\nlast\n"
 
 
 def test_the_log_of_a_further_attempt_is_read_from_its_beginning(tmp_path: Path) -> None:
@@ -95,4 +103,4 @@ def test_the_log_of_a_further_attempt_is_read_from_its_beginning(tmp_path: Path)
             file.write_bytes(b"second\n")
         return answer
 
-    assert list(follow(file, ended, interval=0)) == [b"first attempt\n", b"second\n"]
+    assert list(follow(partial(opened_file, file), ended, interval=0)) == [b"first attempt\n", b"second\n"]

@@ -251,7 +251,7 @@ def test_a_file_that_may_not_be_read_is_a_complaint_of_that_job(
 ) -> None:
     folder = hand_written(home, "old", OLD_STATE, "[]")
 
-    def refuse(path: Path, _: object) -> bytes:
+    def refuse(folder: int, path: Path, _: object) -> bytes:
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr("air_executor.store._content", refuse)

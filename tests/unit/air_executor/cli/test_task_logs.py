@@ -43,12 +43,14 @@ def test_without_a_task_all_logs_come_with_a_headline_in_the_order_of_their_begi
     begun(home, "process", "greet")
     write_log(home, "demo", "greet", "hello\n")
     write_log(home, "demo", "process", "no line end")
-    assert run("logs", "demo").stdout == "==> process <==\nno line end\n==> greet <==\nhello\n"
+    assert (
+        run("logs", "demo").stdout == "==> process <==\nprocess | no line end\n==> greet <==\ngreet | hello\n"
+    )
 
 
 def test_tasks_that_have_not_begun_are_left_out(run: Run, demo: Client, home: Path) -> None:
     write_log(home, "demo", "greet", "hello\n")
-    assert run("logs", "demo").stdout == "==> greet <==\nhello\n"
+    assert run("logs", "demo").stdout == "==> greet <==\ngreet | hello\n"
 
 
 def test_a_job_of_which_no_task_has_begun_says_so(run: Run, demo: Client) -> None:
@@ -105,7 +107,7 @@ def test_following_a_job_ends_with_the_job_and_shows_tasks_that_come_later(
     result = run("logs", "demo", "--follow")
     working.join()
     assert result.exit_code == 0
-    assert result.stdout == "==> greet <==\nhello\n==> process <==\nbye\n"
+    assert result.stdout == "==> greet <==\ngreet | hello\n==> process <==\nprocess | bye\n"
 
 
 def test_following_a_job_that_vanishes_ends_with_an_error(run: Run, demo: Client, home: Path) -> None:

@@ -126,27 +126,12 @@ def test_a_request_of_a_task_that_the_job_does_not_have_is_refused() -> None:
 
 
 def test_a_refused_job_is_failed_and_says_why() -> None:
-    job, tasks = admission.refused(
-        JobRefused(name="job", job=found().job, tasks=(task("a"),), message="it is wrong", at=at(5))
-    )
+    job = admission.refused(JobRefused(name="job", job=found().job, message="it is wrong", at=at(5)))
     assert job.state is JobState.FAILED
     assert job.failure == Failure(cause=Cause.BAD_INPUT, message="it is wrong")
     assert job.updated_at == at(5)
-    assert [(one.id, one.status, one.failure and one.failure.cause) for one in tasks] == [
-        ("a", TaskStatus.SKIPPED, Cause.BAD_INPUT)
-    ]
-
-
-def test_tasks_of_a_refused_job_that_had_ended_stay_as_they_are() -> None:
-    done = task("a", status=TaskStatus.COMPLETED)
-    _, tasks = admission.refused(
-        JobRefused(name="job", job=found().job, tasks=(done,), message="it is wrong", at=at(5))
-    )
-    assert tasks == (done,)
 
 
 def test_a_folder_whose_state_can_not_be_read_is_refused_under_its_own_name() -> None:
-    job, tasks = admission.refused(
-        JobRefused(name="broken", job=None, tasks=(), message="is not JSON", at=at(5))
-    )
-    assert (job.name, job.state, tasks) == ("broken", JobState.FAILED, ())
+    job = admission.refused(JobRefused(name="broken", job=None, message="is not JSON", at=at(5)))
+    assert (job.name, job.state) == ("broken", JobState.FAILED)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from air_executor.daemon import STATUS, read_status
 from manager.daemon import heartbeat as module
 from manager.daemon.heartbeat import Heartbeat
+from manager.daemon.readers import readers_of
 from tests.waiting import until
 
 
@@ -28,7 +30,9 @@ def heartbeat(
 ) -> Iterator[Heartbeat]:
     monkeypatch.setattr(module, "SHORTEST", 0.02)
     monkeypatch.setattr(module, "LONGEST", 0.3)
-    made = Heartbeat(tmp_path, 10, lambda: engine[0], lambda: tuple(pulling))
+    made = Heartbeat(
+        tmp_path, 10, lambda: engine[0], lambda: tuple(pulling), partial(readers_of, tmp_path, None)
+    )
     made.start()
     yield made
     made.stop()
@@ -59,7 +63,7 @@ def test_a_full_disk_is_logged_and_does_not_end_it(
 ) -> None:
     until(lambda: read_status(tmp_path))
 
-    def full(path: Path, text: str) -> None:
+    def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:

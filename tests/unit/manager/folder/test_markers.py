@@ -143,16 +143,25 @@ def test_a_wake_file_that_can_not_be_removed_wakes_once_until_it_is_another(
     assert not file.exists()
 
 
-@pytest.mark.parametrize("make", [Path.touch, Path.mkdir, lambda path: path.symlink_to("nowhere")])
-def test_a_cancel_marker_of_whatever_kind_is_told_of_at_each_look(
-    ended: Ended, make: Callable[[Path], None]
-) -> None:
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to(__file__)])
+def test_what_is_no_regular_file_is_no_marker(ended: Ended, make: Callable[[Path], None]) -> None:
+    folder = ended.store.folder("live")
+    folder.path.mkdir(parents=True)
+    for marker in (folder.cancel_marker, folder.retry_marker, folder.reset_marker):
+        make(marker)
+    ended.markers.look_at_live(folder, "the-uid")
+    ended.markers.look_at_ended("live")
+    assert ended.facts == []
+    assert not folder.awaits_manager
+
+
+def test_a_cancel_marker_is_told_of_at_each_look(ended: Ended) -> None:
     folder = ended.store.folder("live")
     folder.path.mkdir(parents=True)
     ended.markers.look_at_live(folder, "the-uid")
     assert not module.cancel_asked(folder)
     assert ended.facts == []
-    make(folder.cancel_marker)
+    folder.cancel_marker.touch()
     for _ in range(2):
         ended.markers.look_at_live(folder, "the-uid")
     assert module.cancel_asked(folder)

@@ -4,6 +4,7 @@ import errno
 import json
 import logging
 import os
+import stat
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from air_executor import files
 from air_executor.clock import utc_now
 from air_executor.format.attempts import Cause, Failure
 from air_executor.format.models import Decision, Job, JobState, Task
@@ -138,12 +138,12 @@ def test_a_job_that_changes_faster_than_it_can_be_written_is_written_less_often(
     ends: list[float] = []
     real = module.write_durably
 
-    def slow(path: Path, text: str) -> os.stat_result:
-        if path.name == "tasks.json":  # the first of the two
+    def slow(name: str, text: str, job: int) -> os.stat_result:
+        if name == "tasks.json":  # the first of the two
             begins.append(time.monotonic())
         time.sleep(0.01)
-        status = real(path, text)
-        if path.name == "state.json":
+        status = real(name, text, job)
+        if name == "state.json":
             ends.append(time.monotonic())
         return status
 
@@ -236,8 +236,8 @@ def test_a_look_for_edits_in_the_middle_of_a_write_brings_nothing_old_back(
 ) -> None:
     real = module.write_durably
 
-    def looked_at(path: Path, text: str) -> os.stat_result:
-        status = real(path, text)
+    def looked_at(name: str, text: str, job: int) -> os.stat_result:
+        status = real(name, text, job)
         publisher.restore()  # the file is new, and not yet known to be the publisher's own
         return status
 
@@ -256,10 +256,10 @@ def fail(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
     troubles = [FULL] * times
     real = module.write_durably
 
-    def failing(path: Path, text: str) -> os.stat_result:
+    def failing(name: str, text: str, job: int) -> os.stat_result:
         if troubles:
             raise troubles.pop()
-        return real(path, text)
+        return real(name, text, job)
 
     monkeypatch.setattr(module, "write_durably", failing)
 
@@ -288,11 +288,11 @@ def test_later_views_win_over_those_that_could_not_be_written(
     tried = threading.Event()
     real = module.write_durably
 
-    def failing(path: Path, text: str) -> os.stat_result:
+    def failing(name: str, text: str, job: int) -> os.stat_result:
         if full.is_set():
             tried.set()
             raise FULL
-        return real(path, text)
+        return real(name, text, job)
 
     monkeypatch.setattr(module, "write_durably", failing)
     publisher.publish(*changes(folder, 1))
@@ -324,7 +324,7 @@ def test_what_is_wanted_is_written_before_the_publisher_stops(folder: Path) -> N
 def test_a_disk_that_stays_full_does_not_keep_the_manager_from_stopping(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def failing(path: Path, text: str) -> os.stat_result:
+    def failing(name: str, text: str, job: int) -> os.stat_result:
         raise FULL
 
     monkeypatch.setattr(module, "write_durably", failing)
@@ -342,14 +342,15 @@ def test_a_write_whose_last_step_fails_is_nobodys_edit(
     monkeypatch.setattr(module, "RETRY_PAUSE", 0.01)
     publisher.publish(*changes(folder, 1))
     until(lambda: state(folder) == 1)
-    calls: list[Path] = []
+    calls: list[int] = []
 
-    def sync_folder(path: Path) -> None:
-        calls.append(path)
-        if len(calls) < 4:
-            raise OSError(errno.EIO, "Input/output error")
+    def fsync(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            calls.append(handle)
+            if len(calls) < 4:
+                raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(files, "sync_folder", sync_folder)
+    monkeypatch.setattr(os, "fsync", fsync)
     publisher.publish(*changes(folder, 2))
     until(lambda: len(calls) > 4)
     assert state(folder) == 2
@@ -362,10 +363,10 @@ def test_an_edit_right_after_a_write_is_noticed_as_one(
     """Before the publisher could even look at what it wrote."""
     real = module.write_durably
 
-    def edited_at_once(path: Path, text: str) -> os.stat_result:
-        status = real(path, text)
-        if path.name == "state.json" and not list(folder.glob("*.edited-*")):
-            path.write_text("an edit")
+    def edited_at_once(name: str, text: str, job: int) -> os.stat_result:
+        status = real(name, text, job)
+        if name == "state.json" and not list(folder.glob("*.edited-*")):
+            (folder / name).write_text("an edit")
         return status
 
     monkeypatch.setattr(module, "write_durably", edited_at_once)
@@ -483,9 +484,12 @@ class Clock:
         self.now = 1000.0
         self.bytes = 0
 
-        def counted(path: Path, text: str) -> os.stat_result:
-            self.bytes += path.write_text(text)
-            return path.stat()
+        real = module.write_durably
+
+        def counted(name: str, text: str, job: int) -> os.stat_result:
+            status = real(name, text, job)
+            self.bytes += status.st_size
+            return status
 
         monkeypatch.setattr(module, "time", self)
         monkeypatch.setattr(module, "write_durably", counted)
@@ -586,11 +590,11 @@ def test_tasks_that_changed_before_a_failure_are_written_after_it(
     full, tried, real = threading.Event(), threading.Event(), module.write_durably
     full.set()
 
-    def failing(path: Path, text: str) -> os.stat_result:
+    def failing(name: str, text: str, job: int) -> os.stat_result:
         if full.is_set():
             tried.set()
             raise FULL
-        return real(path, text)
+        return real(name, text, job)
 
     monkeypatch.setattr(module, "write_durably", failing)
     publisher.publish(to(a_job(2, uid="uid"), a_task(0, 2)), folder)
@@ -625,10 +629,10 @@ def test_what_can_not_be_written_at_the_end_costs_no_other_job_its_last_views(
 ) -> None:
     real = module.write_durably
 
-    def failing(path: Path, text: str) -> os.stat_result:
-        if path.parent == folder:
+    def failing(name: str, text: str, job: int) -> os.stat_result:
+        if os.path.samestat(os.fstat(job), folder.stat()):
             raise FULL
-        return real(path, text)
+        return real(name, text, job)
 
     monkeypatch.setattr(module, "write_durably", failing)
     others = [tmp_path / f"other-{number}" for number in range(3)]

@@ -13,7 +13,7 @@ import pytest
 
 from air_executor.client import Client
 from air_executor.clock import utc_now
-from air_executor.daemon import STATUS, ManagerStatus
+from air_executor.daemon import STATUS, ManagerStatus, process_of
 from manager.daemon.disk import MIB
 from manager.daemon.identity import own_id
 from manager.daemon.lock import hold
@@ -171,9 +171,11 @@ def test_file_events_that_can_not_be_had_are_told(patient: Patient, monkeypatch:
 
 
 def say(home: Path, seconds_ago: float) -> None:
+    """As a manager that is this process."""
     now = utc_now()
     words = ManagerStatus(
-        pid=1,
+        pid=os.getpid(),
+        process=process_of(os.getpid()),
         host="here",
         started_at=at(0),
         updated_at=now - timedelta(seconds=seconds_ago),
@@ -186,14 +188,12 @@ def say(home: Path, seconds_ago: float) -> None:
 
 def test_a_manager_that_speaks_is_well_and_one_that_is_silent_hangs(patient: Patient) -> None:
     assert (patient.one("manager").grade, "`make up`" in patient.one("manager").text) == (Grade.WARN, True)
-    with hold(patient.path):
-        assert patient.one("manager").grade is Grade.WARN, "it has not said anything yet"
-        say(patient.path, 5)
-        assert patient.one("manager").grade is Grade.OK
-        assert "2 of 10 runners in use, engine: Docker 26.1.5" in patient.one("manager").text
-        say(patient.path, 200)
-        assert patient.one("manager").grade is Grade.BAD
-        assert "has said nothing for 200 s" in patient.one("manager").text
+    say(patient.path, 5)
+    assert patient.one("manager").grade is Grade.OK
+    assert "2 of 10 runners in use, engine: Docker 26.1.5" in patient.one("manager").text
+    say(patient.path, 200)
+    assert patient.one("manager").grade is Grade.BAD
+    assert "has said nothing for 200 s" in patient.one("manager").text
 
 
 def test_damaged_journals_are_named_and_many_of_them_counted(patient: Patient) -> None:
@@ -285,8 +285,8 @@ def test_beside_a_manager_what_serves_nobody_at_one_look_only_is_nothing(
     idle = patient.plant("b")
     rest = SimpleNamespace(sleep=lambda _: patient.engine.kill(idle))
     monkeypatch.setattr(module, "time", rest)
-    with hold(patient.path):
-        (finding,) = patient.doctor.clean_up(dry_run=False)
+    say(patient.path, 0)
+    (finding,) = patient.doctor.clean_up(dry_run=False)
     assert (finding.grade, finding.subject) == (Grade.OK, "containers")
 
 

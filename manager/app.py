@@ -28,6 +28,7 @@ from manager.folder.watcher import Watcher
 from manager.folder.workspace import owner_of
 from manager.gates.end_listener import EndListener
 from manager.gates.gatekeeper import Gatekeeper
+from manager.gates.host_network import HostNetwork
 from manager.gates.probe import Probe
 from manager.gates.warm_keeper import WarmKeeper
 from manager.model import containers
@@ -63,14 +64,15 @@ class Manager:
         self.journal = Journal(home.journal)
         self.publisher = Publisher(emit)
         self.watcher = Watcher(store, settings, emit)
-        self.monitor = EngineMonitor(engine, home, Probe(engine, home, settings), settings, emit)
+        network = HostNetwork(engine, home, settings)
+        self.monitor = EngineMonitor(engine, home, Probe(engine, home, settings), network, settings, emit)
 
         retry = Retry(emit)
         self.workers = Workers(retry)
-        self.keeper = WarmKeeper(engine, home, settings, retry)
+        self.keeper = WarmKeeper(engine, home, settings, network, retry)
         self.ends = EndListener(emit)
         gatekeeper = Gatekeeper(engine, home.id, self.keeper, self.ends, retry)
-        acts = Acts(engine, home, gatekeeper, retry, emit)
+        acts = Acts(engine, home, network, gatekeeper, retry, emit)
         follower = Follower(engine, gatekeeper, retry, self.workers.run_alone, emit)
         timers = Timers(emit)
         dispatcher = Dispatcher(settings, home, timers, self.workers, acts, follower, self.keeper, emit)

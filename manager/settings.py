@@ -6,6 +6,7 @@ Read from the environment (`AIR_EXECUTOR_MAX_RUNNERS=20`) and from `config.toml`
 
 import json
 import tomllib
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +23,10 @@ from air_executor.errors import BadInput
 from air_executor.store import home_folder
 
 CONFIG_FILE = "config.toml"
+OPEN = ("0.0.0.0/0", "::/0")
+"""`egress` that is open, as a list."""
+MOST_NETWORKS = 200
+"""In one setting: a packet is held against one after the other."""
 
 
 def _read_list(value: Any) -> Any:
@@ -30,6 +35,27 @@ def _read_list(value: Any) -> Any:
         return json.loads(value) if isinstance(value, str) else value
     except ValueError:
         raise ValueError('must be a list such as ["db"]') from None
+
+
+def _read_networks(value: Any) -> Any:
+    """A list of networks, each in the one form that it has."""
+    found = _read_list(value)
+    if not isinstance(found, list | tuple) or len(found) > MOST_NETWORKS:
+        raise ValueError(f'must be a list such as ["10.0.0.0/8"], of {MOST_NETWORKS} at most')
+    return tuple(str(ip_network(each)) for each in map(str, found))
+
+
+def _read_egress(value: Any) -> Any:
+    """The networks that are meant."""
+    match value:
+        case "open":
+            return OPEN
+        case "none":
+            return ()
+        case str() if not value.lstrip().startswith("["):
+            raise ValueError('must be "open", "none", or a list such as ["10.0.0.0/8"]')
+        case _:
+            return _read_networks(value)
 
 
 class Settings(BaseSettings):
@@ -134,6 +160,25 @@ class Settings(BaseSettings):
     )
     engine_timeout: float = Field(
         30.0, ge=1, description="Seconds after which a call to the engine counts as failed and is repeated."
+    )
+    egress: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_read_egress)] = Field(
+        OPEN,
+        description="What tasks may send to outside of their job, in networks `job` and `private`: `open`, the "
+        "internet and the site's networks, but for the host, other containers, link-local addresses and "
+        '`unreachable`; `none`; or a list of addresses and networks: ["10.1.2.0/24", "10.9.9.53"]. A list '
+        "has to have the name servers in it, where names are to be resolved. For jobs whose network is "
+        "made afterwards. The networks of `networks` are the operator's, and not touched.",
+    )
+    unreachable: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_read_networks)] = Field(
+        ("100.100.100.200/32", "168.63.129.16/32", "192.0.0.192/32", "fd00:ec2::254/128"),
+        description="Addresses and networks that tasks never send to, beside the host's and link-local ones, but "
+        "for questions to name servers. Default: where clouds tell machines about themselves.",
+    )
+    reachable: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_read_networks)] = Field(
+        (),
+        description="Addresses and networks that tasks may send to although they are the host's, other "
+        "containers', link-local or in `unreachable`, unless `egress` is `none`. Jobs stay apart all the "
+        "same: nothing comes into a job's network that it has not asked for.",
     )
 
     @classmethod

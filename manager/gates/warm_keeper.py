@@ -21,6 +21,7 @@ from manager.engine.contract import Engine, EngineError, Observation, Status
 from manager.engine.retry import Retry
 from manager.folder import workspace
 from manager.gates import gate_folder
+from manager.gates.host_network import HostNetwork
 from manager.model import containers
 from manager.model.assignment import Assignment
 from manager.model.facts import WarmFailed, WarmReady
@@ -50,10 +51,13 @@ class _Answers:
 class WarmKeeper:
     """Used from the threads of the workers; `prefetch` is used by whoever hands its calls to them."""
 
-    def __init__(self, engine: Engine, home: Home, settings: Settings, retry: Retry) -> None:
+    def __init__(
+        self, engine: Engine, home: Home, settings: Settings, network: HostNetwork, retry: Retry
+    ) -> None:
         self._engine = engine
         self._home = home
         self._settings = settings
+        self._network = network
         self._retry = retry
         self._asked: dict[str, _Answers] = {}
 
@@ -173,7 +177,7 @@ class WarmKeeper:
         network = containers.warm_network_container(warm, self._home, self._settings)
         grant = policy.usual_grant(user, network.name, self._settings)
         spec = containers.warm_container(warm, grant, self._home)
-        return self._engine.start(self._engine.create(spec, network))
+        return self._engine.start(self._engine.create(spec, self._network.guarded(network)))
 
     def _folder(self, warm: str) -> Path:
         return self._home.warm(warm)

@@ -18,6 +18,7 @@ from manager.engine.retry import Retry, Stopped
 from manager.gates import gate_folder, protocol
 from manager.gates.end_listener import EndListener
 from manager.gates.gatekeeper import Gatekeeper, _nonce
+from manager.gates.host_network import HostNetwork
 from manager.gates.warm_keeper import WarmKeeper
 from manager.model import containers
 from manager.model.assignment import Assignment
@@ -74,7 +75,8 @@ def a_keeper(engine: FakeEngine, assignment: Assignment, retry: Retry | None = N
     retry = retry or Retry(lambda fact: None)
     home_folder = assignment.gate.path.parent.parent
     rules = settings(home_folder)
-    pool = WarmKeeper(engine, Home(HOME_ID, home_folder), rules, retry)
+    home = Home(HOME_ID, home_folder)
+    pool = WarmKeeper(engine, home, rules, HostNetwork(engine, home, rules), retry)
     return Gatekeeper(engine, HOME_ID, pool, EndListener(lambda fact: None), retry)
 
 

@@ -163,16 +163,16 @@ class Settings(BaseSettings):
     )
     egress: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_read_egress)] = Field(
         OPEN,
-        description="What tasks may send to outside of their job, in networks `job` and `private`: `open`, the "
-        "internet and the site's networks, but for the host, other containers, link-local addresses and "
+        description="What tasks may send to outside of their job, in networks `job` and `private`: `open`, "
+        "the internet and the site's networks, but for the host, other containers, link-local addresses and "
         '`unreachable`; `none`; or a list of addresses and networks: ["10.1.2.0/24", "10.9.9.53"]. A list '
         "has to have the name servers in it, where names are to be resolved. For jobs whose network is "
         "made afterwards. The networks of `networks` are the operator's, and not touched.",
     )
     unreachable: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_read_networks)] = Field(
         ("100.100.100.200/32", "168.63.129.16/32", "192.0.0.192/32", "fd00:ec2::254/128"),
-        description="Addresses and networks that tasks never send to, beside the host's and link-local ones, but "
-        "for questions to name servers. Default: where clouds tell machines about themselves.",
+        description="Addresses and networks that tasks never send to, beside the host's and link-local ones; "
+        "but name servers may be asked. Default: where clouds tell machines about themselves.",
     )
     reachable: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_read_networks)] = Field(
         (),

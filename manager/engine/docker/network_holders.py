@@ -87,7 +87,7 @@ class NetworkHolders:
         if not self._is_in_use(spec):
             return False
         log.warning(
-            "container=%s was made by other settings of egress; it stays as it is while tasks run in its network",
+            "container=%s was made by other settings of egress, and stays while tasks run in its network",
             spec.name,
         )
         return True

@@ -1,14 +1,19 @@
-"""What tasks may send to on this engine's host, and whether that can be seen to: found out by doing it."""
+"""What tasks may send to on this engine's host, and whether that can be seen to: found out by doing it.
+
+And what holds the networks of tasks hears from here that there is still a manager.
+"""
 
 import logging
 import secrets
 import threading
 import time
+from collections.abc import Iterable
+from contextlib import suppress
 
 from manager.core import egress
-from manager.engine.contract import Engine, EngineError, EngineUnavailable
+from manager.engine.contract import Engine, EngineError, EngineUnavailable, Observation, Status
 from manager.model import containers
-from manager.model.container_spec import ContainerSpec
+from manager.model.container_spec import GUARD, ContainerSpec
 from manager.model.home import Home
 from manager.model.values import Guard
 from manager.settings import OPEN, Settings
@@ -19,6 +24,8 @@ PATIENCE = 30.0
 """Seconds for which whoever needs the guard waits for the first look."""
 FRESH = 600.0
 """Seconds after which the host may have got another address, a bridge of a new network's for example."""
+SIGN_OF_LIFE = containers.NETGUARD_PATIENCE / 28
+"""Seconds between two signs to what holds networks."""
 
 
 class HostNetwork:
@@ -31,6 +38,7 @@ class HostNetwork:
         self._guard: Guard | None = None
         self._looked = threading.Event()
         self._since = 0.0
+        self._signed: float | None = None
         self.addresses: tuple[str, ...] = ()
         """The host's, where they are known."""
         self.problem: str | None = None
@@ -54,15 +62,29 @@ class HostNetwork:
         """
         unknown = self._learn_addresses()
         guard = egress.guard(self._settings, self.addresses)
-        refused = self._try(guard)
-        self._guard = guard if refused is None else None
-        self.problem = unknown if refused is None else refused
+        refused = self._try(guard) if self._guard is None else None
         if refused is not None and self._settings.egress != OPEN:
             raise EngineError(f"the setting egress can't be kept to: {refused}")
-        if self.problem is not None:
-            log.warning("%s", self.problem)
+        self._tell(refused or unknown)
+        self._guard = guard if refused is None else None
         self._since = time.monotonic()
         self._looked.set()
+
+    def give_sign(self, found: Iterable[Observation]) -> None:
+        """Have what holds networks, among these containers, wait for the manager's return from now on."""
+        now = time.monotonic()
+        if self._signed is not None and now - self._signed < SIGN_OF_LIFE:
+            return
+        for each in found:
+            if GUARD in each.labels and each.status is Status.RUNNING:
+                with suppress(EngineError):  # it is going just now; or the engine is, and is asked again
+                    self._engine.signal(each.id, "SIGHUP")
+        self._signed = now
+
+    def _tell(self, problem: str | None) -> None:
+        if problem is not None and problem != self.problem:
+            log.warning("%s", problem)
+        self.problem = problem
 
     def _learn_addresses(self) -> str | None:
         """Why they are not known, where they are not; what was known before stands then."""

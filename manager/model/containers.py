@@ -52,6 +52,8 @@ GUARDED = b"guarded\n"
 """What that says when it has: before, no task may join."""
 NETGUARD_POWERS = ("NET_ADMIN", "SETGID", "SETUID")
 """What it needs for that, and lays down before it says so."""
+NETGUARD_PATIENCE = 7 * 24 * 3600
+"""Seconds for which it stays without a sign of a manager: so long, tasks may run without one."""
 ADDRESSES = ("cat", "/proc/net/fib_trie", "/proc/net/if_inet6")
 """Prints the addresses of the host whose network it has."""
 
@@ -204,7 +206,7 @@ def guarded(spec: ContainerSpec, guard: Guard | None, settings: Settings) -> Con
     return replace(
         spec,
         labels=spec.labels | {GUARD: guard.settings},
-        command=(NETGUARD_IN_IMAGE, str(settings.task_uid), *guard.rules),
+        command=(NETGUARD_IN_IMAGE, str(settings.task_uid), str(NETGUARD_PATIENCE), *guard.rules),
         user="0:0",
         capabilities=NETGUARD_POWERS,
     )

@@ -87,7 +87,9 @@ class EngineMonitor:
                 self._probed = True
             if self._network.stale:
                 self._network.look()
-            listed = tuple(each.listed for each in self._engine.containers(self._home.id))
+            found = self._engine.containers(self._home.id)
+            self._network.give_sign(found)
+            listed = tuple(each.listed for each in found)
         except EngineError as error:
             self.description = str(error)
             self._emit(EngineChanged(answers=False, description=self.description))

@@ -1,4 +1,4 @@
-/* netguard UID RULE...: shut the network namespace that it runs in, lay down every power, hold the namespace.
+/* netguard UID PATIENCE RULE...: shut the network namespace that it runs in, lay down every power, hold the namespace.
  *
  * The first process of the container whose network the tasks of a job join.  It starts as root of that container
  * with CAP_NET_ADMIN, CAP_SETUID and CAP_SETGID, and puts packet rules (nf_tables) into its own namespace, none
@@ -13,7 +13,8 @@
  * From outside comes in what was asked for from within, and nothing else; nothing is passed on to others.
  *
  * All rules take effect at once or none does.  Then it becomes UID, without capabilities, and writes the line
- * "guarded": before that, nobody may join.  It ends on SIGTERM.  What can't be done is said in one line on standard
+ * "guarded": before that, nobody may join.  It ends on SIGTERM, and when nobody has sent SIGHUP for PATIENCE seconds:
+ * a manager that never comes back is no reason to stay for ever.  What can't be done is said in one line on standard
  * error, and it ends: 64 for a wrong call, 69 where the kernel refuses. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -462,21 +463,40 @@ static void lay_down(unsigned uid)
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) refused("new privileges can't be ruled out");
 }
 
+static unsigned patience;
+
 static void leave(int signal)
 {
     (void)signal;
     _exit(0);
 }
 
+static void stay(int signal)
+{
+    (void)signal;
+    alarm(patience);
+}
+
+static unsigned long number(const char *word)
+{
+    char *end;
+    unsigned long found = strtoul(word, &end, 10);
+    if (!found || found > INT_MAX || *end) wrong_call("not a number from 1 on", word);
+    return found;
+}
+
 int main(int count, char **words)
 {
-    char *end = "";
-    unsigned long uid = count > 1 ? strtoul(words[1], &end, 10) : 0;
-    if (!uid || uid > INT_MAX || *end) wrong_call("usage", "netguard UID RULE...");
+    if (count < 3) wrong_call("usage", "netguard UID PATIENCE RULE...");
+    unsigned uid = (unsigned)number(words[1]);
+    patience = (unsigned)number(words[2]);
     signal(SIGTERM, leave);
-    compose(words + 2);
+    signal(SIGALRM, leave);
+    signal(SIGHUP, stay);
+    alarm(patience);
+    compose(words + 3);
     commit();
-    lay_down((unsigned)uid);
+    lay_down(uid);
     if (write(1, "guarded\n", 8) != 8) refused("nobody can be told");
     for (;;) pause();
 }

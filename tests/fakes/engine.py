@@ -406,7 +406,7 @@ class FakeEngine:
                 other.spec.labels.get(label) == box.spec.labels[label]
                 for label in (container_spec.JOB_UID, container_spec.TASK)
             )
-            if same and other is not box:
+            if same and other is not box and other.role != "network":
                 self._violated(f"{box.spec.name} would run beside {other.spec.name}")
 
     def _check_remove(self, box: _Container) -> None:

@@ -20,6 +20,7 @@ from manager.daemon.lock import AlreadyManaged, hold
 from manager.daemon.log_file import logging_to
 from manager.engine.connect import connect
 from manager.engine.contract import Engine
+from manager.engine.host_network import HostNetwork
 from manager.engine.pulls import Pulls
 from manager.engine.retry import Retry
 from manager.folder.journal import Journal
@@ -28,7 +29,6 @@ from manager.folder.watcher import Watcher
 from manager.folder.workspace import owner_of
 from manager.gates.end_listener import EndListener
 from manager.gates.gatekeeper import Gatekeeper
-from manager.gates.host_network import HostNetwork
 from manager.gates.probe import Probe
 from manager.gates.warm_keeper import WarmKeeper
 from manager.model import containers

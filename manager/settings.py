@@ -171,8 +171,8 @@ class Settings(BaseSettings):
     )
     unreachable: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_read_networks)] = Field(
         ("100.100.100.200/32", "168.63.129.16/32", "192.0.0.192/32", "fd00:ec2::254/128"),
-        description="Addresses and networks that tasks never send to, beside the host's and link-local ones; "
-        "but name servers may be asked. Default: where clouds tell machines about themselves.",
+        description="Addresses and networks that tasks never send to, beside the host's and 169.254.0.0/16. "
+        "Name servers may be asked. Default: where clouds tell machines about themselves.",
     )
     reachable: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_read_networks)] = Field(
         (),

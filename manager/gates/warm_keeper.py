@@ -18,10 +18,10 @@ from air_executor.format import layout
 from air_executor.untrusted import opened
 from manager.core import policy
 from manager.engine.contract import Engine, EngineError, Observation, Status
+from manager.engine.host_network import HostNetwork
 from manager.engine.retry import Retry
 from manager.folder import workspace
 from manager.gates import gate_folder
-from manager.gates.host_network import HostNetwork
 from manager.model import containers
 from manager.model.assignment import Assignment
 from manager.model.facts import WarmFailed, WarmReady

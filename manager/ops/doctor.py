@@ -25,9 +25,9 @@ from manager.daemon.identity import own_id
 from manager.daemon.lock import AlreadyManaged, hold
 from manager.engine.connect import connect
 from manager.engine.contract import Engine, EngineError, Observation
+from manager.engine.host_network import HostNetwork
 from manager.folder.file_events import FileEvents, NoFileEvents
 from manager.folder.journal import peek
-from manager.gates.host_network import HostNetwork
 from manager.model.container_spec import JOB, ROLE, TASK, warm_of
 from manager.model.home import Home
 from manager.settings import OPEN, Settings, load

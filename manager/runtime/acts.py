@@ -23,10 +23,10 @@ from manager.engine.contract import (
     StartUnanswered,
     Status,
 )
+from manager.engine.host_network import HostNetwork
 from manager.engine.retry import LONGEST_PAUSE, Retry
 from manager.folder import task_log, workspace
 from manager.gates.gatekeeper import Gatekeeper, lost
-from manager.gates.host_network import HostNetwork
 from manager.model.actions import Create, Drop, EngineAction, Inspect, Open, Remove, Replace, Signal, Start
 from manager.model.assignment import Assignment
 from manager.model.container_spec import HOME_ID, key_of, warm_of

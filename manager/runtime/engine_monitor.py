@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from manager.engine.contract import Engine, EngineError, EngineUnavailable
-from manager.gates.host_network import HostNetwork
+from manager.engine.host_network import HostNetwork
 from manager.gates.probe import Probe
 from manager.model.facts import CapabilitiesFound, ContainersListed, EngineChanged, Fact
 from manager.model.home import Home

@@ -18,7 +18,7 @@ import pytest
 
 from manager.engine.connect import connect
 from manager.engine.contract import EngineError
-from manager.gates.host_network import HostNetwork
+from manager.engine.host_network import HostNetwork
 from manager.model import containers
 from manager.model.container_spec import JOB_UID, ROLE, ContainerSpec, Network
 from manager.model.home import Home

@@ -14,11 +14,11 @@ import pytest
 from air_executor.clock import utc_now
 from air_executor.format.attempts import Attempt, Container, Phase, Timings
 from manager.engine.contract import EngineError, EngineUnavailable, Status
+from manager.engine.host_network import HostNetwork
 from manager.engine.retry import Retry, Stopped
 from manager.gates import gate_folder, protocol
 from manager.gates.end_listener import EndListener
 from manager.gates.gatekeeper import Gatekeeper, _nonce
-from manager.gates.host_network import HostNetwork
 from manager.gates.warm_keeper import WarmKeeper
 from manager.model import containers
 from manager.model.assignment import Assignment

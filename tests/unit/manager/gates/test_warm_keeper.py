@@ -9,9 +9,9 @@ import pytest
 
 from air_executor.format.attempts import Attempt, Container, Phase, Timings
 from manager.engine.contract import EngineError, EngineUnavailable
+from manager.engine.host_network import HostNetwork
 from manager.engine.retry import Retry
 from manager.gates import warm_keeper
-from manager.gates.host_network import HostNetwork
 from manager.gates.warm_keeper import WarmKeeper
 from manager.model import containers
 from manager.model.assignment import Assignment

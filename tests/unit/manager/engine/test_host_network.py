@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from manager.engine import host_network
 from manager.engine.contract import EngineError, EngineUnavailable
-from manager.gates import host_network
-from manager.gates.host_network import HostNetwork
+from manager.engine.host_network import HostNetwork
 from manager.model import containers
 from manager.model.container_spec import GUARD
 from manager.model.container_spec import HOME_ID as HOME

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from manager.core import egress
+from manager.model import egress
 from tests.unit.manager.builders import settings
 
 HOST = ("172.17.0.1", "192.0.2.2")

@@ -10,9 +10,8 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 
-from manager.core import egress
 from manager.engine.contract import Engine, EngineError, EngineUnavailable, Observation, Status
-from manager.model import containers
+from manager.model import containers, egress
 from manager.model.container_spec import GUARD, ContainerSpec
 from manager.model.home import Home
 from manager.model.values import Guard

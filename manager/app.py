@@ -23,6 +23,7 @@ from manager.daemon.log_file import logging_to
 from manager.daemon.readers import readers_of
 from manager.engine.connect import connect
 from manager.engine.contract import Engine
+from manager.engine.host_network import HostNetwork
 from manager.engine.pulls import Pulls
 from manager.engine.retry import Retry
 from manager.folder.inbox import Inboxes
@@ -70,14 +71,15 @@ class Manager:
         self.publisher = Publisher(emit)
         inboxes = Inboxes()
         self.watcher = Watcher(store, settings, inboxes, emit)
-        self.monitor = EngineMonitor(engine, home, Probe(engine, home, settings), settings, emit)
+        network = HostNetwork(engine, home, settings)
+        self.monitor = EngineMonitor(engine, home, Probe(engine, home, settings), network, settings, emit)
 
         retry = Retry(emit)
         self.workers = Workers(retry)
-        self.keeper = WarmKeeper(engine, home, settings, retry)
+        self.keeper = WarmKeeper(engine, home, settings, network, retry)
         self.ends = EndListener(emit)
         gatekeeper = Gatekeeper(engine, home.id, self.keeper, self.ends, retry)
-        acts = Acts(engine, home, gatekeeper, retry, emit)
+        acts = Acts(engine, home, network, gatekeeper, retry, emit)
         follower = Follower(engine, gatekeeper, retry, inboxes, self.workers.run_alone, emit)
         timers = Timers(emit)
         fetcher = Fetcher(engine, retry, self.workers.run_alone, emit)

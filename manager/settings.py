@@ -8,6 +8,7 @@ import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -39,6 +40,10 @@ NETWORKS_OF_ALL = ("job", "private", "none")
 """What tasks may ask for without being allowed to."""
 NO_NETWORKS = ("host", "bridge", "default", "container", "nat", "ns", *NETWORKS_OF_ALL)
 """No networks of the engine's, or ones by which a task would reach the host, or other jobs."""
+OPEN = ("0.0.0.0/0", "::/0")
+"""`egress` that is open, as a list."""
+MOST_NETWORKS = 200
+"""In one setting: a packet is held against one after the other."""
 
 
 def _read_list(value: Any) -> Any:
@@ -78,6 +83,27 @@ GroupId = Annotated[int, Field(ge=1, le=MAX_ID, strict=True)]
 Network = Annotated[str, AfterValidator(_check_network)]
 Users = Annotated[str, AfterValidator(_check_range)]
 _LIST = (NoDecode, BeforeValidator(_read_list))
+
+
+def _read_networks(value: Any) -> Any:
+    """A list of networks, each in the one form that it has."""
+    found = _read_list(value)
+    if not isinstance(found, list | tuple) or len(found) > MOST_NETWORKS:
+        raise ValueError(f'must be a list such as ["10.0.0.0/8"], of {MOST_NETWORKS} at most')
+    return tuple(str(ip_network(each)) for each in map(str, found))
+
+
+def _read_egress(value: Any) -> Any:
+    """The networks that are meant."""
+    match value:
+        case "open":
+            return OPEN
+        case "none":
+            return ()
+        case str() if not value.lstrip().startswith("["):
+            raise ValueError('must be "open", "none", or a list such as ["10.0.0.0/8"]')
+        case _:
+            return _read_networks(value)
 
 
 class Settings(BaseSettings):
@@ -307,6 +333,25 @@ class Settings(BaseSettings):
         description="Group id of the people who may read jobs, logs and what the manager says of itself; "
         "nobody else on this machine may, but for each job's owner. Default: the group of each job's folder, "
         "and for the rest that of the jobs folder: whoever makes jobs.",
+    )
+    egress: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_read_egress)] = Field(
+        OPEN,
+        description="What tasks may send to outside of their job, in networks `job` and `private`: `open`, "
+        "the internet and the site's networks, but for the host, other containers, link-local addresses and "
+        '`unreachable`; `none`; or a list of addresses and networks: ["10.1.2.0/24", "10.9.9.53"]. A list '
+        "has to have the name servers in it, where names are to be resolved. For jobs whose network is "
+        "made afterwards. The networks of `networks` are the operator's, and not touched.",
+    )
+    unreachable: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_read_networks)] = Field(
+        ("100.100.100.200/32", "168.63.129.16/32", "192.0.0.192/32", "fd00:ec2::254/128"),
+        description="Addresses and networks that tasks never send to, beside the host's and 169.254.0.0/16. "
+        "Name servers may be asked. Default: where clouds tell machines about themselves.",
+    )
+    reachable: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_read_networks)] = Field(
+        (),
+        description="Addresses and networks that tasks may send to although they are the host's, other "
+        "containers', link-local or in `unreachable`, unless `egress` is `none`. Jobs stay apart all the "
+        "same: nothing comes into a job's network that it has not asked for.",
     )
 
     @classmethod

@@ -73,6 +73,8 @@ def _serves(
     """`networks` and `busy` are the names of those that somebody has, or will have."""
     job = jobs.get(listed.labels.get(JOB_UID, ""))
     match listed.labels.get(ROLE):
+        case "network" if key := key_of(listed.labels):  # of one attempt alone
+            return job is not None and _is_live(job, key)
         case "network":
             return job is not None or listed.name in networks
         case "warm" | "slot":  # its name before

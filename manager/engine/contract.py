@@ -169,6 +169,12 @@ class Engine(Protocol):
     def follow(self, container: str, sink: Callable[[bytes], None]) -> None:
         """Give its output to `sink`, from the beginning to the end of the container. Raises ContainerGone."""
 
+    def first_words(self, container: str) -> bytes:
+        """What it has said first, as soon as it has; nothing where it ended without a word.
+
+        Bounded in time, as one that says something is asked. Raises ContainerGone.
+        """
+
     def wait(self, container: str) -> None:
         """Return when it has ended. Raises ContainerGone."""
 

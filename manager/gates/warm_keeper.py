@@ -14,6 +14,7 @@ from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
 from manager.core import policy
 from manager.engine.contract import Engine, EngineError, Observation, Status
+from manager.engine.host_network import HostNetwork
 from manager.engine.retry import Retry, Stopped
 from manager.folder import workspace
 from manager.gates import gate_folder
@@ -43,10 +44,13 @@ class _Answers:
 class WarmKeeper:
     """Used from the threads of the workers; `prefetch` is used by whoever hands its calls to them."""
 
-    def __init__(self, engine: Engine, home: Home, settings: Settings, retry: Retry) -> None:
+    def __init__(
+        self, engine: Engine, home: Home, settings: Settings, network: HostNetwork, retry: Retry
+    ) -> None:
         self._engine = engine
         self._home = home
         self._settings = settings
+        self._network = network
         self._retry = retry
         self._asked: dict[str, _Answers] = {}
 
@@ -162,7 +166,7 @@ class WarmKeeper:
         network = containers.warm_network_container(warm, self._home, self._settings)
         grant = policy.usual_grant(user, network.name, self._settings)
         spec = containers.warm_container(warm, grant, self._home)
-        return self._engine.start(self._engine.create(spec, network))
+        return self._engine.start(self._engine.create(spec, self._network.guarded(network)))
 
 
 def _answer(answer: Future[Any], ask: Callable[[], object]) -> None:

@@ -22,6 +22,8 @@ WARM = f"{LABEL}.warm"
 OLD_WARM = f"{LABEL}.slot"
 OLD_WARM_PREFIX = "airx-slot-"
 """How warm containers were labelled and named when they were called slots; journals may tell of some."""
+GUARD = f"{LABEL}.guard"
+"""By which settings the network that it holds was shut; there is none where it was not."""
 GATED = f"{LABEL}.gated"
 """Says that the first process is the gate, and not the task's command."""
 
@@ -37,9 +39,12 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """`job`: the namespace of the container named `name`; `named`: the engine's network of that name."""
+    """`job`: the namespace of the container named `name`; `named`: the engine's network of that name.
 
-    kind: Literal["job", "private", "none", "named"]
+    `host`, the engine's own, is for looking at its addresses: no task may ask for it.
+    """
+
+    kind: Literal["job", "private", "none", "named", "host"]
     name: str = ""
 
 
@@ -63,6 +68,8 @@ class ContainerSpec:
     log_bytes: int
     pull: bool = True
     """Whether its image may be asked of a registry where it is missing."""
+    capabilities: tuple[str, ...] = ()
+    """Those that its first process begins with; that of a task has none."""
 
     @property
     def digest(self) -> str:

@@ -15,6 +15,7 @@ from air_executor.format.models import Task
 from manager.model.container_spec import (
     ATTEMPT,
     GATED,
+    GUARD,
     HOME_ID,
     HOME_PATH,
     INCARNATION,
@@ -28,7 +29,7 @@ from manager.model.container_spec import (
     Network,
 )
 from manager.model.home import CONTROL, RECEIPT, Home
-from manager.model.values import AttemptKey, first_of
+from manager.model.values import AttemptKey, Guard, first_of
 from manager.settings import Settings
 
 PREFIX = "airx"
@@ -43,6 +44,17 @@ GATE_PLACE = "/.air-executor"
 GATE_PATIENCE = 3600
 """Seconds that a container waits at its gate before it ends: a manager that never comes back is no reason to
 stay for ever."""
+
+NETGUARD_IN_IMAGE = "/usr/local/lib/air-executor/netguard"
+"""Where the runner image has the program that shuts the network which it holds."""
+GUARDED = b"guarded\n"
+"""What that says when it has: before, no task may join."""
+NETGUARD_POWERS = ("NET_ADMIN", "SETGID", "SETUID")
+"""What it needs for that, and lays down before it says so."""
+NETGUARD_PATIENCE = 7 * 24 * 3600
+"""Seconds for which it stays without a sign of a manager: so long, tasks may run without one."""
+ADDRESSES = ("cat", "/proc/net/fib_trie", "/proc/net/if_inet6")
+"""Prints the addresses of the host whose network it has."""
 
 _NOT_IN_A_CONTAINER_NAME = re.compile(r"[^A-Za-z0-9_.-]")
 _SUCCESSOR = re.compile(r"(.*)\.(\d+)")
@@ -83,6 +95,11 @@ def warm_name(identity: str) -> str:
 def warm_network_name(warm: str) -> str:
     """The name of what holds the network of a warm container and its spare, and of the job that gets them."""
     return f"{first_of(warm)}-network"
+
+
+def private_network_name(container: str) -> str:
+    """The name of what holds the network that the container of one attempt has to itself."""
+    return f"{container}-network"
 
 
 def _readable(name: str, length: int) -> str:
@@ -175,6 +192,40 @@ def warm_network_container(warm: str, home: Home, settings: Settings) -> Contain
     """As `network_container`, made before the job is known."""
     labels = _labels(home, "network") | {WARM: first_of(warm)}
     return _helper(warm_network_name(warm), labels, ("sleep", "infinity"), (), Network("private"), settings)
+
+
+def private_network_container(task: ContainerSpec, home: Home, settings: Settings) -> ContainerSpec:
+    """As `network_container`, for the container of one attempt alone; it goes when that goes."""
+    labels = task.labels | _labels(home, "network")
+    name = private_network_name(task.name)
+    return _helper(name, labels, ("sleep", "infinity"), (), Network("private"), settings)
+
+
+def guarded(spec: ContainerSpec, guard: Guard | None, settings: Settings) -> ContainerSpec:
+    """What holds the network as `spec` does, and shuts it before; as it stands where that can't be done.
+
+    It begins as root of its own container, which has nothing else in it, and goes on as nobody in particular.
+    """
+    if guard is None:
+        return spec
+    return replace(
+        spec,
+        labels=spec.labels | {GUARD: guard.settings},
+        command=(NETGUARD_IN_IMAGE, str(settings.task_uid), str(NETGUARD_PATIENCE), *guard.rules),
+        user="0:0",
+        capabilities=NETGUARD_POWERS,
+    )
+
+
+def guard_probe_container(name: str, guard: Guard, home: Home, settings: Settings) -> ContainerSpec:
+    """A container that shuts its own network, to see whether that works here."""
+    spec = _helper(name, _labels(home, "probe"), ("true",), (), Network("private"), settings)
+    return guarded(spec, guard, settings)
+
+
+def addresses_container(name: str, home: Home, settings: Settings) -> ContainerSpec:
+    """A container that prints the addresses of the engine's host."""
+    return _helper(name, _labels(home, "probe"), ADDRESSES, (), Network("host"), settings)
 
 
 def gate_probe_container(folder: Path, name: str, home: Home, settings: Settings) -> ContainerSpec:

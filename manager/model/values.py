@@ -110,6 +110,16 @@ class Capabilities:
         return cls(gates=why, warm=why)
 
 
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What the tasks of one network may send to."""
+
+    rules: tuple[str, ...]
+    """In the words of `netguard`; the first that fits decides, and to what none fits nothing is sent."""
+    settings: str
+    """Equal for guards that the same settings called for, whatever addresses the host has."""
+
+
 NOT_TRIED = Capabilities.without_gates("it was not tried yet")
 
 

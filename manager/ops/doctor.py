@@ -25,10 +25,12 @@ from manager.daemon.identity import own_id
 from manager.daemon.lock import AlreadyManaged, hold
 from manager.engine.connect import connect
 from manager.engine.contract import Engine, EngineError, Observation
+from manager.engine.host_network import HostNetwork
 from manager.folder.file_events import FileEvents, NoFileEvents
 from manager.folder.journal import peek
 from manager.model.container_spec import JOB, ROLE, TASK, warm_of
-from manager.settings import Settings, load, misspelt
+from manager.model.home import Home
+from manager.settings import OPEN, Settings, load, misspelt
 
 PLENTY_MB = 1024
 """Free space in MiB below which there is a warning."""
@@ -175,12 +177,28 @@ class Doctor:
             yield Finding(Grade.OK, "engine", f"{self._engine.describe()} answers")
             if self._engine.image_id(image) is not None:
                 yield Finding(Grade.OK, "image", f"{image} is here")
+                yield self._network()
             else:
                 advice = "`make setup` builds the default one, `docker pull` gets others"
                 yield Finding(Grade.BAD, "image", f"{image}, the tasks' default image, is not here: {advice}")
         except EngineError as error:
             advice = "is it running, may this user use it, does DOCKER_HOST name it? `docker version` tells"
             yield Finding(Grade.BAD, "engine", f"{error}; {advice}")
+
+    def _network(self) -> Finding:
+        """Tried with two containers, which are removed again."""
+        home = Home(own_id(self._home) or "doctor", self._home)
+        network = HostNetwork(self._engine, home, self._settings)
+        try:
+            network.look()
+        except EngineError as error:
+            return Finding(Grade.BAD, "network", str(error))
+        if network.problem is not None:
+            return Finding(Grade.WARN, "network", network.problem)
+        egress = self._settings.egress
+        beside = "open" if egress == OPEN else ", ".join(egress) or "none"
+        apart = f"neither each other nor the host's {len(network.addresses)} addresses nor link-local ones"
+        return Finding(Grade.OK, "network", f"jobs reach {apart}; egress beside that: {beside}")
 
     # --- Containers that serve nobody --------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ from manager.engine.contract import (
     StartUnanswered,
     Status,
 )
+from manager.engine.host_network import HostNetwork
 from manager.engine.retry import LONGEST_PAUSE, Retry, Stopped
 from manager.folder import task_log, workspace
 from manager.gates import gate_folder
@@ -61,15 +62,21 @@ class Acts:
     """Performs the actions of attempts, from any thread; every outcome goes to `emit`."""
 
     def __init__(
-        self, engine: Engine, home: Home, gatekeeper: Gatekeeper, retry: Retry, emit: Callable[[Fact], None]
+        self,
+        engine: Engine,
+        home: Home,
+        network: HostNetwork,
+        gatekeeper: Gatekeeper,
+        retry: Retry,
+        emit: Callable[[Fact], None],
     ) -> None:
         self._engine = engine
         self._home_id = home.id
         self._retry = retry
         self._emit = emit
         self._gatekeeper = gatekeeper
-        self._plain = _Plain(engine, home, gatekeeper, retry)
-        self._gated = _Gated(engine, home, gatekeeper, retry)
+        self._plain = _Plain(engine, home, network, gatekeeper, retry)
+        self._gated = _Gated(engine, home, network, gatekeeper, retry)
 
     def perform(self, action: EngineAction, assignment: Assignment) -> None:
         """One engine call, as a rule, and what follows from its answer. Raises Stopped, and nothing else."""
@@ -208,9 +215,12 @@ class Acts:
 class _Verbs:
     """What is the same whether a container has a gate or not."""
 
-    def __init__(self, engine: Engine, home: Home, gatekeeper: Gatekeeper, retry: Retry) -> None:
+    def __init__(
+        self, engine: Engine, home: Home, network: HostNetwork, gatekeeper: Gatekeeper, retry: Retry
+    ) -> None:
         self._engine = engine
         self._home_id = home.id
+        self._network = network
         self._gatekeeper = gatekeeper
         self._retry = retry
 
@@ -252,12 +262,13 @@ class _Verbs:
 
     def _create_or_retry(self, assignment: Assignment) -> str:
         """The container that holds the network may go while it is made."""
+        network = None if assignment.network is None else self._network.guarded(assignment.network)
         for _ in range(NETWORK_TRIES - 1):
             try:
-                return self._engine.create(assignment.spec, assignment.network)
+                return self._engine.create(assignment.spec, network)
             except ContainerGone:
                 continue
-        return self._engine.create(assignment.spec, assignment.network)
+        return self._engine.create(assignment.spec, network)
 
     def _remove(self, assignment: Assignment) -> None:
         def remove() -> None:
@@ -265,6 +276,9 @@ class _Verbs:
 
         try:
             self._retry.until_answered(remove)
+            if assignment.grant.network.kind == "private" and assignment.network is not None:
+                name = assignment.network.name
+                self._retry.until_answered(lambda: self._engine.remove(name, self._home_id))
         except EngineError as error:  # the outcome is safe, and the sweep will try to remove it again
             log.error("container=%s can't be removed: %s", assignment.spec.name, error)
             if self.runs(assignment):  # but nothing may come to run beside it
@@ -282,8 +296,10 @@ class _Verbs:
 class _Plain(_Verbs):
     """The verbs for a container whose first process is the command: to start it, is to begin."""
 
-    def __init__(self, engine: Engine, home: Home, gatekeeper: Gatekeeper, retry: Retry) -> None:
-        super().__init__(engine, home, gatekeeper, retry)
+    def __init__(
+        self, engine: Engine, home: Home, network: HostNetwork, gatekeeper: Gatekeeper, retry: Retry
+    ) -> None:
+        super().__init__(engine, home, network, gatekeeper, retry)
         self._unanswered: set[AttemptKey] = set()
         """Attempts whose container was asked to start by an engine that went away before it answered."""
 

@@ -18,6 +18,7 @@ from manager.gates.warm_keeper import WarmKeeper
 from manager.model import containers
 from manager.model.actions import EXCLUSIVE, EngineAction, Rest, Signal, TaskAction, Watch
 from manager.model.assignment import Assignment
+from manager.model.container_spec import Network
 from manager.model.facts import (
     ActPostponed,
     Completion,
@@ -199,6 +200,9 @@ class Dispatcher:
             network = containers.network_container(
                 grant.network.name, job.name, job.uid, self._home, self._settings
             )
+        elif grant.network.kind == "private":
+            network = containers.private_network_container(spec, self._home, self._settings)
+            spec = replace(spec, network=Network("job", network.name))
         if attempt.start == "ahead":
             spec = containers.gated(spec, self._home)
         return Assignment(

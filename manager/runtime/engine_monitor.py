@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from manager.engine.contract import Engine, EngineError, EngineUnavailable
+from manager.engine.host_network import HostNetwork
 from manager.gates.probe import Probe
 from manager.model.facts import CapabilitiesFound, ContainersListed, EngineChanged, Fact
 from manager.model.home import Home
@@ -23,12 +24,19 @@ class EngineMonitor:
     """Looks in a thread of its own, whenever it is woken; an engine that hangs delays nobody else."""
 
     def __init__(
-        self, engine: Engine, home: Home, probe: Probe, settings: Settings, emit: Callable[[Fact], None]
+        self,
+        engine: Engine,
+        home: Home,
+        probe: Probe,
+        network: HostNetwork,
+        settings: Settings,
+        emit: Callable[[Fact], None],
     ) -> None:
         self._engine = engine
         self._home = home
         self._emit = emit
         self._probe = probe
+        self._network = network
         self._probed = False
         self._gates_tried = settings.look_ahead == settings.warm == 0
         self._wake = threading.Event()
@@ -77,7 +85,11 @@ class EngineMonitor:
             if not self._probed:
                 self._probe.folders()
                 self._probed = True
-            listed = tuple(each.listed for each in self._engine.containers(self._home.id))
+            if self._network.stale:
+                self._network.look()
+            found = self._engine.containers(self._home.id)
+            self._network.give_sign(found)
+            listed = tuple(each.listed for each in found)
         except EngineError as error:
             self.description = str(error)
             self._emit(EngineChanged(answers=False, description=self.description))

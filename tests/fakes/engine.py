@@ -46,6 +46,8 @@ TASK_LABELS = (
     container_spec.INCARNATION,
 )
 SIGNALS = {"SIGTERM": 143, "SIGKILL": 137}
+SIGN_OF_LIFE = "SIGHUP"
+"""For what guards a network, and nobody else."""
 
 
 class ContractViolation(AssertionError):
@@ -129,6 +131,7 @@ class FakeEngine:
             ("true",): Program(),
             ("false",): Program(exit_code=1),
             ("sleep", "infinity"): FOREVER,
+            containers.ADDRESSES: Program(output=b"|-- 192.0.2.2\n/32 host LOCAL\n"),
         } | dict(programs or {})
         self.images = images or {"air-executor-runner:latest"}
         self.silent: dict[str, threading.Event] = {}
@@ -145,6 +148,7 @@ class FakeEngine:
         """The variables that were handed to warm containers, by what they were to execute."""
         self.restarted_at: datetime | None = None
         self.able = Capabilities(gates=None, warm=None)
+        self.netguard = Program(output=containers.GUARDED, seconds=None)
         self.has_gate = True
         """Whether the runner image has one."""
         self.gates_open = True
@@ -312,6 +316,15 @@ class FakeEngine:
             elif ended:
                 return
 
+    def first_words(self, container: str) -> bytes:
+        with self._call("first_words", container):
+            box = self._find(container)
+        with self._changed:
+            while not box.output and box.status is not Status.EXITED:
+                self._alive(box)
+                self._changed.wait(1)
+            return box.output
+
     def wait(self, container: str) -> None:
         with self._call("wait", container):
             box = self._find(container)
@@ -333,9 +346,12 @@ class FakeEngine:
 
     def signal(self, container: str, signal: str) -> None:
         with self._call("signal", container):
-            if signal not in SIGNALS:
-                self._violated(f"the signal {signal!r} is not one of {list(SIGNALS)}")
             box = self._find(container)
+            guards = container_spec.GUARD in box.spec.labels
+            if signal not in SIGNALS and not (guards and signal == SIGN_OF_LIFE):
+                self._violated(f"the signal {signal!r} is not one of {list(SIGNALS)}")
+            if signal == SIGN_OF_LIFE:
+                return
             if box.status is Status.RUNNING and not (signal == "SIGTERM" and box.program.ignores_term):
                 self._end(box, SIGNALS[signal])
 
@@ -401,7 +417,12 @@ class FakeEngine:
             if missing:
                 self._violated(f"{spec.name} lacks the labels {missing}")
         user = spec.user.partition(":")[0]
-        if not user.isdigit() or int(user) == 0:
+        helps = spec.labels[container_spec.ROLE] in ("network", "probe")
+        if spec.capabilities and not helps:
+            self._violated(f"{spec.name} would have capabilities")
+        if spec.network.kind == "host" and spec.labels[container_spec.ROLE] != "probe":
+            self._violated(f"{spec.name} would have the host's network")
+        if not user.isdigit() or (int(user) == 0 and not (helps and spec.capabilities)):
             self._violated(f"{spec.name} would run as {spec.user!r}: never root")
         if (spec.network.kind == "job") != (network is not None):
             self._violated(f"{spec.name}: the network container is given exactly where one is joined")
@@ -417,7 +438,7 @@ class FakeEngine:
                 other.spec.labels.get(label) == box.spec.labels[label]
                 for label in (container_spec.JOB_UID, container_spec.TASK)
             )
-            if same and other is not box:
+            if same and other is not box and other.role != "network":
                 self._violated(f"{box.spec.name} would run beside {other.spec.name}")
 
     def _check_remove(self, box: _Container) -> None:
@@ -458,6 +479,8 @@ class FakeEngine:
     def _program_of(self, command: Command) -> Program:
         if command in self.programs:
             return self.programs[command]
+        if command[0] == containers.NETGUARD_IN_IMAGE:
+            return self.netguard
         if command[0] == "echo":
             return Program(output=" ".join(command[1:]).encode() + b"\n")
         if command[:2] == ("test", "-f"):

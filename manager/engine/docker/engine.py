@@ -149,6 +149,12 @@ class DockerEngine:
             for chunk in output._stream:  # type: ignore[attr-defined]
                 sink(chunk)
 
+    def first_words(self, container: str) -> bytes:
+        with translated():
+            for chunk in self._api().logs(container, stream=True, follow=True):
+                return bytes(chunk)
+        return b""
+
     def wait(self, container: str) -> None:
         with translated():
             self._api(A_TASKS_LIFE).wait(container)

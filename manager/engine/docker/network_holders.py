@@ -1,12 +1,16 @@
 """The containers that hold the networks of jobs, each made when the first task of its job joins it."""
 
+import logging
 import threading
 from collections.abc import Collection
 from contextlib import suppress
 
 from air_executor.failpoints import Failpoint, reach
-from manager.engine.contract import ContainerGone, Engine, Observation, Status
-from manager.model.container_spec import HOME_ID, JOB_UID, ROLE, ContainerSpec
+from manager.engine.contract import ContainerGone, Engine, EngineError, Observation, Status
+from manager.model.container_spec import GUARD, HOME_ID, JOB_UID, ROLE, ContainerSpec, warm_of
+from manager.model.containers import GUARDED, warm_network_name
+
+log = logging.getLogger(__name__)
 
 LOCKS = 64
 """Jobs share them: two that meet wait for each other, which costs time only."""
@@ -15,7 +19,8 @@ LOCKS = 64
 class NetworkHolders:
     """Safe to use from several threads.
 
-    A holder that was found running is taken to run until somebody shows that it does not.
+    A holder that was found running is taken to run until somebody shows that it does not. None is given out
+    that is to shut its network and has not said that it has.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -53,7 +58,7 @@ class NetworkHolders:
         with suppress(ContainerGone):
             found = self._engine.observe(spec.name)
             if _holds_network(found, spec):
-                if found.status is Status.RUNNING:
+                if found.status is Status.RUNNING and self._may_be_joined(found, spec):
                     return found.id
                 self._engine.remove(found.id, spec.labels[HOME_ID])  # asked for in other words, maybe
         return None
@@ -65,7 +70,42 @@ class NetworkHolders:
         if found.status is Status.EXITED:
             self._engine.remove(found.id, spec.labels[HOME_ID])
             found = self._engine.start(self._engine.create(spec, None))
+        if not self._is_shut(found):
+            why = self._engine.first_words(found.id).decode(errors="replace").strip()
+            self._engine.remove(found.id, spec.labels[HOME_ID])
+            raise EngineError(f"the network of {spec.name} can't be shut: {why or 'it has ended'}")
         return found.id
+
+    def _is_shut(self, holder: Observation) -> bool:
+        """As far as it is to be."""
+        return GUARD not in holder.labels or self._engine.first_words(holder.id) == GUARDED
+
+    def _may_be_joined(self, holder: Observation, spec: ContainerSpec) -> bool:
+        """One that other settings called for stays as long as tasks run in it: they are its job's, too."""
+        if holder.labels.get(GUARD) == spec.labels.get(GUARD):
+            return self._is_shut(holder)
+        if not self._is_in_use(spec):
+            return False
+        log.warning(
+            "container=%s was made by other settings of egress, and stays while tasks run in its network",
+            spec.name,
+        )
+        return True
+
+    def _is_in_use(self, spec: ContainerSpec) -> bool:
+        return any(
+            each.status is Status.RUNNING and _joins(each, spec)
+            for each in self._engine.containers(spec.labels[HOME_ID])
+        )
+
+
+def _joins(container: Observation, holder: ContainerSpec) -> bool:
+    """Whether it is one of the job's, or was made with that network for a job that nobody knew yet."""
+    warm = warm_of(container.labels)
+    if container.labels.get(ROLE) == "network":
+        return False
+    same_job = container.labels.get(JOB_UID) == holder.labels.get(JOB_UID, "")
+    return same_job or (warm is not None and warm_network_name(warm) == holder.name)
 
 
 def _holds_network(found: Observation, spec: ContainerSpec) -> bool:

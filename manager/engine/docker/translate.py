@@ -64,8 +64,10 @@ def container_body(spec: ContainerSpec, paths: PathTable, network_id: str | None
             ],
             "NetworkMode": _network_mode(spec.network, network_id),
             # Passes signals on and reaps orphans, as the gate does; a bare command would ignore SIGTERM.
-            "Init": GATED not in spec.labels,
+            # Not where the first process lays its capabilities down: an init would keep them.
+            "Init": GATED not in spec.labels and not spec.capabilities,
             "CapDrop": ["ALL"],
+            "CapAdd": list(spec.capabilities),
             "SecurityOpt": ["no-new-privileges:true"],
             "ReadonlyRootfs": True,
             "Tmpfs": {"/tmp": f"rw,nosuid,nodev,mode=1777,size={spec.tmp_bytes}"},
@@ -85,8 +87,8 @@ def _network_mode(network: Network, network_id: str | None) -> str:
             return f"container:{network_id}"
         case "private":
             return "bridge"
-        case "none":
-            return "none"
+        case "none" | "host" as kind:
+            return kind
         case "named":
             return network.name
 

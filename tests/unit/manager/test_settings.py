@@ -1,6 +1,7 @@
 """Every setting: the environment before the file, within its bounds, and named when it is wrong."""
 
 import errno
+import json
 import os
 from pathlib import Path
 
@@ -97,6 +98,13 @@ def test_the_environment_wins(home: Path, monkeypatch: pytest.MonkeyPatch) -> No
         ("job_uids", ["0-5", "999-2000", "5000", "5000:1", "2000-1000", "a-b"], ["", "100000-165535"]),
         ("images", ["*", '[""]'], ['["debian:*"]', "[]"]),
         ("registries", ["public", '[""]'], ['["public", "localhost:5000"]', "[]"]),
+        (
+            "egress",
+            ["shut", '["a.example"]', '["10.0.0.1/8"]', '"open"'],
+            ["open", "none", "[]", '["10.0.0.0/8"]'],
+        ),
+        ("unreachable", ["none", '["300.0.0.1"]', json.dumps(["10.0.0.1"] * 201)], ["[]", '["fd00::/8"]']),
+        ("reachable", ["open", "[[]]"], ["[]", '["192.0.2.2"]']),
     ],
 )
 def test_a_value_out_of_bounds_is_refused_with_the_setting_and_both_places_named(
@@ -117,6 +125,14 @@ def test_a_value_of_the_file_that_is_out_of_bounds_is_refused(home: Path) -> Non
     toml(home, "max_runners = 0")
     with pytest.raises(BadInput, match=r"max_runners: .*not 0; set it in .*config\.toml"):
         settings.load()
+
+
+def test_egress_is_kept_as_the_networks_that_it_means(home: Path) -> None:
+    assert settings.load().egress == settings.OPEN
+    toml(home, 'egress = "none"')
+    assert settings.load().egress == ()
+    toml(home, 'egress = ["192.0.2.2", "2001:db8::/32"]')
+    assert settings.load().egress == ("192.0.2.2/32", "2001:db8::/32")
 
 
 def test_a_setting_that_does_not_exist_is_refused_so_that_a_misspelt_one_is_noticed(home: Path) -> None:

@@ -221,6 +221,16 @@ def test_the_network_of_a_warm_container_serves_as_long_as_that_does() -> None:
     assert orphans([held], {}, pool={"airx-warm-1"}) == set()
 
 
+def test_the_network_of_one_attempt_alone_serves_as_long_as_that_does() -> None:
+    spec = containers.private_network_container(container(task("a"), key("a")), HOME, settings())
+    held = Listed(container="net", name=spec.name, labels=spec.labels, ended=False)
+    job = running()
+    assert orphans([held], {UID: job}) == set()
+    for fact in (exited(key("a"), 1), removed(key("a"))):
+        job.apply(fact)
+    assert orphans([held], {UID: job}) == orphans([held], {}) == {"net"}
+
+
 NOBODYS = listed("x", key("a", uid=OTHER))
 
 

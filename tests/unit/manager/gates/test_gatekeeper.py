@@ -14,6 +14,7 @@ import pytest
 from air_executor.clock import utc_now
 from air_executor.format.attempts import Attempt, Container, Phase, Timings
 from manager.engine.contract import EngineError, EngineUnavailable, Status
+from manager.engine.host_network import HostNetwork
 from manager.engine.retry import Retry, Stopped
 from manager.gates import gate_folder, protocol
 from manager.gates.end_listener import EndListener
@@ -74,7 +75,8 @@ def a_keeper(engine: FakeEngine, assignment: Assignment, retry: Retry | None = N
     retry = retry or Retry(lambda fact: None)
     home_folder = assignment.gate.path.parent.parent
     rules = settings(home_folder)
-    pool = WarmKeeper(engine, Home(HOME_ID, home_folder), rules, retry)
+    home = Home(HOME_ID, home_folder)
+    pool = WarmKeeper(engine, home, rules, HostNetwork(engine, home, rules), retry)
     return Gatekeeper(engine, HOME_ID, pool, EndListener(lambda fact: None), retry)
 
 

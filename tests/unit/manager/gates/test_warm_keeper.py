@@ -9,6 +9,7 @@ import pytest
 
 from air_executor.format.attempts import Attempt, Container, Phase, Timings
 from manager.engine.contract import EngineError, EngineUnavailable
+from manager.engine.host_network import HostNetwork
 from manager.engine.retry import Retry
 from manager.gates import warm_keeper
 from manager.gates.warm_keeper import WarmKeeper
@@ -16,6 +17,7 @@ from manager.model import containers
 from manager.model.assignment import Assignment
 from manager.model.home import Home
 from manager.model.values import WarmContainer, WarmOrder
+from manager.settings import Settings
 from tests.fakes.engine import FakeEngine
 from tests.fakes.manager import HOME_ID
 from tests.unit.manager.builders import OWNER, container, granted, key, settings, task
@@ -44,6 +46,12 @@ class Room:
         self.keeper.vouch_for(self.assignment)
 
 
+def looked_at(engine: FakeEngine, home: Home, rules: Settings) -> HostNetwork:
+    network = HostNetwork(engine, home, rules)
+    network.look()
+    return network
+
+
 @pytest.fixture
 def room(tmp_path: Path) -> Room:
     home, rules, engine = Home(HOME_ID, tmp_path), settings(tmp_path), FakeEngine({})
@@ -53,7 +61,7 @@ def room(tmp_path: Path) -> Room:
     jobs = tmp_path / "jobs"
     (jobs / "job").mkdir(parents=True)
     home.works.mkdir()
-    keeper = WarmKeeper(engine, home, rules, Retry(lambda fact: None))
+    keeper = WarmKeeper(engine, home, rules, looked_at(engine, home, rules), Retry(lambda fact: None))
     ready = keeper.make(WarmOrder("warm", OWNER))
     assert isinstance(ready, warm_keeper.WarmReady), ready
     return Room(engine, keeper, ready.warm, an_assignment(jobs / "job", home, ready.warm, rules.runner_image))

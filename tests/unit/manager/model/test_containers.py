@@ -9,9 +9,9 @@ from hypothesis import given
 from air_executor.format import names
 from air_executor.format.attempts import Grant, GrantedNetwork
 from manager.model import containers
-from manager.model.container_spec import Mount, Network
+from manager.model.container_spec import GUARD, Mount, Network
 from manager.model.containers import MIB, container_name, network_name, task_container
-from manager.model.values import AttemptKey
+from manager.model.values import AttemptKey, Guard
 from tests.unit.manager.builders import HOME, UID, key, network, settings, spec, task
 
 DOCKERS_RULE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
@@ -127,3 +127,13 @@ def test_what_an_attempt_was_granted_are_its_containers_limits() -> None:
 
 def test_tasks_of_a_job_run_in_the_network_that_they_were_granted() -> None:
     assert spec().network == Network("job", network_name(HOME.id, "job", UID))
+
+
+def test_a_guard_changes_nothing_of_what_holds_a_network_but_what_it_runs() -> None:
+    plain = network()
+    assert containers.guarded(plain, None, settings()) == plain
+    found = containers.guarded(plain, Guard(("-link",), "these settings"), settings())
+    assert found.command[0] == containers.NETGUARD_IN_IMAGE
+    assert found.command[-1] == "-link"
+    assert (found.name, found.mounts, found.network) == (plain.name, (), Network("private"))
+    assert found.labels == plain.labels | {GUARD: "these settings"}

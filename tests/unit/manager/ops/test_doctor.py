@@ -20,10 +20,11 @@ from manager.daemon.lock import hold
 from manager.engine.contract import EngineError, Status
 from manager.folder.file_events import NoFileEvents
 from manager.folder.journal import Journal
+from manager.model import containers
 from manager.model.home import Home
 from manager.ops import doctor as module
 from manager.ops.doctor import Doctor, Finding, Grade
-from tests.fakes.engine import FakeEngine
+from tests.fakes.engine import FakeEngine, Program
 from tests.unit.manager.builders import (
     at,
     claimed,
@@ -100,6 +101,7 @@ def test_where_nothing_is_wrong_nothing_is_bad_and_nothing_is_changed(patient: P
         "jobs",
         "engine",
         "image",
+        "network",
         "containers",
     }
     assert patient.files() == before, "looking makes neither a home-id nor a lock"
@@ -224,6 +226,30 @@ def test_an_engine_that_does_not_answer_is_bad_and_says_why(patient: Patient) ->
     assert "no such socket; is it running" in patient.one("engine").text
     (finding,) = patient.doctor.clean_up(dry_run=False)
     assert (finding.grade, "is not known" in finding.text) == (Grade.WARN, True)
+
+
+@pytest.mark.parametrize(
+    ("egress", "words"),
+    [("open", "beside that: open"), ("none", "beside that: none"), (["::1"], ": ::1/128")],
+)
+def test_it_is_told_what_jobs_reach(patient: Patient, egress: object, words: str) -> None:
+    patient.doctor = Doctor(settings(patient.path, egress=egress), patient.engine)
+    finding = patient.one("network")
+    assert (finding.grade, words in finding.text) == (Grade.OK, True), finding
+    assert "neither each other nor the host's 1 addresses" in finding.text
+    assert patient.engine.names == []
+
+
+@pytest.mark.parametrize(("egress", "grade"), [("open", Grade.WARN), ("none", Grade.BAD)])
+def test_that_networks_can_not_be_shut_is_told_with_what_mends_it(
+    patient: Patient, egress: str, grade: Grade
+) -> None:
+    patient.engine.netguard = Program(start_fails="there is no such command")
+    patient.doctor = Doctor(settings(patient.path, egress=egress), patient.engine)
+    finding = patient.one("network")
+    assert finding.grade is grade
+    assert "tasks reach the host and each other" in finding.text
+    assert containers.NETGUARD_IN_IMAGE in finding.text
 
 
 def test_an_image_that_is_not_here_is_bad(patient: Patient) -> None:

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from manager.engine.contract import Status
+from manager.engine.contract import EngineError, Status
 from manager.engine.docker.network_holders import NetworkHolders
-from manager.model.container_spec import ContainerSpec
+from manager.model import containers
+from manager.model.container_spec import ContainerSpec, Network
 from manager.model.home import Home
-from tests.fakes.engine import FakeEngine
-from tests.unit.manager.builders import UID, network
+from manager.model.values import Guard
+from tests.fakes.engine import FakeEngine, Program
+from tests.unit.manager.builders import UID, container, key, network, settings, task
 
 HOME = Home("the-home", Path("/home"))
 
@@ -102,3 +104,51 @@ def test_those_that_a_list_of_what_runs_does_not_have_are_looked_at_again(
     assert engine.calls[before:] == []
     assert holders.id_of(a_network()) == first, "it runs all the same"
     assert engine.calls[before:] != []
+
+
+GUARD_ONE, GUARD_TWO = Guard(("+0.0.0.0/0",), "one"), Guard((), "two")
+
+
+def guarded(guard: Guard = GUARD_ONE) -> ContainerSpec:
+    return containers.guarded(a_network(), guard, settings())
+
+
+def test_one_that_shuts_its_network_is_given_out_when_it_has_said_so(
+    engine: FakeEngine, holders: NetworkHolders
+) -> None:
+    holder = holders.id_of(guarded())
+    assert ("first_words", holder) in engine.calls
+
+
+def test_one_that_can_not_shut_its_network_is_removed_and_why_is_said(
+    engine: FakeEngine, holders: NetworkHolders
+) -> None:
+    engine.netguard = Program(output=b"netguard: no\n", exit_code=69)
+    with pytest.raises(EngineError, match="can't be shut: netguard: no"):
+        holders.id_of(guarded())
+    assert engine.names == []
+
+
+def test_one_that_is_found_running_and_has_not_shut_its_network_is_replaced(
+    engine: FakeEngine, holders: NetworkHolders
+) -> None:
+    engine.netguard = Program(output=b"something else\n", seconds=None)
+    old = engine.create(guarded(), None)
+    engine.start(old)
+    engine.netguard = Program(output=containers.GUARDED, seconds=None)
+    assert holders.id_of(guarded()) != old
+
+
+@pytest.mark.parametrize("old", [a_network(), guarded(GUARD_TWO)], ids=["unguarded", "by other settings"])
+def test_one_that_other_settings_made_is_joined_only_while_tasks_run_in_it(
+    engine: FakeEngine, holders: NetworkHolders, old: ContainerSpec
+) -> None:
+    held = engine.create(old, None)
+    engine.start(held)
+    network_of = Network("job", old.name)
+    spec = replace(container(task("a"), key("a"), home=HOME), mounts=(), network=network_of)
+    running = engine.plant(spec, status=Status.RUNNING)
+    assert holders.id_of(guarded()) == held
+    engine.kill(running)
+    holders.forget(held)
+    assert holders.id_of(guarded()) != held

@@ -24,6 +24,16 @@ def body(paths: PathTable | None = None, network_id: str | None = "pause", **cha
     return container_body(replace(SPEC, **change), paths or PathTable(), network_id)
 
 
+def test_a_task_has_no_capabilities_and_an_init() -> None:
+    host = body()["HostConfig"]
+    assert (host["CapDrop"], host["CapAdd"], host["Init"]) == (["ALL"], [], True)
+
+
+def test_what_begins_with_capabilities_has_those_and_no_init_that_would_keep_them() -> None:
+    host = body(capabilities=("NET_ADMIN",))["HostConfig"]
+    assert (host["CapDrop"], host["CapAdd"], host["Init"]) == (["ALL"], ["NET_ADMIN"], False)
+
+
 def test_paths_stay_as_they_are_where_no_mount_covers_them() -> None:
     assert PathTable([("/data", "/host/data")]).host_path("/home/jobs/x") == "/home/jobs/x"
     assert PathTable([("/data", "/host/data")]).host_path("/database/x") == "/database/x"
@@ -86,6 +96,7 @@ def test_a_container_from_an_image_that_compose_built_is_not_one_of_composes() -
     [
         (Network("job", "x"), "container:pause", False),
         (Network("private"), "bridge", False),
+        (Network("host"), "host", False),
         (Network("none"), "none", True),
         (Network("named", "db"), "db", False),
     ],

@@ -11,6 +11,7 @@ import logging
 import os
 import secrets
 import stat
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,6 +31,10 @@ TRANSIENT = (*DISK_FULL, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
 PLACE = "../../work"
 """Where work folders are, seen from a job's folder."""
 
+_LOCKS = [threading.Lock() for _ in range(64)]
+"""Containers of one job are made at the same time; jobs that share a lock wait for each other, which costs
+time only."""
+
 
 def prepare(job: Path, work: Path, user: Owner) -> None:
     """Make the job's folders, and give the work folder to the task's user where this process may.
@@ -38,7 +43,7 @@ def prepare(job: Path, work: Path, user: Owner) -> None:
     place of a folder; OSError for a TRANSIENT error.
     """
     try:
-        with opened(job) as folder:
+        with _LOCKS[hash(work) % len(_LOCKS)], opened(job) as folder:
             _make(folder, layout.LOGS)
             _make_inbox(folder)
             make_work(work, user, brought=folder)

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,16 @@ def test_preparing_twice_is_preparing_once(job: Path, work: Path) -> None:
     (work / "data").write_text("kept")
     workspace.prepare(job, work, ME)
     assert (work / "data").read_text() == "kept"
+
+
+def test_many_who_prepare_the_same_job_at_once_find_it_prepared(job: Path, work: Path) -> None:
+    (job / "work").mkdir()
+    (job / "work" / "file").touch()
+    with ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(workspace.prepare, job, work, ME) for _ in range(40)]:
+            done.result()
+    assert (work / "file").exists()
+    assert (job / "work").samefile(work)
 
 
 def test_a_link_that_is_exchanged_leads_nobody_but_people(job: Path, work: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ Read from the environment (`AIR_EXECUTOR_MAX_RUNNERS=20`) and from `config.toml`
 import json
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import (
@@ -134,6 +134,19 @@ class Settings(BaseSettings):
     )
     engine_timeout: float = Field(
         30.0, ge=1, description="Seconds after which a call to the engine counts as failed and is repeated."
+    )
+    seccomp: Literal["strict", "engine"] = Field(
+        "strict",
+        description="Which system calls tasks may make. strict (default): no more than Docker's own profile "
+        "lets containers without capabilities make, none that sets a setuid or setgid bit, and sockets of "
+        "the unix, internet and netlink families only. engine: what the engine is configured with, for tasks "
+        "that need more; then nothing keeps setuid files out of jobs' folders.",
+    )
+    open_files: int = Field(
+        16_384,
+        ge=64,
+        description="Files that a process of a task may have open. Not more than the engine itself may have "
+        "(its hard limit), or no container starts.",
     )
 
     @classmethod

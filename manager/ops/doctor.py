@@ -175,9 +175,16 @@ class Doctor:
             else:
                 advice = "`make setup` builds the default one, `docker pull` gets others"
                 yield Finding(Grade.BAD, "image", f"{image}, the tasks' default image, is not here: {advice}")
+            yield from self._confinement()
         except EngineError as error:
             advice = "is it running, may this user use it, does DOCKER_HOST name it? `docker version` tells"
             yield Finding(Grade.BAD, "engine", f"{error}; {advice}")
+
+    def _confinement(self) -> Iterator[Finding]:
+        found = self._engine.confinement()
+        if found.means:
+            yield Finding(Grade.OK, "confinement", f"tasks are kept in by {', '.join(found.means)}")
+        yield from _named(Grade.WARN, "confinement", list(found.gaps))
 
     # --- Containers that serve nobody --------------------------------------------------------------------
 

@@ -76,6 +76,8 @@ class EngineMonitor:
             self.description = self._engine.describe()
             if not self._probed:
                 self._probe.folders()
+                for gap in self._engine.confinement().gaps:
+                    log.warning("tasks are confined less than they should be: %s", gap)
                 self._probed = True
             listed = tuple(each.listed for each in self._engine.containers(self._home.id))
         except EngineError as error:

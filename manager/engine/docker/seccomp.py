@@ -21,8 +21,8 @@ ARCHITECTURES = {
     "x86_64": ("SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"),
     "aarch64": ("SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"),
 }
-"""What a machine, as the engine calls it, can execute. On all of these, arguments have the same order and flags
-the same values."""
+"""What a machine, as the engine calls it, can execute. Arguments have one order on all of these, and flags
+one value."""
 OF_ONE_MACHINE = {
     "x86_64": "arch_prctl",
     "aarch64": "arm_fadvise64_64 arm_sync_file_range sync_file_range2 breakpoint cacheflush set_tls",

@@ -1,0 +1,1 @@
+"""Each attack of a day of attempts, in its smallest form, and what is right instead."""

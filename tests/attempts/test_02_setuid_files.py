@@ -50,7 +50,7 @@ refused("openat2", lambda: of_c("syscall", 437, -100, b"openat2", how, 24))
 refused("fchmodat2", lambda: of_c("syscall", 452, -100, b"plain", SUID, 0))
 def without_a_name():
     nameless = os.open(".", os.O_TMPFILE | os.O_RDWR, SUID)
-    os.link(f"/proc/self/fd/{nameless}", "nameless", follow_symlinks=True)
+    os.link(f"/proc/self/fd/{nameless}", "nameless", src_dir_fd=nameless)
 refused("O_TMPFILE", without_a_name)
 programs = "chmod u+s plain,cp -p /usr/bin/su cp,install -m 6755 plain install,tar -xpf ../suid.tar"
 for words in programs.split(","):

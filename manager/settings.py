@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
@@ -352,6 +352,19 @@ class Settings(BaseSettings):
         description="Addresses and networks that tasks may send to although they are the host's, other "
         "containers', link-local or in `unreachable`, unless `egress` is `none`. Jobs stay apart all the "
         "same: nothing comes into a job's network that it has not asked for.",
+    )
+    seccomp: Literal["strict", "engine"] = Field(
+        "strict",
+        description="Which system calls tasks may make. strict (default): no more than Docker's own profile "
+        "lets containers without capabilities make, none that sets a setuid or setgid bit, and sockets of "
+        "the unix, internet and netlink families only. engine: what the engine is configured with, for tasks "
+        "that need more; then nothing keeps setuid files out of jobs' folders.",
+    )
+    open_files: int = Field(
+        16_384,
+        ge=64,
+        description="Files that a process of a task may have open. Not more than the engine itself may have "
+        "(its hard limit), or no container starts.",
     )
 
     @classmethod

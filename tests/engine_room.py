@@ -74,6 +74,21 @@ def bare_image(docker_client: Any) -> Iterator[str]:
         docker_client.images.remove(name, force=True)
 
 
+@contextmanager
+def runner_image_with(docker_client: Any, *instructions: str) -> Iterator[str]:
+    """The runner image, with such instructions of a Dockerfile added; its name is fresh."""
+    made = docker_client.containers.create(RUNNER, ["true"], labels={HOME_ID: "test-runner-image-with"})
+    name = f"airx-test-runner-{secrets.token_hex(6)}"
+    try:
+        made.commit(name, "latest", changes="\n".join(instructions))
+    finally:
+        made.remove()
+    try:
+        yield f"{name}:latest"
+    finally:
+        docker_client.images.remove(f"{name}:latest", force=True)
+
+
 def testimony(docker_client: Any, home_id: str) -> str:
     """The logs and the inspection of every container of this home."""
     parts = []

@@ -14,4 +14,11 @@ def connect(settings: Settings, on_pull: Callable[[Pull], None] = lambda _: None
     `on_pull` hears of each image that is fetched, now and then, from any thread; and when that has ended.
     """
     registries = Registries(settings.registries, settings.runner_image)
-    return DockerEngine(settings.engine_timeout, settings.pull, registries, on_pull)
+    return DockerEngine(
+        settings.engine_timeout,
+        settings.pull,
+        registries,
+        on_pull,
+        settings.seccomp,
+        settings.open_files,
+    )

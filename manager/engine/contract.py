@@ -21,6 +21,8 @@ The contract, in prose. It is tested by one suite against every engine and the s
 - Every call is bounded in time, but for `follow`, `wait` and `listen`. When the engine can't be reached, it
   raises EngineUnavailable and may be made again.
 - What an engine can't do on any host, it says (`capabilities`), and nobody asks that of it.
+- What an image declares to be a volume is an empty folder that can't be written, unless the spec mounts
+  something there: nothing of a container is written on the host but in what its spec mounts.
 - Failures are classes and fields, never text to be parsed.
 """
 
@@ -66,6 +68,12 @@ class NetworkEnded(EngineError):
 
 class ImageMissing(EngineError):
     """The image is not here and its registry does not give it."""
+
+    cause = Cause.IMAGE
+
+
+class ImageUnusable(EngineError):
+    """Nothing can have that name, or the image declares what no task may have."""
 
     cause = Cause.IMAGE
 
@@ -126,6 +134,16 @@ class Pull:
     """Why the image is not here, where it has ended without."""
 
 
+@dataclass(frozen=True, slots=True)
+class Confinement:
+    """What this engine and its host keep containers in with, beside what each is asked for with."""
+
+    means: tuple[str, ...]
+    """What is in force, such as `seccomp (strict)`."""
+    gaps: tuple[str, ...]
+    """What is not, and should be: each in a sentence that says what follows from it."""
+
+
 class Engine(Protocol):
     """See the module's text."""
 
@@ -134,6 +152,9 @@ class Engine(Protocol):
 
     def describe(self) -> str:
         """Name and version, such as `Docker 26.1.5`. Raises EngineUnavailable."""
+
+    def confinement(self) -> Confinement:
+        """What holds for every container that is made here. Raises EngineUnavailable."""
 
     def image_id(self, image: str) -> str | None:
         """Which image that name means now; None where it is not here. Fetches nothing. Raises EngineError."""
@@ -150,7 +171,8 @@ class Engine(Protocol):
     def create(self, spec: ContainerSpec, network: ContainerSpec | None) -> str:
         """Create the container, or adopt it: its id. `network` holds the network that it joins.
 
-        Raises NameTaken, ImageMissing, EngineError; ContainerGone where the network has ended just now.
+        Raises NameTaken, ImageMissing, ImageUnusable, EngineError; CommandUnusable where that is certain
+        beforehand; ContainerGone where the network has ended just now.
         """
 
     def start(self, container: str) -> Observation:

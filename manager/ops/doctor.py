@@ -181,6 +181,7 @@ class Doctor:
             else:
                 advice = "`make setup` builds the default one, `docker pull` gets others"
                 yield Finding(Grade.BAD, "image", f"{image}, the tasks' default image, is not here: {advice}")
+            yield from self._confinement()
         except EngineError as error:
             advice = "is it running, may this user use it, does DOCKER_HOST name it? `docker version` tells"
             yield Finding(Grade.BAD, "engine", f"{error}; {advice}")
@@ -199,6 +200,12 @@ class Doctor:
         beside = "open" if egress == OPEN else ", ".join(egress) or "none"
         apart = f"neither each other nor the host's {len(network.addresses)} addresses nor link-local ones"
         return Finding(Grade.OK, "network", f"jobs reach {apart}; egress beside that: {beside}")
+
+    def _confinement(self) -> Iterator[Finding]:
+        found = self._engine.confinement()
+        if found.means:
+            yield Finding(Grade.OK, "confinement", f"tasks are kept in by {', '.join(found.means)}")
+        yield from _named(Grade.WARN, "confinement", list(found.gaps))
 
     # --- Containers that serve nobody --------------------------------------------------------------------
 

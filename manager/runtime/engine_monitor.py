@@ -84,6 +84,8 @@ class EngineMonitor:
             self.description = self._engine.describe()
             if not self._probed:
                 self._probe.folders()
+                for gap in self._engine.confinement().gaps:
+                    log.warning("tasks are confined less than they should be: %s", gap)
                 self._probed = True
             if self._network.stale:
                 self._network.look()

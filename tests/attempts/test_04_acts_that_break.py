@@ -39,8 +39,8 @@ LAUNCHING: tuple[Call, ...] = (
     (gatekeeper.Gatekeeper, "clear"),
     (gatekeeper.Gatekeeper, "unusable"),
     (gatekeeper.Gatekeeper, "listen"),
-    (warm_keeper.WarmKeeper, "move_in"),
-    (warm_keeper.WarmKeeper, "clear"),
+    (warm_keeper.WarmKeeper, "vouch_for"),
+    (warm_keeper.WarmKeeper, "forget"),
     (end_listener.EndListener, "_hear"),
     (inbox.Inbox, "drain"),
     (task_log.LogFile, "write"),
@@ -225,7 +225,7 @@ def test_a_user_beyond_all_numbers_holds_no_runner(
 
     monkeypatch.setattr("manager.folder.workspace.os.geteuid", lambda: 0)
     monkeypatch.setattr("manager.folder.workspace.os.fchown", fchown)
-    manager = start(max_runners=1, look_ahead=0)
+    manager = start(max_runners=1, look_ahead=0, users=["1234567"])
     manager.client.create_job("job", [a_task("a", user="1234567")])
     view = manager.client.wait("job", 20)
     assert view.job.failure is not None

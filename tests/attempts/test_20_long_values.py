@@ -15,7 +15,7 @@ from air_executor.format.graph import check_graph
 from air_executor.format.models import Decision, Job, Task, TaskSpec
 from air_executor.store import JobFolder
 from manager.core.policy import check
-from tests.unit.manager.builders import T0, settings, task
+from tests.unit.manager.builders import OWNER, T0, settings, task
 
 LONG = "\x1b[2J\n" + "x" * 100_000
 JOB = {"id": "1", "name": "job"}
@@ -59,7 +59,7 @@ def test_so_are_those_of_json_and_of_graphs(tmp_path: Path) -> None:
         lambda: parse_json(f'{{"{"k" * 100_000}": 1, "{"k" * 100_000}": 1}}'.encode()),
         lambda: folder.read_job(),
         lambda: check_graph(chain),
-        lambda: check(task("a", network="n" * 4000), settings()),
+        lambda: check(task("a", network="n" * 4000), OWNER, settings()),
     ):
         with pytest.raises(BadInput) as caught:
             complain()

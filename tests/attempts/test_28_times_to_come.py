@@ -39,8 +39,8 @@ def test_a_job_that_is_taken_was_made_by_then() -> None:
 
 
 def test_one_that_is_refused_too() -> None:
-    job, done = later()
-    check(*admission.refused(JobRefused(name="job", job=job, tasks=(done,), message="no", at=at(5))))
+    job, _ = later()
+    check(admission.refused(JobRefused(name="job", job=job, message="no", at=at(5))), ())
 
 
 def test_one_that_is_tried_again_too() -> None:

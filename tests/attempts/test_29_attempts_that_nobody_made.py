@@ -33,12 +33,9 @@ def check(each: Task) -> None:
     assert (each.attempts, each.earlier, each.request) == ((), 0, None)
 
 
-@pytest.mark.parametrize("status", TaskStatus)
-def test_a_refused_job_shows_none(status: TaskStatus) -> None:
-    theirs = task("a", status=status).model_copy(update=CLAIMS)
-    job, tasks = admission.refused(JobRefused(name="job", job=JOB, tasks=(theirs,), message="no", at=at(5)))
-    check(tasks[0])
-    assert tasks[0].status.ended
+def test_a_refused_job_has_asked_for_nothing_and_its_tasks_are_left_as_they_are_written() -> None:
+    """`status` shows no containers of a job that has ended."""
+    job = admission.refused(JobRefused(name="job", job=JOB, message="no", at=at(5)))
     assert (job.network, job.requests) == (None, ())
 
 

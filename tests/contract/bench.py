@@ -41,6 +41,7 @@ IGNORES_TERM = (
 )
 MARKS = sh("echo begun >> mark")
 HOG = ("python3", "-c", "x = []\nwhile True: x.append(b'x' * (1 << 20))")
+TOO_LONG = ("echo", "x" * (128 << 10))
 MISSING = ("no-such-command", "x")
 NOT_EXECUTABLE = ("./data",)
 
@@ -55,6 +56,7 @@ PROGRAMS = {
     IGNORES_TERM: Program(output=b"begun\n", seconds=None, ignores_term=True),
     MARKS: Program(writes={"mark": "begun\n"}),
     HOG: Program(exit_code=137, oom=True),
+    TOO_LONG: Program(refused="argument 1 is 131,072 bytes long, and 131,071 are the most"),
     MISSING: Program(unusable="there is no command 'no-such-command' in the image"),
     NOT_EXECUTABLE: Program(unusable="the command './data' is not executable"),
 }

@@ -25,6 +25,19 @@ def bare_image(docker_client: Any) -> Iterator[str]:
         yield name
 
 
+@pytest.fixture(scope="session")
+def image_with_volumes(docker_client: Any) -> Iterator[str]:
+    volumes = 'VOLUME ["/var/tmp", "/new/and/deep/", "/tmp", "/work", "/inbox", "/.air-executor"]'
+    with engine_room.runner_image_with(docker_client, volumes) as name:
+        yield name
+
+
+@pytest.fixture(scope="session")
+def image_with_a_volume_in_work(docker_client: Any) -> Iterator[str]:
+    with engine_room.runner_image_with(docker_client, "VOLUME /work/deep/er") as name:
+        yield name
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(home=tmp_path, memory_mb=64, pids=64, cpus=0.5, tmp_mb=4, log_mb=4, pull=False)

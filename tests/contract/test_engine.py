@@ -14,10 +14,12 @@ from air_executor.clock import utc_now
 from air_executor.format.attempts import Cause
 from manager.engine.connect import connect
 from manager.engine.contract import (
+    CommandUnusable,
     ContainerGone,
     EngineError,
     EngineUnavailable,
     ImageMissing,
+    ImageUnusable,
     NameTaken,
     NetworkEnded,
     Observation,
@@ -40,6 +42,7 @@ from tests.contract.bench import (
     NOT_EXECUTABLE,
     SAY,
     SLOWLY,
+    TOO_LONG,
     Bench,
     sh,
 )
@@ -132,6 +135,31 @@ def test_an_image_that_is_not_there_is_named(bench: Bench) -> None:
         bench.engine.create(bench.spec(image="nobody/has:this"), None)
     assert caught.value.cause is Cause.IMAGE
     assert bench.engine.containers(bench.home.id) == []
+
+
+@pytest.mark.parametrize("name", ["Upper/Case", "../containers/x", "a//b", "a b", "x:", "x@sha256:12", "-x"])
+def test_what_is_no_images_name_is_the_images_fault(bench: Bench, name: str) -> None:
+    if isinstance(bench.engine, FakeEngine):
+        bench.engine.unusable_images[name] = f"{name!r} is no image's name"
+    for ask in (
+        lambda: bench.engine.create(bench.spec(image=name), None),
+        lambda: bench.engine.image_id(name),
+    ):
+        with pytest.raises(ImageUnusable, match="is no image's name") as caught:
+            ask()
+        assert caught.value.cause is Cause.IMAGE
+
+
+def test_a_command_that_is_too_long_is_the_commands_fault_and_no_container_is_made(bench: Bench) -> None:
+    with pytest.raises(CommandUnusable, match="argument 1 is 131,072 bytes long") as caught:
+        bench.engine.create(bench.spec(TOO_LONG), None)
+    assert caught.value.cause is Cause.COMMAND
+    assert bench.engine.containers(bench.home.id) == []
+
+
+def test_the_longest_argument_that_linux_takes_arrives(docker_bench: Bench) -> None:
+    found = docker_bench.ended(("sh", "-c", "exit $((${#0} % 100))", "x" * 131_071))
+    assert found.exit_code == 71
 
 
 def test_a_mount_whose_source_is_missing_is_refused_and_not_made(bench: Bench) -> None:
@@ -516,6 +544,56 @@ def test_tmp_can_be_written_and_is_bounded(docker_bench: Bench) -> None:
         "dd if=/dev/zero of=/tmp/big bs=1M count=10 2>&1 | grep -o 'No space'; du -m /tmp/big | cut -f1"
     )
     assert said(docker_bench, script).splitlines() == ["/tmp", "ok", "No space", "4"]
+
+
+def test_an_engine_tells_what_it_keeps_containers_in_with(bench: Bench) -> None:
+    found = bench.engine.confinement()
+    assert found.means[0] == "seccomp (strict)"
+    assert found.gaps == ()
+
+
+def test_volumes_of_an_image_are_empty_and_can_not_be_written_and_nothing_is_left(
+    docker_bench: Bench, docker_client: Any, image_with_volumes: str
+) -> None:
+    before = {volume.id for volume in docker_client.volumes.list()}
+    script = (
+        "for at in /var/tmp /new/and/deep /.air-executor; do "
+        "ls -A $at; touch $at/x 2>&1 | grep -c Read-only; done; "
+        "for at in /work /inbox/new /tmp; do touch $at/x && echo $at; done; exec sleep 60"
+    )
+    made = docker_bench.run(sh(script), image=image_with_volumes)
+    docker_bench.until_it_says(made.id, b"/tmp\n")
+    assert {volume.id for volume in docker_client.volumes.list()} == before
+    mounts = docker_client.api.inspect_container(made.id)["Mounts"]
+    assert {mount["Type"] for mount in mounts} == {"bind"}
+    docker_bench.engine.signal(made.id, "SIGKILL")
+    assert docker_bench.output(made.id).decode().split() == ["1", "1", "1", "/work", "/inbox/new", "/tmp"]
+
+
+def test_an_image_with_a_volume_inside_a_tasks_own_folder_can_not_be_used(
+    bench: Bench, image_with_a_volume_in_work: str
+) -> None:
+    if isinstance(bench.engine, FakeEngine):
+        bench.engine.unusable_images[image_with_a_volume_in_work] = "it declares the volume '/work/deep/er'"
+    with pytest.raises(ImageUnusable, match="'/work/deep/er'") as caught:
+        bench.run(image=image_with_a_volume_in_work)
+    assert caught.value.cause is Cause.IMAGE
+    assert not (bench.folder / "work" / "deep").exists()
+
+
+def test_a_task_sees_no_cgroups_but_its_own(docker_bench: Bench) -> None:
+    lines = said(docker_bench, "cat /proc/self/cgroup").splitlines()
+    assert {line.rpartition(":")[2] for line in lines} == {"/"}
+
+
+def test_a_tasks_limits_and_its_place_when_memory_runs_out(docker_bench: Bench) -> None:
+    script = "ulimit -Hn; ulimit -Hc; cat /proc/self/oom_score_adj"
+    assert said(docker_bench, script).split() == ["16384", "0", "1000"]
+
+
+@pytest.mark.parametrize(("folder", "files"), [("/tmp", 1024), ("/dev/shm", 16_384)])
+def test_what_is_in_memory_holds_so_many_files(docker_bench: Bench, folder: str, files: int) -> None:
+    assert said(docker_bench, f"df --output=itotal {folder} | tail -1") == str(files)
 
 
 def test_limits_are_the_specs(docker_bench: Bench, docker_client: Any) -> None:

@@ -19,10 +19,12 @@ from pathlib import Path
 from air_executor.clock import utc_now
 from manager.engine.contract import (
     CommandUnusable,
+    Confinement,
     ContainerGone,
     EngineError,
     EngineUnavailable,
     ImageMissing,
+    ImageUnusable,
     NameTaken,
     NetworkEnded,
     Observation,
@@ -70,6 +72,8 @@ class Program:
     oom: bool = False
     unusable: str | None = None
     """Why it can't be executed, where that is noticed by the container's init: it ends with 127."""
+    refused: str | None = None
+    """Why it can't be executed, where that is certain before a container is made."""
     start_fails: str | None = None
     """Why it can't be executed, where the engine notices that at the start."""
     looks_for: str | None = None
@@ -138,6 +142,9 @@ class FakeEngine:
         """Images whose registry accepts and says nothing, until the event is set."""
         self.fetching: list[str] = []
         """Those that are waited for just now."""
+        self.unusable_images: dict[str, str] = {}
+        """Why no container can be made of them."""
+        self.kept_in = Confinement(means=("seccomp (strict)",), gaps=())
         self.image_ids: dict[str, str] = {}
         """Of images that are others than they were at first."""
         self.violations: list[ContractViolation] = []
@@ -233,8 +240,13 @@ class FakeEngine:
         with self._call("describe", ""):
             return "Fake 1.0"
 
+    def confinement(self) -> Confinement:
+        with self._call("confinement", ""):
+            return self.kept_in
+
     def image_id(self, image: str) -> str | None:
         with self._call("image_id", image):
+            self._check_image(image)
             return self._image_id(image) if image in self.images else None
 
     def fetch(self, image: str) -> None:
@@ -274,12 +286,16 @@ class FakeEngine:
                 if taken.spec.digest != spec.digest:
                     raise NameTaken(f"the container name {spec.name} is taken")
                 return taken.id
+            program = self._program(spec)
+            if program.refused is not None:
+                raise CommandUnusable(program.refused)
+            self._check_image(spec.image)
             if spec.image not in self.images:
                 raise ImageMissing(f"there is no image {spec.image!r} here")
             for mount in spec.mounts:
                 if not Path(mount.source).exists():
                     raise EngineError(f"bind source path does not exist: {mount.source}")
-            return self._make(spec, self._program(spec), joins=joins).id
+            return self._make(spec, program, joins=joins).id
 
     def start(self, container: str) -> Observation:
         with self._call("start", container):
@@ -448,6 +464,12 @@ class FakeEngine:
             self._violated(f"removal of {box.spec.name} while it runs")
         if box.status is Status.EXITED and not box.outcome_seen:
             self._violated(f"removal of {box.spec.name}, whose outcome nobody has seen")
+
+    def _check_image(self, image: str) -> None:
+        if image in self.unusable_images:
+            raise ImageUnusable(self.unusable_images[image])
+        if image != image.lower():
+            raise ImageUnusable(f"{image!r} is no image's name")
 
     # --- Inside ------------------------------------------------------------------------------------------
 

@@ -12,10 +12,12 @@ from docker.errors import APIError, DockerException, NotFound
 
 from manager.engine.contract import (
     CommandUnusable,
+    Confinement,
     ContainerGone,
     EngineError,
     EngineUnavailable,
     ImageMissing,
+    ImageUnusable,
     NameTaken,
     NetworkEnded,
     Observation,
@@ -23,17 +25,20 @@ from manager.engine.contract import (
     StartUnanswered,
     Status,
 )
+from manager.engine.docker import confinement, volumes
 from manager.engine.docker.connection import Connection, sentence, translated
 from manager.engine.docker.images import A_SILENCE, Entry, Images, Refused
 from manager.engine.docker.network_holders import NetworkHolders
 from manager.engine.docker.own_container import own_container_ids
 from manager.engine.docker.translate import (
     PathTable,
+    Terms,
     container_body,
     engine_time,
     listed,
     observation,
     only_file,
+    too_long,
     unusable_command,
 )
 from manager.engine.registries import Registries
@@ -54,13 +59,23 @@ class DockerEngine:
     """See `contract.Engine`. Safe to use from several threads."""
 
     def __init__(
-        self, timeout: float, pull: bool, registries: Registries, on_pull: Callable[[Pull], None]
+        self,
+        timeout: float,
+        pull: bool,
+        registries: Registries,
+        on_pull: Callable[[Pull], None],
+        seccomp: confinement.Choice,
+        open_files: int,
     ) -> None:
         """Nothing is asked of the engine yet. `timeout`: seconds that a call may take."""
         self._timeout = timeout
         self._api = Connection(timeout).api
         self._registries = registries
         self._images = Images(pull, self._image_id, self._pulling, on_pull)
+        self._seccomp = seccomp
+        self._open_files = open_files
+        self._told: dict[str, Any] | None = None
+        """What it has said of itself and its host."""
         self._paths: PathTable | None = None
         self._holders = NetworkHolders(self)
         self._unasked: set[str] = set()
@@ -76,6 +91,9 @@ class DockerEngine:
     def describe(self) -> str:
         with translated():
             return f"Docker {self._api().version(api_version=False)['Version']}"
+
+    def confinement(self) -> Confinement:
+        return confinement.confinement(self._info(), self._seccomp)
 
     def image_id(self, image: str) -> str | None:
         with translated():
@@ -233,8 +251,14 @@ class DockerEngine:
     # --- Containers --------------------------------------------------------------------------------------
 
     def _create(self, spec: ContainerSpec, network_id: str | None) -> str:
-        body = container_body(spec, self._path_table(), network_id)
+        problem = too_long(spec)
+        if problem is not None:
+            raise CommandUnusable(problem)
         with translated():
+            image = self._image(spec.image)
+            if image is None:
+                return self._create_after_a_pull(spec, network_id)
+            body = container_body(spec, self._path_table(), network_id, self._terms(spec, image))
             try:
                 made = self._api().create_container_from_config(body, name=spec.name)  # type: ignore[no-untyped-call]
             except APIError as error:
@@ -244,18 +268,34 @@ class DockerEngine:
                         f"look at it with `docker inspect {spec.name}`"
                     ) from None
                 if error.status_code == 404 and self._image_id(spec.image) is None:
-                    if not spec.pull:
-                        raise ImageMissing(
-                            f"there is no image {spec.image!r} here, and none is pulled for what tasks queue"
-                        ) from None
-                    self._images.fetch(spec.image)
-                    return self._create(spec, network_id)
+                    return self._create_after_a_pull(spec, network_id)
                 raise
         container = str(made["Id"])
         self._unasked.add(container)
         if spec.labels[ROLE] == "task":  # helpers are removed by their names
             self._own[container] = spec.labels[HOME_ID]
         return container
+
+    def _create_after_a_pull(self, spec: ContainerSpec, network_id: str | None) -> str:
+        if not spec.pull:
+            raise ImageMissing(
+                f"there is no image {spec.image!r} here, and none is pulled for what tasks queue"
+            )
+        self._images.fetch(spec.image)
+        return self._create(spec, network_id)
+
+    def _terms(self, spec: ContainerSpec, image: dict[str, Any]) -> Terms:
+        declared = volumes.declared(image)
+        problem = volumes.unusable(declared, [mount.target for mount in spec.mounts])
+        if problem is not None:
+            raise ImageUnusable(f"the image {spec.image!r} can't be used: {problem}")
+        return Terms(declared, confinement.profile(self._info(), self._seccomp), self._open_files)
+
+    def _info(self) -> dict[str, Any]:
+        if self._told is None:
+            with translated():
+                self._told = self._api().info()
+        return self._told
 
     def _home_of(self, container: str) -> str | None:
         if container in self._own:
@@ -307,10 +347,22 @@ class DockerEngine:
     # --- Images ------------------------------------------------------------------------------------------
 
     def _image_id(self, image: str) -> str | None:
+        found = self._image(image)
+        return None if found is None else str(found["Id"])
+
+    def _image(self, image: str) -> dict[str, Any] | None:
+        """What the engine says of it; None where it is not here. Raises ImageUnusable."""
+        if not set(image.split("/")).isdisjoint(("", ".", "..")):  # it would be another call of the API
+            raise ImageUnusable(f"{image!r} is no image's name")
         try:
-            return str(self._api().inspect_image(image)["Id"])  # type: ignore[no-untyped-call]
+            found: dict[str, Any] = self._api().inspect_image(image)  # type: ignore[no-untyped-call]
         except NotFound:
             return None
+        except APIError as error:
+            if error.status_code == 400:  # of a call in which there is nothing but the name
+                raise ImageUnusable(f"{image!r} is no image's name: {sentence(error)}") from None
+            raise
+        return found
 
     def _pulling(self, image: str) -> Iterator[Entry]:
         refusal = self._registries.refusal(image)

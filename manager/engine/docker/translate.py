@@ -2,13 +2,15 @@
 
 import io
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
 from air_executor.errors import quoted
 from manager.engine.contract import Observation, Status
+from manager.engine.docker import volumes
 from manager.model.container_spec import DIGEST, GATED, ContainerSpec, Network
 
 NEVER = "0001-01-01T00:00:00Z"
@@ -17,6 +19,30 @@ NEVER = "0001-01-01T00:00:00Z"
 NOT_OF_COMPOSE = {"com.docker.compose.project": "", "com.docker.compose.service": ""}
 """Compose labels the images that it builds, and containers inherit that: it would take a task's container for
 one of its own, and remove it as an orphan."""
+
+
+SHM_BYTES = 64 << 20
+"""Of /dev/shm: Docker's default. What is in it counts as the task's memory."""
+PAGE = 4096
+"""What a file takes of a file system in memory, at least, unless it is empty."""
+OOM_SCORE = 1000
+"""The most there is: when the host runs out of memory, tasks go before anything that is not one."""
+
+ARGUMENT_BYTES = 128 * 1024 - 1
+"""Linux takes no longer argument or variable, its name and `=` included (execve(2), MAX_ARG_STRLEN)."""
+ALL_BYTES = (2 << 20) - (64 << 10)
+"""Of all arguments and variables: a quarter of the usual stack, less what the image and the init add."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is the same for every container of an image, whatever it is made for."""
+
+    volumes: Sequence[str] = ()
+    """Which the image declares."""
+    seccomp: str | None = None
+    """The profile; None: the engine's own."""
+    open_files: int = 16_384
 
 
 class PathTable:
@@ -38,7 +64,9 @@ class PathTable:
         return path
 
 
-def container_body(spec: ContainerSpec, paths: PathTable, network_id: str | None) -> dict[str, Any]:
+def container_body(
+    spec: ContainerSpec, paths: PathTable, network_id: str | None, terms: Terms = Terms()
+) -> dict[str, Any]:
     """The body of `POST /containers/create`: the safe defaults of every task's container are here."""
     return {
         "Image": spec.image,
@@ -68,17 +96,45 @@ def container_body(spec: ContainerSpec, paths: PathTable, network_id: str | None
             "Init": GATED not in spec.labels and not spec.capabilities,
             "CapDrop": ["ALL"],
             "CapAdd": list(spec.capabilities),
-            "SecurityOpt": ["no-new-privileges:true"],
+            "SecurityOpt": _security(terms.seccomp),
+            "CgroupnsMode": "private",
+            "IpcMode": "private",
             "ReadonlyRootfs": True,
-            "Tmpfs": {"/tmp": f"rw,nosuid,nodev,mode=1777,size={spec.tmp_bytes}"},
+            "Tmpfs": _in_memory(spec, terms.volumes),
             "Memory": spec.memory_bytes,
             "MemorySwap": spec.memory_bytes,
             "NanoCpus": int(spec.cpus * 1_000_000_000),
             "PidsLimit": spec.pids,
+            "OomScoreAdj": OOM_SCORE,
+            # Not nproc: the kernel counts that over all containers of a user.
+            "Ulimits": [_limit("nofile", terms.open_files), _limit("core", 0)],
             "LogConfig": _log_config(spec.log_bytes),
             "RestartPolicy": {"Name": "no"},
         },
     }
+
+
+def _security(profile: str | None) -> list[str]:
+    """Nothing is said of AppArmor and SELinux: where the host has them, the engine's profile is in force."""
+    return ["no-new-privileges:true", *([] if profile is None else [f"seccomp={profile}"])]
+
+
+def _in_memory(spec: ContainerSpec, declared: Sequence[str]) -> dict[str, str]:
+    """Places that are file systems in memory, with their options: bounded in bytes and in files."""
+    own = {
+        "/tmp": f"rw,nosuid,nodev,mode=1777,{_bounds(spec.tmp_bytes)}",
+        "/dev/shm": f"rw,nosuid,nodev,noexec,mode=1777,{_bounds(SHM_BYTES)}",
+    }
+    mounted = [*own, *(mount.target for mount in spec.mounts)]
+    return own | volumes.in_their_place(declared, mounted)
+
+
+def _bounds(size: int) -> str:
+    return f"size={size},nr_inodes={size // PAGE}"
+
+
+def _limit(name: str, value: int) -> dict[str, Any]:
+    return {"Name": name, "Soft": value, "Hard": value}
 
 
 def _network_mode(network: Network, network_id: str | None) -> str:
@@ -172,6 +228,27 @@ def unusable_command(command: str, image_path: str, workdir: str, mode_of: Any) 
     if not any(mode & 0o111 for mode in modes):
         return f"the command {quoted(command)} is not executable"
     return None
+
+
+def too_long(spec: ContainerSpec) -> str | None:
+    """Why no Linux executes the command with these arguments and variables, or None where it may."""
+    arguments = [len(_bytes(argument)) for argument in spec.command]
+    variables = {name: len(_bytes(f"{name}={value}")) for name, value in spec.env.items()}
+    for number, size in enumerate(arguments):
+        if size > ARGUMENT_BYTES:
+            return f"argument {number} is {size:,} bytes long, and {ARGUMENT_BYTES:,} are the most"
+    for name, size in variables.items():
+        if size > ARGUMENT_BYTES:
+            return f"the variable {name!r} is {size:,} bytes long, and {ARGUMENT_BYTES:,} are the most"
+    sizes = [*arguments, *variables.values()]
+    all_of_them = sum(sizes) + 9 * len(sizes)  # each ends with a NUL, and has a pointer to it
+    if all_of_them > ALL_BYTES:
+        return f"arguments and variables are {all_of_them:,} bytes in all, and {ALL_BYTES:,} are the most"
+    return None
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="surrogatepass")
 
 
 def only_file(archive: bytes) -> bytes | None:

@@ -17,7 +17,7 @@ from air_executor.daemon import STATUS, ManagerStatus, process_of
 from manager.daemon.disk import MIB
 from manager.daemon.identity import own_id
 from manager.daemon.lock import hold
-from manager.engine.contract import EngineError, Status
+from manager.engine.contract import Confinement, EngineError, Status
 from manager.folder.file_events import NoFileEvents
 from manager.folder.journal import Journal
 from manager.model import containers
@@ -102,9 +102,17 @@ def test_where_nothing_is_wrong_nothing_is_bad_and_nothing_is_changed(patient: P
         "engine",
         "image",
         "network",
+        "confinement",
         "containers",
     }
     assert patient.files() == before, "looking makes neither a home-id nor a lock"
+
+
+def test_what_tasks_are_kept_in_by_is_told_and_what_is_missing_is_warned_of(patient: Patient) -> None:
+    assert patient.one("confinement").text == "tasks are kept in by seccomp (strict)"
+    patient.engine.kept_in = Confinement(means=(), gaps=("the engine has no seccomp",))
+    finding = patient.one("confinement")
+    assert (finding.grade, finding.text) == (Grade.WARN, "the engine has no seccomp")
 
 
 @pytest.mark.parametrize(("make", "words"), [("nothing", "is not there"), ("file", "is not a folder")])

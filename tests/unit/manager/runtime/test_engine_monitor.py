@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from manager.engine.contract import Confinement
 from tests.fakes.engine import FakeEngine, Program
 from tests.fakes.manager import Start, a_task
 from tests.waiting import until
@@ -26,3 +27,13 @@ def test_an_engine_that_does_not_see_the_folder_is_told_of_and_not_used(
     manager.client.create_job("job", [a_task("a")])
     until(lambda: manager.state()["state"] == "working")
     assert engine.executions == []
+
+
+def test_what_does_not_confine_tasks_here_is_logged_once(
+    start: Start, engine: FakeEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine.kept_in = Confinement(means=(), gaps=("the engine has no seccomp",))
+    manager = start()
+    assert manager.run(a_task("a")).state == "completed"
+    warned = [record for record in caplog.records if "the engine has no seccomp" in record.getMessage()]
+    assert [record.levelname for record in warned] == ["WARNING"]

@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from manager.engine.contract import Status
-from manager.engine.docker.translate import PathTable, container_body, listed, observation, unusable_command
+from manager.engine.docker import volumes
+from manager.engine.docker.translate import (
+    PathTable,
+    Terms,
+    container_body,
+    listed,
+    observation,
+    too_long,
+    unusable_command,
+)
 from manager.model.container_spec import Network
 from manager.model.containers import MIB
 from tests.unit.manager.builders import (
@@ -17,11 +26,14 @@ from tests.unit.manager.builders import (
     task,
 )
 
+USUAL = Terms()
 SPEC = container(task("a", command="echo", args=["hi"]), key("a"), Path("/home/jobs/a:b+c"))
 
 
-def body(paths: PathTable | None = None, network_id: str | None = "pause", **change: Any) -> dict[str, Any]:
-    return container_body(replace(SPEC, **change), paths or PathTable(), network_id)
+def body(
+    paths: PathTable | None = None, network_id: str | None = "pause", terms: Terms = USUAL, **change: Any
+) -> dict[str, Any]:
+    return container_body(replace(SPEC, **change), paths or PathTable(), network_id, terms)
 
 
 def test_a_task_has_no_capabilities_and_an_init() -> None:
@@ -63,11 +75,74 @@ def test_the_body_is_hardened() -> None:
     assert host["NanoCpus"] == 1_000_000_000
     assert host["RestartPolicy"] == {"Name": "no"}
     assert host["AutoRemove"] is False
-    assert host["Tmpfs"]["/tmp"].endswith(f"size={64 * MIB}")
+    assert host["CgroupnsMode"] == host["IpcMode"] == "private"
+    assert host["OomScoreAdj"] == 1000, "tasks go before anything of ours when the host runs out of memory"
+    assert host["Ulimits"] == [
+        {"Name": "nofile", "Soft": 16_384, "Hard": 16_384},
+        {"Name": "core", "Soft": 0, "Hard": 0},
+    ]
     assert found["User"] == "1000:1000"
     assert found["Healthcheck"] == {"Test": ["NONE"]}
     assert "Privileged" not in host
+    assert "MaskedPaths" not in host, "the engine's own stay in force"
     assert "Binds" not in host, "that form breaks on a colon, and makes missing folders as root"
+
+
+def test_what_is_in_memory_is_bounded_in_bytes_and_in_files() -> None:
+    tmpfs = body()["HostConfig"]["Tmpfs"]
+    assert tmpfs == {
+        "/tmp": f"rw,nosuid,nodev,mode=1777,size={64 * MIB},nr_inodes=16384",
+        "/dev/shm": f"rw,nosuid,nodev,noexec,mode=1777,size={64 * MIB},nr_inodes=16384",
+    }
+
+
+def test_the_profile_and_the_limit_of_open_files_are_those_of_the_terms() -> None:
+    host = body(terms=Terms(seccomp='{"a":1}', open_files=99))["HostConfig"]
+    assert host["SecurityOpt"] == ["no-new-privileges:true", 'seccomp={"a":1}']
+    assert host["Ulimits"][0] == {"Name": "nofile", "Soft": 99, "Hard": 99}
+
+
+def test_nothing_is_said_of_what_the_host_does_by_itself() -> None:
+    options = " ".join(body(terms=Terms(seccomp="{}"))["HostConfig"]["SecurityOpt"])
+    assert "apparmor" not in options
+    assert "label" not in options
+    assert "unconfined" not in options
+
+
+def test_volumes_of_the_image_are_empty_and_in_memory_but_where_something_is_mounted() -> None:
+    tmpfs = body(terms=Terms(volumes=["/data", "/inbox", "/tmp", "/work"]))["HostConfig"]["Tmpfs"]
+    assert tmpfs == body()["HostConfig"]["Tmpfs"] | {"/data": volumes.EMPTY}
+
+
+def test_the_seccomp_profile_is_not_part_of_what_a_container_is_known_by() -> None:
+    label = "air-executor.spec"
+    assert body(terms=Terms(seccomp="{}", volumes=["/data"]))["Labels"][label] == body()["Labels"][label]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"command": ("sh", "x" * 131_071)}, None),
+        ({"command": ("sh", "x" * 131_072)}, "argument 1 is 131,072 bytes long, and 131,071 are the most"),
+        ({"command": ("sh", "ä" * 65_536)}, "argument 1 is 131,072 bytes long, and 131,071 are the most"),
+        ({"command": ("x" * 131_072,)}, "argument 0 is 131,072 bytes"),
+        ({"env": {"A": "x" * 131_069}}, None),
+        ({"env": {"A": "x" * 131_070}}, "the variable 'A' is 131,072 bytes long"),
+        ({"command": ("sh", *["x" * 100_000] * 20)}, None),
+        (
+            {"command": ("sh", *["x" * 100_000] * 21)},
+            "are 2,100,200 bytes in all, and 2,031,616 are the most",
+        ),
+        ({"command": ("sh", "\udc80")}, None),
+    ],
+)
+def test_what_no_linux_executes_is_known_beforehand(change: dict[str, Any], words: str | None) -> None:
+    found = too_long(replace(SPEC, **({"command": ("sh",), "env": {}} | change)))
+    if words is None:
+        assert found is None
+    else:
+        assert found is not None
+        assert words in found
 
 
 def test_mounts_have_the_form_in_which_a_path_may_have_any_character() -> None:

@@ -34,6 +34,7 @@ def grant(task: Task, owner: Owner, job_network: str, settings: Settings) -> Gra
         tmp_mb=settings.tmp_mb,
         log_mb=settings.log_mb,
         timeout=task.timeout or settings.timeout,
+        file_mb=settings.job_disk_mb,
     )
 
 

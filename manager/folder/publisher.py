@@ -18,6 +18,7 @@ from air_executor.files import Version, version_of, write_durably
 from air_executor.format import layout
 from air_executor.format.models import Decision, Job, Task
 from air_executor.format.text import job_text, task_text, tasks_text
+from manager.daemon.reserve import NO_RESERVE, Reserve
 from manager.folder import markers
 from manager.model.changes import Changes
 from manager.model.facts import Fact, JobPublished
@@ -45,10 +46,11 @@ Key = str | Path
 
 
 class Publisher:
-    """One writer for all views."""
+    """One writer for all views. The `reserve` is spent for the last views of a job."""
 
-    def __init__(self, emit: Callable[[Fact], None]) -> None:
+    def __init__(self, emit: Callable[[Fact], None], reserve: Reserve = NO_RESERVE) -> None:
         self._emit = emit
+        self._reserve = reserve
         self._views: dict[Key, _Views] = {}
         self._wanted: set[Key] = set()
         """Those with something to write."""
@@ -112,7 +114,10 @@ class Publisher:
     def _run(self) -> None:
         while (views := self._next()) is not None:
             try:
-                views.write()
+                if views.last:
+                    self._reserve.spend(views.write)
+                else:
+                    views.write()
             except Exception as error:  # a job that can't be shown must not keep the others from being shown
                 if os.path.lexists(views.folder):
                     self._postpone(views, error)

@@ -61,11 +61,14 @@ class ContainerSpec:
     pids: int
     tmp_bytes: int
     log_bytes: int
+    file_bytes: int | None = None
+    """Size that a file may get which a process of it writes, where that is bounded."""
 
     @property
     def digest(self) -> str:
         """Equal for containers that are asked for in the same words."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+        said = {name: value for name, value in asdict(self).items() if value is not None}
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def key_of(labels: dict[str, str]) -> AttemptKey | None:

@@ -154,6 +154,7 @@ def _granted(name: str, labels: dict[str, str], grant: Grant, folder: Path) -> C
         pids=grant.pids,
         tmp_bytes=grant.tmp_mb * MIB,
         log_bytes=grant.log_mb * MIB,
+        file_bytes=None if grant.file_mb is None else grant.file_mb * MIB,
     )
 
 

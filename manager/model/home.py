@@ -1,5 +1,6 @@
 """PURE. Whose home it is, and where everything is in it, as the manager sees it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,6 +87,16 @@ class Home:
     def gate_program(self) -> Path:
         """The gate itself, which every container with a gate mounts."""
         return self.gates / "bin" / "gate"
+
+    @property
+    def reserve(self) -> Path:
+        """Spare files, given up for the journal when the disk is full."""
+        return self.journal / "reserve"
+
+    def filled_by(self, job: str, gates: Iterable[GateFolder] = ()) -> tuple[Path, ...]:
+        """Every folder that counts as what the job of that name has on the disk: its own, and those in which
+        its containers can write, by the `gates` of those that are there now."""
+        return (self.jobs / job, *(gate.receipt for gate in gates))
 
     def gate(self, container: str) -> GateFolder:
         """The folder of a container's gate, by the container's name."""

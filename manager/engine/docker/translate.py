@@ -72,10 +72,18 @@ def container_body(spec: ContainerSpec, paths: PathTable, network_id: str | None
             "MemorySwap": spec.memory_bytes,
             "NanoCpus": int(spec.cpus * 1_000_000_000),
             "PidsLimit": spec.pids,
+            "Ulimits": _ulimits(spec),
             "LogConfig": _log_config(spec.log_bytes),
             "RestartPolicy": {"Name": "no"},
         },
     }
+
+
+def _ulimits(spec: ContainerSpec) -> list[dict[str, Any]]:
+    """The limits that each process has for itself. Who writes past `fsize` gets SIGXFSZ."""
+    if spec.file_bytes is None:
+        return []
+    return [{"Name": "fsize", "Soft": spec.file_bytes, "Hard": spec.file_bytes}]
 
 
 def _network_mode(network: Network, network_id: str | None) -> str:

@@ -28,7 +28,7 @@ def heartbeat(
 ) -> Iterator[Heartbeat]:
     monkeypatch.setattr(module, "SHORTEST", 0.02)
     monkeypatch.setattr(module, "LONGEST", 0.3)
-    made = Heartbeat(tmp_path, 10, lambda: engine[0], lambda: tuple(pulling))
+    made = Heartbeat(tmp_path, 10, lambda: engine[0], lambda: tuple(pulling), lambda write: write())
     made.start()
     yield made
     made.stop()

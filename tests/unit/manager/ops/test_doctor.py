@@ -138,7 +138,7 @@ def test_room_for_a_few_more_files_only_is_bad(tmp_path: Path, monkeypatch: pyte
     has(monkeypatch, f_files=100_000, f_favail=99)
     finding = Patient(tmp_path).one("space")
     assert finding.grade is Grade.BAD
-    assert "room for 99 more files only, so no task is launched" in finding.text
+    assert "room for 99 more files only, the setting min_free_inodes wants 1000" in finding.text
 
 
 def test_a_folder_that_may_not_be_written_is_bad(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:

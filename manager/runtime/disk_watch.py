@@ -29,9 +29,9 @@ SHARE = 10
 """What may be written before jobs are looked at: one in so many of what one job may have."""
 STEPS = 1000
 """Names that are looked at in one go: some 5 ms."""
-PAUSE = 0.015
-"""Seconds between two goes: 50,000 names in a second, a quarter of a processor."""
-REST = 3
+PAUSE = 0.01
+"""Seconds between two goes: 60,000 names in a second, a third of a processor."""
+REST = 1
 """After a look there is none for so many times as long as it took."""
 SURVEY = 0.05
 """Seconds of each glance for which it is found out who has filled a disk that is full."""
@@ -140,10 +140,11 @@ class DiskWatch:
 
     def _excess(self, job: _Watched) -> DiskExceeded:
         if job.usage.bytes > self._most.bytes:
-            used, limit, setting = -(-job.usage.bytes // MIB), self._settings.job_disk_mb, "job_disk_mb"
+            setting, unit, used = "job_disk_mb", "MiB", -(-job.usage.bytes // MIB)
         else:
-            used, limit, setting = job.usage.inodes, self._settings.job_inodes, "job_inodes"
-        return DiskExceeded(uid=job.uid, setting=setting, limit=limit, used=used, at=utc_now())
+            setting, unit, used = "job_inodes", "files and folders", job.usage.inodes
+        limit = getattr(self._settings, setting)
+        return DiskExceeded(uid=job.uid, setting=setting, unit=unit, limit=limit, used=used, at=utc_now())
 
     def _free(self) -> Free | None:
         with suppress(OSError):

@@ -60,6 +60,12 @@ def test_the_body_is_hardened() -> None:
     assert "Binds" not in host, "that form breaks on a colon, and makes missing folders as root"
 
 
+def test_a_file_gets_no_larger_than_its_limit_where_there_is_one() -> None:
+    limit = {"Name": "fsize", "Soft": 7 * MIB, "Hard": 7 * MIB}
+    assert limit in body(file_bytes=7 * MIB)["HostConfig"]["Ulimits"]
+    assert "fsize" not in str(body(file_bytes=None)["HostConfig"]["Ulimits"])
+
+
 def test_mounts_have_the_form_in_which_a_path_may_have_any_character() -> None:
     assert body(PathTable([("/home", "/srv")]))["HostConfig"]["Mounts"] == [
         {"Type": "bind", "Source": "/srv/jobs/a:b+c/work", "Target": "/work", "ReadOnly": False},

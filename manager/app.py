@@ -16,11 +16,12 @@ from manager.core import policy
 from manager.core.scheduler import Scheduler
 from manager.core.warm_pool import WarmPool
 from manager.daemon import crash, identity, own_folders
-from manager.daemon.disk import Disk
+from manager.daemon.disk import MIB, Disk, Floor
 from manager.daemon.heartbeat import Heartbeat
 from manager.daemon.lock import AlreadyManaged, hold
 from manager.daemon.log_file import logging_to
 from manager.daemon.readers import readers_of
+from manager.daemon.reserve import Reserve
 from manager.engine.connect import connect
 from manager.engine.contract import Engine
 from manager.engine.host_network import HostNetwork
@@ -41,6 +42,7 @@ from manager.model.home import Home
 from manager.runtime import event_log
 from manager.runtime.acts import Acts
 from manager.runtime.admitter import Admitter
+from manager.runtime.disk_watch import DiskWatch
 from manager.runtime.dispatcher import Dispatcher
 from manager.runtime.engine_monitor import EngineMonitor
 from manager.runtime.fetcher import Fetcher
@@ -67,8 +69,9 @@ class Manager:
         own_folders.secure(home.path)
         self.facts: queue.SimpleQueue[Fact] = queue.SimpleQueue()
         emit, store = self.facts.put, Store(home.path)
-        self.journal = Journal(home.journal)
-        self.publisher = Publisher(emit)
+        self.reserve = Reserve(home.reserve, settings.reserve_mb * MIB)
+        self.journal = Journal(home.journal, self.reserve)
+        self.publisher = Publisher(emit, self.reserve)
         inboxes = Inboxes()
         self.watcher = Watcher(store, settings, inboxes, emit)
         network = HostNetwork(engine, home, settings)
@@ -87,6 +90,9 @@ class Manager:
             settings, home, timers, self.workers, acts, follower, self.keeper, fetcher, emit
         )
 
+        disk = Disk(home.path, Floor(settings.min_free_mb, settings.min_free_inodes))
+        self.disk_watch = DiskWatch(home, settings, disk, self.reserve, emit)
+
         usual_user = policy.usual_user(owner_of(home.path), settings)
         self.pool = WarmPool(settings, lambda: containers.warm_name(secrets.token_hex(5)), usual_user)
         self.scheduler = Scheduler(home.id, settings, self.pool)
@@ -101,8 +107,8 @@ class Manager:
             recorder=Recorder(home, self.journal, self.publisher),
             dispatcher=dispatcher,
             reconciler=Reconciler(settings, self.pool, dispatcher, self.monitor.wake),
-            disk=Disk(home.path, settings.min_free_mb),
-            observers=[event_log.report],
+            disk=disk,
+            observers=[event_log.report, self.disk_watch.observe],
             on_change=on_change,
         )
         self._store = store
@@ -111,7 +117,9 @@ class Manager:
         """Take up what the journals tell of, and begin to look, to listen and to write."""
         self.journal.forget_all_but({folder.name for folder in self._store.folders()})
         self.supervisor.restore(self.journal.remembered())
-        for part in (self.publisher, self.ends, self.workers, self.monitor, self.watcher):
+        for job in self.supervisor.jobs:
+            self.disk_watch.follow(job)
+        for part in (self.disk_watch, self.publisher, self.ends, self.workers, self.monitor, self.watcher):
             part.start()
 
     def run(self) -> None:
@@ -127,6 +135,7 @@ class Manager:
 
     def abandon(self) -> None:
         """Leave everything as it is, but for views: what waits for nobody is left to the next manager."""
+        self.disk_watch.stop()
         self.watcher.stop()
         self.monitor.stop()
         self.workers.stop()
@@ -161,6 +170,7 @@ def run(settings: Settings) -> int:
         lambda: manager.monitor.description,
         pulls.texts,
         partial(readers_of, settings.home, settings.readers_group),
+        lambda write: manager.reserve.spend(write),
     )
     manager = Manager(settings, home, connect(settings, pulls.tell), heartbeat.update)
     heartbeat.start()

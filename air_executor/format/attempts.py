@@ -68,6 +68,8 @@ class Grant(Record):
     """Output that is kept."""
     timeout: float
     """Seconds that the command may run."""
+    file_mb: int | None = None
+    """Size that a file may get which it writes; None in records of managers that set no limit."""
 
 
 class Timings(Record):
@@ -107,6 +109,8 @@ class Failure(Record):
     cause: Cause
     message: Sentence
     exit_code: int | None = None
+    setting: str | None = None
+    """The operator's setting whose limit the job has passed, where that is why it was cancelled."""
 
 
 class Attempt(Record):
@@ -129,6 +133,8 @@ class Attempt(Record):
     oom_killed: bool | None = None
     stopping: Cause | None = None
     """Why the manager asked it to stop, once it has."""
+    exceeded: str | None = None
+    """The operator's setting whose limit its job has passed, where that is why."""
     failure: Failure | None = None
     log: str | None = None
     timings: Timings = Timings()

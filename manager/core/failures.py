@@ -32,6 +32,10 @@ def failure_of(task: Task, stopping: Cause | None, result: ExitResult) -> Failur
     if stopping is Cause.ENGINE:
         message = f"task {task.id!r} was stopped: the container that held its job's network had ended"
         return Failure(cause=stopping, message=message, exit_code=code)
+    exceeded = None if task.attempt is None else task.attempt.exceeded
+    if exceeded is not None and stopping is not None:
+        message = f"task {task.id!r} was stopped: its job has more on the disk than {exceeded} allows"
+        return Failure(cause=stopping, message=message, exit_code=code, setting=exceeded)
     if stopping is not None:
         return Failure(cause=stopping, message=f"task {task.id!r} was stopped: {stopping}", exit_code=code)
     if code == 0:
@@ -49,6 +53,8 @@ def failure_of(task: Task, stopping: Cause | None, result: ExitResult) -> Failur
         return Failure(cause=Cause.ENGINE, message=message, exit_code=code)
     if name:
         message = f"task {task.id!r} was ended by {name} (exit code {code})"
+        if name == signal.SIGXFSZ.name:
+            message += ": it wrote a file larger than job_disk_mb allows"
         return Failure(cause=Cause.SIGNAL, message=message, exit_code=code)
     return Failure(cause=Cause.EXIT, message=f"task {task.id!r} ended with exit code {code}", exit_code=code)
 

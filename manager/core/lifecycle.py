@@ -71,12 +71,15 @@ def step(task: Task, fact: OfAttempt, ready_at: datetime | None = None) -> Task:
     return task
 
 
-def stop(task: Task, cause: Cause) -> Task:
-    """The task whose attempt has been told to stop; the first cause given stays."""
+def stop(task: Task, cause: Cause, exceeded: str | None = None) -> Task:
+    """The task whose attempt has been told to stop; the first cause given stays.
+
+    `exceeded` is the setting whose limit its job has passed, where that is why.
+    """
     attempt = task.attempt
     if attempt is None or not attempt.undecided or attempt.ended_well or attempt.stopping is not None:
         return task
-    return _with(task, attempt, stopping=cause)
+    return _with(task, attempt, stopping=cause, exceeded=exceeded)
 
 
 def drop(task: Task, at: datetime) -> Task:

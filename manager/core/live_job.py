@@ -18,6 +18,7 @@ from manager.model.changes import Changes
 from manager.model.facts import (
     AttemptNeeded,
     CancelRequested,
+    DiskExceeded,
     GracePassed,
     ImageLacking,
     ImageSupplied,
@@ -190,6 +191,8 @@ class LiveJob:
         match fact:
             case CancelRequested() | JobVanished():
                 self._cancel(fact)
+            case DiskExceeded():
+                self._exceed(fact)
             case TaskRequested():
                 self._request(fact)
             case RequestRefused():
@@ -375,6 +378,19 @@ class LiveJob:
         self.fail(failure, at)
         for task_id in list(self.live):
             self._stop(task_id, Cause.CANCELLED, at)
+
+    def _exceed(self, fact: DiskExceeded) -> None:
+        """Nothing of it gets a grace, in which it would go on writing."""
+        if not self._open:
+            return
+        message = (
+            f"job {self.name!r} was stopped: {fact.words}; delete some of its files, or raise the setting, "
+            "before it is retried"
+        )
+        self.fail(Failure(cause=Cause.CANCELLED, message=message, setting=fact.setting), fact.at)
+        for task_id in list(self.live):
+            self._replace(lifecycle.stop(self.tasks[task_id], Cause.CANCELLED, fact.setting), fact.at)
+            self.overdue.add(self.attempt_key(self.tasks[task_id]))
 
     # --- Requests for further tasks ----------------------------------------------------------------------
 

@@ -28,13 +28,16 @@ class Heartbeat:
         engine: Callable[[], str],
         pulling: Callable[[], tuple[str, ...]],
         readers: Callable[[], Readers],
+        spend: Callable[[Callable[[], None]], None],
     ) -> None:
+        """`spend` has something written that must be, also on a full disk."""
         self._file = home / STATUS
         self._readers = readers
         self._process = process_of(os.getpid())
         self._max_runners = max_runners
         self._engine = engine
         self._pulling = pulling
+        self._spend = spend
         self._started_at = utc_now()
         self._runners = 0
         self._problem: str | None = None
@@ -89,7 +92,12 @@ class Heartbeat:
             process=self._process,
             stopped=stopped,
         )
+        text = status.model_dump_json(indent=2) + "\n"
+        news = self._written is not None and (problem is None) != (self._written[1] is None)
         try:
-            write_whole(self._file, status.model_dump_json(indent=2) + "\n", self._readers())
+            if news:  # why work stands still, people must be able to read
+                self._spend(lambda: write_whole(self._file, text, self._readers()))
+            else:
+                write_whole(self._file, text, self._readers())
         except OSError as error:
             log.error("%s can't be written: %s", self._file, error)

@@ -24,6 +24,7 @@ from air_executor.format.attempts import Phase
 from air_executor.format.fields import without_large_unknown
 from air_executor.format.models import Decision, Job, Task
 from air_executor.report import one_line
+from manager.daemon.reserve import NO_RESERVE, Reserve
 from manager.model import containers
 from manager.model.changes import Changes
 from manager.model.container_spec import OLD_WARM_PREFIX
@@ -52,8 +53,10 @@ class Remembered:
 class Journal:
     """All journals of one home folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, reserve: Reserve = NO_RESERVE) -> None:
+        """The `reserve` is spent for jobs that the journal knows; one that is new waits for room."""
         self._folder = folder
+        self._reserve = reserve
         self._ended = folder / "ended"
         self._ended.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)  # commands and environments are nobody else's business
@@ -71,7 +74,11 @@ class Journal:
         file = self._file(changes)
         empty = os.fstat(file.fileno()).st_size == 0  # also after a first line that the disk did not take
         origin = [_owner_entry(changes), _submitted_entry(changes)] if empty else []
-        _append(file, _line([*origin, *_entries_of(changes)]))
+        line = _line([*origin, *_entries_of(changes)])
+        if empty:
+            _append(file, line)
+        else:
+            self._reserve.spend(lambda: _append(file, line))
         if unopened or empty:  # whoever made the file may have ended before its name was durable
             sync_folder(self._folder)
         _reach(changes)

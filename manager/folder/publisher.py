@@ -21,6 +21,7 @@ from air_executor.format import layout
 from air_executor.format.models import Decision, Job, Task
 from air_executor.format.text import job_text, task_text, tasks_text
 from air_executor.untrusted import NotItsOwn, NotRegular, TooLarge, opened, opened_own, whole
+from manager.daemon.reserve import NO_RESERVE, Reserve
 from manager.folder import markers
 from manager.model.changes import Changes
 from manager.model.facts import Fact, JobPublished
@@ -48,10 +49,11 @@ Key = str | Path
 
 
 class Publisher:
-    """One writer for all views."""
+    """One writer for all views. The `reserve` is spent for the last views of a job."""
 
-    def __init__(self, emit: Callable[[Fact], None]) -> None:
+    def __init__(self, emit: Callable[[Fact], None], reserve: Reserve = NO_RESERVE) -> None:
         self._emit = emit
+        self._reserve = reserve
         self._views: dict[Key, _Views] = {}
         self._wanted: set[Key] = set()
         """Those with something to write."""
@@ -115,7 +117,10 @@ class Publisher:
     def _run(self) -> None:
         while (views := self._next()) is not None:
             try:
-                views.write()
+                if views.last:
+                    self._reserve.spend(views.write)
+                else:
+                    views.write()
             except Exception as error:  # a job that can't be shown must not keep the others from being shown
                 if _is_folder(views.folder):
                     self._postpone(views, error)

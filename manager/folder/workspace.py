@@ -105,6 +105,13 @@ def _show(job: int, work: Path) -> None:
     os.rename(aside, layout.WORK, src_dir_fd=job, dst_dir_fd=job)
 
 
+def shown(job: Path) -> str | None:
+    """The name of the work folder that the job's folder leads to, where it does."""
+    with suppress(OSError), opened(job) as folder:
+        return Path(os.readlink(layout.WORK, dir_fd=folder)).name or None
+    return None
+
+
 def _make_inbox(job: int) -> None:
     """For requests from outside: whoever has the job's folder may ask."""
     if _make(job, layout.INBOX):

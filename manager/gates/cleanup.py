@@ -1,11 +1,9 @@
 """What is in the home folder for containers and jobs, and nobody needs any more."""
 
 from collections.abc import Collection, Iterable
-from contextlib import suppress
 from pathlib import Path
 
-from air_executor.format import layout
-from air_executor.store import JobFolder, Store
+from air_executor.store import Store
 from manager.core.live_job import LiveJob
 from manager.folder import workspace
 from manager.model import containers
@@ -25,15 +23,9 @@ def clear(home: Home, live: Iterable[LiveJob]) -> None:
 
 def delete_works(home: Home, names: Iterable[str]) -> None:
     """Delete these work folders, but for those that the folder of a job, which has ended, leads to."""
-    linked = set(map(_linked, Store(home.path).folders()))
+    linked = {workspace.shown(job.path) for job in Store(home.path).folders()}
     for name in set(names) - linked:
         workspace.delete(home.work(name))
-
-
-def _linked(job: JobFolder) -> str | None:
-    with suppress(OSError):
-        return (job.path / layout.WORK).readlink().name
-    return None
 
 
 def _delete(parent: Path, keep: Collection[str]) -> None:

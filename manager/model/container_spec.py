@@ -48,6 +48,10 @@ class Network:
     name: str = ""
 
 
+NEWER = ("capabilities", "file_bytes")
+"""Words that containers of older managers were not asked for with."""
+
+
 @dataclass(frozen=True, slots=True)
 class ContainerSpec:
     """A container, in the manager's words."""
@@ -70,12 +74,18 @@ class ContainerSpec:
     """Whether its image may be asked of a registry where it is missing."""
     capabilities: tuple[str, ...] = ()
     """Those that its first process begins with; that of a task has none."""
+    file_bytes: int | None = None
+    """Size that a file may get which a process of it writes, where that is bounded."""
 
     @property
     def digest(self) -> str:
-        """Equal for containers that are asked for in the same words, wherever their image comes from."""
+        """Equal for containers that are asked for in the same words, wherever their image comes from.
+
+        What older managers did not say, is left out where it says nothing.
+        """
         words = asdict(self)
-        del words["pull"]
+        for name in ("pull", *(name for name in NEWER if not words[name])):
+            del words[name]
         return hashlib.sha256(json.dumps(words, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -176,6 +176,7 @@ def _granted(name: str, labels: dict[str, str], grant: Grant, work: Path, home: 
         tmp_bytes=grant.tmp_mb * MIB,
         log_bytes=grant.log_mb * MIB,
         pull=grant.pull,
+        file_bytes=None if grant.file_mb is None else grant.file_mb * MIB,
     )
 
 

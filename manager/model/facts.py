@@ -109,6 +109,22 @@ class CancelRequested(OfJob):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DiskExceeded(OfJob):
+    """The job has more on the disk than the operator allows."""
+
+    setting: str
+    """Which does not allow it; `limit` and `used` are in its `unit`."""
+    unit: str
+    limit: int
+    used: int
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        return f"it has {self.used} {self.unit} on the disk, the setting {self.setting} allows {self.limit}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRequested(OfJob):
     """A well-formed request for a further task was in the inbox."""
 

@@ -1,5 +1,6 @@
 """PURE. Whose home it is, and where everything is in it, as the manager sees it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,6 +89,17 @@ class Home:
     def gate_program(self) -> Path:
         """The gate itself, which every container with a gate mounts."""
         return self.gates / "bin" / "gate"
+
+    @property
+    def reserve(self) -> Path:
+        """Spare files, given up for the journal when the disk is full."""
+        return self.journal / "reserve"
+
+    def filled_by(self, job: str, work: str | None, gates: Iterable[GateFolder] = ()) -> tuple[Path, ...]:
+        """Every folder that counts as what the job of that name has on the disk: its own, its `work` folder,
+        and what is its containers' alone, by the `gates` of those that are there now."""
+        works = () if work is None else (self.work(work),)
+        return (self.jobs / job, *works, *(gate.path for gate in gates))
 
     def gate(self, container: str) -> GateFolder:
         """The folder of a container's gate, by the container's name."""

@@ -20,7 +20,7 @@ from air_executor.errors import BadInput
 from air_executor.store import Store
 from manager.core.live_job import LiveJob
 from manager.core.reconcile import CERTAIN_AFTER, orphans
-from manager.daemon.disk import free_mb, shortage
+from manager.daemon.disk import MIB, Floor, Free, shortage
 from manager.daemon.identity import own_id
 from manager.daemon.lock import AlreadyManaged, hold
 from manager.engine.connect import connect
@@ -28,6 +28,7 @@ from manager.engine.contract import Engine, EngineError, Observation
 from manager.engine.host_network import HostNetwork
 from manager.folder.file_events import FileEvents, NoFileEvents
 from manager.folder.journal import peek
+from manager.folder.usage import Survey
 from manager.model.container_spec import JOB, ROLE, TASK, warm_of
 from manager.model.home import Home
 from manager.settings import OPEN, Settings, load, misspelt
@@ -36,6 +37,8 @@ PLENTY_MB = 1024
 """Free space in MiB below which there is a warning."""
 SILENCE = 180.0
 """Seconds after which a manager that has said nothing hangs: it speaks once a minute at least."""
+SURVEY_PATIENCE = 5.0
+"""Seconds for which it is looked who has filled the disk."""
 EVENT_PATIENCE = 1.0
 """Seconds in which a file event must come."""
 MOST_NAMED = 10
@@ -113,14 +116,23 @@ class Doctor:
         yield self._free_space()
 
     def _free_space(self) -> Finding:
-        short = shortage(self._home, self._settings.min_free_mb)
+        floor = Floor(self._settings.min_free_mb, self._settings.min_free_inodes)
+        short = shortage(self._home, floor)
         if short is not None:
-            return Finding(Grade.BAD, "space", f"{short}, so no task is launched: free some space")
-        free = free_mb(self._home)
+            advice = f"free some space{self._filled_by()}"
+            return Finding(Grade.BAD, "space", f"{short}, so no task is launched: {advice}")
+        free = Free.of(self._home).bytes // MIB
         text = f"{free} MiB are free in {self._home}"
         if free < PLENTY_MB:
-            return Finding(Grade.WARN, "space", f"{text}: free some space before it runs out")
+            advice = f"free some space before it runs out{self._filled_by()}"
+            return Finding(Grade.WARN, "space", f"{text}: {advice}")
         return Finding(Grade.OK, "space", text)
+
+    def _filled_by(self) -> str:
+        """Who has most of it, as far as can be seen in a moment."""
+        survey = Survey(Home(own_id(self._home) or "", self._home), self._settings.job_inodes)
+        survey.go_on(SURVEY_PATIENCE)
+        return f"; most is used by {survey.words}" if survey.words else ""
 
     def _manager(self) -> Finding:
         try:

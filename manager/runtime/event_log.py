@@ -14,6 +14,7 @@ from manager.model.facts import (
     ContainerVoided,
     ContainerWaiting,
     DeadlinePassed,
+    DiskExceeded,
     JobEnded,
     JobFact,
     JobVanished,
@@ -44,6 +45,8 @@ def report(job: LiveJob, fact: JobFact) -> None:
             _task(logging.WARNING, job, fact.key.task, "runs longer than its timeout; stopping it")
         case NetworkLost():
             log.error("job=%s its network is gone; stopping the tasks that run in it", job.name)
+        case DiskExceeded():
+            log.error("job=%s is stopped: %s", job.name, fact.words)
         case CancelRequested() | JobVanished():
             log.info("job=%s is to stop: %s", job.name, job.failure.message if job.failure else "")
         case TaskRequested() | RequestRefused():

@@ -169,6 +169,11 @@ class Supervisor:
         self._facts.put(Tick())
 
     @property
+    def jobs(self) -> tuple[LiveJob, ...]:
+        """Those that have not ended."""
+        return tuple(self._jobs.values())
+
+    @property
     def runners(self) -> int:
         """How many commands hold a runner."""
         return sum(job.busy for job in self._jobs.values())

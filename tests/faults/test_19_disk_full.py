@@ -1,4 +1,7 @@
-"""FAULTS 19: the home's disk is full, has no room for files, or fails; and then it is well again."""
+"""FAULTS 19: the home's disk is full, has no room for files, or fails; and then it is well again.
+
+Without a reserve, as it is when that has been used up; with one: `tests/attempts/test_15_disk.py`.
+"""
 
 import os
 import subprocess
@@ -92,7 +95,8 @@ def filler(place: Path) -> Filler:
 
 @pytest.fixture
 def disk(place: Path, tmp_path: Path, on_failure: Callable[..., None]) -> Iterator[Disk]:
-    with idle_manager(place=place, min_free_mb=FLOOR_MB, max_runners=2) as manager:
+    floor = {"min_free_mb": FLOOR_MB, "min_free_inodes": 100, "reserve_mb": 0}
+    with idle_manager(place=place, max_runners=2, **floor) as manager:
         manager.printed = tmp_path / "output"  # what it prints does not go to the disk that is full
         on_failure("the manager and its containers", manager.evidence)
         manager.start()

@@ -26,6 +26,7 @@ def grant(task: Task, owner: Owner, job_network: str, settings: Settings) -> Gra
         tmp_mb=settings.tmp_mb,
         log_mb=settings.log_mb,
         timeout=min(task.timeout or settings.timeout, settings.max_timeout),
+        file_mb=settings.job_disk_mb,
     )
 
 

@@ -106,8 +106,7 @@ def container_body(
             "NanoCpus": int(spec.cpus * 1_000_000_000),
             "PidsLimit": spec.pids,
             "OomScoreAdj": OOM_SCORE,
-            # Not nproc: the kernel counts that over all containers of a user.
-            "Ulimits": [_limit("nofile", terms.open_files), _limit("core", 0)],
+            "Ulimits": _ulimits(spec, terms.open_files),
             "LogConfig": _log_config(spec.log_bytes),
             "RestartPolicy": {"Name": "no"},
         },
@@ -116,7 +115,7 @@ def container_body(
 
 def _security(profile: str | None) -> list[str]:
     """Nothing is said of AppArmor and SELinux: where the host has them, the engine's profile is in force."""
-    return ["no-new-privileges:true", *([] if profile is None else [f"seccomp={profile}"])]
+    return ["no-new-privileges=true", *([] if profile is None else [f"seccomp={profile}"])]
 
 
 def _in_memory(spec: ContainerSpec, declared: Sequence[str]) -> dict[str, str]:
@@ -131,6 +130,15 @@ def _in_memory(spec: ContainerSpec, declared: Sequence[str]) -> dict[str, str]:
 
 def _bounds(size: int) -> str:
     return f"size={size},nr_inodes={size // PAGE}"
+
+
+def _ulimits(spec: ContainerSpec, open_files: int) -> list[dict[str, Any]]:
+    """The limits that each process has for itself. Who writes past `fsize` gets SIGXFSZ.
+
+    Not nproc: the kernel counts that over all containers of a user.
+    """
+    limits = [_limit("nofile", open_files), _limit("core", 0)]
+    return limits if spec.file_bytes is None else [*limits, _limit("fsize", spec.file_bytes)]
 
 
 def _limit(name: str, value: int) -> dict[str, Any]:

@@ -24,6 +24,7 @@ A = key("a")
         (None, {"exit_code": 255}, "exit", "ended with exit code 255"),
         (None, {"exit_code": 137}, "signal", "SIGKILL"),
         (None, {"exit_code": 139}, "signal", "SIGSEGV"),
+        (None, {"exit_code": 153}, "signal", "a file larger than job_disk_mb allows"),
         (None, {"exit_code": 137, "oom_killed": True}, "oom", "resources.memory_mb"),
         (None, {"exit_code": 1, "oom_killed": True}, "oom", "more memory than its limit"),
         (

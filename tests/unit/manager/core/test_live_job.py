@@ -14,6 +14,7 @@ from manager.model.facts import (
     ContainerDropped,
     ContainerLost,
     DeadlinePassed,
+    DiskExceeded,
     GracePassed,
     ImageLacking,
     ImageSupplied,
@@ -187,6 +188,46 @@ def test_a_cancel_stops_what_runs_and_skips_the_rest_and_the_job_works_on_until_
     assert job.failure.cause is Cause.CANCELLED
     assert job.tasks["a"].failure is not None
     assert job.tasks["a"].failure.cause is Cause.CANCELLED
+
+
+def exceeds(job: LiveJob) -> None:
+    job.apply(DiskExceeded(uid=UID, setting="job_disk_mb", unit="MiB", limit=8, used=9, at=at(5)))
+
+
+def test_a_job_with_too_much_on_the_disk_is_stopped_without_a_grace_and_says_by_which_setting() -> None:
+    job = live_job(task("a", retries=5), task("b", "a"))
+    begun(job, "a")
+    exceeds(job)
+    assert statuses(job) == {"a": "running", "b": "skipped"}
+    assert job.overdue == {key("a")}
+    job.apply(exited(key("a"), 137))
+    failure = job.tasks["a"].failure
+    assert failure is not None
+    assert (statuses(job)["a"], failure.cause, failure.setting) == ("failed", "cancelled", "job_disk_mb")
+    assert "more on the disk than job_disk_mb allows" in failure.message
+    assert job.failure is not None
+    assert "it has 9 MiB on the disk, the setting job_disk_mb allows 8" in job.failure.message
+    job.apply(removed(key("a")))
+    job.apply(JobEnded(uid=UID, at=at(9)))
+    assert job.job.state is JobState.FAILED
+
+
+def test_a_job_that_was_to_stop_within_a_grace_loses_it_with_too_much_on_the_disk() -> None:
+    job = live_job(task("a"))
+    begun(job, "a")
+    job.apply(CancelRequested(uid=UID, at=at(4)))
+    exceeds(job)
+    assert job.overdue == {key("a")}
+    assert job.failure is not None
+    assert job.failure.setting is None, "the first failure stays"
+
+
+def test_too_much_on_the_disk_changes_nothing_for_a_job_whose_tasks_are_over() -> None:
+    job = live_job(task("a"))
+    begun(job, "a")
+    job.apply(exited(key("a")))
+    exceeds(job)
+    assert (job.failure, job.overdue) == (None, set())
 
 
 def test_a_cancelled_task_is_not_tried_again() -> None:

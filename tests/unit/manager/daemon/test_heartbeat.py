@@ -1,7 +1,7 @@
 """`manager.json`: that the manager is there, and how busy it is."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -31,7 +31,12 @@ def heartbeat(
     monkeypatch.setattr(module, "SHORTEST", 0.02)
     monkeypatch.setattr(module, "LONGEST", 0.3)
     made = Heartbeat(
-        tmp_path, 10, lambda: engine[0], lambda: tuple(pulling), partial(readers_of, tmp_path, None)
+        tmp_path,
+        10,
+        lambda: engine[0],
+        lambda: tuple(pulling),
+        partial(readers_of, tmp_path, None),
+        lambda write: write(),
     )
     made.start()
     yield made
@@ -71,6 +76,33 @@ def test_a_full_disk_is_logged_and_does_not_end_it(
         until(lambda: "No space left" in caplog.text)
     heartbeat.update(5, "the disk is full")
     until(lambda: (status := read_status(tmp_path)) is not None and status.problem == "the disk is full")
+
+
+def test_that_work_stands_still_or_does_no_more_is_told_at_any_price(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nothing else: what is kept for a full disk must last."""
+    monkeypatch.setattr(module, "SHORTEST", 0.02)
+    spent: list[str | None] = []
+
+    def spend(write: Callable[[], None]) -> None:
+        write()
+        status = read_status(tmp_path)
+        spent.append(status and status.problem)
+
+    heartbeat = Heartbeat(tmp_path, 10, lambda: "Docker", lambda: (), spend)
+    heartbeat.start()
+    for runners, problem in enumerate(("the disk is full", "the disk is very full", None), 1):
+        until(lambda: read_status(tmp_path))
+        heartbeat.update(runners, problem)
+        until(partial(_tells, tmp_path, runners))
+    heartbeat.stop()
+    assert spent == ["the disk is full", None]
+
+
+def _tells(home: Path, runners: int) -> bool:
+    status = read_status(home)
+    return status is not None and status.runners == runners
 
 
 def test_what_is_pulled_is_told_while_it_is_and_not_at_all_afterwards(

@@ -11,6 +11,7 @@ import pytest
 
 from air_executor.format.models import TaskSpec
 from manager.core.live_job import LiveJob
+from manager.daemon.reserve import SPARE, Reserve
 from manager.folder.journal import Journal, Remembered
 from manager.model.facts import CancelRequested, JobEnded, RequestRefused, TaskRequested
 from tests.unit.manager.builders import (
@@ -288,6 +289,29 @@ def test_a_first_record_that_the_disk_took_only_at_the_second_try_is_as_complete
     (record,) = replay(folder)
     assert (record.owner, record.submitted) == (OWNER, "state.json of then")
     assert record.tasks == (job.tasks["a"],)
+
+
+def test_the_reserve_is_for_jobs_that_the_journal_knows_and_a_new_one_waits(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reserve = Reserve(tmp_path / "reserve", 2 * SPARE)
+    reserve.fill()
+    journal, known, new = Journal(folder, reserve), live_job(task("a")), live_job(uid="b" * 32, name="new")
+    write_down(journal, known)
+    real = os.fsync
+
+    def until_a_spare_is_given_up(handle: int) -> None:
+        real(handle) if not reserve.whole else refuses(handle)
+
+    monkeypatch.setattr(os, "fsync", until_a_spare_is_given_up)
+    with pytest.raises(OSError):
+        write_down(journal, new)
+    assert reserve.whole
+    known.apply(claimed(key("a")))
+    write_down(journal, known)
+    assert not reserve.whole
+    journal.close()
+    assert {record.job.name: len(record.tasks[0].attempts) for record in replay(folder)} == {"job": 1}
 
 
 def refuses(handle: int) -> None:

@@ -16,6 +16,7 @@ import pytest
 from air_executor.clock import utc_now
 from air_executor.format.attempts import Cause, Failure
 from air_executor.format.models import Decision, Job, JobState, Task
+from manager.daemon.reserve import SPARE, Reserve
 from manager.folder import publisher as module
 from manager.folder.publisher import Publisher, _Unwritten, _Views
 from manager.model.changes import Changes
@@ -277,6 +278,26 @@ def test_a_write_that_fails_is_tried_again(
     until(lambda: facts == [JobPublished(uid="uid")])
     assert state(folder) == 1
     assert "No space left on device" in caplog.text
+
+
+def test_the_reserve_is_for_the_last_views_of_a_job(
+    folder: Path, tmp_path: Path, facts: list[Fact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RETRY_PAUSE", 3600)
+    reserve = Reserve(tmp_path / "reserve", 2 * SPARE)
+    reserve.fill()
+    publisher = Publisher(facts.append, reserve)
+    publisher.start()
+    fail(monkeypatch, times=2)
+    publisher.publish(*changes(folder, 1))
+    publisher.stop(timeout=5)
+    assert reserve.whole
+    ends = Publisher(facts.append, reserve)
+    ends.start()
+    ends.publish(*changes(folder, 2, last=True))
+    until(lambda: facts == [JobPublished(uid="uid")])
+    ends.stop(timeout=5)
+    assert (state(folder), reserve.whole) == (2, False)
 
 
 def test_later_views_win_over_those_that_could_not_be_written(

@@ -1,6 +1,8 @@
 """Labels by which a container is found again, and digests by which its words are compared."""
 
-from dataclasses import replace
+import hashlib
+import json
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -30,6 +32,14 @@ def test_the_key_comes_back_from_the_labels() -> None:
 def test_labels_that_are_not_a_tasks_have_no_key(change: dict[str, Any]) -> None:
     labels = {name: value for name, value in (spec().labels | change).items() if value is not None}
     assert container_spec.key_of(labels) is None
+
+
+def test_a_container_without_a_limit_for_files_has_the_digest_that_older_managers_gave_it() -> None:
+    without = replace(spec(), file_bytes=None)
+    before = asdict(without)
+    del before["file_bytes"]
+    digest = hashlib.sha256(json.dumps(before, sort_keys=True).encode()).hexdigest()[:16]
+    assert without.digest == digest != spec().digest
 
 
 def test_equal_words_have_equal_digests_and_others_do_not() -> None:

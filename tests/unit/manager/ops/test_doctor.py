@@ -144,11 +144,21 @@ def test_little_free_space_is_told(
     assert f"{free} MiB" in finding.text
 
 
+def test_who_has_most_of_what_is_used_is_told_where_little_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = tmp_path / "jobs" / "big" / "work"
+    work.mkdir(parents=True)
+    (work / "data").write_bytes(bytes(3 * MIB))
+    has(monkeypatch, f_bavail=1)
+    assert "free some space; most is used by big (3 MiB in 3 files)" in Patient(tmp_path).one("space").text
+
+
 def test_room_for_a_few_more_files_only_is_bad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     has(monkeypatch, f_files=100_000, f_favail=99)
     finding = Patient(tmp_path).one("space")
     assert finding.grade is Grade.BAD
-    assert "room for 99 more files only, so no task is launched" in finding.text
+    assert "room for 99 more files only, the setting min_free_inodes wants 1000" in finding.text
 
 
 def test_a_folder_that_may_not_be_written_is_bad(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from manager.core.live_job import LiveJob
 from manager.model.facts import (
     CancelRequested,
     DeadlinePassed,
+    DiskExceeded,
     JobEnded,
     JobFact,
     LaunchFailed,
@@ -34,6 +35,7 @@ from tests.unit.manager.builders import (
 )
 
 A = key("a")
+EXCEEDED = DiskExceeded(uid=UID, setting="job_disk_mb", unit="MiB", limit=8, used=9, at=at(9))
 
 
 @pytest.fixture(autouse=True)
@@ -94,6 +96,7 @@ def test_a_task_that_could_not_be_started_says_why(caplog: pytest.LogCaptureFixt
     [
         (DeadlinePassed(key=A, at=at(9)), "WARNING", "runs longer than its timeout; stopping it"),
         (NetworkLost(uid=UID, at=at(9)), "ERROR", "job=job its network is gone"),
+        (EXCEEDED, "ERROR", "job=job is stopped: it has 9 MiB on the disk, the setting job_disk_mb allows 8"),
         (CancelRequested(uid=UID, at=at(9)), "INFO", "job=job is to stop: "),
         (asks("r1", "a"), "INFO", "job=job task=b queued by request=r1"),
         (asks("r1", "nobody"), "WARNING", "job=job request=r1 rejected: "),

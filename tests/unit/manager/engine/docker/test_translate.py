@@ -68,7 +68,7 @@ def test_the_body_is_hardened() -> None:
     found = body()
     host = found["HostConfig"]
     assert host["CapDrop"] == ["ALL"]
-    assert host["SecurityOpt"] == ["no-new-privileges:true"]
+    assert host["SecurityOpt"] == ["no-new-privileges=true"]
     assert host["ReadonlyRootfs"] is True
     assert host["Memory"] == host["MemorySwap"] == SPEC.memory_bytes
     assert host["PidsLimit"] == SPEC.pids
@@ -98,7 +98,7 @@ def test_what_is_in_memory_is_bounded_in_bytes_and_in_files() -> None:
 
 def test_the_profile_and_the_limit_of_open_files_are_those_of_the_terms() -> None:
     host = body(terms=Terms(seccomp='{"a":1}', open_files=99))["HostConfig"]
-    assert host["SecurityOpt"] == ["no-new-privileges:true", 'seccomp={"a":1}']
+    assert host["SecurityOpt"] == ["no-new-privileges=true", 'seccomp={"a":1}']
     assert host["Ulimits"][0] == {"Name": "nofile", "Soft": 99, "Hard": 99}
 
 
@@ -143,6 +143,12 @@ def test_what_no_linux_executes_is_known_beforehand(change: dict[str, Any], word
     else:
         assert found is not None
         assert words in found
+
+
+def test_a_file_gets_no_larger_than_its_limit_where_there_is_one() -> None:
+    limit = {"Name": "fsize", "Soft": 7 * MIB, "Hard": 7 * MIB}
+    assert limit in body(file_bytes=7 * MIB)["HostConfig"]["Ulimits"]
+    assert "fsize" not in str(body(file_bytes=None)["HostConfig"]["Ulimits"])
 
 
 def test_mounts_have_the_form_in_which_a_path_may_have_any_character() -> None:

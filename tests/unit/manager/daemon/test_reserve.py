@@ -1,0 +1,81 @@
+"""A reserve is given up bit by bit, only where that helps, and made again."""
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from manager.daemon.reserve import NO_RESERVE, SPARE, Reserve
+
+
+class Writing:
+    """Fails so many times."""
+
+    def __init__(self, times: int, number: int = errno.ENOSPC) -> None:
+        self.left = times
+        self.number = number
+
+    def __call__(self) -> str:
+        if self.left:
+            self.left -= 1
+            raise OSError(self.number, "no")
+        return "written"
+
+
+@pytest.fixture
+def reserve(tmp_path: Path) -> Reserve:
+    made = Reserve(tmp_path / "reserve", 4 * SPARE)
+    made.fill()
+    return made
+
+
+def spares(folder: Path) -> list[int]:
+    return [file.stat().st_blocks * 512 for file in (folder / "reserve").iterdir()]
+
+
+def test_a_reserve_has_files_with_blocks_of_their_own(reserve: Reserve, tmp_path: Path) -> None:
+    assert len(spares(tmp_path)) == 4
+    assert all(size >= SPARE for size in spares(tmp_path))
+    assert (reserve.whole, reserve.size, reserve.files) == (True, 4 * SPARE, 4)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_one_spare_after_another_is_given_up_until_it_is_written(
+    reserve: Reserve, tmp_path: Path, number: int
+) -> None:
+    assert reserve.spend(Writing(3, number)) == "written"
+    assert len(spares(tmp_path)) == 1
+    assert not reserve.whole
+    reserve.fill()
+    assert (len(spares(tmp_path)), reserve.whole) == (4, True)
+
+
+def test_what_can_be_written_costs_nothing(reserve: Reserve) -> None:
+    assert reserve.spend(Writing(0)) == "written"
+    assert reserve.whole
+
+
+def test_nothing_is_given_up_for_an_error_that_it_would_not_cure(reserve: Reserve) -> None:
+    with pytest.raises(OSError, match="no"):
+        reserve.spend(Writing(1, errno.EIO))
+    assert reserve.whole
+
+
+def test_when_all_is_given_up_the_error_is_told(reserve: Reserve, tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="no"):
+        reserve.spend(Writing(5))
+    assert spares(tmp_path) == []
+
+
+def test_what_an_earlier_manager_left_is_the_reserve_of_the_next(reserve: Reserve, tmp_path: Path) -> None:
+    again = Reserve(tmp_path / "reserve", 4 * SPARE)
+    assert not again.whole
+    again.fill()
+    assert again.whole
+    assert len(spares(tmp_path)) == 4
+
+
+def test_no_reserve_is_whole_and_gives_nothing() -> None:
+    assert NO_RESERVE.whole
+    with pytest.raises(OSError, match="no"):
+        NO_RESERVE.spend(Writing(1))

@@ -52,7 +52,7 @@ RUN --mount=type=cache,target=/root/.cache/uv uv sync --extra manager --no-edita
 FROM python AS manager
 COPY --from=manager-python /opt/air-executor /opt/air-executor
 COPY --from=project /project /opt/air-executor
-COPY --chmod=755 compose/manager/entrypoint compose/manager/healthy /usr/local/bin/
+COPY --chmod=755 compose/manager/entrypoint compose/manager/healthy compose/manager/prepare-home /usr/local/bin/
 ENV PATH=/opt/air-executor/bin:$PATH
 ENTRYPOINT ["entrypoint"]
 CMD ["air-executor", "manager"]

@@ -54,7 +54,7 @@ class Server:
         try:
             while await self._answer_next(connection):
                 pass
-        except (BrokenOff, h11.ProtocolError, httpx.TransportError, OSError) as error:
+        except (BrokenOff, h11.ProtocolError, httpx.HTTPError, OSError, asyncio.CancelledError) as error:
             log.debug("connection ended: %r", error)
         finally:
             writer.transport.abort()

@@ -13,7 +13,7 @@ from engine_proxy.refusal import Refused
 from manager.model.container_spec import ROLE
 
 Role = Literal["task", "warm", "network", "probe"]
-SecurityOption = Annotated[str, Field(pattern=r"^(no-new-privileges(:true)?|seccomp=\{.*)$")]
+SecurityOption = Annotated[str, Field(pattern=r"^(no-new-privileges([:=]true)?|seccomp=\{.*)$")]
 Positive = Annotated[int, Field(gt=0)]
 
 

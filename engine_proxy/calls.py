@@ -72,6 +72,7 @@ _OF = "/containers/"
 _KNOWN = (
     _Known(About.ENGINE, "GET", "/_ping"),
     _Known(About.ENGINE, "GET", "/version"),
+    _Known(About.ENGINE, "GET", "/info"),
     _Known(About.ENGINE, "GET", "/networks/bridge"),
     _Known(About.EVENTS, "GET", "/events", parameters=_said("filters", "since", "until")),
     _Known(About.IMAGE, "GET", "/images/", _IMAGE, "/json"),

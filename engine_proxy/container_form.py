@@ -71,7 +71,7 @@ class HostConfig(_Words):
     network_mode: str
     init: bool | None = None
     cap_drop: tuple[Literal["ALL"]]
-    cap_add: tuple[Literal["NET_ADMIN"], ...] = ()
+    cap_add: tuple[Literal["NET_ADMIN", "SETGID", "SETUID"], ...] = ()
     security_opt: tuple[SecurityOption, ...]
     readonly_rootfs: Literal[True]
     tmpfs: dict[str, str] = Field(default_factory=dict)
@@ -81,6 +81,8 @@ class HostConfig(_Words):
     pids_limit: Positive
     ulimits: tuple[Ulimit, ...] = ()
     cgroupns_mode: Literal["private"] = "private"
+    ipc_mode: Literal["private"] = "private"
+    oom_score_adj: Annotated[int, Field(ge=0)] = 0
     log_config: LogConfig
     restart_policy: RestartPolicy
 
@@ -112,9 +114,9 @@ class ContainerForm(_Words):
 
     @model_validator(mode="after")
     def _as_its_role_may(self) -> Self:
-        """A job's network is its holder's to arrange, and the host's is for a probe to look at."""
+        """Who holds a network arranges it, and a probe tries that; the host's is for a probe to look at."""
         host = self.host_config
-        if self.role != "network" and host.cap_add:
+        if host.cap_add and (self.role not in ("network", "probe") or host.network_mode == "host"):
             raise ValueError("CapAdd is for the holders of networks")
         if self.role != "probe" and host.network_mode == "host":
             raise ValueError("the host's network is for probes")

@@ -31,7 +31,7 @@ def test_an_image_has_slashes_and_a_digest() -> None:
         "/containers//json",
         "/containers/a/b/json",
         "/containers/a\n/json",
-        "/info",
+        "/volumes",
     ],
 )
 def test_no_path_leads_elsewhere(path: str) -> None:

@@ -106,6 +106,10 @@ def test_the_holder_of_a_network_may_see_to_it_and_a_probe_may_look_at_the_hosts
     probe["HostConfig"]["NetworkMode"] = "host"
     for said in (holder, probe):
         understood(json.dumps(said).encode())
+    probe["HostConfig"]["CapAdd"] = ["NET_ADMIN"]
+    with pytest.raises(Refused):
+        understood(json.dumps(probe).encode())
+    del probe["HostConfig"]["CapAdd"]
     probe["Labels"][ROLE] = "task"
     with pytest.raises(Refused):
         understood(json.dumps(probe).encode())

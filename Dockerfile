@@ -41,18 +41,20 @@ RUN --mount=type=cache,target=/root/.cache/uv uv sync --extra airflow --group st
 # The project's own code, the same for both: a small layer on top.
 FROM manager-python AS project
 COPY air_executor air_executor
+COPY engine_proxy engine_proxy
 COPY manager manager
 RUN --mount=type=cache,target=/root/.cache/uv uv sync --extra manager --no-editable \
     && cd /opt/air-executor \
     && mkdir /project \
-    && cp -a --parents bin/air-executor lib/python3*/site-packages/air_executor* lib/python3*/site-packages/manager \
+    && cp -a --parents bin/air-executor lib/python3*/site-packages/air_executor* \
+        lib/python3*/site-packages/engine_proxy lib/python3*/site-packages/manager \
         /project
 
 
 FROM python AS manager
 COPY --from=manager-python /opt/air-executor /opt/air-executor
 COPY --from=project /project /opt/air-executor
-COPY --chmod=755 compose/manager/entrypoint compose/manager/healthy /usr/local/bin/
+COPY --chmod=755 compose/manager/entrypoint compose/manager/healthy compose/manager/prepare-home /usr/local/bin/
 ENV PATH=/opt/air-executor/bin:$PATH
 ENTRYPOINT ["entrypoint"]
 CMD ["air-executor", "manager"]

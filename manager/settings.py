@@ -29,7 +29,7 @@ from air_executor.store import home_folder
 
 CONFIG_FILE = "config.toml"
 PREFIX = "AIR_EXECUTOR_"
-OF_COMPOSE = ("UID", "DAGS", "MANAGER_IMAGE", "AIRFLOW_IMAGE", "POSTGRES_IMAGE")
+OF_COMPOSE = ("UID", "GID", "DAGS", "MANAGER_IMAGE", "AIRFLOW_IMAGE", "POSTGRES_IMAGE")
 OF_TASKS = ("JOB", "TASK", "ATTEMPT", "INBOX")
 OTHER_VARIABLES = (*OF_COMPOSE, *OF_TASKS, "FAILPOINT")
 """What others read from the environment under this prefix."""

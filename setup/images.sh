@@ -11,7 +11,7 @@ ids() { docker image inspect --format '{{.Id}}' $names 2>/dev/null; }
 # Everything that ends up in an image, or decides how it is built.
 made_from() {
     docker image inspect --format '{{.Id}}' "$(setting BASE_IMAGE debian:trixie-slim)"
-    find Dockerfile .dockerignore pyproject.toml uv.lock runner_image compose air_executor manager \
+    find Dockerfile .dockerignore pyproject.toml uv.lock runner_image compose air_executor engine_proxy manager \
         -type f ! -name '*.pyc' ! -name '*.md' -print0 | sort -z | xargs -0 sha256sum
 }
 

@@ -12,6 +12,7 @@ from manager.settings import Settings
 from tests import engine_room
 from tests.contract.bench import PROGRAMS, Bench
 from tests.fakes.engine import FakeEngine
+from tests.guarded_engine import guarded_engine
 
 
 @pytest.fixture(scope="session")
@@ -62,6 +63,23 @@ def docker_bench(
     bench.prepare()
     on_failure("containers", lambda: engine_room.testimony(docker_client, home.id))
     yield bench
+    engine_room.sweep(docker_client, home.id)
+    assert engine_room.containers(docker_client, home.id) == []
+
+
+@pytest.fixture
+def guarded_bench(
+    tmp_path: Path, settings: Settings, docker_client: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Bench]:
+    """The real engine, by way of the engine proxy; the job's folder lies in the home, as it always does."""
+    home = Home(engine_room.fresh_home_id(), tmp_path)
+    (home.path / "home-id").write_text(f"{home.id}\n")
+    with guarded_engine(home.path, tmp_path) as address:
+        monkeypatch.setenv("DOCKER_HOST", address)
+        bench = Bench(connect(settings), home, tmp_path / "a:b+c", settings)
+        bench.prepare()
+        yield bench
+        monkeypatch.undo()
     engine_room.sweep(docker_client, home.id)
     assert engine_room.containers(docker_client, home.id) == []
 

@@ -1,0 +1,67 @@
+"""`python -m engine_proxy`: what is set, and the wiring.
+
+ENGINE_PROXY_LISTEN     the socket for the manager
+ENGINE_PROXY_ENGINE     the engine's socket; default /var/run/docker.sock
+AIR_EXECUTOR_HOME       the home folder of the manager, read only
+AIR_EXECUTOR_NETWORKS   as for the manager: a list of the engine's networks that tasks may join
+"""
+
+import asyncio
+import json
+import logging
+import os
+import signal
+from pathlib import Path
+
+import httpx
+
+from engine_proxy.engine import Engine
+from engine_proxy.guard import Guard
+from engine_proxy.home import Home
+from engine_proxy.server import Server
+from manager.engine.docker.own_container import own_container_ids
+from manager.engine.docker.translate import PathTable
+
+
+def host_path(home: Path, engine: Path) -> str:
+    """Where the engine sees `home`: where this is one of its containers, its own mounts tell."""
+    transport = httpx.HTTPTransport(uds=str(engine))
+    with httpx.Client(transport=transport, base_url="http://engine", timeout=30) as client:
+        for candidate in own_container_ids():
+            answer = client.get(f"/containers/{candidate}/json")
+            if answer.is_success:
+                mounts = answer.json()["Mounts"]
+                table = PathTable((mount["Destination"], mount["Source"]) for mount in mounts)
+                return table.host_path(str(home))
+    return str(home)
+
+
+async def serve(listen: Path, socket: Path, path: Path, networks: list[str]) -> None:
+    """Until SIGTERM or SIGINT."""
+    engine = Engine(socket)
+    home = Home(path, lambda: host_path(path, socket))
+    listen.unlink(missing_ok=True)
+    serving = asyncio.ensure_future(Server(Guard(home, engine, networks), engine).run(listen))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
+    try:
+        await serving
+    except asyncio.CancelledError:
+        logging.info("stopped")
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each question would be too much
+    asyncio.run(
+        serve(
+            Path(os.environ["ENGINE_PROXY_LISTEN"]),
+            Path(os.environ.get("ENGINE_PROXY_ENGINE", "/var/run/docker.sock")),
+            Path(os.environ["AIR_EXECUTOR_HOME"]),
+            json.loads(os.environ.get("AIR_EXECUTOR_NETWORKS") or "[]"),
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""PURE. The form of the containers that the manager asks for; what has another form is refused.
+
+Each field that the manager sends stands here with what it may say. What does not stand here (`Privileged`,
+`Devices`, `PidMode`, `Binds`, and whatever a later engine understands) is refused, however it is spelled.
+"""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.alias_generators import to_pascal
+
+from engine_proxy.refusal import Refused
+from manager.model.container_spec import ROLE
+
+Role = Literal["task", "warm", "network", "probe"]
+SecurityOption = Annotated[str, Field(pattern=r"^(no-new-privileges([:=]true)?|seccomp=\{.*)$")]
+Positive = Annotated[int, Field(gt=0)]
+
+
+class _Words(BaseModel):
+    """In the API's spelling; nothing beside what is declared."""
+
+    model_config = ConfigDict(
+        alias_generator=to_pascal, extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+
+class Bind(_Words):
+    """A folder or file of the engine's machine; whose it is, is asked elsewhere."""
+
+    type: Literal["bind"]
+    source: str
+    target: str
+    read_only: bool = False
+
+
+class TmpfsOptions(_Words):
+    size_bytes: Positive
+    mode: int = 0o1777
+
+
+class Tmpfs(_Words):
+    """Memory of its own."""
+
+    type: Literal["tmpfs"]
+    target: str
+    read_only: bool = False
+    tmpfs_options: TmpfsOptions
+
+
+class Ulimit(_Words):
+    name: str
+    soft: int
+    hard: int
+
+
+class LogConfig(_Words):
+    type: Literal["local"]
+    config: dict[str, str]
+
+
+class RestartPolicy(_Words):
+    name: Literal["no"]
+
+
+class HostConfig(_Words):
+    """What binds a container to its machine."""
+
+    auto_remove: Literal[False] = False
+    mounts: tuple[Annotated[Bind | Tmpfs, Field(discriminator="type")], ...] = ()
+    network_mode: str
+    init: bool | None = None
+    cap_drop: tuple[Literal["ALL"]]
+    cap_add: tuple[Literal["NET_ADMIN", "SETGID", "SETUID"], ...] = ()
+    security_opt: tuple[SecurityOption, ...]
+    readonly_rootfs: Literal[True]
+    tmpfs: dict[str, str] = Field(default_factory=dict)
+    memory: Positive
+    memory_swap: Positive
+    nano_cpus: Positive
+    pids_limit: Positive
+    ulimits: tuple[Ulimit, ...] = ()
+    cgroupns_mode: Literal["private"] = "private"
+    ipc_mode: Literal["private"] = "private"
+    oom_score_adj: Annotated[int, Field(ge=0)] = 0
+    log_config: LogConfig
+    restart_policy: RestartPolicy
+
+    @model_validator(mode="after")
+    def _no_new_privileges(self) -> Self:
+        if not any(option.startswith("no-new-privileges") for option in self.security_opt):
+            raise ValueError("SecurityOpt must have no-new-privileges")
+        return self
+
+
+class Healthcheck(_Words):
+    test: tuple[Literal["NONE"]]
+
+
+class ContainerForm(_Words):
+    """The body of `POST /containers/create`."""
+
+    image: str
+    entrypoint: tuple[str, ...]
+    cmd: tuple[str, ...]
+    env: tuple[str, ...]
+    working_dir: str
+    user: Annotated[str, Field(pattern=r"^\d{1,10}:\d{1,10}$")]
+    labels: dict[str, str]
+    healthcheck: Healthcheck
+    network_disabled: bool = False
+    attach_stdin: Literal[False] = False
+    host_config: HostConfig
+
+    @model_validator(mode="after")
+    def _as_its_role_may(self) -> Self:
+        """Who holds a network arranges it, and a probe tries that; the host's is for a probe to look at."""
+        host = self.host_config
+        if host.cap_add and (self.role not in ("network", "probe") or host.network_mode == "host"):
+            raise ValueError("CapAdd is for the holders of networks")
+        if self.role != "probe" and host.network_mode == "host":
+            raise ValueError("the host's network is for probes")
+        if self.role in ("task", "warm") and "0" in {str(int(part)) for part in self.user.split(":")}:
+            raise ValueError("User must not be root, nor its group root's")
+        return self
+
+    @property
+    def role(self) -> str:
+        """What it is to the manager."""
+        return self.labels.get(ROLE, "")
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What of the engine's machine is mounted in it."""
+        return tuple(mount.source for mount in self.host_config.mounts if isinstance(mount, Bind))
+
+    def body(self) -> bytes:
+        """What was said, and nothing else."""
+        return self.model_dump_json(by_alias=True, exclude_unset=True).encode()
+
+
+def understood(body: bytes) -> ContainerForm:
+    """The container that is asked for. Raises Refused."""
+    try:
+        return ContainerForm.model_validate_json(body)
+    except ValidationError as error:
+        first: Any = error.errors(include_url=False, include_input=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise Refused(f"a container of another form than the manager's: {field}: {first['msg']}") from None

@@ -363,6 +363,7 @@ class Settings(BaseSettings):
     open_files: int = Field(
         16_384,
         ge=64,
+        le=1 << 20,
         description="Files that a process of a task may have open. Not more than the engine itself may have "
         "(its hard limit), or no container starts.",
     )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from manager.ops.doctor import Finding
     from manager.settings import Settings
 
-PARTS = {"manager", "docker", "inotify_simple", "pydantic_settings"}
+PARTS = {"manager", "docker", "h11", "inotify_simple", "pydantic_settings"}
 """What the manager is made of; when one can't be imported, the manager is not installed."""
 
 

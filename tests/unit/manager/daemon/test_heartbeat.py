@@ -90,7 +90,8 @@ def test_that_work_stands_still_or_does_no_more_is_told_at_any_price(
         status = read_status(tmp_path)
         spent.append(status and status.problem)
 
-    heartbeat = Heartbeat(tmp_path, 10, lambda: "Docker", lambda: (), spend)
+    readers = partial(readers_of, tmp_path, None)
+    heartbeat = Heartbeat(tmp_path, 10, lambda: "Docker", lambda: (), readers, spend)
     heartbeat.start()
     for runners, problem in enumerate(("the disk is full", "the disk is very full", None), 1):
         until(lambda: read_status(tmp_path))

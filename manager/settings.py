@@ -370,18 +370,21 @@ class Settings(BaseSettings):
     job_disk_mb: int = Field(
         10_240,
         ge=1,
+        le=1 << 30,
         description="MiB that one job may have on the disk, its output included. The kernel refuses a file "
         "that would be larger; a job with more in all its files together is stopped within seconds.",
     )
     job_inodes: int = Field(
         200_000,
         ge=100,
+        le=1 << 30,
         description="Files and folders that one job may have on the disk; one with more is stopped within "
         "seconds. They run out like space, and then nobody can make a file any more.",
     )
     min_free_inodes: int = Field(
         1000,
         ge=0,
+        le=1 << 30,
         description="Files for which the home folder's file system must have room, as min_free_mb; not "
         "heeded where the file system has no fixed number of them.",
     )

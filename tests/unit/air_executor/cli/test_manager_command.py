@@ -90,7 +90,7 @@ def test_where_a_part_of_the_manager_is_missing_its_commands_say_which_and_how_t
 
 def test_all_that_the_managers_extra_installs_is_a_part_of_it() -> None:
     project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
-    names = (re.match("[a-z-]+", wanted) for wanted in project["optional-dependencies"]["manager"])
+    names = (re.match("[a-z0-9-]+", wanted) for wanted in project["optional-dependencies"]["manager"])
     assert {name[0].replace("-", "_") for name in names if name} | {"manager"} == manager_command.PARTS
 
 

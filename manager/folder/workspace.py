@@ -12,7 +12,8 @@ import os
 import secrets
 import stat
 import threading
-from contextlib import suppress
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from air_executor.errors import BadInput
@@ -73,6 +74,28 @@ def _make_empty(works: int, name: str, user: Owner) -> None:
     """For the user and its group. Who can't give it to the user has to let everybody in."""
     os.mkdir(name, 0o700, dir_fd=works)
     os.chmod(name, 0o750 if os.geteuid() in (0, user.uid) else 0o755, dir_fd=works)
+
+
+def make_workdir(work: Path, way: Sequence[str], user: Owner) -> None:
+    """Have the folder there that is this `way` below the work folder: what is missing is made as the user's.
+
+    An engine would make it as root's. Where something of the task's own is in the way, it is left to the
+    engine to say so. Raises OSError.
+    """
+    with ExitStack() as stack:
+        folder = stack.enter_context(opened(work))
+        for name in way:
+            try:
+                os.mkdir(name, 0o755, dir_fd=folder)
+                _give(folder, name, user)
+            except FileExistsError:
+                pass
+            try:
+                folder = stack.enter_context(opened(name, folder=folder))
+            except OSError as error:
+                if error.errno not in (errno.ENOTDIR, errno.ELOOP):
+                    raise
+                return
 
 
 def _take_over(job: int, works: int, name: str) -> None:

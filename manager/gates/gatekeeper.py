@@ -277,7 +277,13 @@ def _frame(assignment: Assignment) -> bytes:
     # What was made for this task has its variables already.
     env = {} if assignment.attempt.warm is None else assignment.spec.env
     words = (assignment.task.command, *assignment.task.args)
-    return protocol.frame(_nonce(assignment), "", words, env, tuple(_mounts(assignment)))
+    return protocol.frame(_nonce(assignment), _workdir(assignment), words, env, tuple(_mounts(assignment)))
+
+
+def _workdir(assignment: Assignment) -> str:
+    """Where the gate is to go, and has to make the folder where it is missing; nothing: where it is."""
+    workdir = assignment.task.workdir or ""
+    return workdir if containers.in_work(workdir) else ""
 
 
 def _mounts(assignment: Assignment) -> Iterator[protocol.Mounted]:
@@ -316,5 +322,6 @@ def _unusable(assignment: Assignment, receipt: protocol.Unusable) -> ContainerEx
         case "denied":
             code, why = DENIED_CODE, f"the command {quoted(assignment.task.command)} is not executable"
         case "workdir":
-            code, why = DENIED_CODE, f"the working directory {quoted(assignment.spec.workdir)} can't be used"
+            workdir = quoted(assignment.task.workdir or containers.WORK)
+            code, why = DENIED_CODE, f"the working directory {workdir} can't be used"
     return ContainerExited(key=assignment.key, result=ExitResult(code, False, now, now, why), at=now)

@@ -8,7 +8,7 @@ manager that has lost its memory, or names containers by another rule, asks for 
 import hashlib
 import re
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from air_executor.format.attempts import Grant
 from air_executor.format.models import Task
@@ -135,6 +135,14 @@ def task_container(
     )
 
 
+def in_work(workdir: str) -> tuple[str, ...] | None:
+    """The way from the work folder to a working directory that is in it; None for one that is elsewhere."""
+    way = PurePosixPath(workdir)
+    if ".." in way.parts or not way.is_relative_to(WORK):
+        return None
+    return way.relative_to(WORK).parts
+
+
 def warm_container(name: str, grant: Grant, home: Home) -> ContainerSpec:
     """A container that waits for a task of a job that nobody knows yet."""
     labels = _labels(home, "warm") | {WARM: name}
@@ -142,7 +150,11 @@ def warm_container(name: str, grant: Grant, home: Home) -> ContainerSpec:
 
 
 def gated(spec: ContainerSpec, home: Home) -> ContainerSpec:
-    """The container of `spec`, but that it waits at a gate until it is handed its command."""
+    """The container of `spec`, but that it waits at a gate until it is handed its command.
+
+    A working directory in the job's work is there when the command begins, and maybe not before: until then
+    it is the work folder.
+    """
     own = home.gate(spec.name)
     mounts = (
         Mount(str(home.gate_program), f"{GATE_PLACE}/gate", read_only=True),
@@ -154,6 +166,7 @@ def gated(spec: ContainerSpec, home: Home) -> ContainerSpec:
         spec,
         labels=spec.labels | {GATED: "1"},
         command=(f"{GATE_PLACE}/gate", *folders, str(GATE_PATIENCE)),
+        workdir=spec.workdir if in_work(spec.workdir) is None else WORK,
         mounts=(*spec.mounts, *mounts),
     )
 

@@ -29,6 +29,7 @@ from manager.engine.retry import LONGEST_PAUSE, Retry, Stopped
 from manager.folder import task_log, workspace
 from manager.gates import gate_folder
 from manager.gates.gatekeeper import Gatekeeper, lost
+from manager.model import containers
 from manager.model.actions import Create, Drop, EngineAction, Inspect, Open, Remove, Replace, Signal, Start
 from manager.model.assignment import Assignment
 from manager.model.container_spec import HOME_ID, key_of, warm_of
@@ -252,6 +253,8 @@ class _Verbs:
                 task_log.keep_earlier_log(assignment.folder, assignment.task.id, earlier)
                 if assignment.attempt.gated:
                     self._gatekeeper.prepare(assignment)
+                elif way := containers.in_work(assignment.spec.workdir):
+                    workspace.make_workdir(assignment.work, way, assignment.user)
                 gate_folder.prepare_inbox(assignment.gate, assignment.user)
                 return
             except OSError as error:

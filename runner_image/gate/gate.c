@@ -194,6 +194,8 @@ static size_t count(void)
     return (size_t)strings;
 }
 
+static const char *work = ""; /* the place that is proved first: what the command is to have to itself */
+
 /* What is mounted must be what the manager has mounted: it says of each place which file that is to be. */
 static void prove_mounts(void)
 {
@@ -205,6 +207,7 @@ static void prove_mounts(void)
         at = end + 1;
         unsigned long long inode = strtoull(at, &end, 10);
         if (end == at || *end != ' ' || end[1] != '/') never("malformed");
+        if (!*work) work = end + 1;
         if (stat(end + 1, &status) != 0 || status.st_dev != device || status.st_ino != inode) never("mounts");
     }
 }
@@ -235,6 +238,21 @@ static char *unpack(void)
         environment[entries++] = *own;
     }
     return workdir;
+}
+
+/* Go there; in the command's own place, make what is missing on the way, as its user. */
+static bool enter(char *path)
+{
+    size_t length = strlen(work);
+    if (chdir(path) == 0) return true;
+    if (errno != ENOENT || !length || strncmp(path, work, length) != 0 || path[length] != '/') return false;
+    for (char *slash = path + length + 1; (slash = strchr(slash, '/')); slash++) {
+        *slash = '\0';
+        mkdir(path, 0777); /* or it is there */
+        *slash = '/';
+    }
+    mkdir(path, 0777);
+    return chdir(path) == 0;
 }
 
 /* 0: may be executed; EXIT_DENIED: is there, but not for us; EXIT_MISSING.  As shells tell them apart. */
@@ -372,7 +390,7 @@ int main(int argc, char **argv)
     close(fifo); /* who would write more is to see that nobody reads */
 
     char *workdir = unpack();
-    if (*workdir && chdir(workdir) != 0) unusable("workdir", EXIT_DENIED);
+    if (*workdir && !enter(workdir)) unusable("workdir", EXIT_DENIED);
     const char *program = find(arguments[0]);
     /* A signal that waits by now is the command's.  Only faults stay what they are. */
     const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};

@@ -595,6 +595,20 @@ class TestTheCommandIsLookedUp:
         code, _, receipt = room.run(["true"], workdir=workdir)
         assert (code, receipt) == (DENIED, Unusable("n1", "workdir"))
 
+    def test_but_makes_it_in_what_is_proved_to_be_its_own(self, room: Room, tmp_path: Path) -> None:
+        own, beside = tmp_path / "own", tmp_path / "own-not"
+        for folder in (own, beside):
+            folder.mkdir()
+        for number, (workdir, code) in enumerate(((own / "a" / "b", 0), (own, 0), (beside / "a", DENIED))):
+            each = Room(room.program, tmp_path / f"room{number}")
+            each.path.mkdir()
+            each.prepare()
+            process = each.start()
+            each.send(frame("n1", str(workdir), ["pwd"], {}, [mounted(str(own), own)]))
+            output = f"{workdir}\n".encode() if code == 0 else b""
+            assert each.ended(process)[:2] == (code, output)
+        assert list(beside.iterdir()) == []
+
 
 class TestAnExecThatFails:
     def test_is_added_to_the_receipt(self, room: Room, tmp_path: Path) -> None:

@@ -96,6 +96,23 @@ def test_a_link_that_is_exchanged_leads_nobody_but_people(job: Path, work: Path,
     assert (job / "work").samefile(work)
 
 
+@ROOT
+def test_a_working_directory_that_is_missing_is_made_as_the_tasks_user(job: Path, work: Path) -> None:
+    workspace.prepare(job, work, NOBODY)
+    (work / "there").mkdir()
+    workspace.make_workdir(work, ("there", "new", "deep"), NOBODY)
+    owners = [(work / way).stat().st_uid for way in ("there", "there/new", "there/new/deep")]
+    assert owners == [0, 65534, 65534]
+
+
+def test_what_a_task_has_put_in_its_way_is_not_followed(job: Path, work: Path, tmp_path: Path) -> None:
+    workspace.prepare(job, work, ME)
+    (tmp_path / "precious").mkdir()
+    (work / "link").symlink_to(tmp_path / "precious")
+    workspace.make_workdir(work, ("link", "new"), ME)
+    assert list((tmp_path / "precious").iterdir()) == []
+
+
 def test_a_folder_that_is_put_there_later_is_left_alone(job: Path, work: Path) -> None:
     workspace.prepare(job, work, ME)
     (job / "work").unlink()

@@ -10,6 +10,7 @@ stands still. What is about no job ends the loop, and the process.
 import logging
 import queue
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -276,7 +277,8 @@ class Supervisor:
         self._untidy = False
         jobs = (*self._jobs.values(), *self._ending.values())
         needed = {job.job.work_folder for job in jobs} | self._scheduler.pool.names
-        self._dispatcher.delete_works({each.name for each in self._home.works.iterdir()} - needed)
+        with suppress(FileNotFoundError):
+            self._dispatcher.delete_works({each.name for each in self._home.works.iterdir()} - needed)
 
     def _adapt_to(self, able: Capabilities) -> None:
         self._scheduler.adapt_to(able)

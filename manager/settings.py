@@ -275,7 +275,7 @@ class Settings(BaseSettings):
         ge=0,
         le=1000,
         description="Runners that one job may hold at once, whatever its max_parallel. Default: 0, all of "
-        "max_runners but one, where there are more than two: what is stuck in one job leaves one to others.",
+        "them; but for what tasks queue, which leave one to other jobs, where there are more than two.",
     )
     images: Annotated[tuple[Word, ...], *_LIST] = Field(
         ("*",),

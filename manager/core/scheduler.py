@@ -191,7 +191,7 @@ class Scheduler:
         """
         if self.users.is_short(job.uid):
             return True
-        most = policy.job_runners(self.settings)
+        most = policy.job_runners(job.tasks[next(iter(job.ready))], self.settings)
         return job.busy >= min(most, job.job.max_parallel or most)
 
     def _next(self, job: LiveJob, at: datetime, instant: Instant | None) -> TaskClaimed | AttemptNeeded:

@@ -458,6 +458,7 @@ class Supervisor:
                 self._dispatcher.sweep(job.job.network)
             if job.vanished:
                 self._published(job.uid)
+                self._untidy = True
 
     def _published(self, uid: str) -> None:
         job = self._ending.pop(uid, None)

@@ -1,6 +1,7 @@
 """Eight tasks of one job, with a timeout of 1e300 s, hold all runners: a neighbour's `true` has to wait.
 
-A timeout has a ceiling (`max_timeout`), the default as well; and one job never holds all runners.
+A timeout has a ceiling (`max_timeout`), the default as well; and what tasks queue never holds all runners.
+What a job was written with may, unless the operator sets `job_runners`.
 """
 
 import pytest
@@ -24,8 +25,9 @@ def test_a_record_with_it_has_the_ceiling() -> None:
     assert granted(task("a"), timeout=99.0, max_timeout=5.0).timeout == 5
 
 
-def test_a_neighbour_gets_a_runner_while_one_job_has_all_that_it_may() -> None:
-    stuck = live_job(*(task(f"t{number}") for number in range(8)), uid="a" * 32, name="stuck")
+def test_a_neighbour_gets_a_runner_while_what_a_task_has_queued_has_all_that_it_may() -> None:
+    queued = [task(f"t{number}").model_copy(update={"parent": "a"}) for number in range(8)]
+    stuck = live_job(*queued, uid="a" * 32, name="stuck")
     who = Scheduler("home", settings(max_runners=6), no_pool())
     assert len(take([stuck], 6, who)) == 5
     neighbour = live_job(task("true"), uid="b" * 32, name="neighbour")

@@ -146,12 +146,12 @@ THROWN_AWAY = Walk(
 IMPOSSIBLE = Walk(
     [
         sh("a", "echo early; sleep 3; echo late"),
-        sh("b", "echo never", dependencies=["a"], image="image.invalid/none"),
+        sh("b", "echo never", dependencies=["a"], workdir="/proc/nowhere", retries=0),
     ],
     "failed",
     ("a 1",),
     {"a": "early\nlate\n"},
-    cause="image",
+    cause="engine",
     attempts={"b": 1},
     ahead=4,
 )

@@ -210,18 +210,13 @@ def test_on_a_full_disk_everything_stands_still_as_it_was_and_goes_on_when_there
     )
 
 
-def test_a_disk_that_takes_no_more_files_shows_the_old_views_until_it_does(
+def test_a_disk_that_takes_no_more_files_loses_nothing_and_goes_on_when_it_does(
     disk: Disk, filler: Filler
 ) -> None:
     disk.begin("one", sh("a", f"{HELD}echo late"), sh("b", f"{COUNT}echo b", dependencies=["a"]))
     no_files(disk, filler)
-    before = disk.views()
     disk.release("one")
-    until(
-        lambda: "can't be written: No space left on device; trying again" in disk.manager.output(), PATIENCE
-    )
-    time.sleep(A_FEW_POLLS)
-    assert disk.views() == before
+    time.sleep(A_FEW_POLLS)  # what has ended gives a few files back, which views may take
     assert "more files only" in status_command(disk)
     filler.give_back()
     disk.check_ends(one={"a": "early\nlate\n", "b": "b\n"})

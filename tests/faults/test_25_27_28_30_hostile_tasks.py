@@ -22,7 +22,7 @@ def test_25_what_is_no_regular_file_in_the_inbox_is_rejected_and_nothing_is_foll
         'echo \'{"id": "x", "command": "true"}\' > /work/file\n'
         "ln /work/file /inbox/new/hard.json || true\n"
         "mkdir /inbox/new/folder.json; touch /inbox/new/folder.json/in\n"
-        "truncate -s 1T /inbox/tmp/huge.json; mv /inbox/tmp/huge.json /inbox/new/\n"
+        "truncate -s 1G /inbox/tmp/huge.json; mv /inbox/tmp/huge.json /inbox/new/\n"
         "sleep 1\n"
     )
     served.client.create_job("hostile-inbox", [sh("a", script), sh("b", "true", dependencies=["a"])])

@@ -22,7 +22,6 @@ HELD = "until test -e /work/go; do sleep 0.05; done\n"
 RECEIPT = "/.air-executor/receipt/receipt"
 FIFO = "/.air-executor/control/payload"
 NONCE = f"nonce=$(cut -d' ' -f 2 {RECEIPT})\n"
-TOO_LONG = ["x" * 120_000] * 40
 
 
 def sh(task_id: str, script: str = "", *after: str, **fields: object) -> dict[str, object]:
@@ -169,7 +168,6 @@ def test_an_image_without_a_shell_is_used_ahead_of_time_too(served: RealManager,
         pytest.param({"args": ["-c", "exit 127"]}, id="127"),
         pytest.param({"args": ["-c", "exit 126"]}, id="126"),
         pytest.param({"args": ["-c", "kill -TERM $$"]}, id="by a signal"),
-        pytest.param({"command": "true", "args": TOO_LONG}, id="too long"),
     ],
 )
 def test_what_fails_behind_a_gate_fails_as_it_does_without_one(
@@ -311,10 +309,10 @@ def test_what_waits_for_a_job_that_fails_or_is_cancelled_is_thrown_away_and_neve
 
 def test_what_waits_for_a_job_whose_folder_vanishes_is_thrown_away(served: RealManager) -> None:
     begin(served, "vanishes", chain("echo b", "echo c"), "b", "c")
-    (served.client.store.jobs / "vanishes").rename(served.home / "vanished")
-    nothing_left(served, "vanishes")
-    executions = (served.home / "vanished" / "work" / "runs").read_text().splitlines()
-    assert [line.split()[0] for line in executions] == ["a"]
+    with (served.client.store.folder("vanishes").work / "runs").open() as executions:
+        (served.client.store.jobs / "vanishes").rename(served.home / "vanished")
+        nothing_left(served, "vanishes")
+        assert [line.split()[0] for line in executions] == ["a"]
 
 
 # --- Tasks that lie about their gates --------------------------------------------------------------------
@@ -468,12 +466,12 @@ def test_what_waits_for_a_job_that_is_cancelled_while_no_manager_runs_never_begi
 def test_what_waits_for_a_job_that_nobody_knows_any_more_is_swept(manager: RealManager) -> None:
     begin(manager, "job", chain("echo b", "echo c"), "b", "c")
     manager.kill()
-    (manager.client.store.jobs / "job").rename(manager.home / "away")
-    forget(manager.home / "journal")
-    manager.start()
-    nothing_left(manager, "job")
-    lines = (manager.home / "away" / "work" / "runs").read_text().splitlines()
-    assert [line.split()[0] for line in lines] == ["a"]
+    with (manager.client.store.folder("job").work / "runs").open() as executions:
+        (manager.client.store.jobs / "job").rename(manager.home / "away")
+        forget(manager.home / "journal")
+        manager.start()
+        nothing_left(manager, "job")
+        assert [line.split()[0] for line in executions] == ["a"]
 
 
 def forget(journal: Path) -> None:
@@ -489,7 +487,8 @@ def test_what_a_killed_manager_tried_its_gates_with_is_swept(manager: RealManage
     (folder / "receipt").mkdir(parents=True)
     manager.kill()
     manager.start()
-    until(lambda: manager.gates() == [left], PATIENCE)
+    until(lambda: "airx-probe-left" not in manager.gates(), PATIENCE)
+    assert left in manager.gates()
     let_go(manager, "job")
     ended(manager, "job", "a 1", "b 1")
     nothing_left(manager, "job")

@@ -1,7 +1,7 @@
 """PURE. How much a task may ask for."""
 
 from air_executor.errors import BadInput
-from air_executor.format.models import TaskFields
+from air_executor.format.models import Task, TaskFields
 from manager.settings import Settings
 
 ENOUGH_TO_SHARE = 3
@@ -26,8 +26,13 @@ def check_ceilings(task: TaskFields, settings: Settings, field: str = "") -> Non
             )
 
 
-def job_runners(settings: Settings) -> int:
-    """How many runners one job may hold at once."""
-    if settings.job_runners:
-        return settings.job_runners
-    return settings.max_runners - (settings.max_runners >= ENOUGH_TO_SHARE)
+def job_runners(task: Task, settings: Settings) -> int:
+    """How many runners its job may hold when the task gets one.
+
+    What a task has queued leaves one to other jobs, where there are enough: nobody has written down how many
+    there will be of those, and how long they take.
+    """
+    share = settings.job_runners or settings.max_runners
+    if task.parent is None:
+        return share
+    return min(share, settings.max_runners - (settings.max_runners >= ENOUGH_TO_SHARE))

@@ -47,9 +47,12 @@ def test_more_is_refused_with_field_and_setting(fields: dict[str, Any], words: s
 
 @pytest.mark.parametrize(
     ("max_runners", "share", "expected"),
-    [(1, 0, 1), (2, 0, 2), (3, 0, 2), (10, 0, 9), (10, 4, 4), (10, 10, 10)],
+    [(1, 0, 1), (2, 0, 2), (3, 0, 2), (10, 0, 9), (10, 4, 4), (10, 10, 9)],
 )
-def test_one_runner_is_left_to_other_jobs_unless_the_operator_says_another_share(
+def test_what_tasks_queue_leaves_one_runner_to_other_jobs_and_what_was_written_need_not(
     max_runners: int, share: int, expected: int
 ) -> None:
-    assert job_runners(settings(max_runners=max_runners, job_runners=share)) == expected
+    rules = settings(max_runners=max_runners, job_runners=share)
+    queued = task("a").model_copy(update={"parent": "b"})
+    assert job_runners(queued, rules) == expected
+    assert job_runners(task("a"), rules) == (share or max_runners)

@@ -16,8 +16,8 @@ MAX_VARIABLES = 10_000
 MAX_STRING_BYTES = (128 << 10) - 1
 """The kernel's limit on one argument or variable (MAX_ARG_STRLEN), without the NUL at its end."""
 MAX_COMMAND_BYTES = (2 << 20) - (128 << 10)
-"""The kernel's limit on arguments and variables together, with the usual stack of 8 MiB; less what the image and
-the manager add. So what is taken can be executed, however its container is made."""
+"""The kernel's limit on arguments and variables together, with the usual stack of 8 MiB; less what image and
+manager add. So what is taken can be executed, however its container is made."""
 MAX_WORD = 4096
 """Characters of a name or path that something else than this project gives its meaning."""
 MAX_REQUEST_BYTES = 16 << 10

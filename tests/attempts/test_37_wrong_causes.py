@@ -1,7 +1,7 @@
 """37: what is the command's or the image's fault is recorded as the engine's, or as the task's own exit code.
 
-What no Linux executes, and what is no image's name, is refused with its field when the job is taken. What only the
-engine can tell of an image, it is asked in a question about nothing else.
+What no Linux executes, and what is no image's name, is refused with its field when the job is taken. What
+only the engine can tell of an image, it is asked in a question about nothing else.
 """
 
 import json

@@ -128,6 +128,8 @@ class Scheduler:
         if fact.problem is None:
             return
         for task_id in waited:
+            if self.users.is_short(job.uid):  # it is asked for again when the job has its user
+                return
             if task_id in job.ready:  # else the job has failed by now
                 claim = self._claim(job, task_id, fact.at, None, "cold")
                 yield claim

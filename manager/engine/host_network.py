@@ -96,7 +96,7 @@ class HostNetwork:
             found = egress.addresses(b"".join(said).decode(errors="replace"))
         except EngineUnavailable:
             raise
-        except EngineError as error:
+        except (EngineError, ValueError) as error:
             return f"tasks may reach the host by addresses other than their bridge's: {error}"
         finally:
             self._engine.remove(name, self._home.id)

@@ -6,7 +6,6 @@ before that has gone, and who keeps an inbox busy is looked at less often.
 """
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, suppress
@@ -22,6 +21,7 @@ from air_executor.format.layout import CLOSED, INBOX, NEW, REFUSED
 from air_executor.format.limits import MAX_REQUEST_BYTES, Bounds
 from air_executor.format.models import TaskSpec
 from air_executor.untrusted import NotRegular, TooLarge, opened, opened_file, whole
+from manager.folder import removal
 from manager.folder.allowance import Allowance
 from manager.model.facts import RequestRefused, TaskRequested
 from manager.model.values import AttemptKey
@@ -32,7 +32,8 @@ MAX_AT_ONCE = 100
 MAX_LISTED = 1000
 """Files that are looked at in one go."""
 MAX_LEFT = 10_000
-"""Requests that are read when a command has ended; of more, the rest is not."""
+LEFT_SECONDS = 5.0
+"""Requests that are read when a command has ended, and for how long; of more, the rest is not."""
 SHARE, SAVED = 0.2, 1.0
 """Of a processor's time, what the inboxes of one job may take; and seconds of it that they may save up."""
 BOUNDS = Bounds(MAX_REQUEST_BYTES)
@@ -102,24 +103,34 @@ class Inbox:
             self._allowance.spend(self._clock() - began)
 
     def drain_left(self, uid: str, at: datetime) -> Iterator[Asked]:
-        """All requests in it, when nothing more will come; with pauses, so that others have time as well."""
+        """All requests in it, when nothing more will come; with pauses, so that others have time as well.
+
+        But not for ever: meanwhile the end of the command is not told.
+        """
+        deadline = self._clock() + LEFT_SECONDS
         try:
             with self._opened(NEW) as inbox:
                 there = _listed(inbox, MAX_LEFT + 1)
                 for _, name in sorted((stamp[1], name) for name, stamp in there.items())[:MAX_LEFT]:
+                    if self._clock() > deadline:
+                        break
                     began = self._clock()
                     yield self._read(inbox, name, uid, at)
                     self._allowance.spend(self._clock() - began)
                     time.sleep(max(0.0, self.rest))
         except OSError:  # the task has put something else in its place
             return
-        if len(there) > MAX_LEFT:
-            reason = f"there are more than {MAX_LEFT} requests in the inbox: the rest is not read"
+        if len(there) > MAX_LEFT or self._clock() > deadline:
+            reason = f"the inbox has too many requests ({len(there)} or more): the rest is not read"
             yield RequestRefused(uid=uid, request="the rest", reason=reason, at=at)
 
     def drain_closed(self, uid: str, at: datetime) -> list[Asked]:
         """The requests that were in it when it was closed, in the same way."""
-        return self._drain(CLOSED, uid, at)
+        began = self._clock()
+        try:
+            return self._drain(CLOSED, uid, at)
+        finally:
+            self._allowance.spend(self._clock() - began)
 
     def forget(self, requests: list[str]) -> None:
         """The requests are in the journal: their files may go."""
@@ -136,7 +147,7 @@ class Inbox:
         """Delete what was left in it when the job ended: it must not come up when the job is retried."""
         for folder in (CLOSED, REFUSED):
             with suppress(OSError), self._opened() as inbox:
-                shutil.rmtree(folder, dir_fd=inbox)
+                removal.remove(folder, inbox)
 
     def reopen(self) -> None:
         """Take requests again: something was in it after all, and the job goes on."""
@@ -256,9 +267,10 @@ def left_by(key: AttemptKey, inbox: Path, job: Path, at: datetime) -> Iterator[A
 
     A container that an older manager made had that in the job's folder, as everybody who asks from outside.
     """
+    if not inbox.exists():
+        yield from Inbox.of_job(job).drain(key.uid, at)
     for fact in Inbox(inbox).drain_left(key.uid, at):
         yield replace(fact, parent=key)
-    yield from Inbox.of_job(job).drain(key.uid, at)
 
 
 def are_many_left(inbox: Path) -> bool:

@@ -92,10 +92,14 @@ class Journal:
         try:
             if job.name in self._of_ended:
                 self._of_ended[job.name].unlink(missing_ok=True)
-            # Not synced: whoever finds it damaged still has the job's folder.
+            # Synced: it alone says which work folder is the job's when that is tried again.
             temporary = self._ended / f".{path.name}"
-            temporary.write_bytes(line)
+            with temporary.open("wb") as file:
+                file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
             temporary.rename(self._ended / path.name)
+            sync_folder(self._ended)
             self._of_ended[job.name] = self._ended / path.name
             reach(Failpoint.JOURNAL_COMPACTED)
             path.unlink()

@@ -91,7 +91,7 @@ def _moved(name: str, folder: int, top: int, free: Iterator[str]) -> str:
             os.rename(name, new, src_dir_fd=folder, dst_dir_fd=top)
             return new
         except PermissionError:
-            if not _allow_us(name, folder):  # to move a folder, it has to be writable itself
+            if not allow_us(name, folder):  # to move a folder, it has to be writable itself
                 raise
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):  # the name is taken
@@ -126,7 +126,7 @@ def _opened(name: str, folder: int) -> Iterator[int]:
     try:
         handle = os.open(name, FOLDER, dir_fd=folder)
     except PermissionError:
-        if not _allow_us(name, folder):
+        if not allow_us(name, folder):
             raise
         handle = os.open(name, FOLDER, dir_fd=folder)
     try:
@@ -139,7 +139,7 @@ def _opened(name: str, folder: int) -> Iterator[int]:
         os.close(handle)
 
 
-def _allow_us(name: str, folder: int) -> bool:
+def allow_us(name: str, folder: int) -> bool:
     """Allow its owner everything in a folder that may be closed to him; returns whether that was missing."""
     # By a handle that needs no permission, for there is no change of mode that follows no link.
     handle = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from air_executor.report import one_line
 from air_executor.untrusted import FOLDER
-from manager.folder import workspace
+from manager.folder import removal, workspace
 from manager.model.home import Home
 
 BLOCK = 512
@@ -112,10 +112,19 @@ class _Walk:
                         level.ahead.append(entry.name)
                     yield status
 
+    def _opened(self, name: str) -> int:
+        """What its owner has closed to itself hides nothing from a manager that runs as the same user."""
+        try:
+            return os.open(name, FOLDER, dir_fd=self._handle)
+        except PermissionError:
+            if not removal.allow_us(name, self._handle):
+                raise
+            return os.open(name, FOLDER, dir_fd=self._handle)
+
     def _enter(self, name: str, known: tuple[int, int] | None = None) -> bool:
         """Go there, where it is a folder; only if it is the one that is `known`, where one is."""
         try:
-            inner = os.open(name, FOLDER, dir_fd=self._handle)
+            inner = self._opened(name)
         except OSError:  # gone, or something else
             return False
         if known is not None and _identity(inner) != known:

@@ -52,6 +52,12 @@ def prepare(job: Path, work: Path, user: Owner) -> None:
     except OSError as error:
         if error.errno in TRANSIENT:
             raise
+        if error.errno == errno.EXDEV:
+            raise BadInput(
+                "brings a folder work, which can't be moved into the home's own: the jobs folder is another "
+                "file system than the home",
+                where=job,
+            ) from None
         raise BadInput(
             f"can't be prepared: {error.filename or ''} {error.strerror}; work, inbox and logs must be "
             "folders (or not there yet), and the manager must be allowed to write",
@@ -62,18 +68,23 @@ def prepare(job: Path, work: Path, user: Owner) -> None:
 def make_work(work: Path, user: Owner, brought: int | None = None) -> None:
     """Have the work folder there: that which a job has `brought` in its own folder, or else an empty one."""
     with opened(work.parent) as works:
-        if not _is_there(works, work.name):
+        before = _is_there(works, work.name)
+        if not before:
             if brought is None or not _is_folder(brought, layout.WORK):
                 _make_empty(works, work.name, user)
             else:
                 _take_over(brought, works, work.name)
-        _give(works, work.name, user)
+        if _give(works, work.name, user) and before:
+            # Who had it may be at work, and reads on. Nobody knows its name who may not look into the job.
+            os.chmod(work.name, 0o755, dir_fd=works)
 
 
 def _make_empty(works: int, name: str, user: Owner) -> None:
     """For the user and its group. Who can't give it to the user has to let everybody in."""
     os.mkdir(name, 0o700, dir_fd=works)
     os.chmod(name, 0o750 if os.geteuid() in (0, user.uid) else 0o755, dir_fd=works)
+    if os.geteuid() == 0:
+        os.chown(name, user.uid, user.gid, dir_fd=works, follow_symlinks=False)
 
 
 def make_workdir(work: Path, way: Sequence[str], user: Owner) -> None:
@@ -130,17 +141,36 @@ def _show(job: int, work: Path) -> None:
 
 def shown(job: Path) -> str | None:
     """The name of the work folder that the job's folder leads to, where it does."""
-    with suppress(OSError), opened(job) as folder:
-        return Path(os.readlink(layout.WORK, dir_fd=folder)).name or None
+    with suppress(OSError):
+        return linked(job)
     return None
+
+
+def linked(job: Path) -> str | None:
+    """Likewise. Raises OSError where that can't be told: the job's folder is there, and is closed to us."""
+    try:
+        with opened(job) as folder:
+            name = Path(os.readlink(layout.WORK, dir_fd=folder)).name
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.EINVAL, errno.ENOTDIR, errno.ELOOP):
+            raise
+        return None
+    return name if name not in ("", "..") else None
 
 
 def _make_inbox(job: int) -> None:
     """For requests from outside: whoever has the job's folder may ask."""
-    if _make(job, layout.INBOX):
-        with opened(layout.INBOX, folder=job) as inbox:
-            for name in (layout.TMP, layout.NEW):
-                _make(inbox, name)
+    _make(job, layout.INBOX)
+    with opened(layout.INBOX, folder=job) as inbox:
+        _make(inbox, layout.TMP)
+        if not _is_there(inbox, layout.CLOSED):  # a `new` that was taken away must stay away
+            _make(inbox, layout.NEW)
+
+
+def open_inbox(job: Path) -> None:
+    """Have the job take requests from outside again. Raises OSError."""
+    with opened(job) as folder:
+        _make_inbox(folder)
 
 
 def _make(folder: int, name: str) -> bool:
@@ -153,12 +183,15 @@ def _make(folder: int, name: str) -> bool:
     return True
 
 
-def _give(folder: int, name: str, user: Owner) -> None:
+def _give(folder: int, name: str, user: Owner) -> bool:
+    """Whether it was another's."""
     handle = os.open(name, FOLDER, dir_fd=folder)
     try:
         status = os.fstat(handle)
-        if (status.st_uid, status.st_gid) != user and os.geteuid() == 0:
-            os.fchown(handle, user.uid, user.gid)
+        if (status.st_uid, status.st_gid) == user or os.geteuid() != 0:
+            return False
+        os.fchown(handle, user.uid, user.gid)
+        return True
     finally:
         os.close(handle)
 
@@ -181,11 +214,19 @@ def delete(folder: Path) -> None:
     removal.delete(folder)
 
 
-def clear(job: Path) -> None:
-    """Delete what the job's tasks have written. Links are deleted and not followed. Raises OSError."""
-    with opened(job) as folder:
+def clear(job: Path, works: Path) -> None:
+    """Take away what the job's tasks have written. Links are deleted and not followed. Raises OSError.
+
+    Folders are moved in among the `works`, where nobody needs them: to delete them may take long.
+    """
+    with opened(job) as folder, opened(works) as aside:
         for name in (layout.LOGS, layout.WORK, layout.INBOX):
-            removal.remove(name, folder)
+            try:
+                os.rename(name, f".gone-{secrets.token_hex(8)}", src_dir_fd=folder, dst_dir_fd=aside)
+            except FileNotFoundError:
+                continue
+            except OSError:  # another file system
+                removal.remove(name, folder)
 
 
 def owner_of(job: Path) -> Owner:

@@ -1,5 +1,6 @@
 """What is in the home folder for containers and jobs, and nobody needs any more."""
 
+import logging
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
@@ -8,6 +9,8 @@ from manager.core.live_job import LiveJob
 from manager.folder import workspace
 from manager.model import containers
 from manager.model.home import Home
+
+log = logging.getLogger(__name__)
 
 
 def clear(home: Home, live: Iterable[LiveJob]) -> None:
@@ -22,9 +25,16 @@ def clear(home: Home, live: Iterable[LiveJob]) -> None:
 
 
 def delete_works(home: Home, names: Iterable[str]) -> None:
-    """Delete these work folders, but for those that the folder of a job, which has ended, leads to."""
-    linked = {workspace.shown(job.path) for job in Store(home.path).folders()}
-    for name in set(names) - linked:
+    """Delete these work folders, but for those that the folder of a job, which has ended, leads to.
+
+    None at all where that can't be told: no job is there (all may be away), or one can't be asked.
+    """
+    try:
+        linked = {workspace.linked(job.path) for job in Store(home.path).folders()}
+    except OSError as error:
+        log.warning("work folders that nobody needs stay for now: %s", error)
+        return
+    for name in set(names) - linked if linked else ():
         workspace.delete(home.work(name))
 
 

@@ -14,7 +14,7 @@ from air_executor.failpoints import Failpoint, reach
 from air_executor.files import Readers, open_to
 from air_executor.format.layout import STATE
 from air_executor.format.limits import Bounds
-from air_executor.format.models import JobView, Task
+from air_executor.format.models import Job, JobView, Task
 from air_executor.store import JobFolder, Store
 from manager.core import admission, policy
 from manager.core.live_job import LiveJob
@@ -72,6 +72,10 @@ class Admitter:
         tasks = [policy.with_grant(task, record.owner, network, rules) for task in record.tasks]
         if tasks != list(record.tasks):
             job = job.model_copy(update={"network": network})
+        # An older manager's: its work is in its folder, and moves when it is used.
+        if job.work_folder is None:
+            work = containers.work_name(job.name, job.uid or "")
+            job = job.model_copy(update={"work_folder": work})
         live = LiveJob(job, tasks, record.owner, max_tasks=rules.max_tasks)
         log.info("job=%s taken up again: %s", live.name, live.view().progress)
         live.tell_all()
@@ -122,7 +126,8 @@ class Admitter:
         folder = self._store.folder(fact.name)
         ended = self._journal.ended(fact.name)
         tasks: tuple[Task, ...]
-        if ended is not None and (fact.job is None or fact.job.uid == ended.job.uid):
+        its_own = ended is not None and self._owner_of(fact.name) == ended.owner.uid
+        if ended is not None and its_own and (fact.job is None or fact.job.uid == ended.job.uid):
             job, tasks = ended.job, ended.tasks
             log.warning("job=%s has ended, and its files are put right: %s", fact.name, fact.message)
         else:
@@ -172,30 +177,44 @@ class Admitter:
         return replace(usual, bytes=max(usual.bytes, VIEW_FACTOR * self._journal.size_of_ended(name)))
 
     def _go_on(self, folder: JobFolder, view: JobView, at: datetime) -> LiveJob:
-        owner = workspace.owner_of(folder.path)
-        work = self._work_of(view, owner)
+        owner, work = workspace.owner_of(folder.path), None
+        ended = self._ended(view.job, owner)
+        if ended is not None:  # the folder's group may be another by now: that of its readers
+            owner, work = ended.owner, ended.job.work_folder
         job = admission.take_again(view, owner, uuid.uuid4().hex, work, self._settings, at)
         markers.remove(folder.cancel_marker)
         Inbox.of_job(folder.path).empty_closed()
+        workspace.open_inbox(folder.path)
         log.info("job=%s is tried again: %s", job.name, view.progress)
         return job
 
-    def _work_of(self, view: JobView, owner: Owner) -> str | None:
-        """The work folder of the ended job, by our own record; none where another's job stands there now."""
-        ended = self._journal.ended(view.name)
-        same = ended is not None and ended.job.uid == view.job.uid and ended.owner == owner
-        return ended.job.work_folder if ended is not None and same else None
+    def _ended(self, job: Job, owner: Owner) -> Remembered | None:
+        """Our own record of the ended job that its folder speaks of; none where that is another user's."""
+        ended = self._journal.ended(job.name)
+        if ended is None or (ended.job.uid, ended.owner.uid) != (job.uid, owner.uid):
+            return None
+        return ended
 
     def forget(self, name: str) -> None:
-        """The folder of the ended job is gone; unless another one stands there again."""
-        if not os.path.lexists(self._store.folder(name).path):
+        """The folder of the ended job is gone; unless it is there again, and not another user's."""
+        ended = self._journal.ended(name)
+        if ended is None or self._owner_of(name) != ended.owner.uid:
             self._journal.forget(name)
+
+    def _owner_of(self, name: str) -> int | None:
+        """The user that the folder of that name belongs to; None where there is none."""
+        try:
+            return self._store.folder(name).owner
+        except OSError:
+            return None
 
     def _start_over(self, folder: JobFolder, view: JobView, at: datetime) -> LiveJob | None:
         if not view.state.ended:
             raise BadInput(f'is "{view.state}"; only a job that has ended can start over', field="state")
-        fresh = admission.afresh(folder.name, view, workspace.owner_of(folder.path), at)
-        workspace.clear(folder.path)
+        owner = workspace.owner_of(folder.path)
+        ended = self._ended(view.job, owner)
+        fresh = admission.afresh(folder.name, view, owner if ended is None else ended.owner, at)
+        workspace.clear(folder.path, self._home.works)
         for marker in (folder.cancel_marker, folder.retry_marker):
             markers.remove(marker)
         log.info("job=%s starts over", folder.name)

@@ -17,7 +17,14 @@ from manager.core.live_job import LiveJob
 from manager.daemon.disk import MIB, Disk, Free
 from manager.daemon.reserve import Reserve
 from manager.folder.usage import NOTHING, Look, Survey, Usage
-from manager.model.facts import DiskExceeded, Fact, JobFact
+from manager.model.facts import (
+    ContainerRemoved,
+    ContainerVoided,
+    DiskExceeded,
+    Fact,
+    JobFact,
+    TaskClaimed,
+)
 from manager.model.home import Home
 from manager.settings import Settings
 
@@ -87,11 +94,11 @@ class DiskWatch:
         known = self._jobs.setdefault(job.uid, _Watched(job.uid, places))
         known.places = places
 
-    def observe(self, job: LiveJob, _fact: JobFact) -> None:
+    def observe(self, job: LiveJob, fact: JobFact) -> None:
         """Something has changed the job."""
         if job.job.state.ended:
             self._jobs.pop(job.uid, None)
-        else:
+        elif job.uid not in self._jobs or isinstance(fact, TaskClaimed | ContainerVoided | ContainerRemoved):
             self.follow(job)
 
     # --- In its thread -----------------------------------------------------------------------------------

@@ -89,6 +89,7 @@ class Follower:
         try:
             found = self._retry.until_answered(lambda: self._copy_output(assignment, output))
         except ContainerGone:
+            self._drain(assignment)
             self._emit(lost(assignment))
             return
         finally:

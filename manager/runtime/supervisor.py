@@ -116,6 +116,8 @@ class Supervisor:
         self._jobs: dict[str, LiveJob] = {}
         self._ending: dict[str, LiveJob] = {}
         """Ended in the journal; their last views are still being written."""
+        self._closing: dict[str, Inbox] = {}
+        """The inboxes of jobs that are about to end, by uid: each is read in goes."""
         self._untidy = True
         """Whether there may be work folders that nobody needs."""
         self._broken: set[str] = set()
@@ -277,7 +279,7 @@ class Supervisor:
         self._untidy = False
         jobs = (*self._jobs.values(), *self._ending.values())
         needed = {job.job.work_folder for job in jobs} | self._scheduler.pool.names
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             self._dispatcher.delete_works({each.name for each in self._home.works.iterdir()} - needed)
 
     def _adapt_to(self, able: Capabilities) -> None:
@@ -406,7 +408,9 @@ class Supervisor:
             return
         if self._recorder.owes(job):  # or what was read just now is read again, and taken for all there is
             self._recorder.record([job])
-        inbox = Inbox.of_job(self._folder(job))
+        inbox = self._closing.setdefault(job.uid, Inbox.of_job(self._folder(job)))
+        if inbox.rest > 0:  # who floods it waits for its own end, and nobody else does
+            return
         inbox.close()
         reach(Failpoint.INBOX_CLOSED)
         found = inbox.drain_closed(job.uid, at)
@@ -454,6 +458,7 @@ class Supervisor:
             self._ending[job.uid] = job
             self._watcher.unfollow(job.name, job.uid)
             self._scheduler.forget(job.uid)
+            self._closing.pop(job.uid, None)
             if job.job.network is not None:
                 self._dispatcher.sweep(job.job.network)
             if job.vanished:

@@ -20,9 +20,15 @@ def dig(folder: Path, depth: int) -> None:
 
 
 def test_a_job_can_start_over_however_deep_it_dug(tmp_path: Path) -> None:
-    dig(tmp_path / "work", 3_000)
-    workspace.clear(tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    job, works = tmp_path / "job", tmp_path / "works"
+    for folder in (job, works):
+        folder.mkdir()
+    dig(job / "work", 3_000)
+    workspace.clear(job, works)
+    assert list(job.iterdir()) == []
+    (gone,) = works.iterdir()
+    workspace.delete(gone)
+    assert list(works.iterdir()) == []
 
 
 def test_links_are_deleted_and_not_followed(tmp_path: Path) -> None:
@@ -32,8 +38,11 @@ def test_links_are_deleted_and_not_followed(tmp_path: Path) -> None:
     (job / "work" / "deep").mkdir(parents=True)
     (job / "work" / "deep" / "link").symlink_to(tmp_path / "target")
     (job / "logs").symlink_to(tmp_path / "target")
-    workspace.clear(job)
+    (tmp_path / "works").mkdir()
+    workspace.clear(job, tmp_path / "works")
     assert list(job.iterdir()) == []
+    for gone in (tmp_path / "works").iterdir():
+        workspace.delete(gone)
     assert (tmp_path / "target" / "file").exists()
 
 

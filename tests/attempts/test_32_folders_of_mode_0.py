@@ -18,8 +18,11 @@ def test_a_manager_that_is_not_root_deletes_them(open_home: Path) -> None:
             (top / "a" / "b" / "file").touch()
             for folder in (top / "a" / "b" / "c", top / "a" / "b", top / "a", top):
                 folder.chmod(0)
-        workspace.clear(open_home)
-        workspace.delete(gate)
+        works = open_home / "works"
+        works.mkdir()
+        workspace.clear(open_home, works)
+        for folder in (*works.iterdir(), works, gate):
+            workspace.delete(folder)
 
     does(deletes)
     assert list(open_home.iterdir()) == []

@@ -54,7 +54,7 @@ def test_half_jobs_are_looked_at_less_often_and_few_are_watched(
     for _ in range(600):  # ten minutes, a look every second
         clock.now += 1
         scanner.look()
-    assert len(looks) < HALVES * 600 / 3
+    assert len(looks) < HALVES * 600 / 2
     assert len(list(scanner.watched())) <= 1 + MAX_WATCHED
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,11 +77,25 @@ def test_what_is_left_of_a_job_goes_with_its_folder(start: Start, engine: FakeEn
 
 def test_and_where_the_folder_went_while_no_manager_ran(start: Start, engine: FakeEngine) -> None:
     first = start()
+    first.run(WRITE, name="kept")
     first.run(WRITE)
     first.stop()
     shutil.rmtree(first.home / "jobs" / "job")
     second = start()
-    until(lambda: works(second) == set())
+    until(lambda: works(second) == {folder(second, "kept")})
+
+
+def test_where_no_job_is_there_at_all_nothing_goes(start: Start, engine: FakeEngine) -> None:
+    """The jobs folder may be away for a while, as what is mounted there may be."""
+    first = start()
+    first.run(WRITE)
+    before = folder(first)
+    first.stop()
+    (first.home / "jobs").rename(first.home / "away")
+    second = start()
+    until(lambda: second.supervisor._untidy is False)
+    time.sleep(0.3)
+    assert works(second) == {before}
 
 
 @pytest.mark.parametrize("again", ["retry", "reset"])
@@ -123,7 +138,8 @@ def test_of_a_folder_that_took_the_name_of_another_job_nothing_is_remembered(
     copy = manager.home / "jobs" / ".copy"
     shutil.copytree(job, copy, symlinks=True)
     shutil.rmtree(job)
-    until(lambda: works(manager) == set())
+    manager.run(WRITE, name="kept")
+    until(lambda: works(manager) == {folder(manager, "kept")})
     copy.rename(job)
     engine.programs[("three",)] = Program(looks_for="result")
     until(lambda: manager.client.retry("job") is None)
@@ -139,3 +155,46 @@ def test_each_container_has_an_inbox_of_its_own_and_it_goes_with_it(
     mounted = [mount.source for spec in engine.specs for mount in spec.mounts if mount.target == "/inbox"]
     assert len(set(mounted)) == len(mounted) == 3
     until(lambda: not any(map(os.path.exists, mounted)))
+
+
+def test_a_job_that_is_tried_again_takes_requests_again(start: Start, engine: FakeEngine) -> None:
+    manager = start()
+    manager.run(a_task("a", command="three", retries=0))
+    engine.programs[("three",)] = Program(seconds=None)
+    manager.client.retry("job")
+    until(lambda: manager.task("a").status == "running")
+    manager.client.queue("job", a_task("later"))
+    manager.until_status("later", "completed")
+    manager.client.cancel("job")
+    manager.client.wait("job", 10)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_a_job_whose_folder_got_a_group_of_readers_goes_on_in_its_work_folder(
+    start: Start, engine: FakeEngine
+) -> None:
+    manager = start(readers_group=23000)
+    manager.run(WRITE, a_task("b", "a", command="three", retries=0))
+    before = folder(manager)
+    engine.programs[("three",)] = Program(looks_for="result")
+    manager.client.retry("job")
+    until(lambda: manager.state()["state"] == "completed")
+    assert folder(manager) == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_who_takes_the_name_of_an_ended_job_does_not_get_its_record(start: Start, engine: FakeEngine) -> None:
+    manager = start()
+    manager.run(a_task("a", env={"TOKEN": "s3cret"}))
+    job = manager.home / "jobs" / "job"
+    shutil.rmtree(job)
+    job.mkdir()
+    os.chown(job, 12345, 12345)
+    (job / "state.json").write_text("{garbage")
+    until(
+        lambda: (
+            manager.client.store.folder("job").look() is not None
+            and "failed" in (job / "state.json").read_text()
+        )
+    )
+    assert not any("s3cret" in file.read_text() for file in job.iterdir() if file.is_file())

@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 RETRY = 2.0
 """Seconds between two looks at an engine that can't be used."""
+LAST_LOOK = 5.0
+"""Seconds within which a look ends, as a rule, also one that tries what can be done here."""
 
 
 class EngineMonitor:
@@ -59,9 +61,11 @@ class EngineMonitor:
         self._wake.set()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Look no more. What is being tried just now is tried to its end, so that it leaves nothing."""
         self._stopping = True
         self._wake.set()
+        if self._threads[0].is_alive():
+            self._threads[0].join(LAST_LOOK)
 
     def _run(self) -> None:
         while not self._stopping:

@@ -21,7 +21,8 @@ HALVES = 100
 
 
 class Clock:
-    now = time.monotonic()
+    def __init__(self) -> None:
+        self.now = time.monotonic()
 
     def monotonic(self) -> float:
         return self.now

@@ -28,13 +28,6 @@ WANTED = {
     "journal": "2700",
     "work": "2711",
 }
-    "home": "2750",
-    "airflow": "2700",
-    "gates": "2700",
-    "jobs": "3770",
-    "journal": "2700",
-    "work": "2711",
-}
 
 
 def test_nobody_else_gets_past_the_home_and_job_writers_rename_only_their_own(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from air_executor.errors import BadInput, JobExists, JobNotFound, quoted
 from air_executor.files import (
@@ -29,6 +30,7 @@ from air_executor.files import (
 )
 from air_executor.format import layout, names
 from air_executor.format.documents import parse_json, validate
+from air_executor.format.graph import check_edges
 from air_executor.format.limits import OWN, Bounds
 from air_executor.format.models import Job, JobState, JobView, Task
 from air_executor.format.text import job_text, task_text, tasks_text
@@ -210,6 +212,7 @@ class JobFolder:
                 raise BadInput('must be a list of tasks, such as [{"id": "greet", "command": "echo"}]')
             if len(value) > bounds.tasks:
                 raise BadInput(f"the job has {len(value)} tasks, the limit is max_tasks = {bounds.tasks}")
+            check_edges(_dependencies(entry) for entry in value)
             return tuple(validate(Task, entry, f"tasks[{index}]") for index, entry in enumerate(value))
         except BadInput as error:
             raise error.at(self.tasks_file) from None
@@ -307,6 +310,12 @@ def _content(folder: int, path: Path, bounds: Bounds) -> bytes:
     except OSError as error:
         error.filename = path
         raise
+
+
+def _dependencies(entry: Any) -> int:
+    """How many there are in what may be a task."""
+    found = entry.get("dependencies") if isinstance(entry, dict) else None
+    return len(found) if isinstance(found, list) else 0
 
 
 def _is_folder(name: str, folder: int) -> bool:

@@ -313,11 +313,11 @@ class Settings(BaseSettings):
         return value
 
     max_document_mb: int = Field(
-        8,
+        4,
         ge=1,
         le=MAX_BYTES >> 20,
         description="MiB of state.json and of tasks.json, each, that are read of a job that no manager has "
-        "taken yet: room for some 25,000 tasks. While it is read, a document may take 20 times its size in "
+        "taken yet: room for some 12,000 tasks. While it is read, a document may take 20 times its size in "
         "memory.",
     )
 

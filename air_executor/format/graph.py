@@ -19,13 +19,7 @@ def check_graph(tasks: Sequence[TaskFields]) -> None:
         raise BadInput("a job needs at least one task", field="tasks")
     if len(tasks) > MAX_TASKS:
         raise BadInput(f"the job has {len(tasks)} tasks; at most {MAX_TASKS} are allowed", field="tasks")
-    edges = sum(len(task.dependencies) for task in tasks)
-    if edges > MAX_EDGES:
-        raise BadInput(
-            f"the tasks have {edges} dependencies together; at most {MAX_EDGES} are allowed: where many "
-            "depend on the same many, put a task between them that does nothing",
-            field="tasks",
-        )
+    check_edges(len(task.dependencies) for task in tasks)
     places: dict[str, int] = {}
     for index, task in enumerate(tasks):
         if task.id in places:
@@ -39,6 +33,17 @@ def check_graph(tasks: Sequence[TaskFields]) -> None:
     cycle = find_cycle({task.id: task.dependencies for task in tasks})
     if cycle:
         raise BadInput(f"dependency cycle: {_shown(cycle)}", field="tasks")
+
+
+def check_edges(dependencies: Iterable[int]) -> None:
+    """Raises BadInput where tasks that have so many `dependencies` each have too many together."""
+    edges = sum(dependencies)
+    if edges > MAX_EDGES:
+        raise BadInput(
+            f"the tasks have {edges} dependencies together; at most {MAX_EDGES} are allowed: where many "
+            "depend on the same many, put a task between them that does nothing",
+            field="tasks",
+        )
 
 
 def check_dependencies(task: TaskFields, known: Iterable[str], field: str = "dependencies") -> None:

@@ -8,7 +8,7 @@ MAX_BYTES = 64 << 20
 """The largest document that is read: 64 MiB, room for the views of 10,000 tasks with their records."""
 MAX_TASKS = 100_000
 """Of one job, whatever the operator allows."""
-MAX_EDGES = 250_000
+MAX_EDGES = 100_000
 """Dependencies of all tasks of one job together."""
 MAX_ARGUMENTS = 1 << 18
 """More than the kernel takes, were each of a single letter."""

@@ -74,8 +74,9 @@ def _contents(folder: JobFolder, bounds: Bounds) -> Contents:
     try:
         job = folder.read_job(bounds)
         tasks = () if job.state.ended else folder.read_tasks(bounds)
-    except (BadInput, OSError) as error:
-        return Contents(stamp, job, problem=error)
+    except (BadInput, OSError) as error:  # without what it was seen in: that holds the whole document
+        error.__context__ = None
+        return Contents(stamp, job, problem=error.with_traceback(None))
     except Exception as error:  # whatever it is, it must not stop the others from being read
         log.exception("job=%s can't be read", folder.name)
         return Contents(stamp, job, problem=BadInput(f"can't be read: {error!r}", where=folder.path))

@@ -109,7 +109,7 @@ def test_a_dense_graph_is_refused_by_its_edges() -> None:
     everything = (*tasks, *(task(f"u{number}", *names[:-1]) for number in range(150)))
     job = Job(id="1", name="job", created_at=T0)
     found = JobFound(name="job", job=job, tasks=everything, owner=OWNER, at=at(1))
-    with pytest.raises(BadInput, match="dependencies together; at most 250000 are allowed"):
+    with pytest.raises(BadInput, match="dependencies together; at most 100000 are allowed"):
         admission.take(found, UID, settings())
 
 

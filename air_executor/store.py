@@ -9,7 +9,6 @@ import errno
 import os
 import re
 import secrets
-import stat
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
@@ -38,6 +37,7 @@ from air_executor.untrusted import (
     NotItsOwn,
     NotRegular,
     TooLarge,
+    is_folder,
     is_regular,
     opened,
     opened_own,
@@ -302,7 +302,7 @@ def _content(folder: int, path: Path, bounds: Bounds) -> bytes:
     except NotItsOwn:
         raise BadInput(NOT_ITS_OWN) from None
     except NotRegular:
-        if _is_folder(path.name, folder):  # no view could take its place: this is no job yet, not a bad one
+        if is_folder(path.name, folder):  # no view could take its place: this is no job yet, not a bad one
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path) from None
         raise BadInput("is not a regular file") from None
     except TooLarge:
@@ -316,10 +316,6 @@ def _dependencies(entry: Any) -> int:
     """How many there are in what may be a task."""
     found = entry.get("dependencies") if isinstance(entry, dict) else None
     return len(found) if isinstance(found, list) else 0
-
-
-def _is_folder(name: str, folder: int) -> bool:
-    return stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
 
 
 class Store:
@@ -338,7 +334,7 @@ class Store:
         folder = self.folder(name)
         try:
             with folder.opened() as handle:
-                if not _is_folder(layout.STATE, handle):
+                if not is_folder(layout.STATE, handle):
                     return folder
         except (FileNotFoundError, NotADirectoryError):
             pass

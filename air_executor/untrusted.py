@@ -94,6 +94,11 @@ def is_regular(name: str, folder: int) -> bool:
         return False
 
 
+def is_folder(name: str, folder: int) -> bool:
+    """Whether what has that name in `folder` is a folder itself, and no link to one. Raises OSError."""
+    return stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+
+
 def whole(file: int, limit: int) -> bytes:
     """All that is in an opened file. Raises TooLarge, before it is read, where that is more than `limit`."""
     size = os.fstat(file).st_size

@@ -94,13 +94,7 @@ class Inbox:
 
         Their files stay until `forget`, so another inbox object tells the same requests: that does no harm.
         """
-        if self.rest > 0:
-            return []
-        began = self._clock()
-        try:
-            return self._drain(NEW, uid, at)
-        finally:
-            self._allowance.spend(self._clock() - began)
+        return [] if self.rest > 0 else self._drain(NEW, uid, at)
 
     def drain_left(self, uid: str, at: datetime) -> Iterator[Asked]:
         """All requests in it, when nothing more will come; with pauses, so that others have time as well.
@@ -126,11 +120,7 @@ class Inbox:
 
     def drain_closed(self, uid: str, at: datetime) -> list[Asked]:
         """The requests that were in it when it was closed, in the same way."""
-        began = self._clock()
-        try:
-            return self._drain(CLOSED, uid, at)
-        finally:
-            self._allowance.spend(self._clock() - began)
+        return self._drain(CLOSED, uid, at)
 
     def forget(self, requests: list[str]) -> None:
         """The requests are in the journal: their files may go."""
@@ -161,11 +151,14 @@ class Inbox:
             os.rename(source, target, src_dir_fd=inbox, dst_dir_fd=inbox)
 
     def _drain(self, folder: str, uid: str, at: datetime) -> list[Asked]:
+        began = self._clock()
         try:
             with self._opened(folder) as inbox:
                 return [self._read(inbox, name, uid, at) for name in self._fresh(inbox)]
         except OSError:  # no inbox yet, or the task has put something else in its place
             return []
+        finally:
+            self._allowance.spend(self._clock() - began)
 
     def _fresh(self, inbox: int) -> list[str]:
         """Those that are to be told, oldest first."""

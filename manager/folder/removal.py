@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from air_executor.untrusted import FOLDER, opened
+from air_executor.untrusted import FOLDER, is_folder, opened
 
 ROUNDS = 100
 """How often a folder may be found not empty in a row although all was deleted: somebody adds to it."""
@@ -25,7 +25,7 @@ OURS = 0o700
 def remove(name: str, folder: int) -> None:
     """Delete what has this `name` in `folder`; it may be anything, or not there. Raises OSError."""
     try:
-        if not _is_folder(name, folder):
+        if not is_folder(name, folder):
             os.unlink(name, dir_fd=folder)
             return
         with _opened(name, folder) as top:
@@ -68,7 +68,7 @@ def _flatten(names: list[str], top: int, free: Iterator[str]) -> None:
 
 def _reduce(name: str, top: int, free: Iterator[str], moved: list[str]) -> None:
     """Delete `name` from `top`; what the folders in it are called in `top` now, goes into `moved`."""
-    if not _is_folder(name, top):
+    if not is_folder(name, top):
         os.unlink(name, dir_fd=top)
         return
     with _opened(name, top) as folder:
@@ -76,7 +76,7 @@ def _reduce(name: str, top: int, free: Iterator[str], moved: list[str]) -> None:
             raise OSError(errno.EXDEV, "is another file system", name)
         for each in _names(folder):
             with suppress(FileNotFoundError):
-                if _is_folder(each, folder):
+                if is_folder(each, folder):
                     moved.append(_moved(each, folder, top, free))
                 else:
                     os.unlink(each, dir_fd=folder)
@@ -114,10 +114,6 @@ def _rmdir(name: str, folder: int) -> None:
 def _names(folder: int) -> list[str]:
     with os.scandir(folder) as entries:
         return [entry.name for entry in entries]
-
-
-def _is_folder(name: str, folder: int) -> bool:
-    return stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from pathlib import Path
 from air_executor.errors import BadInput
 from air_executor.files import make_folder
 from air_executor.format import layout
-from air_executor.untrusted import FOLDER, opened
+from air_executor.untrusted import FOLDER, is_folder, opened
 from manager.folder import removal
 from manager.model.values import Owner
 
@@ -83,8 +83,6 @@ def _make_empty(works: int, name: str, user: Owner) -> None:
     """For the user and its group. Who can't give it to the user has to let everybody in."""
     os.mkdir(name, 0o700, dir_fd=works)
     os.chmod(name, 0o750 if os.geteuid() in (0, user.uid) else 0o755, dir_fd=works)
-    if os.geteuid() == 0:
-        os.chown(name, user.uid, user.gid, dir_fd=works, follow_symlinks=False)
 
 
 def make_workdir(work: Path, way: Sequence[str], user: Owner) -> None:
@@ -173,14 +171,12 @@ def open_inbox(job: Path) -> None:
         _make_inbox(folder)
 
 
-def _make(folder: int, name: str) -> bool:
-    """Whether it was not there. Raises OSError where it is something else than a folder."""
+def _make(folder: int, name: str) -> None:
+    """Unless it is there. Raises OSError where it is something else than a folder."""
     try:
         make_folder(name, folder)
     except FileExistsError:
         os.close(os.open(name, FOLDER, dir_fd=folder))
-        return False
-    return True
 
 
 def _give(folder: int, name: str, user: Owner) -> bool:
@@ -205,7 +201,7 @@ def _is_there(folder: int, name: str) -> bool:
 
 def _is_folder(folder: int, name: str) -> bool:
     with suppress(FileNotFoundError):
-        return stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+        return is_folder(name, folder)
     return False
 
 

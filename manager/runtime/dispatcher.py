@@ -210,7 +210,9 @@ class Dispatcher:
         )
 
     def _work(self, job: LiveJob) -> Path:
-        return self._home.work(job.job.work_folder or containers.work_name(job.name, job.uid))
+        if job.job.work_folder is None:
+            raise ValueError(f"the job {job.name} has claimed something, and has no work folder")
+        return self._home.work(job.job.work_folder)
 
 
 def _grant_of(attempt: Attempt) -> Grant:

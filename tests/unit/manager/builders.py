@@ -235,3 +235,12 @@ def moment(seconds: int, nanoseconds: int = 0) -> datetime:
 def spec(*, owner: Owner = OWNER, limits: dict[str, Any] | None = None, **fields: Any) -> ContainerSpec:
     """The container of the second attempt at a task with these fields, where these settings rule."""
     return container(task("a", **fields), key("a", 2), owner=owner, **(limits or {}))
+
+
+class Clock:
+    """A time that passes only when the test says so."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now

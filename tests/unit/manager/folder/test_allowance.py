@@ -3,13 +3,7 @@
 import pytest
 
 from manager.folder.allowance import Allowance
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.unit.manager.builders import Clock
 
 
 @pytest.fixture

@@ -7,14 +7,7 @@ import pytest
 
 from manager.model.facts import Fact, GracePassed
 from manager.runtime.timers import Timers
-from tests.unit.manager.builders import key
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.unit.manager.builders import Clock, key
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,23 +80,31 @@ def open_to(handle: int, readers: Readers) -> None:
         os.fchmod(handle, FILE_MODE)
 
 
+Create = Callable[[str, int], BinaryIO]
+"""Makes the file of that name in that folder, for writing bytes; it is there for nobody else yet."""
+
+
 def create_exclusively(name: str | Path, folder: int | None = None) -> BinaryIO:
     """Open a new file for writing bytes; never follows a link, never opens what is there."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     return os.fdopen(os.open(name, flags, 0o600, dir_fd=folder), "wb")
 
 
-def write_durably(path: str | Path, text: str, folder: int | None = None) -> os.stat_result:
+def write_durably(
+    path: str | Path, text: str, folder: int | None = None, create: Create = create_exclusively
+) -> os.stat_result:
     """Replace the file `path`, a name in `folder` where one is given: a reader finds the old or the new.
 
     Also after a power cut. It is for the readers of its folder. Returns its status before anybody saw it.
+    `create` makes the file that takes its place; what that has in it is written over.
     """
     with _place(path, folder) as (name, place):
         temporary = f".{name}.{secrets.token_hex(6)}"
         try:
-            with create_exclusively(temporary, place) as file:
+            with create(temporary, place) as file:
                 file.write(text.encode())
                 file.flush()
+                file.truncate()
                 open_to(file.fileno(), Readers.of(place))
                 reach(Failpoint.VIEW_UNSYNCED)
                 os.fsync(file.fileno())
@@ -111,13 +119,14 @@ def write_durably(path: str | Path, text: str, folder: int | None = None) -> os.
         return status
 
 
-def write_whole(path: Path, text: str, readers: Readers) -> None:
+def write_whole(path: Path, text: str, readers: Readers, create: Create = create_exclusively) -> None:
     """Replace the file `path`, for `readers`: they find the old or the new; a power cut may lose both."""
     with _place(path, None) as (name, place):
         temporary = f".{name}.{secrets.token_hex(6)}"
         try:
-            with create_exclusively(temporary, place) as file:
+            with create(temporary, place) as file:
                 file.write(text.encode())
+                file.truncate()
                 open_to(file.fileno(), readers)
             os.rename(temporary, name, src_dir_fd=place, dst_dir_fd=place)
         except BaseException:

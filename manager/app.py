@@ -170,7 +170,7 @@ def run(settings: Settings) -> int:
         lambda: manager.monitor.description,
         pulls.texts,
         partial(readers_of, settings.home, settings.readers_group),
-        lambda write: manager.reserve.spend(write),
+        lambda write: manager.reserve.spend_on_new(write),
     )
     manager = Manager(settings, home, connect(settings, pulls.tell), heartbeat.update)
     heartbeat.start()

@@ -1,9 +1,10 @@
 """The engine proxy as it stands before a real engine, in a thread of the test."""
 
 import asyncio
+import socket
 import threading
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from engine_proxy.engine import Engine
@@ -17,11 +18,11 @@ from tests.waiting import until
 @contextmanager
 def guarded_engine(home: Path, folder: Path, networks: Collection[str] = ()) -> Iterator[str]:
     """Its address, for DOCKER_HOST; it serves the manager of `home`."""
-    socket = folder / "guarded.sock"
+    address = folder / "guarded.sock"
     loop = asyncio.new_event_loop()
     engine = Engine(Path(engine_socket()))
     server = Server(Guard(Home(home, lambda: str(home)), engine, networks), engine)
-    serving = loop.create_task(server.run(socket))
+    serving = loop.create_task(server.run(address))
 
     def run() -> None:
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
@@ -29,12 +30,20 @@ def guarded_engine(home: Path, folder: Path, networks: Collection[str] = ()) -> 
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    until(socket.exists, 10)
+    until(lambda: _is_listening(address), 10)
     try:
-        yield f"unix://{socket}"
+        yield f"unix://{address}"
     finally:
         loop.call_soon_threadsafe(serving.cancel)
         thread.join(10)
+
+
+def _is_listening(path: Path) -> bool:
+    """Its name is there a moment before it takes connections."""
+    with socket.socket(socket.AF_UNIX) as client, suppress(OSError):
+        client.connect(str(path))
+        return True
+    return False
 
 
 async def _until_cancelled(task: "asyncio.Task[None]") -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from air_executor.clock import utc_now
 from air_executor.daemon import STATUS, ManagerStatus, process_of
-from air_executor.files import Readers, write_whole
+from air_executor.files import Create, Readers, write_whole
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class Heartbeat:
         engine: Callable[[], str],
         pulling: Callable[[], tuple[str, ...]],
         readers: Callable[[], Readers],
-        spend: Callable[[Callable[[], None]], None],
+        spend: Callable[[Callable[[Create], None]], None],
     ) -> None:
         """`spend` has something written that must be, also on a full disk."""
         self._file = home / STATUS
@@ -96,7 +96,7 @@ class Heartbeat:
         news = self._written is not None and (problem is None) != (self._written[1] is None)
         try:
             if news:  # why work stands still, people must be able to read
-                self._spend(lambda: write_whole(self._file, text, self._readers()))
+                self._spend(lambda create: write_whole(self._file, text, self._readers(), create))
             else:
                 write_whole(self._file, text, self._readers())
         except OSError as error:

@@ -7,7 +7,9 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
+
+from air_executor.files import Create, create_exclusively
 
 log = logging.getLogger(__name__)
 
@@ -22,8 +24,9 @@ Result = TypeVar("Result")
 class Reserve:
     """A folder of spare files with blocks of their own: each is an inode and some space. For any thread.
 
-    Spares are given up one by one, and only for what can't be written without: who fills the disk may be
-    quicker than we are and take one, but hardly all of them.
+    Spares are given up one by one, and only for what can't be written without. A new file is written into a
+    spare, so nobody can take that room in between. What is added to a file gets the room of a spare that is
+    deleted: who fills the disk may be quicker than we are and take one, but hardly all of them.
     """
 
     def __init__(self, folder: Path, size: int) -> None:
@@ -71,15 +74,39 @@ class Reserve:
                 if error.errno not in DISK_FULL or not self._give_up_one():
                     raise
 
+    def spend_on_new(self, write: Callable[[Create], Result]) -> Result:
+        """As `spend`, for what is written into new files: made by what `write` is given, out of spares."""
+        try:
+            return write(create_exclusively)
+        except OSError as error:
+            if error.errno not in DISK_FULL:
+                raise
+        return self.spend(lambda: write(self._create))
+
+    def _create(self, name: str, folder: int) -> BinaryIO:
+        """A spare, by another name and in another folder. Raises OSError where none is left."""
+        with self._lock:
+            if not self._spares:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), name)
+            spare = self._spares.pop()
+            self._say_what_is_left()
+            try:
+                os.rename(spare, name, dst_dir_fd=folder)
+            except OSError:  # on another file system
+                spare.unlink(missing_ok=True)
+                return create_exclusively(name, folder)
+        return os.fdopen(os.open(name, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder), "wb")
+
+    def _say_what_is_left(self) -> None:
+        log.info("the disk is full: %d spare files are left in %s", len(self._spares), self._folder)
+
     def _give_up_one(self) -> bool:
         with self._lock:
             while self._spares:
                 spare = self._spares.pop()
                 with suppress(OSError):
                     spare.unlink()
-                    log.info(
-                        "the disk is full: %d spare files are left in %s", len(self._spares), self._folder
-                    )
+                    self._say_what_is_left()
                     return True
             return False
 

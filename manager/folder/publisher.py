@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from air_executor.files import Version, version_of, write_durably
+from air_executor.files import Create, Version, create_exclusively, version_of, write_durably
 from air_executor.format import layout
 from air_executor.format.models import Decision, Job, Task
 from air_executor.format.text import job_text, task_text, tasks_text
@@ -118,9 +118,9 @@ class Publisher:
         while (views := self._next()) is not None:
             try:
                 if views.last:
-                    self._reserve.spend(views.write)
+                    self._reserve.spend_on_new(views.write)
                 else:
-                    views.write()
+                    views.write(create_exclusively)
             except Exception as error:  # a job that can't be shown must not keep the others from being shown
                 if _is_folder(views.folder):
                     self._postpone(views, error)
@@ -251,19 +251,19 @@ class _Views:
         self._pending = _Unwritten(self._pending.job)
         self._urgent = False
 
-    def write(self) -> None:
+    def write(self, create: Create) -> None:
         """Tasks first: who reads a state finds tasks that are not older. What fails may be tried again.
 
         Both by one handle of the job's folder: where a link has taken its place, nothing is written.
         """
         began = time.monotonic()
         with opened(self.folder) as folder:
-            size = self._write_tasks(folder) + self._write_state(folder)
+            size = self._write_tasks(folder, create) + self._write_state(folder, create)
         while self._in_flight.answered:
             markers.remove(self._in_flight.answered.pop())
         self._rest(size, began)
 
-    def _write_tasks(self, folder: int) -> int:
+    def _write_tasks(self, folder: int, create: Create) -> int:
         """Returns how many bytes that were."""
         changed = self._in_flight.tasks
         if changed:
@@ -272,15 +272,15 @@ class _Views:
             changed.clear()
         if not self._stale and not self._tasks.altered:
             return 0
-        size = self._tasks.replace(tasks_text(iter(self._entries.values())), folder)
+        size = self._tasks.replace(tasks_text(iter(self._entries.values())), folder, create)
         self._stale = False
         return size
 
-    def _write_state(self, folder: int) -> int:
+    def _write_state(self, folder: int, create: Create) -> int:
         """Returns how many bytes that were."""
         decisions = tuple(self._in_flight.decisions.values())
         job = self._in_flight.job.model_copy(update={"requests": decisions})
-        return self._state.replace(job_text(job), folder)
+        return self._state.replace(job_text(job), folder, create)
 
     def postpone(self, error: Exception) -> None:
         """Writing has failed. It is said once, not once a second for as long as a disk is full."""
@@ -320,13 +320,13 @@ class _View:
         except OSError:
             return True
 
-    def replace(self, text: str, folder: int) -> int:
+    def replace(self, text: str, folder: int, create: Create) -> int:
         """Write it whole, and say how many bytes that were. An edit of somebody else's is set aside."""
         found = version_of(self._name, folder)
         if self._own is not None and found not in (None, self._own):
             self._set_aside(folder)
         try:
-            status = write_durably(self._name, text, folder)
+            status = write_durably(self._name, text, folder, create)
         except OSError:
             self._recognise(text, folder)
             raise

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from air_executor.daemon import STATUS, read_status
+from air_executor.files import Create, create_exclusively
 from manager.daemon import heartbeat as module
 from manager.daemon.heartbeat import Heartbeat
 from manager.daemon.readers import readers_of
@@ -36,7 +37,7 @@ def heartbeat(
         lambda: engine[0],
         lambda: tuple(pulling),
         partial(readers_of, tmp_path, None),
-        lambda write: write(),
+        lambda write: write(create_exclusively),
     )
     made.start()
     yield made
@@ -85,8 +86,8 @@ def test_that_work_stands_still_or_does_no_more_is_told_at_any_price(
     monkeypatch.setattr(module, "SHORTEST", 0.02)
     spent: list[str | None] = []
 
-    def spend(write: Callable[[], None]) -> None:
-        write()
+    def spend(write: Callable[[Create], None]) -> None:
+        write(create_exclusively)
         status = read_status(tmp_path)
         spent.append(status and status.problem)
 

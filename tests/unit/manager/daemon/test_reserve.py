@@ -1,10 +1,12 @@
 """A reserve is given up bit by bit, only where that helps, and made again."""
 
 import errno
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from air_executor.files import Create, create_exclusively, folder_of
 from manager.daemon.reserve import NO_RESERVE, SPARE, Reserve
 
 
@@ -73,6 +75,40 @@ def test_what_an_earlier_manager_left_is_the_reserve_of_the_next(reserve: Reserv
     again.fill()
     assert again.whole
     assert len(spares(tmp_path)) == 4
+
+
+def test_a_new_file_is_written_into_a_spare_so_that_nobody_can_take_its_room(
+    reserve: Reserve, tmp_path: Path
+) -> None:
+    spare = (tmp_path / "reserve" / "3").stat().st_ino
+
+    def write(create: Create) -> None:
+        if create is create_exclusively:
+            raise OSError(errno.ENOSPC, "no")
+        with folder_of(tmp_path) as folder, create("new", folder) as file:
+            file.write(b"text")
+            file.truncate()
+
+    reserve.spend_on_new(write)
+    assert ((tmp_path / "new").read_bytes(), (tmp_path / "new").stat().st_ino) == (b"text", spare)
+    assert (len(spares(tmp_path)), reserve.whole) == (3, False)
+
+
+def test_a_new_file_costs_nothing_where_there_is_room(reserve: Reserve) -> None:
+    made: list[Create] = []
+    reserve.spend_on_new(made.append)
+    assert (made, reserve.whole) == ([create_exclusively], True)
+
+
+def test_a_new_file_that_no_spare_helps_is_not_written(reserve: Reserve, tmp_path: Path) -> None:
+    def write(create: Create) -> None:
+        with folder_of(tmp_path) as folder, suppress(FileExistsError), create("new", folder):
+            pass
+        raise OSError(errno.ENOSPC, "no")
+
+    with pytest.raises(OSError, match="no"):
+        reserve.spend_on_new(write)
+    assert spares(tmp_path) == []
 
 
 def test_no_reserve_is_whole_and_gives_nothing() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from air_executor.clock import utc_now
+from air_executor.files import Create, create_exclusively
 from air_executor.format.attempts import Cause, Failure
 from air_executor.format.models import Decision, Job, JobState, Task
 from manager.daemon.reserve import SPARE, Reserve
@@ -139,11 +140,11 @@ def test_a_job_that_changes_faster_than_it_can_be_written_is_written_less_often(
     ends: list[float] = []
     real = module.write_durably
 
-    def slow(name: str, text: str, job: int) -> os.stat_result:
+    def slow(name: str, text: str, job: int, create: Create) -> os.stat_result:
         if name == "tasks.json":  # the first of the two
             begins.append(time.monotonic())
         time.sleep(0.01)
-        status = real(name, text, job)
+        status = real(name, text, job, create)
         if name == "state.json":
             ends.append(time.monotonic())
         return status
@@ -237,8 +238,8 @@ def test_a_look_for_edits_in_the_middle_of_a_write_brings_nothing_old_back(
 ) -> None:
     real = module.write_durably
 
-    def looked_at(name: str, text: str, job: int) -> os.stat_result:
-        status = real(name, text, job)
+    def looked_at(name: str, text: str, job: int, create: Create) -> os.stat_result:
+        status = real(name, text, job, create)
         publisher.restore()  # the file is new, and not yet known to be the publisher's own
         return status
 
@@ -257,10 +258,10 @@ def fail(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
     troubles = [FULL] * times
     real = module.write_durably
 
-    def failing(name: str, text: str, job: int) -> os.stat_result:
+    def failing(name: str, text: str, job: int, create: Create) -> os.stat_result:
         if troubles:
             raise troubles.pop()
-        return real(name, text, job)
+        return real(name, text, job, create)
 
     monkeypatch.setattr(module, "write_durably", failing)
 
@@ -309,11 +310,11 @@ def test_later_views_win_over_those_that_could_not_be_written(
     tried = threading.Event()
     real = module.write_durably
 
-    def failing(name: str, text: str, job: int) -> os.stat_result:
+    def failing(name: str, text: str, job: int, create: Create) -> os.stat_result:
         if full.is_set():
             tried.set()
             raise FULL
-        return real(name, text, job)
+        return real(name, text, job, create)
 
     monkeypatch.setattr(module, "write_durably", failing)
     publisher.publish(*changes(folder, 1))
@@ -345,7 +346,7 @@ def test_what_is_wanted_is_written_before_the_publisher_stops(folder: Path) -> N
 def test_a_disk_that_stays_full_does_not_keep_the_manager_from_stopping(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def failing(name: str, text: str, job: int) -> os.stat_result:
+    def failing(name: str, text: str, job: int, create: Create) -> os.stat_result:
         raise FULL
 
     monkeypatch.setattr(module, "write_durably", failing)
@@ -384,8 +385,8 @@ def test_an_edit_right_after_a_write_is_noticed_as_one(
     """Before the publisher could even look at what it wrote."""
     real = module.write_durably
 
-    def edited_at_once(name: str, text: str, job: int) -> os.stat_result:
-        status = real(name, text, job)
+    def edited_at_once(name: str, text: str, job: int, create: Create) -> os.stat_result:
+        status = real(name, text, job, create)
         if name == "state.json" and not list(folder.glob("*.edited-*")):
             (folder / name).write_text("an edit")
         return status
@@ -507,8 +508,8 @@ class Clock:
 
         real = module.write_durably
 
-        def counted(name: str, text: str, job: int) -> os.stat_result:
-            status = real(name, text, job)
+        def counted(name: str, text: str, job: int, create: Create) -> os.stat_result:
+            status = real(name, text, job, create)
             self.bytes += status.st_size
             return status
 
@@ -539,7 +540,7 @@ def bytes_for(count: int, folder: Path, clock: Clock) -> int:
         views.add(news(0, a_task(change // 4, change)))
         if views.due <= clock.now:
             views.take()
-            views.write()
+            views.write(create_exclusively)
     return clock.bytes - before
 
 
@@ -562,7 +563,7 @@ def test_each_change_of_a_small_job_is_written_at_once(folder: Path, monkeypatch
         views.add(news(number, a_task(number, number)))
         assert views.due <= clock.now
         views.take()
-        views.write()
+        views.write(create_exclusively)
 
 
 def test_a_large_job_that_changes_all_the_time_waits_unless_it_fails_or_ends(
@@ -574,7 +575,7 @@ def test_a_large_job_that_changes_all_the_time_waits_unless_it_fails_or_ends(
     failure = Failure(cause=Cause.EXIT, message="it failed")
     for fields in ({"failure": failure}, {"failure": failure, "state": JobState.FAILED}):
         views.take()
-        views.write()
+        views.write(create_exclusively)
         views.add(_Unwritten.of(views._pending.job, [a_task(1)]))
         assert views.due > clock.now
         views.add(news(1, **fields))
@@ -611,11 +612,11 @@ def test_tasks_that_changed_before_a_failure_are_written_after_it(
     full, tried, real = threading.Event(), threading.Event(), module.write_durably
     full.set()
 
-    def failing(name: str, text: str, job: int) -> os.stat_result:
+    def failing(name: str, text: str, job: int, create: Create) -> os.stat_result:
         if full.is_set():
             tried.set()
             raise FULL
-        return real(name, text, job)
+        return real(name, text, job, create)
 
     monkeypatch.setattr(module, "write_durably", failing)
     publisher.publish(to(a_job(2, uid="uid"), a_task(0, 2)), folder)
@@ -650,10 +651,10 @@ def test_what_can_not_be_written_at_the_end_costs_no_other_job_its_last_views(
 ) -> None:
     real = module.write_durably
 
-    def failing(name: str, text: str, job: int) -> os.stat_result:
+    def failing(name: str, text: str, job: int, create: Create) -> os.stat_result:
         if os.path.samestat(os.fstat(job), folder.stat()):
             raise FULL
-        return real(name, text, job)
+        return real(name, text, job, create)
 
     monkeypatch.setattr(module, "write_durably", failing)
     others = [tmp_path / f"other-{number}" for number in range(3)]

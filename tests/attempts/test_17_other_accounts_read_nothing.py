@@ -16,7 +16,6 @@ from manager.daemon.readers import readers_of
 from tests.attempts.other_user import USER, can_not_read, does, needs_root
 from tests.fakes.engine import FakeEngine
 from tests.fakes.manager import InProcess
-from tests.waiting import until
 
 AIRFLOW = 50000
 READERS = 4321
@@ -29,12 +28,9 @@ def run_one(home: Path, **settings: object) -> Path:
     folder = home / "jobs" / "job"
     for path in (folder, *folder.iterdir()):
         os.chown(path, AIRFLOW, AIRFLOW)
-    engine = FakeEngine()
-    manager = InProcess(home, engine, **settings).start()
+    manager = InProcess(home, FakeEngine(), **settings).start()
     try:
-        until(lambda: engine.names)
-        until(lambda: (folder / "logs" / "a.log").exists())
-        until(lambda: client.status("job").state == "working")
+        client.wait("job", 30)
     finally:
         manager.stop()
     return folder

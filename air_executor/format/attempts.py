@@ -121,6 +121,8 @@ class Attempt(Record):
     phase: Phase
     start: Literal["warm", "ahead", "cold"] = "cold"
     """When its container was made: before the task was known, before its turn had come, or when it had."""
+    gate: bool = False
+    """Whether its container begins with a gate even where it was made when its turn had come."""
     warm: str | None = None
     """The warm container that it got, by the name which that had, where none was made for it."""
     stale: bool = False
@@ -165,7 +167,7 @@ class Attempt(Record):
     @property
     def in_making(self) -> bool:
         """Whether its container is being made, after its turn has come or ahead of it."""
-        return self.phase in (Phase.CLAIMED, Phase.CREATED) and (self.needed or self.gated)
+        return self.phase in (Phase.CLAIMED, Phase.CREATED) and (self.needed or self.premade)
 
     @property
     def at_work(self) -> bool:
@@ -179,5 +181,10 @@ class Attempt(Record):
 
     @property
     def gated(self) -> bool:
-        """Whether its container waits at a gate before the command begins."""
+        """Whether its container begins with a gate, which hands over to the command."""
+        return self.gate or self.premade
+
+    @property
+    def premade(self) -> bool:
+        """Whether its container is made before its turn has come."""
         return self.start != "cold"

@@ -32,6 +32,9 @@ from manager.model.facts import (
     TaskClaimed,
 )
 
+INCARNATIONS = 5
+"""Containers that one attempt may get, where those before the last never began."""
+
 
 def step(task: Task, fact: OfAttempt, ready_at: datetime | None = None) -> Task:
     """The task after `fact`. `ready_at` is when it could first have run, if it could."""
@@ -63,7 +66,7 @@ def step(task: Task, fact: OfAttempt, ready_at: datetime | None = None) -> Task:
         case ContainerDropped(), Phase.CLAIMED | Phase.CREATED | Phase.WAITING:
             return _drop(task, attempt, fact.at)
         case ContainerVoided(), Phase.CLAIMED | Phase.CREATED | Phase.WAITING:
-            return _reincarnate(task, attempt)
+            return _reincarnate(task, attempt, fact)
         case ContainerRemoved(), Phase.RECORDED:
             return _with(task, attempt, phase=Phase.REMOVED)
         case DeadlinePassed(), Phase.RUNNING:
@@ -182,6 +185,7 @@ def _attempt(fact: TaskClaimed, ready_at: datetime | None) -> Attempt:
         phase=Phase.CLAIMED if warm is None else Phase.WAITING,
         grant=fact.grant,
         start=fact.start,
+        gate=fact.gated,
         warm=warm and warm.name,
         claimed=fact.instant,
         container=container,
@@ -202,17 +206,22 @@ def _needed(task: Task, attempt: Attempt, fact: AttemptNeeded, ready_at: datetim
     return _with(task, attempt, timings=timings, claimed=fact.instant)
 
 
-def _reincarnate(task: Task, attempt: Attempt) -> Task:
+def _reincarnate(task: Task, attempt: Attempt, fact: ContainerVoided) -> Task:
     """The same attempt, in another container: it provably never began in the one before.
 
-    That one has no gate, whatever went wrong with the one that had, and is made when it is needed.
+    That one is made when it is needed. After so many there is no further one.
     """
+    if attempt.incarnation >= INCARNATIONS:
+        message = f"task {task.id!r} could not be started: {INCARNATIONS} containers could not be used"
+        message += f": {fact.why}" if fact.why else ""
+        return _record(task, attempt, Failure(cause=Cause.ENGINE, message=message), fact.at)
     return _with(
         task,
         attempt,
         phase=Phase.CLAIMED,
         incarnation=attempt.incarnation + 1,
         start="cold",
+        gate=attempt.gated,
         warm=None,
         stale=False,
         container=Container(name=containers.successor(attempt.container.name), image=attempt.container.image),

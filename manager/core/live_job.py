@@ -124,7 +124,7 @@ class LiveJob:
     @property
     def ahead(self) -> int:
         """Containers of this job that were made ahead of time, for tasks whose turn has not come."""
-        return sum(self._early(task_id) and self.tasks[task_id].attempts[-1].gated for task_id in self.live)
+        return sum(self._early(task_id) and self.tasks[task_id].attempts[-1].premade for task_id in self.live)
 
     def prospects(self) -> Iterator[str]:
         """Tasks that can't run yet, but for which everything that is missing is under way."""
@@ -276,7 +276,7 @@ class LiveJob:
         task = self.tasks[task_id]
         if task.status in (TaskStatus.COMPLETED, TaskStatus.RUNNING):
             return True
-        return self._undecided(task_id) and task.attempts[-1].gated
+        return self._undecided(task_id) and task.attempts[-1].premade
 
     def _timely(self, fact: OfAttempt) -> bool:
         """Whether a decision still fits: it may be about a task that was skipped since."""

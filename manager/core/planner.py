@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 
-from air_executor.format.attempts import Phase
+from air_executor.format.attempts import Cause, Phase
 from air_executor.format.models import Task
 from manager.core.live_job import LiveJob
 from manager.model.actions import (
     Create,
     Drop,
     Inspect,
+    Linger,
     Open,
     Remove,
     Replace,
@@ -42,7 +43,7 @@ def _acts(task: Task, key: AttemptKey, overdue: set[AttemptKey]) -> Iterator[Tas
     match attempt.phase:
         case Phase.CLAIMED | Phase.CREATED | Phase.WAITING if attempt.stopping:
             yield Drop(key)
-        case Phase.CLAIMED if attempt.gated or attempt.needed:
+        case Phase.CLAIMED if attempt.premade or attempt.needed:
             yield Create(key)
         case Phase.CREATED:
             yield Start(key)
@@ -52,7 +53,9 @@ def _acts(task: Task, key: AttemptKey, overdue: set[AttemptKey]) -> Iterator[Tas
             yield Open(key)
         case Phase.RUNNING:
             yield Watch(key)
-            if attempt.stopping:
+            if attempt.ended_well:
+                yield Signal(key, "SIGKILL", Cause.ENGINE) if key in overdue else Linger(key)
+            elif attempt.stopping:
                 yield Signal(key, "SIGKILL" if key in overdue else "SIGTERM", attempt.stopping)
         case Phase.RECORDED:
             yield Remove(key)

@@ -226,6 +226,7 @@ class Scheduler:
             runs_as=runs_as,
             instant=instant,
             start=start,
+            gated=self.capabilities.gates is None,
             warm=warm,
         )
 

@@ -1,8 +1,8 @@
 """Opens the gates of containers that wait, and finds out from their receipts what became of them.
 
 A container that can't be used before its gate was opened, for whatever reason, is never the task's failure:
-it is *voided*, and the task gets another one, without a gate. What can't be told apart from a command that
-began, counts as begun.
+it is *voided*, and the task gets another one. What can't be told apart from a command that began, counts as
+begun.
 """
 
 import errno
@@ -80,7 +80,7 @@ class Gatekeeper:
         """Have its gate wait. Raises EngineError."""
         found = self._retry.until_answered(lambda: self._engine.start(container))
         if found.status is not Status.RUNNING:
-            return self.void(assignment)
+            return self.void(assignment, f"its gate ended at once, with {found.exit_code}")
         reach(Failpoint.WAITING_UNRECORDED)
         now = utc_now()
         return ContainerWaiting(
@@ -111,9 +111,9 @@ class Gatekeeper:
                     assignment.spec.name,
                     error,
                 )
-                return self.void(assignment)
+                return self.void(assignment, str(error))
             if not self._hand_over(assignment, content):
-                return self.void(assignment)
+                return self.void(assignment, "its gate was not there, or did not take the command")
             reach(Failpoint.GATE_OPENED)
         return self._await(assignment)
 
@@ -125,12 +125,12 @@ class Gatekeeper:
         """The attempt is over: nothing more is to be heard of it."""
         self._ends.forget(key)
 
-    def void(self, assignment: Assignment) -> ContainerVoided:
+    def void(self, assignment: Assignment, why: str = "") -> ContainerVoided:
         """Remove the container, whose gate nobody has opened, so that another may take its place."""
         self._retry.until_done(lambda: self._engine.remove(assignment.container, self._home_id))
         self.clear(assignment)
         reach(Failpoint.VOIDED_UNRECORDED)
-        return ContainerVoided(key=assignment.key, at=utc_now())
+        return ContainerVoided(key=assignment.key, at=utc_now(), why=why)
 
     def replace(self, assignment: Assignment) -> Opened:
         """Void it, unless its command may have begun; whoever did that had no time to write it down."""
@@ -245,7 +245,7 @@ class Gatekeeper:
     def _never(self, assignment: Assignment, receipt: protocol.Never) -> Opened:
         """A task that runs can write that as well, but for the token, which it has never seen."""
         if gate_folder.is_honest(receipt, assignment.gate.token):
-            return self.void(assignment)
+            return self.void(assignment, f"its gate has left: {receipt.reason}")
         found = self._left(assignment)
         return lost(assignment) if found is None else _started(assignment, found.started_at)
 
@@ -282,8 +282,7 @@ def _frame(assignment: Assignment) -> bytes:
 
 def _workdir(assignment: Assignment) -> str:
     """Where the gate is to go, and has to make the folder where it is missing; nothing: where it is."""
-    workdir = assignment.task.workdir or ""
-    return workdir if containers.in_work(workdir) else ""
+    return assignment.task.workdir or ""
 
 
 def _mounts(assignment: Assignment) -> Iterator[protocol.Mounted]:

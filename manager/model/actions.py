@@ -58,6 +58,11 @@ class Watch(ForAttempt):
 
 
 @dataclass(frozen=True, slots=True)
+class Linger(ForAttempt):
+    """Its gate has said that it succeeded: give the container a moment to end by itself."""
+
+
+@dataclass(frozen=True, slots=True)
 class Signal(ForAttempt):
     """Send SIGTERM or SIGKILL to the running container."""
 
@@ -72,7 +77,7 @@ class Remove(ForAttempt):
 
 EngineAction = Inspect | Create | Start | Open | Replace | Drop | Signal | Remove
 """Those that ask something of the engine, and have an answer."""
-TaskAction = EngineAction | Rest | Watch
+TaskAction = EngineAction | Rest | Watch | Linger
 
 EXCLUSIVE = (Inspect, Create, Start, Open, Replace, Drop, Remove)
 """Acts of which an attempt has one under way at most."""

@@ -152,8 +152,7 @@ def warm_container(name: str, grant: Grant, home: Home) -> ContainerSpec:
 def gated(spec: ContainerSpec, home: Home) -> ContainerSpec:
     """The container of `spec`, but that it waits at a gate until it is handed its command.
 
-    A working directory in the job's work is there when the command begins, and maybe not before: until then
-    it is the work folder.
+    The gate goes to the task's working directory, which may not be there before its turn.
     """
     own = home.gate(spec.name)
     mounts = (
@@ -166,7 +165,7 @@ def gated(spec: ContainerSpec, home: Home) -> ContainerSpec:
         spec,
         labels=spec.labels | {GATED: "1"},
         command=(f"{GATE_PLACE}/gate", *folders, str(GATE_PATIENCE)),
-        workdir=spec.workdir if in_work(spec.workdir) is None else WORK,
+        workdir=WORK,
         mounts=(*spec.mounts, *mounts),
     )
 

@@ -160,6 +160,8 @@ class TaskClaimed(OfAttempt):
     instant: Instant | None = None
     start: Literal["warm", "ahead", "cold"] = "cold"
     """`ahead`: it is for a task that can't run yet. `warm`: it is the container `warm`."""
+    gated: bool = False
+    """Whether it begins with a gate also where it is made when the task can run."""
     warm: WarmContainer | None = None
 
 
@@ -294,6 +296,9 @@ class ContainerDropped(Completion):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerVoided(Completion):
     """A container can't be used, provably never began, and is gone: another may take its place."""
+
+    why: str = ""
+    """In words, where they are known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from manager.engine.contract import (
     ContainerGone,
     Engine,
     EngineError,
+    NameTaken,
     NetworkEnded,
     Observation,
     StartUnanswered,
@@ -55,8 +56,6 @@ NETWORK_TRIES = 3
 KILLS = 20
 KILL_PAUSE = 0.2
 """How often a container is killed that must not run on, and seconds between two looks whether it ended."""
-INCARNATIONS = 5
-"""Containers that one attempt may get, where those before the last never began."""
 
 
 class Acts:
@@ -310,10 +309,8 @@ class _Plain(_Verbs):
         """What else is to be known of the container is told when it starts."""
         try:
             container = self._created(assignment)
-        except (BadInput, OSError) as error:
-            return _failed(assignment, Cause.BAD_INPUT, error)
-        except EngineError as error:
-            return _failed(assignment, error.cause, error)
+        except (BadInput, OSError, EngineError) as error:
+            return _failed(assignment, _cause_of(error), error)
         now = utc_now()
         return ContainerCreated(
             key=assignment.key, container_id=container, image_id=None, created_at=now, at=now
@@ -326,9 +323,7 @@ class _Plain(_Verbs):
         except ContainerGone:
             return lost(assignment)
         except NetworkEnded as error:
-            if assignment.key.incarnation < INCARNATIONS:
-                return self._gatekeeper.void(assignment)
-            return _failed(assignment, error.cause, error)
+            return self._gatekeeper.void(assignment, str(error))
         except EngineError as error:
             return _failed(assignment, error.cause, error)
         reach(Failpoint.STARTED_UNRECORDED)
@@ -365,17 +360,18 @@ class _Plain(_Verbs):
 
 
 class _Gated(_Verbs):
-    """The verbs for a container that waits at a gate: until that is opened, its command provably never began.
+    """The verbs for a container that begins with a gate: before that is opened, its command provably has not.
 
-    So nothing that goes wrong before is the task's failure: another container takes its place.
+    What goes wrong before its turn has come is never the task's failure: another container is made when it
+    has, and what goes wrong with that is told.
     """
 
     def create(self, assignment: Assignment) -> Fact:
-        """ContainerWaiting or ContainerVoided."""
+        """ContainerWaiting, ContainerVoided or LaunchFailed."""
         return self._waiting(assignment, self._created)
 
     def start(self, assignment: Assignment) -> Fact:
-        """ContainerWaiting or ContainerVoided: after a restart, of one that was only created."""
+        """As `create`: after a restart, of one that was only created."""
         return self._waiting(assignment, lambda assignment: assignment.container)
 
     def open(self, assignment: Assignment) -> Fact:
@@ -408,9 +404,13 @@ class _Gated(_Verbs):
             return self._gatekeeper.start(assignment, container(assignment))
         except Stopped:
             raise
-        except Exception as error:  # whatever it is: the next one has no gate, and says why it can't be made
+        except (NetworkEnded, ContainerGone, NameTaken) as error:
+            return self._gatekeeper.void(assignment, str(error))
+        except Exception as error:
+            if assignment.attempt.needed:
+                return _failed(assignment, _cause_of(error), error)
             log.info("container=%s can't be made ahead of time: %s", assignment.spec.name, error)
-            return self._gatekeeper.void(assignment)
+            return self._gatekeeper.void(assignment, str(error))
 
 
 def _started(assignment: Assignment, found: Observation, now: datetime) -> ContainerStarted:
@@ -421,6 +421,17 @@ def _started(assignment: Assignment, found: Observation, now: datetime) -> Conta
         image_id=found.image_id,
         created_at=found.created_at,
     )
+
+
+def _cause_of(error: Exception) -> Cause:
+    """Of a container that can't be made."""
+    match error:
+        case BadInput() | OSError():
+            return Cause.BAD_INPUT
+        case EngineError():
+            return error.cause
+        case _:
+            return Cause.ENGINE
 
 
 def _failed(assignment: Assignment, cause: Cause, error: Exception) -> LaunchFailed:

@@ -16,7 +16,7 @@ from manager.core.warm_pool import WarmPool
 from manager.gates import cleanup
 from manager.gates.warm_keeper import WarmKeeper
 from manager.model import containers
-from manager.model.actions import EXCLUSIVE, EngineAction, Rest, Signal, TaskAction, Watch
+from manager.model.actions import EXCLUSIVE, EngineAction, Linger, Rest, Signal, TaskAction, Watch
 from manager.model.assignment import Assignment
 from manager.model.container_spec import Network
 from manager.model.facts import (
@@ -37,6 +37,10 @@ from manager.runtime.follower import Follower
 from manager.runtime.timers import Timers
 from manager.runtime.workers import Workers
 from manager.settings import Settings
+
+LINGERING = 5.0
+"""Seconds within which a container ends whose gate has said that nothing of its command is left. A task that
+has got hold of its gate can make it say so, and stay."""
 
 
 class Dispatcher:
@@ -161,13 +165,17 @@ class Dispatcher:
                 self._rest(action)
             case Watch():
                 self._watch(self._assignment(job, action.key))
+            case Linger():
+                self._call_overdue(action.key, LINGERING)
             case Signal():
                 self._perform(action, job)
                 if action.signal == "SIGTERM":
-                    key = action.key
-                    self._timers.add(self._settings.cancel_grace, lambda at: GracePassed(key=key, at=at))
+                    self._call_overdue(action.key, self._settings.cancel_grace)
             case _:
                 self._perform(action, job)
+
+    def _call_overdue(self, key: AttemptKey, seconds: float) -> None:
+        self._timers.add(seconds, lambda at: GracePassed(key=key, at=at))
 
     def _perform(self, action: EngineAction, job: LiveJob) -> None:
         self._workers.submit(partial(self._acts.perform, action, self._assignment(job, action.key)))
@@ -203,7 +211,7 @@ class Dispatcher:
         elif grant.network.kind == "private":
             network = containers.private_network_container(spec, self._home, self._settings)
             spec = replace(spec, network=Network("job", network.name))
-        if attempt.start == "ahead":
+        if attempt.gated and attempt.warm is None:
             spec = containers.gated(spec, self._home)
         return Assignment(
             key, folder, work, task, grant, spec, self._home.gate(attempt.warm or name), network

@@ -12,7 +12,6 @@ from manager.gates.probe import Probe
 from manager.model.facts import CapabilitiesFound, ContainersListed, EngineChanged, Fact
 from manager.model.home import Home
 from manager.model.values import Capabilities
-from manager.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +30,6 @@ class EngineMonitor:
         home: Home,
         probe: Probe,
         network: HostNetwork,
-        settings: Settings,
         emit: Callable[[Fact], None],
     ) -> None:
         self._engine = engine
@@ -40,7 +38,7 @@ class EngineMonitor:
         self._probe = probe
         self._network = network
         self._probed = False
-        self._gates_tried = settings.look_ahead == settings.warm == 0
+        self._gates_tried = False
         self._wake = threading.Event()
         self._answers = threading.Event()
         """Whether it did when it was last looked at."""
@@ -91,6 +89,9 @@ class EngineMonitor:
                 for gap in self._engine.confinement().gaps:
                     log.warning("tasks are confined less than they should be: %s", gap)
                 self._probed = True
+            if not self._gates_tried:
+                self._emit(CapabilitiesFound(capabilities=self._capabilities()))
+                self._gates_tried = True
             if self._network.stale:
                 self._network.look()
             found = self._engine.containers(self._home.id)
@@ -107,17 +108,13 @@ class EngineMonitor:
         self._answers.set()
         self._emit(EngineChanged(answers=True, description=self.description))
         self._emit(ContainersListed(containers=listed))
-        return self._gates_tried or self._try_gates()
-
-    def _try_gates(self) -> bool:
-        """After all else: jobs need not wait for what is only faster."""
-        try:
-            self._emit(CapabilitiesFound(capabilities=self._probe.capabilities()))
-        except EngineUnavailable as error:
-            log.info("gates could not be tried: %s", error)
-            return False
-        except EngineError as error:
-            without = Capabilities.without_gates(str(error))
-            self._emit(CapabilitiesFound(capabilities=without))
-        self._gates_tried = True
         return True
+
+    def _capabilities(self) -> Capabilities:
+        """Found out before anything is started: it decides how containers begin. Raises EngineUnavailable."""
+        try:
+            return self._probe.capabilities()
+        except EngineUnavailable:
+            raise
+        except EngineError as error:
+            return Capabilities.without_gates(str(error))

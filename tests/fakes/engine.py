@@ -158,8 +158,8 @@ class FakeEngine:
         self.netguard = Program(output=containers.GUARDED, seconds=None)
         self.has_gate = True
         """Whether the runner image has one."""
-        self.gates_open = True
-        """Whether those that wait at gates listen; if not, each leaves when it is told anything."""
+        self.deaf_gates = 0
+        """So many gates, the next that are opened, leave when they are told anything."""
         self._containers: dict[str, _Container] = {}
         self._holders: dict[str, str] = {}
         self._numbers = itertools.count(1)
@@ -211,6 +211,20 @@ class FakeEngine:
         """The containers there are."""
         with self._changed:
             return sorted(box.spec.name for box in self._containers.values())
+
+    def runs(self, container: str) -> bool:
+        """Whether its command has begun and not ended."""
+        with self._changed:
+            box = self._find(container)
+            return box.status is Status.RUNNING and not box.gate_shut
+
+    def say_ended(self, container: str) -> None:
+        """Its gate says that its command has succeeded; but it goes on, as a task can make it do."""
+        with self._changed:
+            box = self._find(container)
+            assert box.mouth is not None
+            gates.ended(box.mouth, 0)
+            box.mouth = None
 
     def finish(self, container: str, exit_code: int = 0, output: bytes = b"") -> None:
         """Let a running container end now."""
@@ -571,7 +585,8 @@ class FakeEngine:
                 os.close(mouth)
                 return
             box.mouth = mouth
-            if handed is None or not self.gates_open:
+            if handed is None or self.deaf_gates > 0:
+                self.deaf_gates -= 1
                 gates.never(box.spec, token, "short")
                 self._end(box, 75)
                 return

@@ -14,6 +14,7 @@ from manager.engine.contract import EngineUnavailable, Observation, Status
 from manager.model import container_spec
 from manager.model.container_spec import ContainerSpec
 from manager.model.home import Home
+from manager.runtime import dispatcher
 from tests.fakes.engine import Command, FakeEngine, NotingEngine, Program
 from tests.fakes.manager import HOME_ID, InProcess, Start, a_task, statuses
 from tests.waiting import until
@@ -43,7 +44,7 @@ class Noting(NotingEngine):
 
     @property
     def gated(self) -> list[ContainerSpec]:
-        """The containers with a gate that it was asked for, but for the manager's own."""
+        """The containers of tasks with a gate that it was asked for."""
         return [spec for spec in self.specs if container_spec.GATED in spec.labels and _is_task(spec)]
 
     @property
@@ -101,7 +102,7 @@ def end(engine: FakeEngine, task_id: str, code: int = 0, attempt: int = 1) -> No
 
     def running() -> Observation | None:
         container = engine.find(task_id, attempt)
-        return container if container is not None and container.status is Status.RUNNING else None
+        return container if container is not None and engine.runs(container.id) else None
 
     container = until(running)
     assert container is not None
@@ -301,11 +302,14 @@ def test_what_was_made_ahead_goes_on_waiting_while_its_dependency_is_tried_again
     assert engine.executions == [("job", "a", 1), ("job", "a", 2), ("job", "b", 1)]
 
 
-def test_without_look_ahead_no_container_has_a_gate(start: Start, engine: Noting) -> None:
+def test_without_look_ahead_every_container_is_made_when_its_turn_has_come(
+    start: Start, engine: Noting
+) -> None:
+    """It begins with a gate as well: a command finds the same whenever its container was made."""
     manager = start(look_ahead=0)
     tasks = {task.id: task for task in manager.run(*[a_task("a", command="short"), *CHAIN[1:]]).tasks}
     assert starts(tasks) == [("cold", 1)] * 4
-    assert not [spec for spec in engine.specs if container_spec.GATED in spec.labels], "not even to try it"
+    assert len(engine.gated) == 4
     assert engine.executions == ONCE_EACH
 
 
@@ -321,7 +325,7 @@ def test_no_more_containers_than_that_wait_over_all_jobs(start: Start, engine: N
     for number in range(5):  # each of these has the manager decide again
         manager.client.queue("one", a_task(f"more{number}"))
         manager.until_status(f"more{number}", "completed", "one")
-        assert len(engine.gated) == 2
+        assert len(engine.gated) == 3 + 2 + number + 1, "those that run, those that wait, and its own"
     assert len(engine.at_gates) == 2
     for name in jobs:
         end(engine, f"{name}-a")
@@ -375,8 +379,8 @@ def two_tasks(manager: InProcess, **fields: Any) -> Attempt:
 
 def test_a_gate_that_does_not_open_costs_no_task(start: Start, engine: Noting) -> None:
     manager = tried(start())
-    engine.gates_open = False
     two_tasks(manager)
+    engine.deaf_gates = 1
     end(engine, "a")
     cold_and_once(done(manager, engine), engine)
 
@@ -394,6 +398,32 @@ def test_a_container_that_is_gone_before_its_turn_costs_no_task(
     nobody_listens(manager, container)
     end(engine, "a")
     cold_and_once(done(manager, engine), engine)
+
+
+def test_who_makes_a_gate_say_that_all_is_well_can_not_stay(
+    start: Start, engine: Noting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher, "LINGERING", 0.1)
+    manager = tried(start())
+    manager.client.create_job("job", [a_task("a", command="long", timeout=3600)])
+    manager.until_status("a", "running")
+    container = engine.find("a")
+    assert container is not None
+    engine.say_ended(container.id)
+    task = done(manager, engine)["a"]
+    assert (task.status, task.attempts[0].exit_code) == ("completed", 0)
+    assert "signal" in [name for name, _ in engine.calls]
+
+
+def test_gates_that_never_open_are_the_engines_failure_and_told_of(start: Start, engine: Noting) -> None:
+    manager = tried(start())
+    engine.deaf_gates = 100
+    view = manager.run(a_task("a", retries=0))
+    (attempt,) = view.tasks[0].attempts
+    assert attempt.failure is not None
+    assert (attempt.failure.cause, attempt.incarnation, attempt.exit_code) == ("engine", 5, None)
+    assert "5 containers could not be used: its gate has left: short" in attempt.failure.message
+    assert engine.executions == []
 
 
 def test_a_container_that_was_refused_ahead_of_time_costs_no_task(start: Start, engine: Noting) -> None:
@@ -492,7 +522,7 @@ def test_a_manager_that_ends_before_it_knows_of_the_container_costs_no_task(
     def unheard(*arguments: Any) -> Any:
         found = real(*arguments)
         labels = arguments[0].labels if call == "create" else found.labels
-        if container_spec.GATED in labels:
+        if labels.get(container_spec.TASK) == "b":
             raise EngineUnavailable("the connection broke before the answer came")
         return found
 
@@ -646,7 +676,7 @@ def test_a_dependency_that_ends_while_the_container_is_being_made_is_followed_at
     real = engine.create
 
     def late(spec: ContainerSpec, network: ContainerSpec | None) -> Observation:
-        if container_spec.GATED in spec.labels:
+        if spec.labels.get(container_spec.TASK) == "b":
             end(engine, "a")
             manager.until_status("a", "completed")
         return real(spec, network)

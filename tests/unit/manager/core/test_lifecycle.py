@@ -16,6 +16,7 @@ from manager.model.facts import (
     ContainerDropped,
     ContainerLost,
     ContainerStarted,
+    ContainerVoided,
     ContainerWaiting,
     DeadlinePassed,
     LaunchFailed,
@@ -332,16 +333,30 @@ def test_a_gate_of_another_attempt_or_incarnation_changes_nothing(fact: Any, oth
 
 @pytest.mark.parametrize("facts", [[], [created(A)], [created(A), waits(A)]])
 @pytest.mark.parametrize("turn", [False, True])
-def test_what_is_void_becomes_the_same_attempt_in_a_container_without_a_gate(
+def test_what_is_void_becomes_the_same_attempt_in_another_container_made_when_it_is_needed(
     facts: list[OfAttempt], turn: bool
 ) -> None:
     before = after(ahead(A), *facts, *([needed(A)] if turn else []))
     (attempt,) = lifecycle.step(before, voided(A)).attempts
     assert (attempt.number, attempt.incarnation, attempt.phase) == (1, 2, Phase.CLAIMED)
-    assert (attempt.start, attempt.gated, attempt.stale, attempt.needed) == ("cold", False, False, turn)
+    assert (attempt.start, attempt.gated, attempt.stale, attempt.needed) == ("cold", True, False, turn)
     assert attempt.container.model_dump(exclude_none=True) == {"name": "airx-a-1.2", "image": "image"}
     times = attempt.timings
     assert (times.created_at, times.container_started_at, times.started_at) == (None, None, None)
+
+
+def test_after_so_many_void_containers_there_is_no_further_one() -> None:
+    void = after(ahead(A), needed(A), *(voided(key("a", incarnation=number)) for number in range(1, 5)))
+    last = ContainerVoided(key=key("a", incarnation=5), at=at(9), why="its gate has left")
+    (attempt,) = lifecycle.step(void, last).attempts
+    assert attempt.failure is not None
+    assert (attempt.phase, attempt.failure.cause) == (Phase.RECORDED, Cause.ENGINE)
+    assert "5 containers could not be used: its gate has left" in attempt.failure.message
+
+
+def test_a_cold_container_without_a_gate_is_followed_by_another_without_one() -> None:
+    (attempt,) = after(claimed(A), created(A), voided(A)).attempts
+    assert (attempt.incarnation, attempt.gated) == (2, False)
 
 
 def test_what_is_void_is_so_once_and_its_successor_lives_as_any_other() -> None:

@@ -3,8 +3,19 @@
 from air_executor.format.attempts import Cause
 from manager.core import planner
 from manager.core.live_job import LiveJob
-from manager.model.actions import Create, Drop, Open, Remove, Replace, Signal, Start, TaskAction, Watch
-from manager.model.facts import CancelRequested, GracePassed, NetworkLost, OfAttempt
+from manager.model.actions import (
+    Create,
+    Drop,
+    Linger,
+    Open,
+    Remove,
+    Replace,
+    Signal,
+    Start,
+    TaskAction,
+    Watch,
+)
+from manager.model.facts import CancelRequested, CommandSucceeded, GracePassed, NetworkLost, OfAttempt
 from tests.unit.manager.builders import (
     UID,
     ahead,
@@ -104,6 +115,17 @@ def test_a_turn_that_comes_early_is_remembered_until_the_gate_is_there() -> None
     assert acts(job) == [Start(of)]
     job.apply(waits(of))
     assert acts(job) == [Open(of)]
+
+
+def test_what_has_ended_well_by_its_gates_word_is_given_a_moment_and_then_killed() -> None:
+    job, of = live_job(task("a")), key("a")
+    begun(job, "a")
+    job.apply(CommandSucceeded(key=of, finished_at=at(9), at=at(9)))
+    assert acts(job) == [Watch(of), Linger(of)]
+    job.apply(GracePassed(key=of, at=at(14)))
+    assert acts(job) == [Watch(of), Signal(of, "SIGKILL", Cause.ENGINE)]
+    job.apply(exited(of, 137, 15))
+    assert (acts(job), job.tasks["a"].status) == ([Remove(of)], "completed")
 
 
 def test_what_takes_the_place_of_a_container_with_a_gate_is_created_when_it_is_needed() -> None:

@@ -176,12 +176,12 @@ def test_a_command_that_has_begun_behind_its_gate_is_as_any_other(found: Found, 
 
 
 @pytest.mark.parametrize("found", list(Found))
-def test_what_took_the_place_of_a_container_with_a_gate_has_none(found: Found) -> None:
+def test_what_took_the_place_of_a_container_with_a_gate_has_one_too(found: Found) -> None:
     job = foreseen(Phase.WAITING)
     job.apply(voided(B))
     attempt = job.tasks["b"].attempts[-1]
     inspected = Inspected(key=key("b", incarnation=2), found=found, at=at(9))
-    assert recovery.verdict(attempt, inspected) is recovery.TABLE[Phase.CLAIMED, found]
+    assert recovery.verdict(attempt, inspected) is recovery.GATED[Phase.CLAIMED, found]
 
 
 @pytest.mark.parametrize("phase", list(AHEAD))

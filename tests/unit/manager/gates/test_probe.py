@@ -141,7 +141,7 @@ def test_a_gate_that_was_never_asked_for_is_not_there(probe: Probe) -> None:
 
 
 def test_a_gate_that_leaves_when_it_is_told_anything_is_not_fine(found: Probe, engine: FakeEngine) -> None:
-    engine.gates_open = False
+    engine.deaf_gates = 1
     problem = found.capabilities().gates
     assert problem is not None and "a gate said Never(" in problem and "short" in problem
 
@@ -181,7 +181,7 @@ def test_a_container_that_waited_and_does_not_see_what_came_meanwhile_is_not_fin
 
 
 def test_where_gates_can_not_be_had_nothing_is_kept_warm(found: Probe, engine: FakeEngine) -> None:
-    engine.gates_open = False
+    engine.deaf_gates = 1
     tried = found.capabilities()
     assert tried.gates is not None
     assert tried.warm == tried.gates

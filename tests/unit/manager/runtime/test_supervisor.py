@@ -76,7 +76,7 @@ def test_max_parallel_one_runs_one_after_the_other(start: Start, engine: FakeEng
         ("three", "exit", 3, "task 'bad' ended with exit code 3"),
         ("hog", "oom", 137, "more memory than its limit"),
         ("nothing", "command", 127, "there is no command 'nothing'"),
-        ("nowhere", "command", None, "there is no command 'nowhere'"),
+        ("nowhere", "command", 127, "there is no command 'nowhere'"),
     ],
 )
 def test_a_failure_skips_the_rest_and_says_why(

@@ -77,9 +77,24 @@ def bare_image(docker_client: Any) -> Iterator[str]:
 @contextmanager
 def runner_image_with(docker_client: Any, *instructions: str) -> Iterator[str]:
     """The runner image, with such instructions of a Dockerfile added; its name is fresh."""
-    made = docker_client.containers.create(RUNNER, ["true"], labels={HOME_ID: "test-runner-image-with"})
+    with _committed(docker_client, ["true"], *instructions) as image:
+        yield image
+
+
+@contextmanager
+def runner_image_without(docker_client: Any, path: str) -> Iterator[str]:
+    """The runner image, but that the file `path` is not in it; its name is fresh."""
+    with _committed(docker_client, ["rm", path], 'CMD ["sh"]') as image:
+        yield image
+
+
+@contextmanager
+def _committed(docker_client: Any, command: list[str], *instructions: str) -> Iterator[str]:
+    made = docker_client.containers.create(RUNNER, command, labels={HOME_ID: "test-runner-image"})
     name = f"airx-test-runner-{secrets.token_hex(6)}"
     try:
+        made.start()
+        assert made.wait()["StatusCode"] == 0
         made.commit(name, "latest", changes="\n".join(instructions))
     finally:
         made.remove()

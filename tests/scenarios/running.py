@@ -1,59 +1,55 @@
 """Pairs of files: `cases/<what>/input.json` goes in, `cases/<what>/expected.json` must come out.
 
-Run on the real manager and the real engine. To add a case, add a folder; only what stands in expected.json
-is compared.
+Run on the real manager and the real engine, and the same must come out however the containers were started:
+each `test_<way>.py` runs all of them in its way. To add a case, add a folder; only what stands in
+expected.json is compared.
 """
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from air_executor import Client, JobView, Task
-from tests.real_manager import RealManager, real_manager
+from tests.real_manager import RealManager
 from tests.waiting import until
 
 CASES = sorted(path for path in (Path(__file__).parent / "cases").iterdir() if path.is_dir())
+Submit = Callable[[RealManager, str, dict[str, Any]], None]
 A_WRITERS_PAUSE = 0.3
 """Seconds that a writer by hand takes between two writes."""
 
 
-@pytest.fixture(scope="module")
-def manager() -> Iterator[RealManager]:
-    with real_manager(look_ahead=4, warm=1) as manager:
-        yield manager
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_scenario(case: Path, manager: RealManager) -> None:
+def run(case: Path, manager: RealManager, submit: Submit) -> JobView:
+    """Submit the case, wait for its end, and compare; the job as it has ended."""
     given = json.loads((case / "input.json").read_text())
     expected = json.loads((case / "expected.json").read_text())
     client = manager.client
-    submit(client, case.name, given)
-    if "cancel_when_running" in given:
-        until(lambda: status_of(client.status(case.name), given["cancel_when_running"]) == "running", 20)
-        client.cancel(case.name)
     try:
+        submit(manager, case.name, given)
+        if "cancel_when_running" in given:
+            until(lambda: status_of(client.status(case.name), given["cancel_when_running"]) == "running", 20)
+            client.cancel(case.name)
         view = client.wait(case.name, timeout=60)
         compare(client, view, expected)
         assert not manager.containers("--filter", f"label=air-executor.job={case.name}", *TASKS_ONLY)
     except BaseException:
         print(manager.evidence())
         raise
+    return view
 
 
 TASKS_ONLY = ("--filter", "label=air-executor.role=task")
 
 
-def submit(client: Client, name: str, given: dict[str, Any]) -> None:
+def submit(manager: RealManager, name: str, given: dict[str, Any]) -> None:
+    """As it stands there."""
     if "by_hand" in given:
-        write_by_hand(client.store.jobs / name, given["by_hand"])
+        write_by_hand(manager.client.store.jobs / name, given["by_hand"])
     else:
-        client.create_job(name, given["tasks"], **given.get("job", {}))
+        manager.client.create_job(name, given["tasks"], **given.get("job", {}))
 
 
 def write_by_hand(folder: Path, files: dict[str, Any]) -> None:

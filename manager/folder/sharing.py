@@ -46,13 +46,20 @@ def share(work: Path, users: Collection[int], writer: int) -> None:
             f"the tasks of a job can share its work folder as {MOST_SHARERS} users at most", field="user"
         )
     sharers |= {writer} - {0}
-    try:
+    with _telling_unsupported():
         if not _is_shared(str(work), sharers):
             _share_all(work, sharers, {*sharers, writer}, top)
-    except OSError as error:
-        if is_unsupported(error):
-            raise Unsupported from None
-        raise
+
+
+def let_in(folder: int, user: int) -> None:
+    """Have the user write in an opened, empty folder of ours, and this process in what is made there.
+
+    Raises Unsupported; OSError.
+    """
+    both = Acl(ALL, {user: ALL, os.geteuid(): ALL}, 0, ALL, 0)
+    with _telling_unsupported():
+        for kind in Kind:
+            write(_path_of(folder), kind, both)
 
 
 def inherits(folder: int) -> bool:
@@ -135,6 +142,16 @@ def _as_it_is(status: os.stat_result, there: Acl | None, sharers: Collection[int
 def _path_of(handle: int) -> str:
     """By which what is open can be asked and told what its handle alone can't."""
     return f"/proc/self/fd/{handle}"
+
+
+@contextmanager
+def _telling_unsupported() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if is_unsupported(error):
+            raise Unsupported from None
+        raise
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from manager.folder import acl
+from tests.attempts.other_user import needs_root
 from tests.fakes.engine import FakeEngine, NotingEngine, Program
 from tests.fakes.manager import InProcess, Start, a_task
 from tests.waiting import until
@@ -198,3 +200,27 @@ def test_who_takes_the_name_of_an_ended_job_does_not_get_its_record(start: Start
         )
     )
     assert not any("s3cret" in file.read_text() for file in job.iterdir() if file.is_file())
+
+
+@needs_root
+def test_one_that_tasks_of_several_users_write_in_is_shared_by_lists(
+    start: Start, engine: FakeEngine
+) -> None:
+    manager = start(users=("12001", "12002"))
+    view = manager.run(a_task("a", command="write", user="12001"), a_task("b", "a", user="12002"))
+    assert view.state == "completed"
+    allowed = acl.read(str(folder(manager)), acl.Kind.ACCESS)
+    assert allowed is not None
+    assert {12001, 12002} <= set(allowed.users)
+
+
+def test_where_it_can_not_be_shared_the_job_is_refused_by_its_file_and_field(
+    start: Start, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acl, "problem", lambda _: acl.NONE)
+    manager = start(users=("12001",))
+    view = manager.run(a_task("a"), a_task("b", user="12001"))
+    assert view.job.failure is not None
+    assert view.job.failure.cause == "bad_input"
+    assert "tasks.json: tasks[1].user: '12001' can't share the job's work folder" in view.job.failure.message
+    assert "give all tasks of the job one user" in view.job.failure.message

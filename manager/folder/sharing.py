@@ -5,8 +5,8 @@ inherits them, whatever the umask. The folder keeps its owner, no container gets
 else on the machine may do more than before.
 
 What is in there, tasks have made, and the job's writer may have put there: no link is followed, and only what
-belongs to one of those users (or to the job's own writer) is opened to the others. So nobody comes by it to a
-file of somebody else's, whatever is moved into the folder.
+belongs to one of those users (the job's writer is one, root is none) is opened to the others. So nobody comes
+by it to a file of somebody else's, whatever is moved into the folder.
 """
 
 import os
@@ -48,7 +48,7 @@ def share(work: Path, users: Collection[int], writer: int) -> None:
     sharers |= {writer} - {0}
     with _telling_unsupported():
         if not _is_shared(str(work), sharers):
-            _share_all(work, sharers, {*sharers, writer}, top)
+            _share_all(work, sharers, top)
 
 
 def let_in(folder: int, user: int) -> None:
@@ -78,7 +78,7 @@ def _is_shared(work: str, sharers: Collection[int]) -> bool:
     return True
 
 
-def _share_all(work: Path, sharers: Collection[int], owners: Collection[int], top: os.stat_result) -> None:
+def _share_all(work: Path, sharers: Collection[int], top: os.stat_result) -> None:
     """Each folder before what is in it: so what is made in it meanwhile inherits the list, or is found."""
     walk = Walk(work)
     try:
@@ -87,26 +87,26 @@ def _share_all(work: Path, sharers: Collection[int], owners: Collection[int], to
         with _refused(work.name, top):
             write(str(work), Kind.DEFAULT, _of_folder(sharers))
         for step in steps:
-            if step is not None and _is_ours(step.status, owners, top.st_dev):
-                _share_one(step, sharers, owners)
+            if step is not None and _is_theirs(step.status, sharers, top.st_dev):
+                _share_one(step, sharers)
     finally:
         walk.close()
     with _refused(work.name, top):
         write(str(work), Kind.ACCESS, _of_folder(sharers))
 
 
-def _is_ours(status: os.stat_result, owners: Collection[int], device: int) -> bool:
-    return not stat.S_ISLNK(status.st_mode) and status.st_uid in owners and status.st_dev == device
+def _is_theirs(status: os.stat_result, sharers: Collection[int], device: int) -> bool:
+    return not stat.S_ISLNK(status.st_mode) and status.st_uid in sharers and status.st_dev == device
 
 
-def _share_one(step: Step, sharers: Collection[int], owners: Collection[int]) -> None:
+def _share_one(step: Step, sharers: Collection[int]) -> None:
     try:
         handle = os.open(step.name, NOTHING, dir_fd=step.folder)
     except FileNotFoundError:
         return
     try:
         status = os.fstat(handle)
-        if not _is_ours(status, owners, step.status.st_dev):  # another one has its name now
+        if not _is_theirs(status, sharers, step.status.st_dev):  # another one has its name now
             return
         with _refused(step.name, status):
             _open_up(_path_of(handle), status, sharers)

@@ -130,12 +130,14 @@ def test_what_belongs_to_somebody_else_and_what_links_lead_to_stays_as_it_is(
     (work / "moved").mkdir(mode=0o700)
     (work / "moved" / "secret").touch(0o600)
     (work / "linked").touch(0o600)
-    for path in (work / "moved", work / "moved" / "secret", work / "linked"):
-        os.chown(path, STRANGER, STRANGER)
+    (work / "of-root").touch(0o600)
     os.chown(work / "moved", ONE, ONE)
-    before = [*as_it_is(precious), *as_it_is(work / "moved")[1:], *as_it_is(work / "linked")]
-    sharing.share(work, {ONE, OTHER}, WRITER)
-    assert [*as_it_is(precious), *as_it_is(work / "moved")[1:], *as_it_is(work / "linked")] == before
+    for path in (work / "moved" / "secret", work / "linked"):
+        os.chown(path, STRANGER, STRANGER)
+    others = (precious, work / "moved" / "secret", work / "linked", work / "of-root")
+    before = [as_it_is(path) for path in others]
+    sharing.share(work, {ONE, OTHER}, 0)
+    assert [as_it_is(path) for path in others] == before
 
 
 def test_however_deep_folders_are_they_are_shared(work: Path) -> None:

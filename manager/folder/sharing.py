@@ -47,7 +47,10 @@ def share(work: Path, users: Collection[int], writer: int) -> None:
         )
     sharers |= {writer} - {0}
     with _telling_unsupported():
-        if not _is_shared(str(work), sharers):
+        if _was_shared(str(work), sharers):
+            with _refused(work.name, top):  # a task may have changed the mode of the folder itself
+                _open_up(str(work), top, sharers)
+        else:
             _share_all(work, sharers, top)
 
 
@@ -69,13 +72,10 @@ def inherits(folder: int) -> bool:
     return False
 
 
-def _is_shared(work: str, sharers: Collection[int]) -> bool:
-    """Its own list is the last that is written: where it is right, so is everything below."""
-    for kind in Kind:
-        there = read(work, kind)
-        if there is None or not there.allows(_of_folder(sharers)):
-            return False
-    return True
+def _was_shared(work: str, sharers: Collection[int]) -> bool:
+    """Its own list is the last that is written: whom it names, those got all that is below."""
+    there = read(work, Kind.ACCESS)
+    return there is not None and there.users.keys() >= set(sharers)
 
 
 def _share_all(work: Path, sharers: Collection[int], top: os.stat_result) -> None:

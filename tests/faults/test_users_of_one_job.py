@@ -145,6 +145,24 @@ def test_no_other_account_reads_it(manager: RealManager, job: str) -> None:
         manager.home.chmod(before)
 
 
+def test_a_job_with_a_user_of_its_own_shares_with_one_that_is_listed_and_with_the_next_when_it_is_retried(
+    on_failure: Callable[..., None],
+) -> None:
+    with real_manager(users=LISTED, job_uids="200000-200999") as manager:
+        on_failure("the manager and its containers", manager.evidence)
+        tasks = (
+            sh("a", "mkdir in; umask 077; id -u > in/file"),
+            sh("b", "touch in/b; test -e tried || { touch tried; false; }", "a", user=ONE),
+            sh("c", "id -u >> in/file; rm in/b", "b"),
+        )
+        manager.client.create_job("job", tasks)
+        assert manager.client.wait("job", 60).state == "failed"
+        manager.client.retry("job")
+        until(lambda: manager.client.status("job").state == "completed", 60)
+        users = (work_of(manager, "job") / "in/file").read_text().split()
+        assert len(set(users)) == 2
+
+
 # --- A manager that is not root ---------------------------------------------------------------------------
 
 MANAGER = 12000

@@ -108,6 +108,16 @@ def test_what_was_shared_is_not_walked_through_again(work: Path, monkeypatch: py
     sharing.share(work, {OTHER}, WRITER)
 
 
+def test_a_folder_whose_own_mode_a_task_has_changed_is_open_to_all_again(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sharing.share(work, {ONE, OTHER}, WRITER)
+    as_user(ONE, "chmod 700 .", work)
+    monkeypatch.setattr(sharing, "Walk", None)
+    sharing.share(work, {ONE, OTHER}, WRITER)
+    as_user(OTHER, "touch x", work)
+
+
 def test_one_that_was_broken_off_is_taken_up_again(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     as_user(ONE, "umask 077; echo a > file", work)
     with monkeypatch.context() as patch:

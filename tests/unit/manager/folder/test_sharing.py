@@ -2,9 +2,11 @@
 
 import errno
 import os
+import shutil
 import stat
 import subprocess
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,13 +24,20 @@ pytestmark = needs_root
 
 
 @pytest.fixture
-def work(tmp_path: Path) -> Path:
+def home() -> Iterator[Path]:
+    """One that every user of this machine gets into; pytest's own folders are not."""
+    made = Path(tempfile.mkdtemp(prefix="air-executor-sharing-"))
+    made.chmod(0o711)
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture
+def work(home: Path) -> Path:
     """The work folder of a job whose first task runs as ONE; others get as far as there."""
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o711)
-    (tmp_path / "work").mkdir(mode=0o711)
-    (tmp_path / "work").chmod(0o711)
-    made = tmp_path / "work" / "job~0123"
+    (home / "work").mkdir()
+    (home / "work").chmod(0o711)
+    made = home / "work" / "job~0123"
     workspace.make_work(made, Owner(ONE, ONE))
     return made
 
@@ -128,10 +137,8 @@ def test_one_that_was_broken_off_is_taken_up_again(work: Path, monkeypatch: pyte
     as_user(OTHER, "echo b >> file", work)
 
 
-def test_what_belongs_to_somebody_else_and_what_links_lead_to_stays_as_it_is(
-    work: Path, tmp_path: Path
-) -> None:
-    precious = tmp_path / "precious"
+def test_what_belongs_to_somebody_else_and_what_links_lead_to_stays_as_it_is(work: Path, home: Path) -> None:
+    precious = home / "precious"
     precious.mkdir()
     (precious / "file").write_text("secret")
     os.chown(precious / "file", ONE, ONE)
@@ -178,9 +185,9 @@ def test_what_is_shared_is_counted_and_deleted_as_before(work: Path) -> None:
 
 
 def test_a_manager_that_is_not_root_shares_what_is_its_own_and_deletes_what_others_made(
-    tmp_path: Path, work: Path
+    home: Path, work: Path
 ) -> None:
-    works = tmp_path / "works"
+    works = home / "works"
     works.mkdir()
     os.chown(works, WRITER, WRITER)
     own = works / "job"
@@ -218,8 +225,8 @@ def test_without_lists_several_users_are_refused_and_a_single_other_one_gets_the
     assert (work.stat().st_uid, stat.S_IMODE(work.stat().st_mode)) == (OTHER, 0o755)
 
 
-def test_a_folder_that_a_job_brings_is_shared_with_all_that_is_in_it(tmp_path: Path, work: Path) -> None:
-    job = tmp_path / "jobs" / "brings"
+def test_a_folder_that_a_job_brings_is_shared_with_all_that_is_in_it(home: Path, work: Path) -> None:
+    job = home / "jobs" / "brings"
     (job / "work" / "in").mkdir(parents=True)
     (job / "work" / "in" / "file").touch(0o600)
     for path in (job, *job.rglob("*")):

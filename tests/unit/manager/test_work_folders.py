@@ -3,13 +3,15 @@
 import json
 import os
 import shutil
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
 
-from manager.folder import acl
+from manager.folder import acl, sharing
+from manager.runtime import workers
 from tests.attempts.other_user import needs_root
 from tests.fakes.engine import FakeEngine, NotingEngine, Program
 from tests.fakes.manager import InProcess, Start, a_task
@@ -223,3 +225,23 @@ def test_where_it_can_not_be_shared_the_job_is_refused_by_its_file_and_field(
     assert view.job.failure.cause == "bad_input"
     assert "tasks.json: tasks[1].user: '12001' can't share the job's work folder" in view.job.failure.message
     assert "give all tasks of the job one user" in view.job.failure.message
+
+
+def test_while_what_is_in_one_is_shared_no_other_job_waits(
+    start: Start, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, enough = threading.Event(), threading.Event()
+
+    def share(work: Path, users: Collection[int], writer: int) -> None:
+        if len(users) > 1:
+            begun.set()
+            assert enough.wait(60)
+
+    monkeypatch.setattr(sharing, "share", share)
+    monkeypatch.setattr(workers, "POOL", 1)
+    manager = start(users=("12001",))
+    manager.client.create_job("large", [a_task("a"), a_task("b", user="12001")])
+    assert begun.wait(30)
+    assert manager.run(a_task("a")).state == "completed"
+    enough.set()
+    assert manager.client.wait("large", 30).state == "completed"

@@ -27,6 +27,7 @@ from manager.engine.contract import Engine
 from manager.engine.host_network import HostNetwork
 from manager.engine.pulls import Pulls
 from manager.engine.retry import Retry
+from manager.folder import acl
 from manager.folder.inbox import Inboxes
 from manager.folder.journal import Journal
 from manager.folder.publisher import Publisher
@@ -39,6 +40,7 @@ from manager.gates.warm_keeper import WarmKeeper
 from manager.model import containers
 from manager.model.facts import Fact
 from manager.model.home import Home
+from manager.model.values import Sharing
 from manager.runtime import event_log
 from manager.runtime.acts import Acts
 from manager.runtime.admitter import Admitter
@@ -95,6 +97,7 @@ class Manager:
 
         usual_user = policy.usual_user(owner_of(home.path), settings)
         self.pool = WarmPool(settings, lambda: containers.warm_name(secrets.token_hex(5)), usual_user)
+        sharing = Sharing(os.geteuid(), acl.problem(home.works))
         self.scheduler = Scheduler(home.id, settings, self.pool)
         self.supervisor = Supervisor(
             settings=settings,
@@ -102,7 +105,7 @@ class Manager:
             facts=self.facts,
             timers=timers,
             watcher=self.watcher,
-            admitter=Admitter(store, home, settings, self.journal, self.publisher),
+            admitter=Admitter(store, home, settings, self.journal, self.publisher, sharing),
             scheduler=self.scheduler,
             recorder=Recorder(home, self.journal, self.publisher),
             dispatcher=dispatcher,

@@ -11,7 +11,7 @@ from air_executor.format.models import Job, JobState, JobView, Task, TaskStatus
 from manager.core import lifecycle, policy
 from manager.core.live_job import LiveJob
 from manager.model.facts import JobFound, JobRefused, TaskRequested
-from manager.model.values import Owner
+from manager.model.values import BY_ROOT, Owner, Sharing
 from manager.settings import Settings
 
 NOTHING_GIVEN = {"network": None, "work_folder": None, "slot": None, "runs_as": None}
@@ -28,9 +28,10 @@ NOT_BEGUN = {
 """What became of a task, nobody says but a manager that made its containers."""
 
 
-def take(found: JobFound, uid: str, settings: Settings) -> LiveJob:
+def take(found: JobFound, uid: str, settings: Settings, able: Sharing = BY_ROOT) -> LiveJob:
     """The live job. Raises BadInput."""
     _check(found.tasks, found.owner, settings)
+    policy.check_sharing(found.tasks, found.owner, settings, able)
     for index, task in enumerate(found.tasks):
         _check_status(task, f"tasks[{index}]")
     own = {"job_name": found.name} | NOT_BEGUN
@@ -44,7 +45,13 @@ def take(found: JobFound, uid: str, settings: Settings) -> LiveJob:
 
 
 def take_again(
-    view: JobView, owner: Owner, uid: str, work_folder: str | None, settings: Settings, at: datetime
+    view: JobView,
+    owner: Owner,
+    uid: str,
+    work_folder: str | None,
+    settings: Settings,
+    at: datetime,
+    able: Sharing = BY_ROOT,
 ) -> LiveJob:
     """The live job that goes on where the ended one stopped: what failed or was skipped is pending.
 
@@ -53,6 +60,7 @@ def take_again(
     BadInput.
     """
     _check(view.tasks, owner, settings)
+    policy.check_sharing(view.tasks, owner, settings, able)
     if view.state is not JobState.FAILED:
         raise BadInput(f'is "{view.state}"; only what failed or was skipped can be retried', field="state")
     tasks = [lifecycle.start_over(_with_attempts_over(_until(at, task))) for task in view.tasks]
@@ -85,10 +93,13 @@ def _until(now: datetime, task: Task) -> Task:
     return task.model_copy(update={"created_at": created, "started_at": started, "completed_at": completed})
 
 
-def requested(fact: TaskRequested, job: LiveJob, settings: Settings) -> TaskRequested:
+def requested(
+    fact: TaskRequested, job: LiveJob, settings: Settings, able: Sharing = BY_ROOT
+) -> TaskRequested:
     """The request, for a task that has no more than the one which asks for it. Raises BadInput."""
     policy.check(fact.spec, job.runs_for, settings)
     if fact.parent is None:
+        policy.check_joining(fact.spec, job.users, job.runs_for, settings, able)
         return fact
     task = job.tasks.get(fact.parent.task)
     if task is None:

@@ -67,6 +67,8 @@ class LiveJob:
         written = (task for task in self.tasks.values() if task.request is None)
         self.written_images = frozenset(task.image for task in written if task.image is not None)
         """Of the tasks that it was written with."""
+        self.users = {task.user for task in self.tasks.values()}
+        """Whom its tasks ask to run as; None for who does not say so."""
         self.requests: dict[str, Decision] = {decision.request: decision for decision in job.requests}
         self.failure: Failure | None = job.failure
         self._queue = ReadyQueue()
@@ -411,6 +413,7 @@ class LiveJob:
         origin = {"request": fact.request, "parent": fact.parent and fact.parent.task}
         task = Task.of(fact.spec, self.name, fact.at).model_copy(update=origin)
         self.tasks[task.id] = task
+        self.users.add(task.user)
         self._changed_tasks[task.id] = None
         self._index(task, fact.at)
         self._decide(fact.request, task.id, None, fact.at)

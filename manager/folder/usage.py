@@ -9,14 +9,13 @@ import stat
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
 from air_executor.report import one_line
-from air_executor.untrusted import FOLDER
-from manager.folder import removal, workspace
+from manager.folder import workspace
+from manager.folder.walk import Walk
 from manager.model.home import Home
 
 BLOCK = 512
@@ -66,102 +65,17 @@ class Look:
         self.usage = Usage(self.usage.bytes + size, self.usage.inodes + 1)
 
 
-@dataclass(slots=True)
-class _Level:
-    """A folder that a walk is in or below."""
-
-    name: str
-    identity: tuple[int, int]
-    ahead: list[str]
-    """Folders in it that were not entered yet."""
-
-
-class _Walk:
-    """A walk through a folder and everything below it, with one handle however deep it is."""
-
-    def __init__(self, place: Path) -> None:
-        """Raises OSError where `place` is no folder."""
-        self._place = place.absolute()
-        self._handle = os.open(place, FOLDER)
-        self._levels: list[_Level] = []
-
-    def steps(self) -> Iterator[os.stat_result | None]:
-        """The status of each name; None for a step that tells of none."""
-        yield os.fstat(self._handle)
-        yield from self._list("")
-        while self._levels:
-            ahead = self._levels[-1].ahead
-            if not ahead:
-                self._leave()
-            elif self._enter(name := ahead.pop()):
-                yield from self._list(name)
-            yield None
-
-    def close(self) -> None:
-        """Look no further."""
-        os.close(self._handle)
-
-    def _list(self, name: str) -> Iterator[os.stat_result]:
-        level = _Level(name, _identity(self._handle), [])
-        self._levels.append(level)
-        with suppress(OSError), os.scandir(self._handle) as entries:
-            for entry in entries:
-                with suppress(FileNotFoundError):
-                    status = entry.stat(follow_symlinks=False)
-                    if stat.S_ISDIR(status.st_mode):
-                        level.ahead.append(entry.name)
-                    yield status
-
-    def _opened(self, name: str) -> int:
-        """What its owner has closed to itself hides nothing from a manager that runs as the same user."""
-        try:
-            return os.open(name, FOLDER, dir_fd=self._handle)
-        except PermissionError:
-            if not removal.allow_us(name, self._handle):
-                raise
-            return os.open(name, FOLDER, dir_fd=self._handle)
-
-    def _enter(self, name: str, known: tuple[int, int] | None = None) -> bool:
-        """Go there, where it is a folder; only if it is the one that is `known`, where one is."""
-        try:
-            inner = self._opened(name)
-        except OSError:  # gone, or something else
-            return False
-        if known is not None and _identity(inner) != known:
-            os.close(inner)
-            return False
-        os.close(self._handle)
-        self._handle = inner
-        return True
-
-    def _leave(self) -> None:
-        self._levels.pop()
-        if self._levels and not self._enter("..", self._levels[-1].identity):
-            self._find_back()
-
-    def _find_back(self) -> None:
-        """Somebody has moved the folder where we were: go on in the deepest that is where it was."""
-        for depth, level in enumerate(self._levels):
-            if not self._enter(level.name if depth else str(self._place), level.identity):
-                del self._levels[depth:]
-                return
-
-
 def _steps(place: Path) -> Iterator[os.stat_result | None]:
     """The status of `place` and of all that is below it, where it is a folder; None for other steps."""
     try:
-        walk = _Walk(place)
+        walk = Walk(place)
     except OSError:
         return
     try:
-        yield from walk.steps()
+        for step in walk.steps():
+            yield step and step.status
     finally:
         walk.close()
-
-
-def _identity(handle: int) -> tuple[int, int]:
-    status = os.fstat(handle)
-    return status.st_dev, status.st_ino
 
 
 class Survey:

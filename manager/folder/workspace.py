@@ -12,15 +12,16 @@ import os
 import secrets
 import stat
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from air_executor.errors import BadInput
 from air_executor.files import make_folder
 from air_executor.format import layout
 from air_executor.untrusted import FOLDER, is_folder, opened
-from manager.folder import removal
+from manager.folder import acl, removal, sharing
 from manager.model.values import Owner
 
 log = logging.getLogger(__name__)
@@ -32,23 +33,32 @@ TRANSIENT = (*DISK_FULL, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
 PLACE = "../../work"
 """Where work folders are, seen from a job's folder."""
 
-_LOCKS = [threading.Lock() for _ in range(64)]
-"""Containers of one job are made at the same time; jobs that share a lock wait for each other, which costs
-time only."""
+_LOCKS: WeakValueDictionary[Path, threading.Lock] = WeakValueDictionary()
+"""Containers of one job are made at the same time, and wait here for each other; no other job waits for them,
+for what is in a work folder may take a while to be shared."""
+_LOCKS_GUARD = threading.Lock()
 
 
-def prepare(job: Path, work: Path, user: Owner) -> None:
-    """Make the job's folders, and give the work folder to the task's user where this process may.
+def _lock_of(work: Path) -> threading.Lock:
+    with _LOCKS_GUARD:
+        return _LOCKS.setdefault(work, threading.Lock())
+
+
+def prepare(job: Path, work: Path, user: Owner, users: Collection[int] = ()) -> None:
+    """Make the job's folders, and have the task's user write in its work folder, and all other `users` that
+    tasks of the job have.
 
     A `work` that the job brought becomes its work folder. Raises BadInput when something else stands in the
-    place of a folder; OSError for a TRANSIENT error.
+    place of a folder, or can't be given to the users; OSError for a TRANSIENT error.
     """
     try:
-        with _LOCKS[hash(work) % len(_LOCKS)], opened(job) as folder:
+        with _lock_of(work), opened(job) as folder:
             _make(folder, layout.LOGS)
             _make_inbox(folder)
-            make_work(work, user, brought=folder)
+            make_work(work, user, users, brought=folder)
             _show(folder, work)
+    except BadInput as error:
+        raise error.at(job / layout.TASKS) from None
     except OSError as error:
         if error.errno in TRANSIENT:
             raise
@@ -65,24 +75,43 @@ def prepare(job: Path, work: Path, user: Owner) -> None:
         ) from None
 
 
-def make_work(work: Path, user: Owner, brought: int | None = None) -> None:
-    """Have the work folder there: that which a job has `brought` in its own folder, or else an empty one."""
+def make_work(work: Path, user: Owner, users: Collection[int] = (), brought: int | None = None) -> None:
+    """Have the work folder there: that which a job has `brought` in its own folder, or else an empty one.
+
+    It belongs to the user of the job's first task; where others are to write in it as well, it is shared.
+    """
     with opened(work.parent) as works:
-        before = _is_there(works, work.name)
-        if not before:
+        if not _is_there(works, work.name):
             if brought is None or not _is_folder(brought, layout.WORK):
-                _make_empty(works, work.name, user)
+                _make_empty(works, work.name)
             else:
                 _take_over(brought, works, work.name)
-        if _give(works, work.name, user) and before:
-            # Who had it may be at work, and reads on. Nobody knows its name who may not look into the job.
-            os.chmod(work.name, 0o755, dir_fd=works)
+            _give(works, work.name, user)
+        elif work.lstat().st_uid == 0:  # a manager was ended before it gave the folder away
+            _give(works, work.name, user)
+        writer = user.uid if brought is None else os.fstat(brought).st_uid
+        _share(works, work, user, {user.uid, *users}, writer)
 
 
-def _make_empty(works: int, name: str, user: Owner) -> None:
-    """For the user and its group. Who can't give it to the user has to let everybody in."""
+def _make_empty(works: int, name: str) -> None:
+    """For its owner and the group of that."""
     os.mkdir(name, 0o700, dir_fd=works)
-    os.chmod(name, 0o750 if os.geteuid() in (0, user.uid) else 0o755, dir_fd=works)
+    os.chmod(name, 0o750, dir_fd=works)
+
+
+def _share(works: int, work: Path, user: Owner, users: Collection[int], writer: int) -> None:
+    try:
+        sharing.share(work, users, writer)
+    except sharing.Unsupported:
+        if os.geteuid() != 0 or len(users) > 1:
+            raise BadInput(
+                f"user {user.uid} can't be given the job's work folder beside others: {acl.NONE}; give all "
+                "tasks of the job one user, the manager's where that is not root",
+                field="user",
+            ) from None
+        _give(works, work.name, user)
+        # Who had it may be at work, and reads on. Nobody knows its name who may not look into the job.
+        os.chmod(work.name, 0o755, dir_fd=works)
 
 
 def make_workdir(work: Path, way: Sequence[str], user: Owner) -> None:
@@ -95,7 +124,8 @@ def make_workdir(work: Path, way: Sequence[str], user: Owner) -> None:
         folder = stack.enter_context(opened(work))
         for name in way:
             try:
-                os.mkdir(name, 0o755, dir_fd=folder)
+                # In a shared folder the mode for the group bounds what the other users may do.
+                os.mkdir(name, 0o775 if sharing.inherits(folder) else 0o755, dir_fd=folder)
                 _give(folder, name, user)
             except FileExistsError:
                 pass
@@ -179,15 +209,13 @@ def _make(folder: int, name: str) -> None:
         os.close(os.open(name, FOLDER, dir_fd=folder))
 
 
-def _give(folder: int, name: str, user: Owner) -> bool:
-    """Whether it was another's."""
+def _give(folder: int, name: str, user: Owner) -> None:
+    """Where this process may."""
     handle = os.open(name, FOLDER, dir_fd=folder)
     try:
         status = os.fstat(handle)
-        if (status.st_uid, status.st_gid) == user or os.geteuid() != 0:
-            return False
-        os.fchown(handle, user.uid, user.gid)
-        return True
+        if (status.st_uid, status.st_gid) != user and os.geteuid() == 0:
+            os.fchown(handle, user.uid, user.gid)
     finally:
         os.close(handle)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from air_executor.format import layout
 from air_executor.untrusted import NotRegular, opened, opened_file
+from manager.folder import sharing
 from manager.folder.workspace import TRANSIENT
 from manager.gates.protocol import Mounted, Never, Receipt, parse_receipt
 from manager.model.home import END, FIFO, TOKEN, GateFolder
@@ -154,11 +155,20 @@ def prepare_inbox(gate: GateFolder, user: Owner) -> None:
 
 
 def _give(folder: int, user: Owner) -> None:
-    """Open the folder to the user. Who is not root can't give it away: 0777 opens it to the container only,
-    since what is above is closed to everybody."""
+    """Open the folder to the user. Who is not root can't give it away, and lets the user in.
+
+    Where there are no lists for that, 0777 opens it to the container only, since what is above is closed to
+    everybody.
+    """
     if os.geteuid() == 0:
         os.fchown(folder, user.uid, user.gid)
-    os.fchmod(folder, 0o700 if os.geteuid() in (0, user.uid) else 0o777)
+    if os.geteuid() in (0, user.uid):
+        os.fchmod(folder, 0o700)
+        return
+    try:
+        sharing.let_in(folder, user.uid)
+    except sharing.Unsupported:
+        os.fchmod(folder, 0o777)
 
 
 def prepare(control: Path, receipt: Path, user: Owner) -> None:

@@ -134,7 +134,7 @@ class WarmKeeper:
             raise EngineError("the container that held its network has ended; another one has its name")
         if assignment.work != self._home.work(first_of(assignment.attempt.warm or "")):
             raise EngineError("it has not mounted the job's work folder")
-        workspace.prepare(assignment.folder, assignment.work, assignment.user)
+        workspace.prepare(assignment.folder, assignment.work, assignment.user, assignment.sharers)
 
     def _answers(self, warm: str, image: str) -> tuple[str | None, Observation]:
         asked = self._asked.pop(warm, None)

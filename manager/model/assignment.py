@@ -26,6 +26,8 @@ class Assignment:
     gate: GateFolder
     """What is its container's alone."""
     network: ContainerSpec | None
+    sharers: frozenset[int] = frozenset()
+    """Users that the tasks of its job have, and who all write in its work folder."""
 
     @property
     def attempt(self) -> Attempt:

@@ -134,3 +134,21 @@ class Found(StrEnum):
     EXITED = "exited"
     FOREIGN = "foreign"
     """A container, but not this attempt's."""
+
+
+MOST_SHARERS = 16
+"""Users that the tasks of one job may have: file systems have room for a few in the list (ACL) of a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """Whose tasks can write in one work folder, as far as the manager and its home's file system allow."""
+
+    manager: int
+    """The user that the manager runs as: root gives folders to anybody, others only by lists (ACLs)."""
+    problem: str | None
+    """Why nothing can be opened to several users there, in words; None where it can."""
+
+
+BY_ROOT = Sharing(manager=0, problem=None)
+"""Of a manager that is root, with a home on a usual file system."""

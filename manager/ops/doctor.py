@@ -26,6 +26,7 @@ from manager.daemon.lock import AlreadyManaged, hold
 from manager.engine.connect import connect
 from manager.engine.contract import Engine, EngineError, Observation
 from manager.engine.host_network import HostNetwork
+from manager.folder import acl
 from manager.folder.file_events import FileEvents, NoFileEvents
 from manager.folder.journal import peek
 from manager.folder.usage import Survey
@@ -95,6 +96,7 @@ class Doctor:
         if self._home.is_dir():
             yield self._manager()
             yield self._file_events()
+            yield self._sharing()
             yield from self._damaged_journals()
             yield from self._jobs()
         yield from self._engine_and_image()
@@ -162,6 +164,13 @@ class Doctor:
         slow = f"do not come here: jobs are noticed by a look every {self._settings.poll_interval:g} s"
         advice = "put the home folder on a local disk, or lower poll_interval"
         return Finding(Grade.WARN, "file events", f"{slow}; {advice}")
+
+    def _sharing(self) -> Finding:
+        problem = acl.problem(self._home)
+        if problem is None:
+            return Finding(Grade.OK, "work folders", "can be shared by tasks of different users")
+        advice = "give all tasks of a job one user, the manager's where that is not root, or move the home"
+        return Finding(Grade.WARN, "work folders", f"of the home folder, {problem}: {advice}")
 
     def _damaged_journals(self) -> Iterator[Finding]:
         journal = self._home / "journal"

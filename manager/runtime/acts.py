@@ -247,7 +247,7 @@ class _Verbs:
         """Make the job's folders ready; where the machine is short of something, as soon as it is not."""
         while True:
             try:
-                workspace.prepare(assignment.folder, assignment.work, assignment.user)
+                workspace.prepare(assignment.folder, assignment.work, assignment.user, assignment.sharers)
                 earlier = len(assignment.task.attempts) - 1
                 task_log.keep_earlier_log(assignment.folder, assignment.task.id, earlier)
                 if assignment.attempt.gated:

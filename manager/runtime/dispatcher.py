@@ -9,14 +9,24 @@ from pathlib import Path
 from air_executor.clock import instant, utc_now
 from air_executor.format.attempts import Attempt, Grant
 from air_executor.format.models import Task
-from manager.core import lifecycle, planner
+from manager.core import lifecycle, planner, policy
 from manager.core.image_shelf import ImageShelf
 from manager.core.live_job import LiveJob
 from manager.core.warm_pool import WarmPool
 from manager.gates import cleanup
 from manager.gates.warm_keeper import WarmKeeper
 from manager.model import containers
-from manager.model.actions import EXCLUSIVE, EngineAction, Linger, Rest, Signal, TaskAction, Watch
+from manager.model.actions import (
+    EXCLUSIVE,
+    Create,
+    EngineAction,
+    Linger,
+    Open,
+    Rest,
+    Signal,
+    TaskAction,
+    Watch,
+)
 from manager.model.assignment import Assignment
 from manager.model.container_spec import Network
 from manager.model.facts import (
@@ -178,7 +188,13 @@ class Dispatcher:
         self._timers.add(seconds, lambda at: GracePassed(key=key, at=at))
 
     def _perform(self, action: EngineAction, job: LiveJob) -> None:
-        self._workers.submit(partial(self._acts.perform, action, self._assignment(job, action.key)))
+        assignment = self._assignment(job, action.key)
+        perform = partial(self._acts.perform, action, assignment)
+        if len(assignment.sharers) > 1 and isinstance(action, Create | Open):
+            # To share what is in a work folder may take a while: no other job waits for a thread meanwhile.
+            self._workers.run_alone(f"shares {job.name}", perform)
+        else:
+            self._workers.submit(perform)
 
     def _watch(self, assignment: Assignment) -> None:
         self._follower.follow(assignment)
@@ -213,9 +229,9 @@ class Dispatcher:
             spec = replace(spec, network=Network("job", network.name))
         if attempt.gated and attempt.warm is None:
             spec = containers.gated(spec, self._home)
-        return Assignment(
-            key, folder, work, task, grant, spec, self._home.gate(attempt.warm or name), network
-        )
+        gate = self._home.gate(attempt.warm or name)
+        sharers = policy.sharers(job.users, job.runs_for, self._settings)
+        return Assignment(key, folder, work, task, grant, spec, gate, network, sharers)
 
     def _work(self, job: LiveJob) -> Path:
         if job.job.work_folder is None:

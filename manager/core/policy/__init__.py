@@ -9,6 +9,7 @@ from manager.core.policy.ceilings import job_runners
 from manager.core.policy.checks import check
 from manager.core.policy.grants import grant, is_usual, may_pull, usual_grant, with_grant
 from manager.core.policy.job_users import JobUsers
+from manager.core.policy.sharing import check_joining, check_sharing, sharers
 from manager.core.policy.users import user_of, usual_user
 
 __all__ = [
@@ -16,10 +17,13 @@ __all__ = [
     "Parent",
     "bounded",
     "check",
+    "check_joining",
+    "check_sharing",
     "grant",
     "is_usual",
     "job_runners",
     "may_pull",
+    "sharers",
     "user_of",
     "usual_grant",
     "usual_user",

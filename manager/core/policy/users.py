@@ -25,7 +25,12 @@ def usual_user(owner: Owner, settings: Settings) -> Owner:
 
 def user_of(task: TaskFields, owner: Owner, settings: Settings) -> Owner:
     """Who the task runs as; the usual user where a record asks for one that is not allowed today."""
-    return _allowed(task, owner, settings) or usual_user(owner, settings)
+    return user_named(task.user, owner, settings)
+
+
+def user_named(name: str | None, owner: Owner, settings: Settings) -> Owner:
+    """Likewise, for a task that asks for this user, or for none."""
+    return _allowed(name, owner, settings) or usual_user(owner, settings)
 
 
 def check_user(task: TaskFields, owner: Owner, settings: Settings, field: str = "") -> None:
@@ -37,7 +42,7 @@ def check_user(task: TaskFields, owner: Owner, settings: Settings, field: str = 
         allowed = _listed(task.user, settings) is not None
     else:
         usual = str(usual_user(owner, settings))
-        allowed = _allowed(task, owner, settings) is not None
+        allowed = _allowed(task.user, owner, settings) is not None
     if not allowed:
         raise BadInput(
             f"{task.user!r} is not allowed here; tasks of this job run as {usual}, and as whom else, the "
@@ -46,12 +51,12 @@ def check_user(task: TaskFields, owner: Owner, settings: Settings, field: str = 
         )
 
 
-def _allowed(task: TaskFields, owner: Owner, settings: Settings) -> Owner | None:
-    """Whom the task asks to run as, where it may."""
+def _allowed(name: str | None, owner: Owner, settings: Settings) -> Owner | None:
+    """Whom a task asks to run as, where it may."""
     usual = usual_user(owner, settings)
-    if task.user in (None, str(usual.uid), str(usual)):
+    if name is None or name in (str(usual.uid), str(usual)):
         return usual
-    return _listed(task.user or "", settings)
+    return _listed(name, settings)
 
 
 def _listed(user: str, settings: Settings) -> Owner | None:

@@ -3,12 +3,16 @@
 import json
 import os
 import shutil
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
 
+from manager.folder import acl, sharing
+from manager.runtime import workers
+from tests.attempts.other_user import needs_root
 from tests.fakes.engine import FakeEngine, NotingEngine, Program
 from tests.fakes.manager import InProcess, Start, a_task
 from tests.waiting import until
@@ -61,8 +65,7 @@ def test_a_job_that_starts_over_gets_another_and_the_one_before_goes(
     until(lambda: (manager.home / "jobs" / "job" / "work").exists() and folder(manager) != before)
     until(lambda: manager.state()["state"] == "completed")
     assert not (folder(manager) / "result").exists()
-    until(lambda: not before.exists())
-    assert works(manager) == {folder(manager)}
+    until(lambda: works(manager) == {folder(manager)})
 
 
 def test_what_is_left_of_a_job_goes_with_its_folder(start: Start, engine: FakeEngine) -> None:
@@ -198,3 +201,47 @@ def test_who_takes_the_name_of_an_ended_job_does_not_get_its_record(start: Start
         )
     )
     assert not any("s3cret" in file.read_text() for file in job.iterdir() if file.is_file())
+
+
+@needs_root
+def test_one_that_tasks_of_several_users_write_in_is_shared_by_lists(
+    start: Start, engine: FakeEngine
+) -> None:
+    manager = start(users=("12001", "12002"))
+    view = manager.run(a_task("a", command="write", user="12001"), a_task("b", "a", user="12002"))
+    assert view.state == "completed"
+    allowed = acl.read(str(folder(manager)), acl.Kind.ACCESS)
+    assert allowed is not None
+    assert {12001, 12002} <= set(allowed.users)
+
+
+def test_where_it_can_not_be_shared_the_job_is_refused_by_its_file_and_field(
+    start: Start, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acl, "problem", lambda _: acl.NONE)
+    manager = start(users=("12001",))
+    view = manager.run(a_task("a"), a_task("b", user="12001"))
+    assert view.job.failure is not None
+    assert view.job.failure.cause == "bad_input"
+    assert "tasks.json: tasks[1].user: '12001' can't share the job's work folder" in view.job.failure.message
+    assert "give all tasks of the job one user" in view.job.failure.message
+
+
+def test_while_what_is_in_one_is_shared_no_other_job_waits(
+    start: Start, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, enough = threading.Event(), threading.Event()
+
+    def share(work: Path, users: Collection[int], writer: int) -> None:
+        if len(users) > 1:
+            begun.set()
+            assert enough.wait(60)
+
+    monkeypatch.setattr(sharing, "share", share)
+    monkeypatch.setattr(workers, "POOL", 1)
+    manager = start(users=("12001",))
+    manager.client.create_job("large", [a_task("a"), a_task("b", user="12001")])
+    assert begun.wait(30)
+    assert manager.run(a_task("a")).state == "completed"
+    enough.set()
+    assert manager.client.wait("large", 30).state == "completed"

@@ -9,7 +9,7 @@ from air_executor.format.attempts import Attempt, Cause, Container, Failure, Pha
 from air_executor.format.models import Decision, Job, JobState, JobView, Task, TaskSpec, TaskStatus
 from manager.core import admission
 from manager.model.facts import JobFound, JobRefused, TaskRequested
-from manager.model.values import AttemptKey
+from manager.model.values import AttemptKey, Sharing
 from tests.unit.manager.builders import OWNER, T0, UID, at, claimed, key, live_job, settings, task
 
 
@@ -60,6 +60,21 @@ def test_a_job_with_too_many_tasks_is_refused_with_the_settings_name() -> None:
     assert "the job has 3 tasks, the limit is max_tasks = 2" in refusal(
         task("a"), task("b"), task("c"), max_tasks=2
     )
+
+
+def test_users_that_can_not_share_a_work_folder_are_refused_when_a_job_is_taken_and_later() -> None:
+    rules, able = settings(users=("1001",)), Sharing(manager=0, problem="its file system has no lists")
+    tasks = (task("a"), task("b", user="1001"))
+    with pytest.raises(BadInput, match=r"tasks\[1\].user: '1001' can't share .* no lists"):
+        admission.take(found(*tasks), UID, rules, able)
+    record = found(state=JobState.FAILED).job
+    assert record is not None
+    with pytest.raises(BadInput, match=r"tasks\[1\].user: '1001' can't share"):
+        admission.take_again(JobView(job=record, tasks=tasks), OWNER, UID, None, rules, at(1), able)
+    job = admission.take(found(task("a")), UID, rules, able)
+    with pytest.raises(BadInput, match="user: '1001' can't share"):
+        admission.requested(request(None, user="1001"), job, rules, able)
+    admission.requested(request(None), job, rules, able)
 
 
 def test_a_network_that_the_operator_allows_may_be_asked_for() -> None:

@@ -64,6 +64,13 @@ def test_a_task_that_another_queued_knows_which() -> None:
     assert job.written_images == {"one:1"}
 
 
+def test_it_knows_whom_its_tasks_ask_to_run_as() -> None:
+    job = live_job(task("a"), task("b", user="1001"))
+    job.apply(asks("r", "c", user="1002"))
+    job.apply(asks("s", "d", "nobody", user="1003"))
+    assert job.users == {None, "1001", "1002"}
+
+
 def begun(job: LiveJob, task_id: str) -> None:
     for fact in (claimed(key(task_id)), created(key(task_id)), started(key(task_id))):
         job.apply(fact)

@@ -4,6 +4,7 @@ The gate itself is tested in tests/unit/runner_image/test_gate.py.
 """
 
 import array
+import errno
 import fcntl
 import os
 import re
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from manager.folder import acl
 from manager.gates.gate_folder import is_honest, open_gate, prepare, read_receipt
 from manager.gates.protocol import MAX_FRAME_BYTES, Ended, Never, parse_end, parse_receipt
 from manager.model.home import END, TOKEN
@@ -354,11 +356,27 @@ class TestPreparing:
         assert set(owners.values()) == {tuple(ME)}
         assert mode(room / "receipts") == 0o700
 
-    def test_opens_the_receipts_folder_where_it_can_not_be_given_away(
+    def test_lets_the_user_into_the_receipts_folder_where_it_can_not_be_given_away(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         room = tmp_path / "room"
         monkeypatch.setattr(os, "geteuid", lambda: 4321)
+        prepare(room / "control", room / "receipts", Owner(1234, 2345))
+        assert (mode(room), mode(room / "receipts")) == (0o700, 0o770)
+        for kind in acl.Kind:
+            allowed = acl.read(str(room / "receipts"), kind)
+            assert allowed is not None
+            assert (allowed.users, allowed.group) == ({1234: 7, 4321: 7}, 0)
+
+    def test_opens_it_to_the_container_only_where_there_are_no_lists_for_that(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def unsupported(*_: object) -> None:
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+        room = tmp_path / "room"
+        monkeypatch.setattr(os, "geteuid", lambda: 4321)
+        monkeypatch.setattr(os, "setxattr", unsupported)
         prepare(room / "control", room / "receipts", Owner(1234, 2345))
         assert (mode(room), mode(room / "receipts")) == (0o700, 0o777)
 

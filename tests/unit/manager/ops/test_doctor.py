@@ -97,6 +97,7 @@ def test_where_nothing_is_wrong_nothing_is_bad_and_nothing_is_changed(patient: P
         "space",
         "manager",
         "file events",
+        "work folders",
         "journal",
         "jobs",
         "engine",

@@ -90,8 +90,8 @@ def conclusions(attempt: Attempt, inspected: Inspected) -> Iterator[OfAttempt]:
             )
         case Verdict.LOST:
             message = (
-                f"what became of task {inspected.key.task!r} while no manager ran is not known: the engine says "
-                f"that its container {attempt.container.name} is {inspected.found}"
+                f"what became of task {inspected.key.task!r} while no manager ran is not known: the engine "
+                f"says that its container {attempt.container.name} is {inspected.found}"
             )
             yield ContainerLost(key=inspected.key, message=message, at=inspected.at)
         case Verdict.REFUSE:

@@ -25,6 +25,10 @@ ICONS = {
 }
 
 
+NOT_TAKEN = "   never ran: its job was refused"
+"""Of a task that is pending in a job that has failed: what was refused is left as it was written."""
+
+
 def results_block(view: JobView) -> str:
     """The job and each of its tasks, as the last task of the DAG logs it; what is not known is left out."""
     return "\n".join(_block(view))
@@ -43,7 +47,9 @@ def job_lines(view: JobView) -> Iterator[str]:
             yield f"   Rejected request {one_line(decision.request)}: {one_line(decision.reason or '')}"
     for task in view.tasks:
         yield from _task_lines(task)
-        if task.dependencies and not task.status.ended:
+        if _was_refused(view, task):
+            yield NOT_TAKEN
+        elif task.dependencies and not task.status.ended:
             yield f"   After: {', '.join(task.dependencies)}"
 
 
@@ -134,6 +140,12 @@ def _block(view: JobView) -> Iterator[str]:
     yield "-" * WIDTH
     for task in view.tasks:
         yield from _task_lines(task)
+        if _was_refused(view, task):
+            yield NOT_TAKEN
+
+
+def _was_refused(view: JobView, task: Task) -> bool:
+    return view.state.ended and not task.status.ended
 
 
 def _task_lines(task: Task) -> Iterator[str]:
@@ -141,7 +153,8 @@ def _task_lines(task: Task) -> Iterator[str]:
     yield f"   Command: {command_line(task)}"
     yield from _time_line("Started", task.started_at)
     # A skipped task never ran; older readers find the time of that decision in the file.
-    yield from _time_line("Completed", None if task.status is TaskStatus.SKIPPED else task.completed_at)
+    label = "Ended" if task.status is TaskStatus.FAILED else "Completed"
+    yield from _time_line(label, None if task.status is TaskStatus.SKIPPED else task.completed_at)
     attempts = [attempt for attempt in task.attempts if not _is_void(task, attempt)]
     if attempts:
         yield f"   Container: {container_line(attempts[-1])}"

@@ -281,6 +281,8 @@ def _ended_well(task: Task, attempt: Attempt, fact: CommandSucceeded) -> Task:
 
 def _exited(task: Task, attempt: Attempt, fact: ContainerExited) -> Task:
     result = fact.result
+    if result.unusable_command is not None and attempt.phase is Phase.WAITING:
+        return _could_not_begin(task, attempt, fact)
     if attempt.ended_well:  # whatever has happened to the container since
         finished = attempt.timings.finished_at or result.finished_at
         result = replace(result, exit_code=0, finished_at=finished)
@@ -302,6 +304,13 @@ def _exited(task: Task, attempt: Attempt, fact: ContainerExited) -> Task:
     ).model_copy(update={"started_at": began})
     attempt = ended.attempts[-1]
     return _record(ended, attempt, failures.failure_of(task, failures.stopped_by(attempt), result), fact.at)
+
+
+def _could_not_begin(task: Task, attempt: Attempt, fact: ContainerExited) -> Task:
+    """Its gate found that there was nothing to begin: so it has an exit code, and no time at which it ran."""
+    ended = _with(task, attempt, exit_code=fact.result.exit_code, oom_killed=fact.result.oom_killed)
+    failure = failures.failure_of(task, attempt.stopping, fact.result)
+    return _record(ended, ended.attempts[-1], failure, fact.at)
 
 
 def _record(task: Task, attempt: Attempt, failure: Failure | None, at: datetime) -> Task:

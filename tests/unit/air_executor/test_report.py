@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -155,6 +156,20 @@ def test_the_last_of_several_attempts_is_shown_and_how_many_there_were() -> None
 def test_the_cause_of_the_whole_job_is_shown() -> None:
     block = results_block(view(failure={"cause": "bad_input", "message": "dependency cycle: a -> a"}))
     assert "\nCause: bad_input: dependency cycle: a -> a\n" in block
+
+
+@pytest.mark.parametrize("show", [lambda job: results_block(job).splitlines(), lambda job: [*job_lines(job)]])
+def test_a_task_of_a_job_that_was_refused_does_not_seem_to_wait(show: Callable[[JobView], list[str]]) -> None:
+    refused = {"cause": "bad_input", "message": "dependency cycle: a -> a"}
+    task = a_task(dependencies=["greet"])
+    assert show(view(task, state="failed", failure=refused))[-1] == "   never ran: its job was refused"
+    assert not any("refused" in line for line in show(view(task, state="working")))
+
+
+def test_a_task_that_failed_has_not_completed() -> None:
+    lines = results_block(view(a_task(status="failed", failure=FAILED, completed_at=NOON))).splitlines()
+    assert "   Ended: 2025-10-02T12:00:00.000000Z" in lines
+    assert not any("Completed:" in line for line in lines)
 
 
 def test_an_error_of_an_older_writer_is_shown() -> None:

@@ -409,7 +409,10 @@ def test_a_command_that_is_missing_behind_its_gate_is_the_tasks_failure() -> Non
     message = f"task 'a' could not be started: {words}"
     assert failed.failure == Failure(cause=Cause.COMMAND, message=message, exit_code=127)
     assert failed.attempts[0].timings.container_started_at == at(2.5)
-    assert failed.attempts[0].timings.started_at == at(9)
+    assert (failed.started_at, failed.attempts[0].timings.started_at) == (None, None)
+    assert (failed.completed_at, failed.attempts[0].timings.finished_at) == (at(9.5), None)
+    assert (failed.attempts[0].exit_code, failed.attempts[0].log) == (127, None)
+    assert failed.attempts[0].never_began
 
 
 def test_what_waits_without_its_network_is_stale_and_what_runs_is_stopped() -> None:

@@ -185,6 +185,34 @@ def test_what_fails_behind_a_gate_fails_as_it_does_without_one(
     assert warm.tasks[1].attempts[0].exit_code == cold.tasks[0].attempts[0].exit_code
 
 
+@pytest.mark.parametrize(
+    ("script", "cause", "words"),
+    [
+        ("kill -KILL $$", "signal", "was ended by SIGKILL (exit code 137)"),
+        (
+            "exit 137",
+            "exit",
+            "ended with exit code 137, as a shell reports a process that was killed by SIGKILL",
+        ),
+        (
+            "sleep 60 & kill $!; wait $!",
+            "exit",
+            "ended with exit code 143, as a shell reports a process that was killed by SIGTERM",
+        ),
+    ],
+    ids=["killed", "137", "143"],
+)
+def test_a_code_that_the_command_ends_with_itself_is_told_from_a_signal(
+    served: RealManager, request: pytest.FixtureRequest, script: str, cause: str, words: str
+) -> None:
+    name = f"code-{request.node.callspec.id}"
+    begin(served, name, chain(script), "b")
+    let_go(served, name)
+    failure = ended(served, name, "a 1", "b 1", state="failed")["b"].failure
+    assert failure is not None
+    assert (failure.cause, failure.message) == (cause, f"task 'b' {words}")
+
+
 def given_up(manager: RealManager, job: str, task: str) -> bool:
     """Whether the task gets a container without a gate, because the other one could not be used."""
     latest = {each.id: each.attempt for each in manager.client.status(job).tasks}[task]

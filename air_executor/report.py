@@ -7,7 +7,7 @@ line of the report.
 from collections.abc import Iterator
 from datetime import datetime
 
-from air_executor.format.attempts import Attempt, Failure
+from air_executor.format.attempts import Attempt, Failure, Phase
 from air_executor.format.fields import format_time
 from air_executor.format.models import JobView, Task, TaskStatus
 from air_executor.logs import harmless
@@ -23,6 +23,10 @@ ICONS = {
     TaskStatus.FAILED: "❌",
     TaskStatus.SKIPPED: "⏭",
 }
+
+
+NOT_TAKEN = "   never ran: its job was refused"
+"""Of a task that is pending in a job that has failed: what was refused is left as it was written."""
 
 
 def results_block(view: JobView) -> str:
@@ -43,7 +47,9 @@ def job_lines(view: JobView) -> Iterator[str]:
             yield f"   Rejected request {one_line(decision.request)}: {one_line(decision.reason or '')}"
     for task in view.tasks:
         yield from _task_lines(task)
-        if task.dependencies and not task.status.ended:
+        if _was_refused(view, task):
+            yield NOT_TAKEN
+        elif task.dependencies and not task.status.ended:
             yield f"   After: {', '.join(task.dependencies)}"
 
 
@@ -54,6 +60,8 @@ def failure_summary(view: JobView, log_tail: str) -> str:
     summary = f"Job {view.name} failed: {reason}"
     if task is None:
         return summary
+    if task.attempt and task.attempt.never_began:
+        return f"{summary}\nIt has no log: its command never began."
     if not log_tail.strip():
         return f"{summary}\nIts log is empty."
     return f"{summary}\nThe end of its log:\n{harmless(log_tail).rstrip()}"
@@ -76,19 +84,45 @@ def reason_of(task: Task) -> str:
 
 
 def container_line(attempt: Attempt) -> str:
-    """`<name> (<short id>), image …, created → started 91 ms, ran 3002 ms, exit code 0`."""
+    """`<name> (<short id>), image …, created → started 91 ms, ready → began 103 ms (cold), ran 3002 ms, exit
+    code 0`: how long its container took, and how long its task waited for the command to begin."""
     container, timings = attempt.container, attempt.timings
     line = one_line(container.name)
     if container.id:
         line += f" ({one_line(container.id[:12])})"
     line += f", image {one_line(container.image)}"
-    if timings.create_to_start_ms is not None:
-        line += f", created → started {timings.create_to_start_ms:.0f} ms"
+    line += _making(attempt) + _beginning(attempt)
     if timings.ran_ms is not None:
         line += f", ran {timings.ran_ms:.0f} ms"
     if attempt.oom_killed:
         line += ", out of memory"
     return line + _exit_code(attempt.exit_code)
+
+
+def _making(attempt: Attempt) -> str:
+    """What it took to make the container; for one made ahead of time, nobody waited for that."""
+    timings = attempt.timings
+    if timings.create_to_start_ms is None:
+        return ""
+    when = " beforehand" if timings.made_beforehand else ""
+    return f", created → started {timings.create_to_start_ms:.0f} ms{when}"
+
+
+def _beginning(attempt: Attempt) -> str:
+    """How the command began, or what it waits for."""
+    timings = attempt.timings
+    if timings.ready_to_began_ms is not None:
+        return f", ready → began {timings.ready_to_began_ms:.0f} ms ({attempt.start})"
+    if attempt.never_began:
+        return ", its command never began"
+    match attempt.phase:
+        case Phase.CLAIMED | Phase.CREATED:
+            return ", is being made" if attempt.needed else f", is being made ({attempt.start})"
+        case Phase.WAITING:
+            doing = "is about to begin" if attempt.needed else "waits for its task's turn"
+            return f", {doing} ({attempt.start})"
+        case _:  # an older record
+            return "" if attempt.start == "cold" else f" ({attempt.start})"
 
 
 def _block(view: JobView) -> Iterator[str]:
@@ -106,6 +140,12 @@ def _block(view: JobView) -> Iterator[str]:
     yield "-" * WIDTH
     for task in view.tasks:
         yield from _task_lines(task)
+        if _was_refused(view, task):
+            yield NOT_TAKEN
+
+
+def _was_refused(view: JobView, task: Task) -> bool:
+    return view.state.ended and not task.status.ended
 
 
 def _task_lines(task: Task) -> Iterator[str]:
@@ -113,16 +153,23 @@ def _task_lines(task: Task) -> Iterator[str]:
     yield f"   Command: {command_line(task)}"
     yield from _time_line("Started", task.started_at)
     # A skipped task never ran; older readers find the time of that decision in the file.
-    yield from _time_line("Completed", None if task.status is TaskStatus.SKIPPED else task.completed_at)
-    if task.attempt:
-        yield f"   Container: {container_line(task.attempt)}"
-    if len(task.attempts) > 1:
-        yield f"   Attempts: {len(task.attempts)}"
+    label = "Ended" if task.status is TaskStatus.FAILED else "Completed"
+    yield from _time_line(label, None if task.status is TaskStatus.SKIPPED else task.completed_at)
+    attempts = [attempt for attempt in task.attempts if not _is_void(task, attempt)]
+    if attempts:
+        yield f"   Container: {container_line(attempts[-1])}"
+    if len(attempts) > 1:
+        yield f"   Attempts: {len(attempts)}"
     if task.failure:
         yield f"   Cause: {_cause(task.failure)}"
     message = task.failure.message if task.failure else task.error
     if message:
         yield f"   {one_line(message)}"
+
+
+def _is_void(task: Task, attempt: Attempt) -> bool:
+    """Whether nothing came of it but a container that nobody needed; older records do not say it."""
+    return attempt.dropped or (task.status is TaskStatus.SKIPPED and attempt.timings.started_at is None)
 
 
 def _time_line(label: str, moment: datetime | None) -> Iterator[str]:

@@ -13,6 +13,7 @@ from air_executor import daemon
 from air_executor.cli.airflow_status import AirflowStatus, look_at_airflow
 from air_executor.client import Client
 from air_executor.errors import BadInput
+from air_executor.format.attempts import Phase
 from air_executor.format.layout import STATE
 from air_executor.format.limits import MAX_BYTES
 from air_executor.format.models import JobState, JobView
@@ -38,11 +39,12 @@ class ManagerInfo:
 
 @dataclass(frozen=True)
 class LiveContainer:
-    """A container that serves an attempt right now."""
+    """A container that serves an attempt right now: its command `runs`, or it is made for one that will."""
 
     name: str
     job: str
     task: str
+    runs: bool
     since: datetime | None
 
 
@@ -104,7 +106,7 @@ def look_at_jobs(store: Store, most: int) -> JobsInfo:
         hidden=max(0, len(peeks) - most),
         complaints=[complaint for complaint in found if isinstance(complaint, BadInput)],
         closed=closed,
-        containers=sorted(_containers(views), key=lambda container: str(container.since)),
+        containers=sorted(_containers(views), key=lambda each: (not each.runs, str(each.since))),
     )
 
 
@@ -142,5 +144,7 @@ def _containers(views: Iterable[JobView]) -> Iterator[LiveContainer]:
         for task in view.tasks:
             for attempt in task.attempts:
                 if attempt.undecided:
-                    since = attempt.timings.started_at or attempt.timings.created_at
-                    yield LiveContainer(attempt.container.name, view.name, task.id, since)
+                    times = attempt.timings
+                    since = times.started_at or times.container_started_at or times.created_at
+                    runs = attempt.phase is Phase.RUNNING
+                    yield LiveContainer(attempt.container.name, view.name, task.id, runs, since)

@@ -100,12 +100,16 @@ def _jobs(info: JobsInfo, now: datetime) -> Iterator[RenderableType]:
 
 
 def _containers(containers: list[LiveContainer], most: int, now: datetime) -> Iterator[RenderableType]:
-    yield _title("Running", f"{len(containers)} container{'' if len(containers) == 1 else 's'}")
+    running = sum(container.runs for container in containers)
+    waiting = f", and {len(containers) - running} that wait for their tasks' turn"
+    words = f"{running} container{'' if running == 1 else 's'}"
+    yield _title("Running", words + (waiting if running < len(containers) else ""))
     if containers:
         table = _table("", "CONTAINER", "JOB", "TASK", "SINCE")
         for container in containers[:most]:
             since = age(container.since, now)
-            table.add_row("🐳", one_line(container.name), container.job, container.task, since)
+            icon = "🐳" if container.runs else "⏳"
+            table.add_row(icon, one_line(container.name), container.job, container.task, since)
         yield table
     if len(containers) > most:
         yield Text(f"  and {len(containers) - most} more")

@@ -88,8 +88,20 @@ class Timings(Record):
 
     @property
     def create_to_start_ms(self) -> float | None:
-        """Milliseconds from the container's creation to the command's start."""
-        return _milliseconds(self.created_at, self.started_at)
+        """Milliseconds from the container's creation to its start: what it took to make it."""
+        return _milliseconds(self.created_at, self.container_started_at or self.started_at)
+
+    @property
+    def ready_to_began_ms(self) -> float | None:
+        """Milliseconds from when the task could have run to when its command began."""
+        return _milliseconds(self.ready_at, self.started_at)
+
+    @property
+    def made_beforehand(self) -> bool:
+        """Whether the container had been started when its task's turn came: the task did not wait for it."""
+        if self.container_started_at is None or self.ready_at is None:
+            return False
+        return self.container_started_at <= self.ready_at
 
     @property
     def ran_ms(self) -> float | None:
@@ -131,6 +143,8 @@ class Attempt(Record):
     """Its name is decided at the claim, and read from here ever after."""
     grant: Grant | None = None
     """None in records of managers that did not write it; these have `timeout` and `memory_mb` beside it."""
+    dropped: bool = False
+    """Whether its container is thrown away before its command began: it leaves the record with it."""
     exit_code: int | None = None
     oom_killed: bool | None = None
     stopping: Cause | None = None
@@ -158,6 +172,12 @@ class Attempt(Record):
     def ended_well(self) -> bool:
         """Whether its gate has said that its command succeeded. Its container may still run."""
         return self.phase is Phase.RUNNING and self.exit_code == 0
+
+    @property
+    def never_began(self) -> bool:
+        """Whether it is over, and its command provably never began: its container could not be had."""
+        unclear = self.stopping is not None or self.failure is None or self.failure.cause is Cause.LOST
+        return not (self.undecided or unclear) and self.timings.started_at is None
 
     @property
     def over_at(self) -> datetime | None:

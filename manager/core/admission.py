@@ -66,7 +66,7 @@ def take_again(
     tasks = [lifecycle.start_over(_with_attempts_over(_until(at, task))) for task in view.tasks]
     own = {"uid": uid, "failure": None} | NOTHING_GIVEN | {"work_folder": work_folder}
     job = view.job.model_copy(update=own | _times_until(at, view.job))
-    live = LiveJob(job, tasks, owner, max_tasks=settings.max_tasks)
+    live = LiveJob(job, tasks, owner, max_tasks=settings.max_tasks, since=at)
     live.take(at)
     live.tell_all()
     return live

@@ -37,11 +37,14 @@ def failure_of(task: Task, stopping: Cause | None, result: ExitResult) -> Failur
         message = f"task {task.id!r} was stopped: its job has more on the disk than {exceeded} allows"
         return Failure(cause=stopping, message=message, exit_code=code, setting=exceeded)
     if stopping is not None:
-        return Failure(cause=stopping, message=f"task {task.id!r} was stopped: {stopping}", exit_code=code)
+        why = "was cancelled" if stopping is Cause.CANCELLED else "had failed"
+        message = f"task {task.id!r} was stopped: its job {why}"
+        return Failure(cause=stopping, message=message, exit_code=code)
     if code == 0:
         return None
     if result.unusable_command is not None:
-        return Failure(cause=Cause.COMMAND, message=result.unusable_command, exit_code=code)
+        message = f"task {task.id!r} could not be started: {result.unusable_command}"
+        return Failure(cause=Cause.COMMAND, message=message, exit_code=code)
     if result.oom_killed:
         message = (
             f"task {task.id!r} was killed: it used more memory than its limit; raise resources.memory_mb"
@@ -51,16 +54,20 @@ def failure_of(task: Task, stopping: Cause | None, result: ExitResult) -> Failur
     if result.interrupted and (name or code == UNKNOWN_END):
         message = f"task {task.id!r} was ended because the container engine, or its machine, went down"
         return Failure(cause=Cause.ENGINE, message=message, exit_code=code)
-    if name:
-        message = f"task {task.id!r} was ended by {name} (exit code {code})"
-        if name == signal.SIGXFSZ.name:
-            message += ": it wrote a file larger than job_disk_mb allows"
-        return Failure(cause=Cause.SIGNAL, message=message, exit_code=code)
-    return Failure(cause=Cause.EXIT, message=f"task {task.id!r} ended with exit code {code}", exit_code=code)
+    by_signal = name is not None if result.signalled is None else result.signalled
+    if by_signal:
+        message = f"task {task.id!r} was ended by {name or f'signal {code - 128}'} (exit code {code})"
+    else:
+        message = f"task {task.id!r} ended with exit code {code}"
+        if name:
+            message += f", as a shell reports a process that was killed by {name}"
+    if name == signal.SIGXFSZ.name:
+        message += ": it wrote a file larger than job_disk_mb allows"
+    return Failure(cause=Cause.SIGNAL if by_signal else Cause.EXIT, message=message, exit_code=code)
 
 
 def _signal_name(code: int) -> str | None:
-    """Shells and the engine report a death by signal N as exit code 128 + N."""
+    """Of a death by signal N, shells and the engine make the exit code 128 + N; so may any command."""
     try:
         return signal.Signals(code - 128).name if code > 128 else None
     except ValueError:

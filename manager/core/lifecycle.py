@@ -36,8 +36,11 @@ INCARNATIONS = 5
 """Containers that one attempt may get, where those before the last never began."""
 
 
-def step(task: Task, fact: OfAttempt, ready_at: datetime | None = None) -> Task:
-    """The task after `fact`. `ready_at` is when it could first have run, if it could."""
+def step(
+    task: Task, fact: OfAttempt, ready_at: datetime | None = None, not_run: Failure | None = None
+) -> Task:
+    """The task after `fact`. `ready_at` is when it could first have run, if it could; `not_run` is why
+    nothing of its job begins any more, where that is so."""
     if isinstance(fact, TaskClaimed):
         return _claim(task, fact, ready_at)
     attempt = task.attempt
@@ -64,9 +67,11 @@ def step(task: Task, fact: OfAttempt, ready_at: datetime | None = None) -> Task:
             cause = Cause.LOST if attempt.stopping is None else attempt.stopping
             return _record(task, attempt, Failure(cause=cause, message=fact.message), fact.at)
         case ContainerDropped(), Phase.CLAIMED | Phase.CREATED | Phase.WAITING:
-            return _drop(task, attempt, fact.at)
+            return _drop(task, attempt, not_run or _unwanted(attempt), fact.at)
         case ContainerVoided(), Phase.CLAIMED | Phase.CREATED | Phase.WAITING:
             return _reincarnate(task, attempt, fact)
+        case ContainerRemoved(), Phase.RECORDED if attempt.dropped:
+            return _without_last(task)
         case ContainerRemoved(), Phase.RECORDED:
             return _with(task, attempt, phase=Phase.REMOVED)
         case DeadlinePassed(), Phase.RUNNING:
@@ -85,12 +90,12 @@ def stop(task: Task, cause: Cause, exceeded: str | None = None) -> Task:
     return _with(task, attempt, stopping=cause, exceeded=exceeded)
 
 
-def drop(task: Task, at: datetime) -> Task:
+def drop(task: Task, not_run: Failure, at: datetime) -> Task:
     """The task that was told to stop, where its command provably never began and can't begin any more."""
     attempt = task.attempt
     if attempt is None or attempt.stopping is None or attempt.phase is not Phase.CLAIMED:
         return task
-    return _drop(task, attempt, at)
+    return _drop(task, attempt, not_run, at)
 
 
 def lose_network(task: Task) -> Task:
@@ -114,8 +119,11 @@ def skip(task: Task, failure: Failure, at: datetime) -> Task:
 
 
 def give_up(task: Task, failure: Failure, at: datetime) -> Task:
-    """A task that will not run any more: skipped, or failed as its last attempt did, where there was one."""
-    last = task.attempt
+    """A task that will not run any more: skipped, or failed as its last attempt did, where there was one.
+
+    One whose container is thrown away before its command began, was none.
+    """
+    last = next((attempt for attempt in reversed(task.attempts) if not attempt.dropped), None)
     if last is None or last.failure is None:
         return skip(task, failure, at)
     return task.model_copy(
@@ -282,6 +290,8 @@ def _ended_well(task: Task, attempt: Attempt, fact: CommandSucceeded) -> Task:
 
 def _exited(task: Task, attempt: Attempt, fact: ContainerExited) -> Task:
     result = fact.result
+    if result.unusable_command is not None and attempt.phase is Phase.WAITING:
+        return _could_not_begin(task, attempt, fact)
     if attempt.ended_well:  # whatever has happened to the container since
         finished = attempt.timings.finished_at or result.finished_at
         result = replace(result, exit_code=0, finished_at=finished)
@@ -305,6 +315,13 @@ def _exited(task: Task, attempt: Attempt, fact: ContainerExited) -> Task:
     return _record(ended, attempt, failures.failure_of(task, failures.stopped_by(attempt), result), fact.at)
 
 
+def _could_not_begin(task: Task, attempt: Attempt, fact: ContainerExited) -> Task:
+    """Its gate found that there was nothing to begin: so it has an exit code, and no time at which it ran."""
+    ended = _with(task, attempt, exit_code=fact.result.exit_code, oom_killed=fact.result.oom_killed)
+    failure = failures.failure_of(task, attempt.stopping, fact.result)
+    return _record(ended, ended.attempts[-1], failure, fact.at)
+
+
 def _record(task: Task, attempt: Attempt, failure: Failure | None, at: datetime) -> Task:
     """The attempt is over. `at` is when the manager decided so; the record is synced in the same batch."""
     finished = attempt.timings.finished_at or at
@@ -320,12 +337,23 @@ def _record(task: Task, attempt: Attempt, failure: Failure | None, at: datetime)
     )
 
 
-def _drop(task: Task, attempt: Attempt, at: datetime) -> Task:
-    cause = attempt.stopping or Cause.CANCELLED
-    failure = Failure(cause=cause, message=f"task {task.id!r} never ran: {cause}")
+def _drop(task: Task, attempt: Attempt, not_run: Failure, at: datetime) -> Task:
+    """The same becomes of it as of a task that never had a container."""
     timings = attempt.timings.model_copy(update={"recorded_at": at})
-    dropped = _with(task, attempt, phase=Phase.RECORDED, failure=failure, timings=timings)
-    return skip(dropped, failure, at)
+    dropped = _with(task, attempt, phase=Phase.RECORDED, dropped=True, failure=not_run, timings=timings)
+    return give_up(dropped, not_run, at)
+
+
+def _unwanted(attempt: Attempt) -> Failure:
+    return Failure(cause=attempt.stopping or Cause.CANCELLED, message="never ran: its job had ended")
+
+
+def _without_last(task: Task) -> Task:
+    """Its container is gone, and its command never began: it was no attempt. The log before is the last."""
+    before = task.attempts[:-1]
+    if before and before[-1].log:
+        before = (*before[:-1], before[-1].model_copy(update={"log": layout.log_path(task.id)}))
+    return task.model_copy(update={"attempts": before})
 
 
 def _with(task: Task, attempt: Attempt, **update: Any) -> Task:

@@ -50,8 +50,16 @@ class LiveJob:
     """A taken job. `job`, `tasks` and `requests` are its record; `apply` is the only way to change it."""
 
     def __init__(
-        self, job: Job, tasks: Iterable[Task], owner: Owner, *, max_tasks: int, bare: bool = False
+        self,
+        job: Job,
+        tasks: Iterable[Task],
+        owner: Owner,
+        *,
+        max_tasks: int,
+        bare: bool = False,
+        since: datetime | None = None,
     ) -> None:
+        """`since` is when its tasks could first run: its creation, but for one that is tried again."""
         if job.uid is None:
             raise ValueError("a live job has a uid")
         self.uid: str = job.uid
@@ -89,7 +97,7 @@ class LiveJob:
         """Requests in the record that brought no task."""
         self._queued_bytes = sum(task.size for task in self.tasks.values() if task.request is not None)
         for task in self.tasks.values():
-            self._index(task, job.created_at)
+            self._index(task, since or job.created_at)
 
     # --- What others ask ---------------------------------------------------------------------------------
 
@@ -239,14 +247,15 @@ class LiveJob:
             return
         self.failure = failure
         self._update_job(at, failure=failure)
+        not_run = _skipped_for(failure)
         for task in [task for task in self.tasks.values() if self._untouched(task)]:
-            self._replace(lifecycle.give_up(task, _skipped_for(failure), at), at)
+            self._replace(lifecycle.give_up(task, not_run, at), at)
         for task_id in [task_id for task_id in self.live if self._early(task_id)]:
-            self._stop(task_id, failure.cause, at)
+            self._stop(task_id, failure.cause, not_run, at)
 
-    def _stop(self, task_id: str, cause: Cause, at: datetime) -> None:
+    def _stop(self, task_id: str, cause: Cause, not_run: Failure, at: datetime) -> None:
         """Nothing is waited for where the command can't have begun: what is being made for it, is removed."""
-        self._replace(lifecycle.drop(lifecycle.stop(self.tasks[task_id], cause), at), at)
+        self._replace(lifecycle.drop(lifecycle.stop(self.tasks[task_id], cause), not_run, at), at)
 
     def _untouched(self, task: Task) -> bool:
         return task.status is TaskStatus.PENDING and not self._undecided(task.id)
@@ -296,7 +305,8 @@ class LiveJob:
         before = self.tasks.get(fact.key.task)
         if before is None or not self._timely(fact):
             return
-        after = lifecycle.step(before, fact, self.ready.get(before.id))
+        not_run = None if self.failure is None else _skipped_for(self.failure)
+        after = lifecycle.step(before, fact, self.ready.get(before.id), not_run)
         if after is before:
             return
         if isinstance(fact, TaskClaimed):
@@ -328,8 +338,8 @@ class LiveJob:
             self.live.pop(after.id, None)
         if attempt is not None and not attempt.undecided:
             self.unsure.discard(self.attempt_key(after))
-        if attempt is not None and not attempt.live:
-            self.overdue.discard(self.attempt_key(after))
+        if before.attempt is not None and after.id not in self.live:
+            self.overdue.discard(self.attempt_key(before))
         if after.done and not before.done:
             self._release(after.id, at)
         if after.status.ended and not before.status.ended:
@@ -379,7 +389,7 @@ class LiveJob:
         """The job has failed, and what runs is stopped."""
         self.fail(failure, at)
         for task_id in list(self.live):
-            self._stop(task_id, Cause.CANCELLED, at)
+            self._stop(task_id, Cause.CANCELLED, _skipped_for(self.failure or failure), at)
 
     def _exceed(self, fact: DiskExceeded) -> None:
         """Nothing of it gets a grace, in which it would go on writing."""

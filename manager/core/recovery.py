@@ -90,14 +90,15 @@ def conclusions(attempt: Attempt, inspected: Inspected) -> Iterator[OfAttempt]:
             )
         case Verdict.LOST:
             message = (
-                f"what became of the container {attempt.container.name} while no manager ran is not known: "
-                f"the engine says that it is {inspected.found}"
+                f"what became of task {inspected.key.task!r} while no manager ran is not known: the engine "
+                f"says that its container {attempt.container.name} is {inspected.found}"
             )
             yield ContainerLost(key=inspected.key, message=message, at=inspected.at)
         case Verdict.REFUSE:
             message = (
-                f"the container name {attempt.container.name} is taken by a container that is not this "
-                f"task's; look at it with `docker inspect {attempt.container.name}`"
+                f"task {inspected.key.task!r} could not be started: the name of its container, "
+                f"{attempt.container.name}, is taken by a container that is not this task's; look at it with "
+                f"`docker inspect {attempt.container.name}`"
             )
             yield LaunchFailed(
                 key=inspected.key, failure=Failure(cause=Cause.ENGINE, message=message), at=inspected.at

@@ -123,3 +123,13 @@ def keep_earlier_log(job: Path, task: str, attempt: int) -> None:
     names = layout.log_name(task), layout.earlier_log_name(task, attempt)
     with opened(job, layout.LOGS) as logs, suppress(FileNotFoundError):
         os.rename(*names, src_dir_fd=logs, dst_dir_fd=logs)
+
+
+def restore_earlier_log(job: Path, task: str, attempt: int) -> None:
+    """Undo `keep_earlier_log`, where it was done: the next attempt never began."""
+    earlier, latest = layout.earlier_log_name(task, attempt), layout.log_name(task)
+    with suppress(FileNotFoundError), opened(job, layout.LOGS) as logs:
+        try:
+            os.stat(latest, dir_fd=logs, follow_symlinks=False)
+        except FileNotFoundError:
+            os.rename(earlier, latest, src_dir_fd=logs, dst_dir_fd=logs)

@@ -5,11 +5,13 @@ import os
 import select
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from air_executor.clock import utc_now
 from air_executor.failpoints import Failpoint, reach
 from manager.folder.inbox import are_many_left, left_by
 from manager.gates import gate_folder, protocol
+from manager.gates.protocol import Ended
 from manager.model.assignment import Assignment
 from manager.model.facts import CommandSucceeded, Fact
 from manager.model.values import AttemptKey
@@ -20,7 +22,8 @@ log = logging.getLogger(__name__)
 class EndListener:
     """Listens in a thread of its own. Only successes are told: for a failure nobody waits to go on.
 
-    What the task has left in the inbox is told first: it comes before its dependants.
+    What the task has left in the inbox is told first: it comes before its dependants. Whoever records a
+    failure asks for the gate's `last_word`.
 
     A manager that is started again hears nothing of commands that were begun before: it waits for the engine.
     """
@@ -32,6 +35,8 @@ class EndListener:
         """Held while a descriptor is closed or read, so that none is read that is somebody else's by now."""
         self._handles: dict[AttemptKey, int] = {}
         self._heard: dict[int, Assignment] = {}
+        self._words: dict[AttemptKey, Ended] = {}
+        """What gates have said, until the attempt is over."""
         self._thread = threading.Thread(target=self._run, name="end listener", daemon=True)
 
     def start(self) -> None:
@@ -51,13 +56,20 @@ class EndListener:
                 self._heard[handle] = assignment
                 self._poll.register(handle, select.EPOLLIN)
 
-    def forget(self, key: AttemptKey) -> None:
-        """Nothing more is to be heard of the attempt."""
+    def last_word(self, key: AttemptKey) -> Ended | None:
+        """What the attempt's gate has said of the end, whoever has read it; None where it was not heard."""
         with self._lock:
-            handle = self._handles.pop(key, None)
+            handle = self._handles.get(key)
             if handle is not None:
-                self._heard.pop(handle, None)
-                os.close(handle)  # and with it goes the registration
+                with suppress(BlockingIOError):
+                    self._read(key, handle)
+            return self._words.get(key)
+
+    def forget(self, key: AttemptKey) -> None:
+        """The attempt is over, and nothing more is to be heard of it."""
+        with self._lock:
+            self._words.pop(key, None)
+            self._turn_away(key)
 
     def _run(self) -> None:
         while True:
@@ -66,13 +78,24 @@ class EndListener:
                     self._hear(handle)
                 except Exception:
                     log.exception("what a gate said can't be told; the engine will")
-                    self._turn_away(handle)
+                    with self._lock:
+                        assignment = self._heard.get(handle)
+                        if assignment is not None:
+                            self._turn_away(assignment.key)
 
-    def _turn_away(self, handle: int) -> None:
-        with self._lock:
-            assignment = self._heard.get(handle)
-        if assignment is not None:
-            self.forget(assignment.key)
+    def _turn_away(self, key: AttemptKey) -> None:
+        handle = self._handles.pop(key, None)
+        if handle is not None:
+            self._heard.pop(handle, None)
+            os.close(handle)  # and with it goes the registration
+
+    def _read(self, key: AttemptKey, handle: int) -> Ended | None:
+        """A gate speaks once. Raises BlockingIOError while it has not, and has not left."""
+        if key not in self._words:
+            end = protocol.parse_end(os.read(handle, gate_folder.MAX_END_BYTES))
+            if end is not None:
+                self._words[key] = end
+        return self._words.get(key)
 
     def _hear(self, handle: int) -> None:
         with self._lock:
@@ -80,10 +103,10 @@ class EndListener:
             if assignment is None:
                 return
             try:
-                end = protocol.parse_end(os.read(handle, gate_folder.MAX_END_BYTES))
+                end = self._read(assignment.key, handle)
             except BlockingIOError:
                 return
-        self.forget(assignment.key)
+            self._turn_away(assignment.key)
         # What takes a while is for the thread that follows the container: nobody else waits for that one.
         if end is not None and end.exit_code == 0 and not are_many_left(assignment.gate.inbox):
             for fact in left_by(assignment.key, assignment.gate.inbox, assignment.folder, utc_now()):

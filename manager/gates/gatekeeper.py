@@ -121,6 +121,13 @@ class Gatekeeper:
         """Hear from here on that the command has ended: that it began has been told."""
         self._ends.listen(assignment)
 
+    def signalled(self, key: AttemptKey, exit_code: int | None) -> bool | None:
+        """Whether a signal ended the command, which its exit code does not tell; None where no gate said."""
+        end = self._ends.last_word(key)
+        if end is None or end.signal is None or end.exit_code != exit_code:
+            return None
+        return end.signal != 0
+
     def forget(self, key: AttemptKey) -> None:
         """The attempt is over: nothing more is to be heard of it."""
         self._ends.forget(key)

@@ -11,7 +11,8 @@ Whether a command began is said by the receipt alone. The task can write to the 
 so what is read there later is the task's word; what was read before that is the gate's.
 
 When the command has ended, and all its processes, the gate says so through a second FIFO, `end`, long before
-the engine does. That one has no name any more when the command begins, so it is always the gate's word.
+the engine does, and whether a signal has ended the command: an exit code alone does not tell. That FIFO has
+no name any more when the command begins, so it is always the gate's word.
 """
 
 import re
@@ -36,7 +37,7 @@ _BEGAN = re.compile(rf"BEGAN ({_NONCE}) (0|[1-9][0-9]{{0,10}})\.([0-9]{{9}})".en
 _FAILED = re.compile(rf"FAILED ({_NONCE}) ([1-9][0-9]{{0,3}})".encode())
 _NEVER = re.compile(rf"NEVER (-|{_NONCE}) (told|patience|short|malformed|unfit|mounts)".encode())
 _UNUSABLE = re.compile(rf"UNUSABLE ({_NONCE}) (missing|denied|workdir)".encode())
-_ENDED = re.compile(rb"ENDED (0|[1-9][0-9]{0,2}) (0|[1-9][0-9]{0,10})\.([0-9]{9})\n")
+_ENDED = re.compile(rb"ENDED (0|[1-9][0-9]{0,2}) (0|[1-9][0-9]{0,10})\.([0-9]{9})(?: (0|[1-9][0-9]?))?\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,8 @@ class Ended:
 
     exit_code: int
     at: datetime
+    signal: int | None = None
+    """Which one has ended the command; 0 where none has. None: a gate of an older version does not say."""
 
 
 def frame(
@@ -141,7 +144,9 @@ def parse_end(content: bytes) -> Ended | None:
     """What a gate says through `end`, in one piece; None where it left without a word."""
     match = _ENDED.fullmatch(content)
     at = _time(match[2], match[3]) if match else None
-    return Ended(int(match[1]), at) if match and at else None
+    if match is None or at is None:
+        return None
+    return Ended(int(match[1]), at, None if match[4] is None else int(match[4]))
 
 
 def _time(seconds: bytes, nanoseconds: bytes) -> datetime | None:

@@ -43,6 +43,8 @@ class ExitResult:
     """Why the command could not be executed at all, where that is what happened."""
     interrupted: bool = False
     """Whether the engine, or the whole machine, went away before it ended."""
+    signalled: bool | None = None
+    """Whether a signal ended the command, by its gate's word; None where nobody knows but by the code."""
 
 
 SPARE = "-spare"

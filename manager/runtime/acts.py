@@ -229,10 +229,13 @@ class _Verbs:
         self._remove(assignment)
         try:
             self._gatekeeper.clear(assignment)
+            if assignment.attempt.dropped:
+                before = assignment.key.number - 1
+                task_log.restore_earlier_log(assignment.folder, assignment.task.id, before)
         except Stopped:
             raise
         except Exception:  # the next manager deletes what no attempt has
-            log.exception("container=%s what was its alone can't be deleted", assignment.spec.name)
+            log.exception("container=%s what was its alone can't be cleared up", assignment.spec.name)
         reach(Failpoint.REMOVED_UNRECORDED)
         return ContainerRemoved(key=assignment.key, at=utc_now())
 

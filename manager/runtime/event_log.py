@@ -7,6 +7,7 @@ from manager.core.live_job import LiveJob
 from manager.model.facts import (
     CancelRequested,
     ContainerCreated,
+    ContainerDropped,
     ContainerExited,
     ContainerLost,
     ContainerRemoved,
@@ -31,12 +32,14 @@ log = logging.getLogger("manager.runtime.event_log")
 def report(job: LiveJob, fact: JobFact) -> None:
     """Tell of a fact that has just been applied to `job`."""
     match fact:
-        case TaskClaimed() | ContainerCreated() | ContainerWaiting() | ContainerRemoved():
+        case (
+            TaskClaimed() | ContainerCreated() | ContainerWaiting() | ContainerDropped() | ContainerRemoved()
+        ):
             _task(logging.DEBUG, job, fact.key.task, _words(fact))
         case ContainerVoided():
             _task(logging.INFO, job, fact.key.task, "takes the place of one that could not be used")
         case ContainerStarted():
-            _task(logging.INFO, job, fact.key.task, "started")
+            _task(logging.INFO, job, fact.key.task, _beginning(job.tasks[fact.key.task]))
         case ContainerExited() | LaunchFailed() | ContainerLost():
             task = job.tasks[fact.key.task]
             level = logging.INFO if task.failure is None else logging.WARNING
@@ -62,7 +65,9 @@ def report(job: LiveJob, fact: JobFact) -> None:
             pass
 
 
-def _words(fact: TaskClaimed | ContainerCreated | ContainerWaiting | ContainerRemoved) -> str:
+def _words(
+    fact: TaskClaimed | ContainerCreated | ContainerWaiting | ContainerDropped | ContainerRemoved,
+) -> str:
     match fact:
         case TaskClaimed():
             return "claimed"
@@ -70,8 +75,16 @@ def _words(fact: TaskClaimed | ContainerCreated | ContainerWaiting | ContainerRe
             return "created"
         case ContainerWaiting():
             return "waits at its gate"
+        case ContainerDropped():
+            return "never began"
         case ContainerRemoved():
             return "container removed"
+
+
+def _beginning(task: Task) -> str:
+    attempt = task.attempts[-1]
+    waited = attempt.timings.ready_to_began_ms
+    return "started" if waited is None else f"started {waited:.0f} ms after it was ready ({attempt.start})"
 
 
 def _ending(task: Task) -> str:

@@ -166,7 +166,11 @@ class Follower:
         interrupted = self._retry.until_done(lambda: self._interrupted(assignment, found))
         result = replace(result, interrupted=interrupted)
         if assignment.attempt.gated:
-            return replace(result, unusable_command=self._gatekeeper.unusable(assignment, found))
+            return replace(
+                result,
+                unusable_command=self._gatekeeper.unusable(assignment, found),
+                signalled=self._gatekeeper.signalled(assignment.key, found.exit_code),
+            )
         return result
 
     def _interrupted(self, assignment: Assignment, found: Observation) -> bool:

@@ -16,7 +16,7 @@
  * with the command's own code, or 128 and the signal's number.  When the command has ended, and everything
  * that it left behind is dead, one line goes into the FIFO CONTROL/end, which the manager reads:
  *
- *   ENDED code seconds.nanoseconds
+ *   ENDED code seconds.nanoseconds signal      0: by itself, whatever its code; else which signal ended it
  *
  * The engine tells of a container's end some 50 ms later.  Whoever opens the gate takes that FIFO's name away
  * first, and no process can reach into one that can't be dumped: so no task can say it.
@@ -325,8 +325,8 @@ static pid_t begin(const char *program, const sigset_t *mask)
     _exit(failed());
 }
 
-/* Pass signals on until the command ends; returns its exit code. */
-static int attend(pid_t child, const sigset_t *heard)
+/* Pass signals on until the command ends; returns its exit code, and which signal ended it, if one did. */
+static int attend(pid_t child, const sigset_t *heard, int *ended_by)
 {
     for (;;) {
         int signal = sigwaitinfo(heard, NULL), status;
@@ -334,8 +334,10 @@ static int attend(pid_t child, const sigset_t *heard)
         for (pid_t ended; (ended = waitpid(-1, &status, WNOHANG)) > 0;) {
             if (WIFSTOPPED(status)) /* PTRACE_TRACEME has made a tracer of us; it goes on as without one */
                 ptrace(PTRACE_DETACH, ended, 0L, (long)WSTOPSIG(status));
-            else if (ended == child)
-                return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+            else if (ended == child) {
+                *ended_by = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+                return *ended_by ? 128 + *ended_by : WEXITSTATUS(status);
+            }
         }
     }
 }
@@ -399,8 +401,8 @@ int main(int argc, char **argv)
     sigprocmask(SIG_BLOCK, &heard, NULL);
     give("BEGAN", clock_time());
     pid_t child = begin(program, &before);
-    int code = child > 0 ? attend(child, &heard) : failed();
+    int ended_by = 0, code = child > 0 ? attend(child, &heard, &ended_by) : failed();
     sweep();
-    if (end >= 0) dprintf(end, "ENDED %d %s\n", code, clock_time());
+    if (end >= 0) dprintf(end, "ENDED %d %s %d\n", code, clock_time(), ended_by);
     return code;
 }

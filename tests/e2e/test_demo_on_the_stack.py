@@ -45,7 +45,8 @@ def test_the_results_task_logs_the_block(stack, run_id):
     ):
         assert line in log.splitlines(), f"{line!r} is not a line of:\n{log}"
     container = (
-        r"   Container: \S+ \([0-9a-f]{12}\), image \S+, created → started \d+ ms, ran \d+ ms, exit code 0"
+        r"   Container: \S+ \([0-9a-f]{12}\), image \S+, created → started \d+ ms( beforehand)?, "
+        r"ready → began \d+ ms \((?:warm|ahead|cold)\), ran \d+ ms, exit code 0"
     )
     assert len(re.findall(container, log)) == 3
 

@@ -61,6 +61,8 @@ class Program:
     """What a command does."""
 
     exit_code: int = 0
+    signal: int | None = None
+    """The one that ends it, 0 for none, as its gate says; None: the one that its exit code is for."""
     seconds: float | None = 0.0
     """How long it runs; None: until it is stopped."""
     output: bytes = b""
@@ -646,15 +648,15 @@ class FakeEngine:
                 box.oom_killed = box.program.oom
                 sought = box.program.looks_for
                 found = sought is None or (box.folder(containers.WORK) / sought).is_file()
-                self._end(box, box.program.exit_code if found else 1)
+                self._end(box, box.program.exit_code if found else 1, box.program.signal)
 
-    def _end(self, box: _Container, exit_code: int) -> None:
+    def _end(self, box: _Container, exit_code: int, signal: int | None = None) -> None:
         if box.status is not Status.EXITED:
             now = utc_now()
             box.started_at = box.started_at or now
             box.status, box.exit_code, box.finished_at = Status.EXITED, exit_code, now
             if box.mouth is not None:
-                gates.ended(box.mouth, exit_code)
+                gates.ended(box.mouth, exit_code, max(0, exit_code - 128) if signal is None else signal)
                 box.mouth = None
         self._changed.notify_all()
 

@@ -60,9 +60,10 @@ def mouth(spec: ContainerSpec) -> int:
     return os.open(_folder(spec, CONTROL) / END, os.O_RDWR | os.O_NONBLOCK)
 
 
-def ended(mouth: int, exit_code: int) -> None:
+def ended(mouth: int, exit_code: int, signal: int) -> None:
     """Its last word."""
-    os.write(mouth, f"ENDED {exit_code} {time.time_ns() // 10**9}.{time.time_ns() % 10**9:09}\n".encode())
+    now = time.time_ns()
+    os.write(mouth, f"ENDED {exit_code} {now // 10**9}.{now % 10**9:09} {signal % 100}\n".encode())
     os.close(mouth)
 
 

@@ -138,7 +138,7 @@ THROWN_AWAY = Walk(
     ("a 1",),
     {"a": "early\n"},
     cause="exit",
-    attempts={"b": 1, "c": 1},
+    attempts={"b": 0, "c": 0},
     awaits=["b", "c"],
     ahead=4,
 )

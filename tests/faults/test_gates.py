@@ -185,6 +185,34 @@ def test_what_fails_behind_a_gate_fails_as_it_does_without_one(
     assert warm.tasks[1].attempts[0].exit_code == cold.tasks[0].attempts[0].exit_code
 
 
+@pytest.mark.parametrize(
+    ("script", "cause", "words"),
+    [
+        ("kill -KILL $$", "signal", "was ended by SIGKILL (exit code 137)"),
+        (
+            "exit 137",
+            "exit",
+            "ended with exit code 137, as a shell reports a process that was killed by SIGKILL",
+        ),
+        (
+            "sleep 60 & kill $!; wait $!",
+            "exit",
+            "ended with exit code 143, as a shell reports a process that was killed by SIGTERM",
+        ),
+    ],
+    ids=["killed", "137", "143"],
+)
+def test_a_code_that_the_command_ends_with_itself_is_told_from_a_signal(
+    served: RealManager, request: pytest.FixtureRequest, script: str, cause: str, words: str
+) -> None:
+    name = f"code-{request.node.callspec.id}"
+    begin(served, name, chain(script), "b")
+    let_go(served, name)
+    failure = ended(served, name, "a 1", "b 1", state="failed")["b"].failure
+    assert failure is not None
+    assert (failure.cause, failure.message) == (cause, f"task 'b' {words}")
+
+
 def given_up(manager: RealManager, job: str, task: str) -> bool:
     """Whether the task gets a container without a gate, because the other one could not be used."""
     latest = {each.id: each.attempt for each in manager.client.status(job).tasks}[task]
@@ -276,13 +304,21 @@ def is_cancelled(manager: RealManager, job: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("happens", "cause"),
-    [(fails, "exit"), (is_cancelled, "cancelled")],
+    ("happens", "cause", "why"),
+    [
+        (fails, "exit", "never ran: task 'a' ended with exit code 7"),
+        (
+            is_cancelled,
+            "cancelled",
+            "never ran: job 'thrown-away-cancelled' was cancelled: somebody asked for it",
+        ),
+    ],
     ids=["fails", "cancelled"],
 )
 def test_what_waits_for_a_job_that_fails_or_is_cancelled_is_thrown_away_and_never_begins(
-    served: RealManager, happens: Callable[[RealManager, str], None], cause: str
+    served: RealManager, happens: Callable[[RealManager, str], None], cause: str, why: str
 ) -> None:
+    """And the same is said of its task as if nothing had been made for it."""
     name = f"thrown-away-{cause}"
     # Succeeds when it is tried again.
     tasks = chain("echo b", "echo c")
@@ -291,19 +327,16 @@ def test_what_waits_for_a_job_that_fails_or_is_cancelled_is_thrown_away_and_neve
     happens(served, name)
     found = ended(served, name, "a 1", state="failed")
     for task in ("b", "c"):
-        (only,) = found[task].attempts
-        assert found[task].status == "skipped"
+        assert ids[task] is not None
+        assert (found[task].status, found[task].attempts) == ("skipped", ())
         assert found[task].started_at is None
-        assert only.failure is not None
-        assert (only.failure.cause, only.phase, only.start) == (cause, "removed", "ahead")
-        assert (only.container.id, only.exit_code, only.log) == (ids[task], None, None)
-        assert only.timings.started_at is None
-        assert only.timings.recorded_at is not None
+        assert found[task].failure is not None
+        assert (found[task].failure.cause, found[task].failure.message) == (cause, why)
         assert not served.client.log_file(name, task).exists()
     nothing_left(served, name)
     served.client.retry(name)
-    found = ended(served, name, "a 1", "a 2", "b 2", "c 2")
-    assert [len(found[task].attempts) for task in "abc"] == [2, 2, 2]
+    found = ended(served, name, "a 1", "a 2", "b 1", "c 1")
+    assert [len(found[task].attempts) for task in "abc"] == [2, 1, 1]
     assert served.client.log_file(name, "c").read_text() == "c\n"
 
 

@@ -1,8 +1,11 @@
+from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 from air_executor import Failure, JobView
 from air_executor.format.attempts import Cause
-from air_executor.report import failure_summary, job_lines, one_line, results_block
+from air_executor.report import container_line, failure_summary, job_lines, one_line, results_block
 from tests.unit.air_executor.builders import NOON, a_job, a_task, after, an_attempt
 
 FAILED = Failure(cause=Cause.EXIT, message="the command ended with exit code 3", exit_code=3)
@@ -69,6 +72,81 @@ def test_what_is_not_known_is_left_out() -> None:
     assert lines[-3:] == ["⏳ greet: pending", "   Command: echo", "   Container: c, image i"]
 
 
+def made(start: str, ready: float, container: float = 0.091, began: float = 60.005) -> str:
+    """The line of a container that was made at noon and took 91 ms, and whose task waited 5 ms."""
+    timings = {
+        "ready_at": after(ready),
+        "created_at": NOON,
+        "container_started_at": after(container),
+        "started_at": after(began),
+        "finished_at": after(began + 3),
+    }
+    return container_line(an_attempt(start=start, timings=timings, exit_code=0))
+
+
+@pytest.mark.parametrize("start", ["warm", "ahead"])
+def test_a_container_made_ahead_shows_how_long_its_task_waited_for_the_command_to_begin(start: str) -> None:
+    assert made(start, ready=60.0) == (
+        "demo-greet-1f (0123456789ab), image runner:1, created → started 91 ms beforehand, "
+        f"ready → began 5 ms ({start}), ran 3000 ms, exit code 0"
+    )
+
+
+def test_a_container_whose_tasks_turn_came_while_it_was_made_was_not_there_beforehand() -> None:
+    assert "created → started 91 ms, ready → began 55 ms (ahead)" in made("ahead", ready=0.05, began=0.105)
+
+
+def test_a_cold_container_shows_both_what_it_took_and_how_long_its_task_waited() -> None:
+    assert "created → started 91 ms, ready → began 101 ms (cold), ran" in made("cold", -0.01, began=0.091)
+
+
+@pytest.mark.parametrize(
+    ("start", "shown"), [("warm", ", created → started 91 ms (warm), ran"), ("cold", "91 ms, ran")]
+)
+def test_when_the_task_was_ready_is_not_made_up_where_a_record_does_not_say(start: str, shown: str) -> None:
+    assert shown in container_line(an_attempt(start=start))
+
+
+@pytest.mark.parametrize(
+    ("phase", "ready_at", "shown"),
+    [
+        ("claimed", None, ", is being made (ahead)"),
+        ("waiting", None, ", waits for its task's turn (ahead)"),
+        ("waiting", NOON, ", is about to begin (ahead)"),
+    ],
+)
+def test_what_has_not_begun_shows_what_it_waits_for(phase: str, ready_at: Any, shown: str) -> None:
+    assert container_line(an_attempt(phase=phase, start="ahead", timings={"ready_at": ready_at})).endswith(
+        shown
+    )
+
+
+NOT_HAD = an_attempt(
+    container={"name": "c", "image": "nope:1"},
+    timings={"ready_at": NOON, "recorded_at": NOON},
+    failure={"cause": "image", "message": "task 'greet' could not be started: there is no image nope:1"},
+)
+
+
+def test_a_command_that_never_began_is_not_said_to_have_an_empty_log() -> None:
+    task = a_task(status="failed", failure=NOT_HAD.failure, attempts=[NOT_HAD.model_dump()])
+    assert "   Container: c, image nope:1, its command never began" in results_block(view(task))
+    assert failure_summary(view(task), "").endswith("\nIt has no log: its command never began.")
+
+
+@pytest.mark.parametrize("dropped", [True, False], ids=["now", "by an older manager"])
+def test_a_skipped_task_shows_no_container_that_was_made_for_nothing(dropped: bool) -> None:
+    failure = Failure(cause=Cause.EXIT, message="never ran: task 'a' ended with exit code 3")
+    attempt = an_attempt(
+        start="ahead", phase="recorded", dropped=dropped, failure=failure, timings={"created_at": NOON}
+    )
+    with_one, without = (
+        results_block(view(a_task(status="skipped", failure=failure, attempts=attempts)))
+        for attempts in ([attempt.model_dump()], [])
+    )
+    assert with_one == without
+
+
 def test_the_last_of_several_attempts_is_shown_and_how_many_there_were() -> None:
     attempts = [an_attempt(number=number, exit_code=number).model_dump() for number in (1, 2)]
     block = results_block(view(a_task(attempts=attempts)))
@@ -78,6 +156,20 @@ def test_the_last_of_several_attempts_is_shown_and_how_many_there_were() -> None
 def test_the_cause_of_the_whole_job_is_shown() -> None:
     block = results_block(view(failure={"cause": "bad_input", "message": "dependency cycle: a -> a"}))
     assert "\nCause: bad_input: dependency cycle: a -> a\n" in block
+
+
+@pytest.mark.parametrize("show", [lambda job: results_block(job).splitlines(), lambda job: [*job_lines(job)]])
+def test_a_task_of_a_job_that_was_refused_does_not_seem_to_wait(show: Callable[[JobView], list[str]]) -> None:
+    refused = {"cause": "bad_input", "message": "dependency cycle: a -> a"}
+    task = a_task(dependencies=["greet"])
+    assert show(view(task, state="failed", failure=refused))[-1] == "   never ran: its job was refused"
+    assert not any("refused" in line for line in show(view(task, state="working")))
+
+
+def test_a_task_that_failed_has_not_completed() -> None:
+    lines = results_block(view(a_task(status="failed", failure=FAILED, completed_at=NOON))).splitlines()
+    assert "   Ended: 2025-10-02T12:00:00.000000Z" in lines
+    assert not any("Completed:" in line for line in lines)
 
 
 def test_an_error_of_an_older_writer_is_shown() -> None:

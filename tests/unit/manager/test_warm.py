@@ -322,6 +322,24 @@ def test_a_command_that_is_missing_fails_its_task_as_in_a_container_of_its_own(
     nothing_left(manager, engine)
 
 
+@pytest.mark.parametrize(
+    ("signal", "cause", "words"),
+    [
+        (9, "signal", "was ended by SIGKILL (exit code 137)"),
+        (0, "exit", "ended with exit code 137, as a shell reports a process that was killed by SIGKILL"),
+    ],
+)
+def test_whether_a_signal_ended_it_is_what_its_gate_says(
+    manager: InProcess, engine: Noting, signal: int, cause: str, words: str
+) -> None:
+    engine.programs[("ends",)] = Program(exit_code=137, signal=signal)
+    (ended,) = manager.run(a_task("a", command="ends", retries=0)).tasks
+    assert (ended.attempts[0].start, ended.attempts[0].exit_code) == ("warm", 137)
+    assert ended.failure is not None
+    assert (ended.failure.cause, ended.failure.message) == (cause, f"task 'a' {words}")
+    nothing_left(manager, engine)
+
+
 def test_it_is_cancelled_as_any_other(manager: InProcess, engine: Noting) -> None:
     manager.client.create_job("job", [a_task("a", command="stubborn"), a_task("b", "a")])
     manager.until_status("a", "running")

@@ -333,7 +333,16 @@ class TestTheEnd:
     @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, signal.SIGRTMAX])
     def test_of_a_signalled_command_is_128_and_its_number(self, room: Room, end: int, number: int) -> None:
         assert room.run(["sh", "-c", f"ulimit -c 0; kill -{number:d} $$"])[0] == 128 + number
-        assert code_said(end) == 128 + number
+        ended = said(end)
+        assert ended and (ended.exit_code, ended.signal) == (128 + number, number)
+
+    @pytest.mark.parametrize("command", ["exit 137", "sh -c 'kill -9 $$'; exit $?"])
+    def test_of_a_command_that_ends_with_such_a_code_itself_names_no_signal(
+        self, room: Room, end: int, command: str
+    ) -> None:
+        assert room.run(["sh", "-c", command])[0] == 137
+        ended = said(end)
+        assert ended and (ended.exit_code, ended.signal) == (137, 0)
 
     @pytest.mark.parametrize("content", [b"", b"G", payload("n1"), frame("n1", "", ["no-such-command"], {})])
     def test_is_not_said_of_what_never_began(self, room: Room, end: int, content: bytes) -> None:

@@ -129,6 +129,30 @@ def test_status_shows_running_containers(run: Run, client: Client, home: Path) -
     assert ["🐳", "works-greet-1f", "works", "greet"] in [line.split()[:4] for line in lines]
 
 
+def test_what_waits_ahead_of_its_turn_is_not_said_to_run(run: Run, client: Client, home: Path) -> None:
+    client.create_job("works", DEMO)
+    start(home, "works")
+    first, second = client.status("works").tasks
+    timings = {"created_at": after(0), "container_started_at": after(0.1)}
+    waiting = an_attempt(
+        phase=Phase.WAITING, start="ahead", container={"name": "w", "image": "i"}, timings=timings
+    )
+    publish(home, "works", [first, second.model_copy(update={"attempts": (waiting,)})])
+    lines = run("status").stdout.splitlines()
+    assert any(
+        line.startswith("Running") and line.endswith("1 container, and 1 that wait for their tasks' turn")
+        for line in lines
+    )
+    assert [line.split()[:4:3] for line in lines if line[:1] in "🐳⏳" if line] == [
+        ["🐳", "greet"],
+        ["⏳", "process"],
+    ]
+    assert any(
+        line.endswith("waits for its task's turn (ahead)")
+        for line in run("status", "works").stdout.splitlines()
+    )
+
+
 def test_status_names_broken_jobs_and_shows_the_others(run: Run, client: Client, home: Path) -> None:
     client.create_job("fine", DEMO)
     hand_written(home, "broken", "[1]", "[]")

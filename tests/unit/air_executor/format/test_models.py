@@ -132,8 +132,35 @@ def test_durations_are_in_milliseconds() -> None:
 
 def test_durations_are_never_negative_and_unknown_without_both_ends() -> None:
     assert Timings(created_at=NOON, started_at=after(-5)).create_to_start_ms == 0
+    assert Timings(ready_at=NOON, started_at=after(-5)).ready_to_began_ms == 0
+    assert Timings(started_at=NOON).ready_to_began_ms is None
     assert Timings(started_at=NOON).ran_ms is None
     assert Timings(finished_at=NOON).ran_ms is None
+
+
+def test_what_a_container_made_long_before_took_is_not_the_time_that_it_waited() -> None:
+    timings = Timings(
+        created_at=NOON, container_started_at=after(0.1), ready_at=after(270), started_at=after(270.005)
+    )
+    assert (timings.create_to_start_ms, timings.ready_to_began_ms) == (100, 5)
+    assert timings.made_beforehand
+    assert not timings.model_copy(update={"ready_at": after(0.05)}).made_beforehand
+    assert not Timings(container_started_at=NOON).made_beforehand
+
+
+@pytest.mark.parametrize(
+    ("fields", "provably"),
+    [
+        ({"failure": {"cause": "image", "message": "m"}, "timings": {}}, True),
+        ({"failure": {"cause": "lost", "message": "m"}, "timings": {}}, False),
+        ({"failure": {"cause": "cancelled", "message": "m"}, "timings": {}, "stopping": "cancelled"}, False),
+        ({"failure": {"cause": "exit", "message": "m"}}, False),
+        ({"timings": {}}, False),
+        ({"timings": {}, "phase": "claimed"}, False),
+    ],
+)
+def test_a_command_never_began_where_that_is_known(fields: dict[str, Any], provably: bool) -> None:
+    assert an_attempt(**fields).never_began is provably
 
 
 def test_a_task_is_made_as_its_spec_asks() -> None:

@@ -41,6 +41,7 @@ from tests.unit.manager.builders import (
 )
 
 A = key("a")
+NEVER = Failure(cause=Cause.CANCELLED, message="never ran: job 'job' was cancelled: somebody asked for it")
 NO = Failure(cause=Cause.IMAGE, message="there is no image 'x'")
 
 
@@ -144,8 +145,8 @@ def test_a_container_that_is_dropped_before_its_start_leaves_the_task_skipped() 
 
 
 def test_what_was_told_to_stop_before_its_command_can_have_begun_is_over_at_once() -> None:
-    dropped = lifecycle.drop(lifecycle.stop(after(claimed(A)), Cause.CANCELLED), at(5))
-    assert dropped.status is TaskStatus.SKIPPED
+    dropped = lifecycle.drop(lifecycle.stop(after(claimed(A)), Cause.CANCELLED), NEVER, at(5))
+    assert (dropped.status, dropped.failure, dropped.error) == (TaskStatus.SKIPPED, NEVER, NEVER.message)
     (attempt,) = dropped.attempts
     assert (attempt.phase, attempt.at_work, attempt.live) == (Phase.RECORDED, False, True)
     assert lifecycle.step(dropped, created(A)) is dropped
@@ -157,10 +158,10 @@ def test_what_was_told_to_stop_before_its_command_can_have_begun_is_over_at_once
 )
 def test_what_was_not_told_to_stop_or_may_have_begun_is_not_over(facts: list[OfAttempt]) -> None:
     task = after(*facts)
-    assert lifecycle.drop(task, at(5)) is task
+    assert lifecycle.drop(task, NEVER, at(5)) is task
     if len(facts) > 1:
         stopping = lifecycle.stop(task, Cause.CANCELLED)
-        assert lifecycle.drop(stopping, at(5)) is stopping
+        assert lifecycle.drop(stopping, NEVER, at(5)) is stopping
 
 
 def test_the_first_reason_to_stop_stays() -> None:
@@ -384,6 +385,31 @@ def test_what_was_made_ahead_and_is_dropped_leaves_the_task_skipped(facts: list[
     assert attempt.failure is not None
     assert (attempt.phase, attempt.failure.cause, attempt.exit_code) == (Phase.RECORDED, Cause.EXIT, None)
     assert attempt.timings.recorded_at == at(5)
+    assert attempt.dropped and attempt.live, "until its container is gone"
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [[claimed(A), created(A)], [ahead(A)], [ahead(A), created(A)], [ahead(A), created(A), waits(A)]],
+)
+def test_what_becomes_of_a_task_that_never_ran_does_not_tell_how_far_its_container_had_come(
+    facts: list[OfAttempt],
+) -> None:
+    stopping = lifecycle.stop(after(*facts), Cause.CANCELLED)
+    dropped = lifecycle.step(stopping, ContainerDropped(key=A, at=at(5)), not_run=NEVER)
+    assert after(removed(A), of=dropped) == lifecycle.skip(task("a"), NEVER, at(5))
+
+
+@pytest.mark.parametrize("facts", [[], [created(key("a", 2))]])
+def test_what_ran_and_failed_is_failed_and_has_its_log_also_when_a_container_for_another_try_is_dropped(
+    facts: list[OfAttempt],
+) -> None:
+    failed = after(claimed(A), created(A), started(A), exited(A, 7), removed(A), of=task("a", retries=1))
+    tried = after(claimed(key("a", 2)), *facts, of=lifecycle.again(failed))
+    stopping = lifecycle.stop(tried, Cause.CANCELLED)
+    assert stopping.attempts[0].log == "logs/a.log.1"
+    dropped = lifecycle.step(stopping, ContainerDropped(key=key("a", 2), at=at(9)), not_run=NEVER)
+    assert after(removed(key("a", 2)), of=dropped) == failed
 
 
 def test_a_command_that_is_missing_behind_its_gate_is_the_tasks_failure() -> None:
@@ -395,9 +421,13 @@ def test_a_command_that_is_missing_behind_its_gate_is_the_tasks_failure() -> Non
         needed(A),
         exited(A, 127, 9, unusable_command=words, started_at=at(9)),
     )
-    assert failed.failure == Failure(cause=Cause.COMMAND, message=words, exit_code=127)
+    message = f"task 'a' could not be started: {words}"
+    assert failed.failure == Failure(cause=Cause.COMMAND, message=message, exit_code=127)
     assert failed.attempts[0].timings.container_started_at == at(2.5)
-    assert failed.attempts[0].timings.started_at == at(9)
+    assert (failed.started_at, failed.attempts[0].timings.started_at) == (None, None)
+    assert (failed.completed_at, failed.attempts[0].timings.finished_at) == (at(9.5), None)
+    assert (failed.attempts[0].exit_code, failed.attempts[0].log) == (127, None)
+    assert failed.attempts[0].never_began
 
 
 def test_what_waits_without_its_network_is_stale_and_what_runs_is_stopped() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from air_executor.format.attempts import Cause
 from air_executor.format.models import JobState, TaskSpec, TaskStatus
+from manager.core import lifecycle
 from manager.core.live_job import MAX_REFUSALS, PROSPECTS, LiveJob
 from manager.model.facts import (
     CancelRequested,
@@ -738,6 +739,87 @@ def test_a_job_with_a_container_ahead_is_taken_up_again_as_it_was() -> None:
     run_out(job, "a")
     ready = LiveJob(job.job, job.tasks.values(), job.owner, max_tasks=job.max_tasks)
     assert ready.ready == job.ready == {"b": at(4.5)}
+
+
+ENDS: dict[str, list[JobFact]] = {
+    "never ran: task 'a' ended with exit code 3": [exited(key("a"), 3)],
+    "never ran: task 'a' was ended by SIGKILL (exit code 137)": [exited(key("a"), 137, signalled=True)],
+    "never ran: task 'a' was killed: it used more memory than its limit; raise resources.memory_mb": [
+        exited(key("a"), 137, oom_killed=True)
+    ],
+    "never ran: task 'a' could not be started: there is no command 'x' in the image": [
+        exited(key("a"), 127, unusable_command="there is no command 'x' in the image")
+    ],
+    "never ran: task 'a' was stopped: it ran longer than its timeout of 60 s": [
+        DeadlinePassed(key=key("a"), at=at(64)),
+        exited(key("a"), 143, 65),
+    ],
+    "never ran: job 'job' was cancelled: somebody asked for it": [
+        CancelRequested(uid=UID, at=at(5)),
+        exited(key("a"), 143),
+    ],
+    "never ran: job 'job' was cancelled: its folder was deleted": [
+        JobVanished(uid=UID, at=at(5)),
+        exited(key("a"), 143),
+    ],
+    "never ran: job 'job' was stopped: it has 9 MiB on the disk, the setting job_disk_mb allows 8; delete "
+    "some of its files, or raise the setting, before it is retried": [
+        DiskExceeded(uid=UID, setting="job_disk_mb", unit="MiB", limit=8, used=9, at=at(5)),
+        exited(key("a"), 137),
+    ],
+    "never ran: job 'job' was stopped: the manager met an error of its own": [
+        JobBroken(uid=UID, message="the manager met an error of its own", at=at(5)),
+        exited(key("a"), 143),
+    ],
+}
+"""What ends a job whose first task runs, by what its second is said to be skipped for."""
+MADE: dict[str, list[JobFact]] = {
+    "claimed": [ahead(key("b"))],
+    "created": [ahead(key("b")), created(key("b"))],
+    "waiting": [ahead(key("b")), created(key("b")), waits(key("b"))],
+    "void": [ahead(key("b")), created(key("b")), waits(key("b")), voided(key("b"))],
+}
+"""How far a container of the second task has come by then."""
+
+
+@pytest.mark.parametrize("made", MADE)
+@pytest.mark.parametrize("why", ENDS)
+def test_a_task_that_never_ran_has_the_same_record_and_says_why_whatever_was_made_for_it(
+    why: str, made: str
+) -> None:
+    first, second = task("a", command="x"), task("b", "a")
+    without, with_one = live_job(first, second), live_job(first, second)
+    for job, facts in ((without, []), (with_one, MADE[made])):
+        begun(job, "a")
+        for fact in (*facts, *ENDS[why]):
+            job.apply(fact)
+    attempt = with_one.tasks["b"].attempt
+    assert attempt is not None
+    at_last = with_one.attempt_key(with_one.tasks["b"])
+    with_one.apply(ContainerDropped(key=at_last, at=at(66)))
+    with_one.apply(removed(at_last, 67))
+    for job in (without, with_one):
+        job.apply(removed(key("a"), 67))
+        assert job.settled and not job.overdue and not job.unsure
+    skipped = without.tasks["b"]
+    assert (skipped.status, skipped.attempts, skipped.started_at) == ("skipped", (), None)
+    assert skipped.failure is not None and skipped.error == skipped.failure.message == why
+    assert with_one.tasks["b"].model_copy(update={"completed_at": skipped.completed_at}) == skipped
+
+
+def test_a_task_that_is_tried_again_with_its_job_is_ready_since_then() -> None:
+    """And not since its last attempt, maybe days ago."""
+    ended = live_job(task("a"))
+    run(ended, "a", 1)
+    ended.apply(JobEnded(uid=UID, at=at(9)))
+    again = LiveJob(
+        ended.job.model_copy(update={"state": JobState.WORKING, "failure": None}),
+        map(lifecycle.start_over, ended.tasks.values()),
+        ended.owner,
+        max_tasks=10,
+        since=at(7200),
+    )
+    assert again.ready == {"a": at(7200)}
 
 
 def test_an_error_of_the_managers_own_fails_the_job_by_its_cause_and_stops_what_runs() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from manager.folder.task_log import CUT, LogFile, keep_earlier_log
+from manager.folder.task_log import CUT, LogFile, keep_earlier_log, restore_earlier_log
 
 
 @pytest.fixture
@@ -112,6 +112,31 @@ def test_the_log_of_an_earlier_attempt_is_put_beside(job: Path, logs: Path) -> N
     keep_earlier_log(job, "a", 1)
     keep_earlier_log(job, "a", 1)  # again, after a crash
     assert [(file.name, file.read_bytes()) for file in logs.iterdir()] == [("a.log.1", b"first")]
+
+
+def test_the_log_of_an_earlier_attempt_is_put_back_where_the_next_one_never_began(
+    job: Path, logs: Path
+) -> None:
+    restore_earlier_log(job, "a", 1)  # it was not put aside yet
+    (logs / "a.log").write_bytes(b"first")
+    keep_earlier_log(job, "a", 1)
+    restore_earlier_log(job, "a", 1)
+    restore_earlier_log(job, "a", 1)  # again, after a crash
+    assert [(file.name, file.read_bytes()) for file in logs.iterdir()] == [("a.log", b"first")]
+
+
+def test_a_log_that_is_put_back_takes_the_place_of_no_other(job: Path, logs: Path) -> None:
+    for name in ("a.log", "a.log.1"):
+        (logs / name).write_bytes(name.encode())
+    restore_earlier_log(job, "a", 1)
+    assert {file.name: file.read_bytes() for file in logs.iterdir()} == {
+        "a.log": b"a.log",
+        "a.log.1": b"a.log.1",
+    }
+
+
+def test_there_is_nothing_to_put_back_in_a_folder_that_is_gone(job: Path) -> None:
+    restore_earlier_log(job / "gone", "a", 1)
 
 
 def test_a_pipe_in_the_logs_place_blocks_nobody(job: Path) -> None:

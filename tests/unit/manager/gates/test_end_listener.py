@@ -138,3 +138,46 @@ def test_who_is_forgotten_is_not_heard_and_leaves_no_descriptor(
 def test_who_never_had_a_gate_that_speaks_is_no_error(ends: EndListener, tmp_path: Path) -> None:
     ends.listen(an_assignment(A, tmp_path))
     ends.forget(A)
+
+
+def test_the_last_word_of_a_gate_is_had_by_whoever_asks_until_its_attempt_is_over(
+    ends: EndListener, heard: "queue.SimpleQueue[Fact]", tmp_path: Path
+) -> None:
+    """Whether the listener has come to read it or not."""
+    unheard, listened = Gate(tmp_path / "a"), listened_to(ends, B, tmp_path / "b")
+    ends.hold(A, unheard.listeners)
+    assert ends.last_word(A) is None, "it has not spoken"
+    for gate in (unheard, listened):
+        gate.says(b"ENDED 137 1700000000.250000000 0\n")
+        gate.leaves()
+    for key_ in (A, B):
+        assert until_said(ends, key_) == (137, 0)
+        assert until_said(ends, key_) == (137, 0), "as often as one asks"
+        ends.forget(key_)
+        assert ends.last_word(key_) is None
+    assert heard.empty()
+
+
+def until_said(ends: EndListener, of: AttemptKey) -> tuple[int, int | None]:
+    said = ends.last_word(of)
+    assert said is not None
+    return said.exit_code, said.signal
+
+
+def test_a_success_that_was_asked_for_before_it_was_heard_is_told_all_the_same(
+    ends: EndListener, heard: "queue.SimpleQueue[Fact]", tmp_path: Path
+) -> None:
+    gate = Gate(tmp_path / "a")
+    ends.hold(A, gate.listeners)
+    gate.says(ENDED)
+    gate.leaves()
+    assert until_said(ends, A) == (0, None)
+    ends.listen(an_assignment(A, tmp_path))
+    assert isinstance(heard.get(timeout=5), CommandSucceeded)
+
+
+def test_a_gate_that_left_without_a_word_has_no_last_one(ends: EndListener, tmp_path: Path) -> None:
+    gate = Gate(tmp_path / "a")
+    ends.hold(A, gate.listeners)
+    gate.leaves()
+    assert ends.last_word(A) is None

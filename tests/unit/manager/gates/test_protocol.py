@@ -148,8 +148,14 @@ class TestAReceipt:
 class TestTheEnd:
     @pytest.mark.parametrize("code", [0, 7, 137, 255])
     def test_says_code_and_time(self, code: int) -> None:
+        """As a gate of an older version does."""
         at = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
-        assert parse_end(b"ENDED %d 1767323045.678901999\n" % code) == Ended(code, at)
+        assert parse_end(b"ENDED %d 1767323045.678901999\n" % code) == Ended(code, at, None)
+
+    @pytest.mark.parametrize(("code", "number"), [(0, 0), (137, 0), (137, 9), (192, 64)])
+    def test_says_which_signal_ended_the_command(self, code: int, number: int) -> None:
+        ended = parse_end(b"ENDED %d 1767323045.678901999 %d\n" % (code, number))
+        assert ended and (ended.exit_code, ended.signal) == (code, number)
 
     @pytest.mark.parametrize(
         "content",
@@ -170,6 +176,11 @@ class TestTheEnd:
             b"ENDED 0 01.000000000\n",
             b"ENDED 0 99999999999999.000000000\n",
             b"ENDED \xd9\xa1 1.000000000\n",
+            b"ENDED 0 1.000000000 \n",
+            b"ENDED 0 1.000000000 00\n",
+            b"ENDED 0 1.000000000 100\n",
+            b"ENDED 0 1.000000000 -9\n",
+            b"ENDED 0 1.000000000 9 9\n",
             b"BEGAN n1 1.000000000\n",
             b"ended 0 1.000000000\n",
             b"\0" * 256,
@@ -184,8 +195,13 @@ class TestTheEnd:
     def test_never_trips_the_reader(self, content: bytes) -> None:
         parse_end(content)
 
-    @given(code=st.integers(0, 255), seconds=st.integers(0, 10**10), nano=st.integers(0, 10**9 - 1))
-    @example(code=0, seconds=34359738368, nano=999997000)
-    def test_is_what_a_gate_writes(self, code: int, seconds: int, nano: int) -> None:
-        ended = parse_end(f"ENDED {code} {seconds}.{nano:09}\n".encode())
-        assert ended == Ended(code, moment(seconds, nano))
+    @given(
+        code=st.integers(0, 255),
+        seconds=st.integers(0, 10**10),
+        nano=st.integers(0, 10**9 - 1),
+        number=st.integers(0, 64),
+    )
+    @example(code=0, seconds=34359738368, nano=999997000, number=0)
+    def test_is_what_a_gate_writes(self, code: int, seconds: int, nano: int, number: int) -> None:
+        ended = parse_end(f"ENDED {code} {seconds}.{nano:09} {number}\n".encode())
+        assert ended == Ended(code, moment(seconds, nano), number)

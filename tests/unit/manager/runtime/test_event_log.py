@@ -64,7 +64,7 @@ def test_each_step_of_a_task_is_a_line_with_job_task_and_container(caplog: pytes
     assert [told(job, fact, caplog) for fact in facts] == [
         ("DEBUG", f"{about} claimed"),
         ("DEBUG", f"{about} created"),
-        ("INFO", f"{about} started"),
+        ("INFO", f"{about} started 3000 ms after it was ready (cold)"),
         ("INFO", f"{about} completed after 1000 ms"),
         ("DEBUG", f"{about} container removed"),
     ]

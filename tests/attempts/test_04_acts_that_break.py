@@ -14,6 +14,7 @@ import pytest
 
 from manager.folder import inbox, task_log, workspace
 from manager.gates import end_listener, gate_folder, gatekeeper, warm_keeper
+from manager.model.values import NOT_TRIED
 from manager.runtime import acts, follower
 from tests.fakes.engine import FakeEngine
 from tests.fakes.manager import InProcess, Start, a_task
@@ -223,9 +224,10 @@ def test_a_user_beyond_all_numbers_holds_no_runner(
     def fchown(handle: int, uid: int, gid: int) -> None:
         raise OverflowError("Python int too large to convert to C long")
 
+    manager = start(max_runners=1, look_ahead=0, users=["1234567"])
+    until(lambda: manager.scheduler.capabilities is not NOT_TRIED)
     monkeypatch.setattr("manager.folder.workspace.os.geteuid", lambda: 0)
     monkeypatch.setattr("manager.folder.workspace.os.fchown", fchown)
-    manager = start(max_runners=1, look_ahead=0, users=["1234567"])
     manager.client.create_job("job", [a_task("a", user="1234567")])
     view = manager.client.wait("job", 20)
     assert view.job.failure is not None

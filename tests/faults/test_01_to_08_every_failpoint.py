@@ -14,8 +14,11 @@ import pytest
 
 from air_executor import JobView
 from air_executor.failpoints import VARIABLE, Failpoint
+from air_executor.format.attempts import Attempt
+from manager.model.containers import GATE_IN_IMAGE
 from manager.model.values import SPARE
-from tests.real_manager import RealManager, idle_manager
+from tests import engine_room
+from tests.real_manager import RealManager, docker, idle_manager
 from tests.waiting import until
 
 JOB = "job"
@@ -55,6 +58,10 @@ class Walk:
     """Containers that the first manager has for jobs that nobody knows yet; the job comes when one waits."""
     ahead: int = 0
     """Containers that managers make ahead of time for tasks whose dependencies still run."""
+    loses: Sequence[str] = ()
+    """Tasks whose containers are removed while they wait."""
+    plain: bool = False
+    """Whether no gates can be had, so that commands begin without."""
 
 
 STANDARD = Walk(
@@ -143,19 +150,10 @@ THROWN_AWAY = Walk(
     ahead=4,
 )
 
-IMPOSSIBLE = Walk(
-    [
-        sh("a", "echo early; sleep 3; echo late"),
-        sh("b", "echo never", dependencies=["a"], workdir="/proc/nowhere", retries=0),
-    ],
-    "failed",
-    ("a 1",),
-    {"a": "early\nlate\n"},
-    cause="engine",
-    attempts={"b": 1},
-    ahead=4,
-)
-"""What can't be made ahead of time is tried again when its turn has come, and fails then."""
+LOST_AHEAD = replace(AHEAD, loses=["b"])
+"""Another container takes the place of one that went before its turn."""
+
+PLAIN = replace(STANDARD, plain=True)
 
 WALKS: dict[Failpoint, Walk] = {
     Failpoint.JOB_FOUND: STANDARD,
@@ -167,11 +165,11 @@ WALKS: dict[Failpoint, Walk] = {
     Failpoint.VIEW_RENAMED: STANDARD,
     Failpoint.NETWORK_CREATED: STANDARD,
     Failpoint.CREATED_UNRECORDED: STANDARD,
-    Failpoint.JOURNALED_CREATED: STANDARD,
+    Failpoint.JOURNALED_CREATED: PLAIN,
     Failpoint.WAITING_UNRECORDED: AHEAD,
     Failpoint.JOURNALED_WAITING: AHEAD,
     Failpoint.WARM_WAITING: WARM,
-    Failpoint.VOIDED_UNRECORDED: IMPOSSIBLE,
+    Failpoint.VOIDED_UNRECORDED: LOST_AHEAD,
     Failpoint.GATE_SHUT: AHEAD,
     Failpoint.GATE_OPENED: AHEAD,
     Failpoint.STARTED_UNRECORDED: STANDARD,
@@ -213,7 +211,12 @@ FURTHER: list[tuple[str, Walk]] = [
     ("journaled-running:2", STANDARD),
     ("output-copied:2", STANDARD),
     ("journaled-recorded:2", STANDARD),
-    # Behind a gate; the first task has none.
+    ("created-unrecorded:1", PLAIN),
+    ("started-unrecorded:1", PLAIN),
+    ("journaled-running:1", PLAIN),
+    ("exit-unrecorded:1", PLAIN),
+    ("inspected:1", replace(PLAIN, before=["journaled-created"])),
+    # Made ahead; the first task's is not.
     ("created-unrecorded:2", AHEAD),
     ("started-unrecorded:2", AHEAD),
     ("end-unrecorded:2", AHEAD),
@@ -237,7 +240,11 @@ def test_every_failpoint_has_a_walk() -> None:
 def test_what_a_manager_killed_at_a_named_place_leaves_behind_the_next_one_ends_well(
     place: str, walk: Walk, on_failure: Callable[..., None]
 ) -> None:
-    with idle_manager() as manager, reading_all_the_time(manager) as read_views:
+    with (
+        image_for(walk) as rules,
+        idle_manager(**rules) as manager,
+        reading_all_the_time(manager) as read_views,
+    ):
         on_failure("the manager and its containers", manager.evidence)
         go(manager, place, walk)
         read_views()
@@ -245,6 +252,16 @@ def test_what_a_manager_killed_at_a_named_place_leaves_behind_the_next_one_ends_
         view = manager.client.wait(JOB, timeout=PATIENCE)
         check(manager, walk, view)
         manager.stop()
+
+
+@contextmanager
+def image_for(walk: Walk) -> Iterator[dict[str, str]]:
+    """The settings by which no gates can be had, where that is so."""
+    if not walk.plain:
+        yield {}
+        return
+    with engine_room.runner_image_without(engine_room.client(), GATE_IN_IMAGE) as image:
+        yield {"runner_image": image}
 
 
 def go(manager: RealManager, place: str, walk: Walk) -> None:
@@ -280,6 +297,8 @@ def letting_go(manager: RealManager, walk: Walk) -> Iterator[None]:
     def wait() -> None:
         while not over.wait(0.02) and not waiting(manager, walk.awaits):
             pass
+        for task in walk.loses:
+            docker("rm", "--force", attempt(manager, task).container.name)
         (manager.client.store.folder(JOB).work / "go").touch()
 
     if not walk.awaits:
@@ -297,7 +316,13 @@ def letting_go(manager: RealManager, walk: Walk) -> Iterator[None]:
 def waiting(manager: RealManager, tasks: Sequence[str]) -> bool:
     """Whether the containers of all these tasks wait at their gates, as far as one can see."""
     found = {task.id: task.attempt for task in manager.client.status(JOB).tasks}
-    return all((attempt := found[task]) is not None and attempt.phase == "waiting" for task in tasks)
+    return all((each := found[task]) is not None and each.phase == "waiting" for task in tasks)
+
+
+def attempt(manager: RealManager, task: str) -> Attempt:
+    found = {each.id: each.attempt for each in manager.client.status(JOB).tasks}[task]
+    assert found is not None
+    return found
 
 
 def launch(manager: RealManager, place: str, walk: Walk) -> None:

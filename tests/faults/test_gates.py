@@ -357,10 +357,10 @@ def test_what_a_task_makes_of_its_receipt_changes_nothing(served: RealManager) -
         f"echo {begun} > {RECEIPT}; echo {never} >> {RECEIPT}",
         f"{NONCE}echo NEVER $nonce told > {RECEIPT}",
         f"{NONCE}echo UNUSABLE $nonce missing > {RECEIPT}; echo NEVER - patience >> {RECEIPT}",
-        f"rm {RECEIPT}; mkfifo {RECEIPT}; sleep 0.2",
-        f"rm {RECEIPT}; ln -s /etc/passwd {RECEIPT}; sleep 0.2",
+        f"rm {RECEIPT}; mkfifo {RECEIPT}; sleep 1",
+        f"rm {RECEIPT}; ln -s /etc/passwd {RECEIPT}; sleep 1",
         f"rm {RECEIPT}; mkdir {RECEIPT}; touch {RECEIPT}/x; chmod 0 {RECEIPT} /.air-executor/receipt",
-        f"head -c 20000000 /dev/zero > {RECEIPT}; for i in $(seq 500); do : > {RECEIPT}.$i; done; sleep 0.2",
+        f"head -c 20000000 /dev/zero > {RECEIPT}; for i in $(seq 500); do : > {RECEIPT}.$i; done; sleep 1",
     ]  # where the receipt is gone, the pause is for the manager: it has to have seen it before the task ends
     said = [f"{script}\necho said" for script in scripts]
     begin(served, "liars", chain(*said), "b", "c", "d", "e")
@@ -405,7 +405,7 @@ def test_a_lie_told_while_no_manager_looks_has_nothing_executed_twice(
     """The manager is killed when it has handed the command over, and knows no more of it."""
     with idle_manager(look_ahead=4) as manager:
         on_failure("the manager and its containers", manager.evidence)
-        manager.launch(**{VARIABLE: Failpoint.GATE_OPENED})
+        manager.launch(**{VARIABLE: f"{Failpoint.GATE_OPENED}:2"})  # the first is that of `a`
         begin(manager, "liar", chain(script), "b")
         let_go(manager, "liar")
         killed(manager)

@@ -118,6 +118,7 @@ def _check(tasks: Sequence[Task], owner: Owner, settings: Settings) -> None:
         )
     for index, task in enumerate(tasks):
         task.check_size(f"tasks[{index}].")
+        task.check_paths(f"tasks[{index}].")
         policy.check(task, owner, settings, f"tasks[{index}].")
 
 

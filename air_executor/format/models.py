@@ -224,7 +224,6 @@ class TaskFields(BaseModel):
 class TaskSpec(Spec, TaskFields):
     """A task as somebody asks for it."""
 
-    command: Annotated[Text, Field(min_length=1), AfterValidator(paths.check_path)]
     image: Annotated[Text, AfterValidator(images.check_image)] | None = None
     workdir: Annotated[Text, AfterValidator(paths.check_folder)] | None = None
     network: Annotated[Text, AfterValidator(networks.check_network)] | None = None
@@ -234,6 +233,7 @@ class TaskSpec(Spec, TaskFields):
     def _can_begin(self) -> Self:
         try:
             self.check_size()
+            self.check_paths()
         except BadInput as error:
             raise ValueError(str(error)) from None
         return self

@@ -14,5 +14,5 @@ def is_allowable(name: str) -> bool:
 def check_network(name: str) -> str:
     """`name` itself. Raises ValueError where no operator can allow it."""
     if name not in OF_ALL and not is_allowable(name):
-        raise ValueError(f"can't be had by tasks; there are {', '.join(OF_ALL)}, and what the operator allows")
+        raise ValueError(f"is not allowed; there are {', '.join(OF_ALL)}, and what the operator lists")
     return name

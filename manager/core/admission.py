@@ -11,7 +11,7 @@ from air_executor.format.models import Job, JobState, JobView, Task, TaskStatus
 from manager.core import lifecycle, policy
 from manager.core.live_job import LiveJob
 from manager.model.facts import JobFound, JobRefused, TaskRequested
-from manager.model.values import Owner
+from manager.model.values import UNKNOWN_HOST, Host, Owner
 from manager.settings import Settings
 
 NOTHING_GIVEN = {"network": None, "work_folder": None, "slot": None, "runs_as": None}
@@ -28,9 +28,9 @@ NOT_BEGUN = {
 """What became of a task, nobody says but a manager that made its containers."""
 
 
-def take(found: JobFound, uid: str, settings: Settings) -> LiveJob:
+def take(found: JobFound, uid: str, settings: Settings, host: Host = UNKNOWN_HOST) -> LiveJob:
     """The live job. Raises BadInput."""
-    _check(found.tasks, found.owner, settings)
+    _check(found.tasks, found.owner, settings, host)
     for index, task in enumerate(found.tasks):
         _check_status(task, f"tasks[{index}]")
     own = {"job_name": found.name} | NOT_BEGUN
@@ -44,7 +44,13 @@ def take(found: JobFound, uid: str, settings: Settings) -> LiveJob:
 
 
 def take_again(
-    view: JobView, owner: Owner, uid: str, work_folder: str | None, settings: Settings, at: datetime
+    view: JobView,
+    owner: Owner,
+    uid: str,
+    work_folder: str | None,
+    settings: Settings,
+    at: datetime,
+    host: Host = UNKNOWN_HOST,
 ) -> LiveJob:
     """The live job that goes on where the ended one stopped: what failed or was skipped is pending.
 
@@ -52,7 +58,7 @@ def take_again(
     Since its views can be written by others while no manager minds them, they are checked as anew. Raises
     BadInput.
     """
-    _check(view.tasks, owner, settings)
+    _check(view.tasks, owner, settings, host)
     if view.state is not JobState.FAILED:
         raise BadInput(f'is "{view.state}"; only what failed or was skipped can be retried', field="state")
     tasks = [lifecycle.start_over(_with_attempts_over(_until(at, task))) for task in view.tasks]
@@ -85,9 +91,12 @@ def _until(now: datetime, task: Task) -> Task:
     return task.model_copy(update={"created_at": created, "started_at": started, "completed_at": completed})
 
 
-def requested(fact: TaskRequested, job: LiveJob, settings: Settings) -> TaskRequested:
+def requested(
+    fact: TaskRequested, job: LiveJob, settings: Settings, host: Host = UNKNOWN_HOST
+) -> TaskRequested:
     """The request, for a task that has no more than the one which asks for it. Raises BadInput."""
     policy.check(fact.spec, job.runs_for, settings)
+    policy.check_host(fact.spec, host)
     if fact.parent is None:
         return fact
     task = job.tasks.get(fact.parent.task)
@@ -109,7 +118,7 @@ def _as_defined(task: Task, at: datetime) -> Task:
     return fresh.model_copy(update={"attempts": (), "earlier": 0, "created_at": at})
 
 
-def _check(tasks: Sequence[Task], owner: Owner, settings: Settings) -> None:
+def _check(tasks: Sequence[Task], owner: Owner, settings: Settings, host: Host) -> None:
     check_graph(tasks)
     if len(tasks) > settings.max_tasks:
         raise BadInput(
@@ -120,6 +129,7 @@ def _check(tasks: Sequence[Task], owner: Owner, settings: Settings) -> None:
         task.check_size(f"tasks[{index}].")
         task.check_paths(f"tasks[{index}].")
         policy.check(task, owner, settings, f"tasks[{index}].")
+        policy.check_host(task, host, f"tasks[{index}].")
 
 
 def _check_status(task: Task, field: str) -> None:

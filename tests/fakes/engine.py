@@ -32,7 +32,7 @@ from manager.engine.contract import (
 )
 from manager.model import container_spec, containers
 from manager.model.container_spec import ContainerSpec
-from manager.model.values import Capabilities
+from manager.model.values import Capabilities, Host
 from tests.fakes import gates
 
 Command = tuple[str, ...]
@@ -145,6 +145,7 @@ class FakeEngine:
         self.unusable_images: dict[str, str] = {}
         """Why no container can be made of them."""
         self.kept_in = Confinement(means=("seccomp (strict)",), gaps=())
+        self.runs_on = Host(cpus=4)
         self.image_ids: dict[str, str] = {}
         """Of images that are others than they were at first."""
         self.violations: list[ContractViolation] = []
@@ -239,6 +240,10 @@ class FakeEngine:
     def describe(self) -> str:
         with self._call("describe", ""):
             return "Fake 1.0"
+
+    def host(self) -> Host:
+        with self._call("host", ""):
+            return self.runs_on
 
     def confinement(self) -> Confinement:
         with self._call("confinement", ""):

@@ -83,6 +83,7 @@ class EngineMonitor:
             with suppress(EngineError):
                 self._engine.listen()
             self._answers.clear()
+            self._host = None
             self.wake()
             time.sleep(RETRY)  # where events can't be had, looks must not follow each other without a rest
 

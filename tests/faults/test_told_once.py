@@ -1,0 +1,85 @@
+"""What can never work: a creator is told of it at once; in files by hand it is recorded, once, as `bad_input`."""
+
+import json
+import os
+from typing import Any
+
+import pytest
+
+from air_executor.errors import BadInput
+from tests.real_manager import RealManager
+from tests.waiting import until
+
+AT_CREATION: dict[str, dict[str, Any]] = {
+    "no reference": {"image": "NOPE:bad ref"},
+    "no image": {"image": ""},
+    "a bad digest": {"image": f"debian@sha256:{'a' * 63}"},
+    "a web address": {"image": "https://ghcr.io/team/tool:1"},
+    "a relative workdir": {"workdir": "rel/x"},
+    "a home": {"workdir": "~"},
+    "a name too long": {"workdir": f"/work/{'x' * 256}"},
+    "a path too long": {"workdir": "/x" * 2048},
+    "a command too long": {"command": "/x" * 2048},
+    "the host's network": {"network": "host"},
+    "no CPU": {"resources": {"cpus": 0}},
+    "little memory": {"resources": {"memory_mb": 5}},
+    "no process": {"resources": {"pids": 0}},
+    "a variable with =": {"env": {"A=B": "1"}},
+    "a variable without a name": {"env": {"": "1"}},
+    "NUL": {"args": ["\0"]},
+    "root": {"user": "0"},
+    "a timeout of 0": {"timeout": 0},
+    "negative retries": {"retries": -1},
+    "itself": {"dependencies": ["a"]},
+    "a name outside ASCII": {"id": "抽取"},
+}
+BY_THE_ENGINE: dict[str, dict[str, Any]] = {
+    "more CPUs than there are": {"resources": {"cpus": (os.cpu_count() or 1) + 1}},
+    "a file": {"workdir": "/etc/passwd"},
+    "below a file": {"workdir": "/etc/passwd/x"},
+    "in a process": {"workdir": "/proc/1/x"},
+    "in the kernel": {"workdir": "/sys/x"},
+    "through too many folders": {"workdir": "/y" + "/x" * 1900},
+}
+
+
+def by_hand(manager: RealManager, name: str, *tasks: dict[str, Any]) -> None:
+    folder = manager.home / "jobs" / name
+    folder.mkdir(parents=True)
+    (folder / "tasks.json").write_text(json.dumps(tasks))
+    (folder / "state.json").write_text(json.dumps({"id": "1", "name": name, "state": "waiting"}))
+
+
+def a_task(**fields: Any) -> dict[str, Any]:
+    return {"id": "a", "command": "true", "retries": {"max": 3}} | fields
+
+
+def test_a_creator_is_told_at_once_and_a_writer_by_hand_in_the_record(served: RealManager) -> None:
+    for number, fields in enumerate(AT_CREATION.values()):
+        with pytest.raises(BadInput):
+            served.client.create_job(f"created-{number}", [a_task(**fields)])
+        by_hand(served, f"by-hand-{number}", a_task(**fields))
+    for number, what in enumerate(AT_CREATION):
+        view = served.client.wait(f"by-hand-{number}", 20)
+        assert view.job.failure is not None and view.job.failure.cause == "bad_input", what
+        assert not any(task.attempts for task in view.tasks), what
+
+
+def test_what_the_engine_refuses_is_recorded_once_whatever_the_policy(served: RealManager) -> None:
+    for number, fields in enumerate(BY_THE_ENGINE.values()):
+        served.client.create_job(f"asked-{number}", [a_task(**fields)])
+    for number, what in enumerate(BY_THE_ENGINE):
+        view = served.client.wait(f"asked-{number}", 30)
+        assert view.job.failure is not None and view.job.failure.cause == "bad_input", (
+            what,
+            view.job.failure,
+        )
+        assert all(len(task.attempts) <= 1 for task in view.tasks), what
+    until(lambda: not served.containers("--filter", "label=air-executor.role=task"), 20)
+
+
+def test_an_empty_workdir_by_hand_is_the_usual_one_and_more_memory_than_there_is_no_harm(
+    served: RealManager,
+) -> None:
+    by_hand(served, "as-ever", a_task(workdir="", resources={"memory_mb": 65_536}))
+    assert served.client.wait("as-ever", 30).state == "completed"

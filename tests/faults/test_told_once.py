@@ -1,13 +1,15 @@
-"""What can never work: a creator is told of it at once; in files by hand it is recorded, once, as `bad_input`."""
+"""What can never work: a creator is told at once; in files by hand it is recorded once, as `bad_input`."""
 
 import json
 import os
+import secrets
 from typing import Any
 
 import pytest
 
 from air_executor.errors import BadInput
-from tests.real_manager import RealManager
+from air_executor.format.names import MAX_LENGTH
+from tests.real_manager import RealManager, docker, real_manager
 from tests.waiting import until
 
 AT_CREATION: dict[str, dict[str, Any]] = {
@@ -76,6 +78,35 @@ def test_what_the_engine_refuses_is_recorded_once_whatever_the_policy(served: Re
         )
         assert all(len(task.attempts) <= 1 for task in view.tasks), what
     until(lambda: not served.containers("--filter", "label=air-executor.role=task"), 20)
+
+
+def test_a_network_that_nobody_has_made_is_named_and_the_job_is_tried_again_when_somebody_has() -> None:
+    name = f"airx-test-{secrets.token_hex(6)}"
+    with real_manager(networks=json.dumps([name])) as manager:
+        manager.client.create_job("job", [a_task(network=name)])
+        view = manager.client.wait("job", 30)
+        failure = view.tasks[0].failure
+        assert failure is not None and failure.cause == "bad_input"
+        assert f"docker network create {name}" in failure.message
+        assert len(view.tasks[0].attempts) == 1
+        docker("network", "create", name)
+        try:
+            manager.client.retry("job")
+            assert manager.client.wait("job", 30).state == "completed"
+        finally:
+            docker("network", "rm", "--force", name)
+
+
+def test_the_longest_names_have_room_in_all_that_is_made_of_them(served: RealManager) -> None:
+    job, task = "j" * MAX_LENGTH, "t" * MAX_LENGTH
+    served.client.create_job(job, [a_task(id=task, command="false", retries=1)])
+    view = served.client.wait(job, 30)
+    assert [attempt.failure and attempt.failure.cause for attempt in view.tasks[0].attempts] == [
+        "exit",
+        "exit",
+    ]
+    logs = sorted(each.name for each in (served.home / "jobs" / job / "logs").iterdir())
+    assert logs == [f"{task}.log", f"{task}.log.1"]
 
 
 def test_an_empty_workdir_by_hand_is_the_usual_one_and_more_memory_than_there_is_no_harm(

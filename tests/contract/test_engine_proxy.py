@@ -16,12 +16,11 @@ from manager.engine.contract import (
     EngineError,
     EngineUnavailable,
     Impossible,
-    NetworkMissing,
     Status,
 )
 from manager.engine.docker.connection import API_VERSION
 from manager.gates.probe import Probe
-from manager.model.container_spec import HOME_ID, ROLE, Mount, Network
+from manager.model.container_spec import HOME_ID, ROLE, Mount
 from tests import engine_room
 from tests.contract.bench import EXIT_3, FOREVER, SAY, Bench
 from tests.guarded_engine import guarded_engine
@@ -98,8 +97,6 @@ def test_whose_fault_it_is_that_a_container_cannot_be_made_is_told_as_without_it
     assert guarded_bench.engine.host().cpus >= 1
     with pytest.raises(Impossible, match="the working directory '/etc/passwd' can't be had"):
         guarded_bench.create(workdir="/etc/passwd")
-    with pytest.raises(NetworkMissing):
-        guarded_bench.run(network=Network("named", "nobody-made-it"))
 
 
 def test_where_the_proxy_goes_the_engine_is_away_and_does_not_refuse(

@@ -77,7 +77,7 @@ class Manager:
         inboxes = Inboxes()
         self.watcher = Watcher(store, settings, inboxes, emit)
         network = HostNetwork(engine, home, settings)
-        self.monitor = EngineMonitor(engine, home, Probe(engine, home, settings), network, emit)
+        self.monitor = EngineMonitor(engine, home, Probe(engine, home, settings), network, settings, emit)
 
         retry = Retry(emit)
         self.workers = Workers(retry)

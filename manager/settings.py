@@ -22,7 +22,8 @@ from pydantic_settings import (
 )
 
 from air_executor.errors import BadInput, quoted
-from air_executor.format.images import parse_reference
+from air_executor.format import networks
+from air_executor.format.images import check_image
 from air_executor.format.limits import MAX_BYTES, MAX_TASKS, Bounds
 from air_executor.format.users import MAX_ID, UserRange
 from air_executor.store import home_folder
@@ -36,10 +37,6 @@ OTHER_VARIABLES = (*OF_COMPOSE, *OF_TASKS, "FAILPOINT")
 A_DAY = 86_400.0
 FIRST_OF_PEOPLE = 1000
 """Users and groups below are the system's own, on all the usual distributions."""
-NETWORKS_OF_ALL = ("job", "private", "none")
-"""What tasks may ask for without being allowed to."""
-NO_NETWORKS = ("host", "bridge", "default", "container", "nat", "ns", *NETWORKS_OF_ALL)
-"""No networks of the engine's, or ones by which a task would reach the host, or other jobs."""
 OPEN = ("0.0.0.0/0", "::/0")
 """`egress` that is open, as a list."""
 MOST_NETWORKS = 200
@@ -55,7 +52,7 @@ def _read_list(value: Any) -> Any:
 
 
 def _check_network(name: str) -> str:
-    if not name or ":" in name or name.lower() in NO_NETWORKS:
+    if not networks.is_allowable(name):
         raise ValueError(
             f"{name!r} can't be allowed to tasks: name a network that was made with `docker network create`"
         )
@@ -64,11 +61,6 @@ def _check_network(name: str) -> str:
 
 def _check_range(text: str) -> str:
     UserRange.parse(text)
-    return text
-
-
-def _check_image(text: str) -> str:
-    parse_reference(text)
     return text
 
 
@@ -147,7 +139,7 @@ class Settings(BaseSettings):
         description="Tasks that one job may have, those it adds itself included: the end of tasks that "
         "queue themselves for ever.",
     )
-    runner_image: Annotated[str, AfterValidator(_check_image)] = Field(
+    runner_image: Annotated[str, AfterValidator(check_image)] = Field(
         "air-executor-runner:latest", description="The image of tasks that do not name one."
     )
     pull: bool = Field(True, description="Whether an image that is missing is asked of its registry.")

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from air_executor.errors import LONGEST_VALUE, BadInput, cut, plain, quoted
+from air_executor.format.fields import HALF_A_PAIR
 from air_executor.format.limits import OWN, Bounds
 
 MAX_DEPTH = 100
@@ -143,6 +144,8 @@ def _rule(kind: str, message: str, value: Any) -> str:
             return f"must be a list, not {_kind(value)}"
         case "dict_type":
             return f"must be an object, not {_kind(value)}"
+        case "string_unicode":
+            return HALF_A_PAIR
         case "string_too_short":
             return "must not be empty"
         case "enum":

@@ -21,6 +21,7 @@ from air_executor.errors import cut, plain, quoted
 from air_executor.format import names
 from air_executor.format.limits import MAX_UNKNOWN_BYTES, MAX_WORD
 
+HALF_A_PAIR = "must not contain half of a surrogate pair (\\ud800 to \\udfff), which is no character"
 LONGEST_SENTENCE = 1000
 """Characters of why something failed, or was refused."""
 
@@ -54,15 +55,27 @@ def _check_name(value: str) -> str:
     return value
 
 
-def _no_nul(value: str) -> str:
+def _check_text(value: str) -> str:
+    """What no program can be given, or no file of ours can hold."""
     if "\0" in value:
         raise ValueError("must not contain a NUL character")
+    if not value.isascii() and not is_encodable(value):
+        raise ValueError(HALF_A_PAIR)
     return value
 
 
+def is_encodable(value: str) -> bool:
+    """Whether it can be written as UTF-8."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 Time = Annotated[datetime, BeforeValidator(_read_time), PlainSerializer(format_time, when_used="json")]
-Text = Annotated[str, Field(strict=True), AfterValidator(_no_nul)]
-Word = Annotated[str, Field(strict=True, max_length=MAX_WORD), AfterValidator(_no_nul)]
+Text = Annotated[str, Field(strict=True), AfterValidator(_check_text)]
+Word = Annotated[str, Field(strict=True, max_length=MAX_WORD), AfterValidator(_check_text)]
 Name = Annotated[str, Field(strict=True), AfterValidator(_check_name)]
 
 

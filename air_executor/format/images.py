@@ -16,7 +16,8 @@ _REGISTRY = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _PATH = re.compile(rf"{_PART}(?:/{_PART})*", re.ASCII)
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
-_DIGEST = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}", re.ASCII)
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}", re.ASCII)
+"""What engines know of; the grammar has room for others, which they refuse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +32,39 @@ class Reference:
 
 
 def parse_reference(text: str) -> Reference:
-    """Raises ValueError with the rule."""
+    """Raises ValueError with the rule, and what to do where that can be told."""
     name, version = split_version(text)
     registry, path = split_name(name)
     valid = _PATH.fullmatch(path) and len(name) <= MAX_LENGTH
     if not (valid and _REGISTRY.fullmatch(registry) and _is_version(text.removeprefix(name))):
-        raise ValueError(RULE)
+        raise ValueError("; ".join(filter(None, (RULE, _advice(text, name, path)))))
     return Reference(registry, path, version or "latest")
+
+
+def check_image(text: str) -> str:
+    """`text` itself. Raises ValueError as `parse_reference` does."""
+    parse_reference(text)
+    return text
+
+
+def _advice(text: str, name: str, path: str) -> str | None:
+    """What the writer may have meant."""
+    scheme, separator, _ = text.partition("://")
+    if not text:
+        return "leave it out, and the task gets the usual image"
+    if separator:
+        return f"leave out {scheme}://"
+    if any(character.isspace() for character in text):
+        return "there is no space in one"
+    if text.endswith((":", "@")):
+        return f"after {text[-1]} comes a {'tag' if text[-1] == ':' else 'digest'}"
+    if len(name) > MAX_LENGTH:
+        return f"its name has {MAX_LENGTH} characters at most"
+    if path != path.lower():
+        return "its name has no upper-case letters"
+    if "@" in text:
+        return "a digest is sha256: and 64 of the digits 0-9 and a-f"
+    return None
 
 
 def split_version(text: str) -> tuple[str, str | None]:

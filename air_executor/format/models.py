@@ -23,7 +23,7 @@ from pydantic import (
 
 from air_executor.clock import utc_now
 from air_executor.errors import LONGEST_VALUE, BadInput, cut, quoted
-from air_executor.format import users
+from air_executor.format import images, networks, paths, users
 from air_executor.format.attempts import Attempt, Cause, Failure
 from air_executor.format.fields import Name, Record, Sentence, Spec, Text, Time, Word
 from air_executor.format.limits import (
@@ -195,6 +195,18 @@ class TaskFields(BaseModel):
             if len(getattr(self, name) or "") > MAX_WORD:
                 raise BadInput(f"is longer than {MAX_WORD} characters", field=field + name)
 
+    def check_paths(self, field: str = "") -> None:
+        """Whether a command can begin there. Raises BadInput below `field`.
+
+        An empty `workdir` is the usual one: so it was always read in files that are written by hand.
+        """
+        for name, check in (("command", paths.check_path), ("workdir", paths.check_folder)):
+            path = getattr(self, name)
+            try:
+                check(path or "/")
+            except ValueError as error:
+                raise BadInput(f"{quoted(path)} {error}", field=field + name) from None
+
     def _strings(self) -> Iterator[tuple[str, str]]:
         """What the kernel copies, and where it is said."""
         yield "command", self.command
@@ -212,12 +224,16 @@ class TaskFields(BaseModel):
 class TaskSpec(Spec, TaskFields):
     """A task as somebody asks for it."""
 
+    image: Annotated[Text, AfterValidator(images.check_image)] | None = None
+    workdir: Annotated[Text, AfterValidator(paths.check_folder)] | None = None
+    network: Annotated[Text, AfterValidator(networks.check_network)] | None = None
     user: Annotated[str, Field(strict=True), AfterValidator(_check_user)] | None = None
 
     @model_validator(mode="after")
     def _can_begin(self) -> Self:
         try:
             self.check_size()
+            self.check_paths()
         except BadInput as error:
             raise ValueError(str(error)) from None
         return self

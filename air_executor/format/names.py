@@ -18,6 +18,9 @@ RULE = (
 _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.:+@=~-]{{0,{MAX_LENGTH - 1}}}", re.ASCII)
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.:+@=~-]", re.ASCII)
 
+_SUCCESSOR = re.compile(r".*\.(?:[2-9]|[1-9][0-9]+)", re.ASCII | re.DOTALL)
+_SHORTENED = re.compile(rf".{{{MAX_LENGTH - 17}}}{SEPARATOR}[0-9a-f]{{16}}", re.ASCII | re.DOTALL)
+
 
 def is_name(text: str) -> bool:
     """Whether `text` may name a job or a task."""
@@ -49,12 +52,15 @@ def joined(parts: Sequence[str]) -> str:
     """One name for all of `parts`, of any characters: equal only for equal parts.
 
     They stand in it side by side. Where that could be misread, as where one has the `~` that stands between
-    them, or a character that no name has, a hash of all of them follows.
+    them, or a character that no name has, a hash of all of them follows. So it does where they would end as
+    the name of a successor, or one that was shortened: no other parts' successor has that name either.
     """
     shown = [fitting(part) for part in parts]
-    if shown != list(parts) or any(SEPARATOR in part for part in parts):
-        shown.append(_digest(json.dumps(list(parts))))
-    return shorten(SEPARATOR.join(shown))
+    name = SEPARATOR.join(shown)
+    split_elsewhere = any(SEPARATOR in part for part in parts)
+    if shown != list(parts) or split_elsewhere or _SUCCESSOR.fullmatch(name) or _SHORTENED.fullmatch(name):
+        name = SEPARATOR.join((name, _digest(json.dumps(list(parts)))))
+    return shorten(name)
 
 
 def shorten(name: str) -> str:

@@ -11,7 +11,7 @@ from air_executor.format.models import Job, JobState, JobView, Task, TaskStatus
 from manager.core import lifecycle, policy
 from manager.core.live_job import LiveJob
 from manager.model.facts import JobFound, JobRefused, TaskRequested
-from manager.model.values import BY_ROOT, Owner, Sharing
+from manager.model.values import BY_ROOT, UNKNOWN_HOST, Host, Owner, Sharing
 from manager.settings import Settings
 
 NOTHING_GIVEN = {"network": None, "work_folder": None, "slot": None, "runs_as": None}
@@ -28,9 +28,11 @@ NOT_BEGUN = {
 """What became of a task, nobody says but a manager that made its containers."""
 
 
-def take(found: JobFound, uid: str, settings: Settings, able: Sharing = BY_ROOT) -> LiveJob:
+def take(
+    found: JobFound, uid: str, settings: Settings, able: Sharing = BY_ROOT, host: Host = UNKNOWN_HOST
+) -> LiveJob:
     """The live job. Raises BadInput."""
-    _check(found.tasks, found.owner, settings)
+    _check(found.tasks, found.owner, settings, host)
     policy.check_sharing(found.tasks, found.owner, settings, able)
     for index, task in enumerate(found.tasks):
         _check_status(task, f"tasks[{index}]")
@@ -52,6 +54,7 @@ def take_again(
     settings: Settings,
     at: datetime,
     able: Sharing = BY_ROOT,
+    host: Host = UNKNOWN_HOST,
 ) -> LiveJob:
     """The live job that goes on where the ended one stopped: what failed or was skipped is pending.
 
@@ -59,7 +62,7 @@ def take_again(
     Since its views can be written by others while no manager minds them, they are checked as anew. Raises
     BadInput.
     """
-    _check(view.tasks, owner, settings)
+    _check(view.tasks, owner, settings, host)
     policy.check_sharing(view.tasks, owner, settings, able)
     if view.state is not JobState.FAILED:
         raise BadInput(f'is "{view.state}"; only what failed or was skipped can be retried', field="state")
@@ -94,10 +97,15 @@ def _until(now: datetime, task: Task) -> Task:
 
 
 def requested(
-    fact: TaskRequested, job: LiveJob, settings: Settings, able: Sharing = BY_ROOT
+    fact: TaskRequested,
+    job: LiveJob,
+    settings: Settings,
+    able: Sharing = BY_ROOT,
+    host: Host = UNKNOWN_HOST,
 ) -> TaskRequested:
     """The request, for a task that has no more than the one which asks for it. Raises BadInput."""
     policy.check(fact.spec, job.runs_for, settings)
+    policy.check_host(fact.spec, host)
     if fact.parent is None:
         policy.check_joining(fact.spec, job.users, job.runs_for, settings, able)
         return fact
@@ -120,7 +128,7 @@ def _as_defined(task: Task, at: datetime) -> Task:
     return fresh.model_copy(update={"attempts": (), "earlier": 0, "created_at": at})
 
 
-def _check(tasks: Sequence[Task], owner: Owner, settings: Settings) -> None:
+def _check(tasks: Sequence[Task], owner: Owner, settings: Settings, host: Host) -> None:
     check_graph(tasks)
     if len(tasks) > settings.max_tasks:
         raise BadInput(
@@ -129,7 +137,9 @@ def _check(tasks: Sequence[Task], owner: Owner, settings: Settings) -> None:
         )
     for index, task in enumerate(tasks):
         task.check_size(f"tasks[{index}].")
+        task.check_paths(f"tasks[{index}].")
         policy.check(task, owner, settings, f"tasks[{index}].")
+        policy.check_host(task, host, f"tasks[{index}].")
 
 
 def _check_status(task: Task, field: str) -> None:

@@ -23,7 +23,8 @@ The contract, in prose. It is tested by one suite against every engine and the s
 - What an engine can't do on any host, it says (`capabilities`), and nobody asks that of it.
 - What an image declares to be a volume is an empty folder that can't be written, unless the spec mounts
   something there: nothing of a container is written on the host but in what its spec mounts.
-- Failures are classes and fields, never text to be parsed.
+- Failures are classes and fields, never text to be parsed. What can't be made because of what was asked for
+  is Impossible, and not asked for again; what the host or the engine is short of, is not.
 """
 
 from collections.abc import Callable
@@ -35,7 +36,7 @@ from typing import Protocol
 from air_executor.format.attempts import Cause
 from manager.model.container_spec import ContainerSpec
 from manager.model.facts import Listed
-from manager.model.values import Capabilities
+from manager.model.values import Capabilities, Host
 
 
 class EngineError(Exception):
@@ -76,6 +77,22 @@ class ImageUnusable(EngineError):
     """Nothing can have that name, or the image declares what no task may have."""
 
     cause = Cause.IMAGE
+
+
+class Impossible(EngineError):
+    """What was asked for can't be made here, however often it is asked for: more than the host has, say."""
+
+    cause = Cause.BAD_INPUT
+
+
+class NetworkMissing(Impossible):
+    """The engine has no network of the name that the task asks for, and the operator allows."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"the engine has no network {name!r}, which the setting `networks` allows; the operator makes it "
+            f"with `docker network create {name}`, and `air-executor retry` tries the job again"
+        )
 
 
 class CommandUnusable(EngineError):
@@ -153,6 +170,9 @@ class Engine(Protocol):
     def describe(self) -> str:
         """Name and version, such as `Docker 26.1.5`. Raises EngineUnavailable."""
 
+    def host(self) -> Host:
+        """How much the host has that containers are made on. Raises EngineUnavailable."""
+
     def confinement(self) -> Confinement:
         """What holds for every container that is made here. Raises EngineUnavailable."""
 
@@ -171,14 +191,15 @@ class Engine(Protocol):
     def create(self, spec: ContainerSpec, network: ContainerSpec | None) -> str:
         """Create the container, or adopt it: its id. `network` holds the network that it joins.
 
-        Raises NameTaken, ImageMissing, ImageUnusable, EngineError; CommandUnusable where that is certain
-        beforehand; ContainerGone where the network has ended just now.
+        Raises NameTaken, ImageMissing, ImageUnusable, Impossible, NetworkMissing, EngineError;
+        CommandUnusable where that is certain beforehand; ContainerGone where the network has ended just now.
         """
 
     def start(self, container: str) -> Observation:
         """Start it, unless it has begun.
 
-        Raises ContainerGone, CommandUnusable, NetworkEnded, StartUnanswered, EngineError.
+        Raises ContainerGone, CommandUnusable, NetworkEnded, NetworkMissing, Impossible, StartUnanswered,
+        EngineError.
         """
 
     def restarted_since(self, moment: datetime) -> bool:

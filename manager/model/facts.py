@@ -17,6 +17,7 @@ from manager.model.values import (
     Capabilities,
     ExitResult,
     Found,
+    Host,
     ImageOrder,
     Owner,
     WarmContainer,
@@ -361,6 +362,8 @@ class EngineChanged:
 
     answers: bool
     description: str
+    host: Host | None = None
+    """What it runs on, where it has just told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """PURE. What facts and actions are about: the small frozen values that name and describe things."""
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -122,6 +123,15 @@ class Guard:
     """Equal for guards that the same settings called for, whatever addresses the host has."""
 
 
+@dataclass(frozen=True, slots=True)
+class Host:
+    """How much there is on the host that containers are made on."""
+
+    cpus: float
+
+
+UNKNOWN_HOST = Host(cpus=math.inf)
+"""Its engine has not answered yet."""
 NOT_TRIED = Capabilities.without_gates("it was not tried yet")
 
 

@@ -11,7 +11,7 @@ from manager.engine.host_network import HostNetwork
 from manager.gates.probe import Probe
 from manager.model.facts import CapabilitiesFound, ContainersListed, EngineChanged, Fact
 from manager.model.home import Home
-from manager.model.values import Capabilities
+from manager.model.values import Capabilities, Host
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +30,7 @@ class EngineMonitor:
         home: Home,
         probe: Probe,
         network: HostNetwork,
+        settings: Settings,
         emit: Callable[[Fact], None],
     ) -> None:
         self._engine = engine
@@ -38,6 +39,9 @@ class EngineMonitor:
         self._probe = probe
         self._network = network
         self._probed = False
+        self._settings = settings
+        self._host: Host | None = None
+        """What the engine runs on, since it answers."""
         self._gates_tried = False
         self._wake = threading.Event()
         self._answers = threading.Event()
@@ -78,12 +82,15 @@ class EngineMonitor:
             with suppress(EngineError):
                 self._engine.listen()
             self._answers.clear()
+            self._host = None
             self.wake()
             time.sleep(RETRY)  # where events can't be had, looks must not follow each other without a rest
 
     def _look(self) -> bool:
         try:
             self.description = self._engine.describe()
+            if self._host is None:
+                self._host = self._looked_at(self._engine.host())
             if not self._probed:
                 self._probe.folders()
                 for gap in self._engine.confinement().gaps:
@@ -98,6 +105,7 @@ class EngineMonitor:
             self._network.give_sign(found)
             listed = tuple(each.listed for each in found)
         except EngineError as error:
+            self._host = None
             self.description = str(error)
             self._emit(EngineChanged(answers=False, description=self.description))
             return False
@@ -106,8 +114,20 @@ class EngineMonitor:
             self._emit(EngineChanged(answers=False, description=self.description))
             return False
         self._answers.set()
-        self._emit(EngineChanged(answers=True, description=self.description))
+        self._emit(EngineChanged(answers=True, description=self.description, host=self._host))
         self._emit(ContainersListed(containers=listed))
+        return True
+
+    def _looked_at(self, host: Host) -> Host:
+        """The host; what the operator gives every task, and it has not, is told of."""
+        if self._settings.cpus > host.cpus:
+            log.warning(
+                "a task that asks for no number of CPUs can't start: setting `cpus` is %g, and the engine's "
+                "host has %g",
+                self._settings.cpus,
+                host.cpus,
+            )
+        return host
         return True
 
     def _capabilities(self) -> Capabilities:

@@ -225,6 +225,7 @@ class Supervisor:
                 self._published(fact.uid)
             case EngineChanged():
                 self._reconciler.engine_changed(fact)
+                self._admitter.host = fact.host or self._admitter.host
             case ContainersListed():
                 for lost in self._reconciler.listed(fact, self._jobs):
                     self._apply(lost)

@@ -14,6 +14,16 @@ def test_the_job_of_an_airflow_task_names_dag_run_and_task():
     assert name == "airflow~dag~manual__2025-10-02T07:30:00+00:00~make"
 
 
+def test_tasks_with_ids_outside_ascii_have_jobs_of_their_own():
+    made = {named("etl", "manual__2025-10-02T07:30:00+00:00", task) for task in ("抽取", "加载")}
+    assert len(made) == 2
+    assert all(name.startswith("airflow~etl~manual__2025-10-02T07:30:00+00:00~--~") for name in made)
+
+
+def test_a_task_named_as_the_second_job_of_another_one_has_a_job_of_its_own():
+    assert named("etl", "run", "load.2") != names.successor(named("etl", "run", "load"), 2)
+
+
 def test_jobs_of_mapped_tasks_differ_by_their_index():
     made = {named("dag", "run", "make", index) for index in (-1, 0, 1)}
     assert len(made) == 3

@@ -20,8 +20,10 @@ from manager.engine.contract import (
     EngineUnavailable,
     ImageMissing,
     ImageUnusable,
+    Impossible,
     NameTaken,
     NetworkEnded,
+    NetworkMissing,
     Observation,
     Status,
 )
@@ -155,6 +157,28 @@ def test_a_command_that_is_too_long_is_the_commands_fault_and_no_container_is_ma
         bench.engine.create(bench.spec(TOO_LONG), None)
     assert caught.value.cause is Cause.COMMAND
     assert bench.engine.containers(bench.home.id) == []
+
+
+def test_more_cpus_than_the_host_has_are_the_requests_fault(bench: Bench) -> None:
+    cpus = bench.engine.host().cpus
+    assert bench.ended(cpus=cpus).exit_code == 0
+    with pytest.raises(Impossible, match="CPUs") as caught:
+        bench.create(cpus=cpus + 1)
+    assert caught.value.cause is Cause.BAD_INPUT
+
+
+@pytest.mark.parametrize("workdir", ["/etc/passwd", "/dev/null/x", "/proc/1/x", "/sys/x"])
+def test_a_working_directory_that_nobody_can_have_is_the_requests_fault(bench: Bench, workdir: str) -> None:
+    with pytest.raises(Impossible, match=f"the working directory '{workdir}' can't be had") as caught:
+        bench.run(workdir=workdir)
+    assert caught.value.cause is Cause.BAD_INPUT
+    assert len(bench.engine.containers(bench.home.id)) <= 1, "nothing is left of what was tried"
+
+
+def test_a_network_that_the_engine_has_not_is_named_with_what_to_do(bench: Bench) -> None:
+    with pytest.raises(NetworkMissing, match="docker network create nobody-made-it") as caught:
+        bench.run(network=Network("named", "nobody-made-it"))
+    assert caught.value.cause is Cause.BAD_INPUT
 
 
 def test_the_longest_argument_that_linux_takes_arrives(docker_bench: Bench) -> None:

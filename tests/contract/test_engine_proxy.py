@@ -11,7 +11,13 @@ import pytest
 from docker.errors import APIError, NotFound
 
 from manager.engine.connect import connect
-from manager.engine.contract import ContainerGone, EngineError, EngineUnavailable, Status
+from manager.engine.contract import (
+    ContainerGone,
+    EngineError,
+    EngineUnavailable,
+    Impossible,
+    Status,
+)
 from manager.engine.docker.connection import API_VERSION
 from manager.gates.probe import Probe
 from manager.model.container_spec import HOME_ID, ROLE, Mount
@@ -83,6 +89,14 @@ def test_output_comes_while_a_task_runs_and_a_listener_that_leaves_disturbs_nobo
     guarded_bench.engine.signal(running.id, "KILL")
     guarded_bench.engine.wait(running.id)
     assert guarded_bench.engine.observe(running.id).exit_code == 137
+
+
+def test_whose_fault_it_is_that_a_container_cannot_be_made_is_told_as_without_it(
+    guarded_bench: Bench,
+) -> None:
+    assert guarded_bench.engine.host().cpus >= 1
+    with pytest.raises(Impossible, match="the working directory '/etc/passwd' can't be had"):
+        guarded_bench.create(workdir="/etc/passwd")
 
 
 def test_where_the_proxy_goes_the_engine_is_away_and_does_not_refuse(

@@ -25,14 +25,16 @@ from manager.engine.contract import (
     EngineUnavailable,
     ImageMissing,
     ImageUnusable,
+    Impossible,
     NameTaken,
     NetworkEnded,
+    NetworkMissing,
     Observation,
     Status,
 )
 from manager.model import container_spec, containers
 from manager.model.container_spec import ContainerSpec
-from manager.model.values import Capabilities
+from manager.model.values import Capabilities, Host
 from tests.fakes import gates
 
 Command = tuple[str, ...]
@@ -147,6 +149,10 @@ class FakeEngine:
         self.unusable_images: dict[str, str] = {}
         """Why no container can be made of them."""
         self.kept_in = Confinement(means=("seccomp (strict)",), gaps=())
+        self.runs_on = Host(cpus=4)
+        self.no_folders = {"/etc/passwd", "/dev/null/x", "/proc/1/x", "/sys/x"}
+        """Working directories that no container can have."""
+        self.no_networks = {"nobody-made-it"}
         self.image_ids: dict[str, str] = {}
         """Of images that are others than they were at first."""
         self.violations: list[ContractViolation] = []
@@ -256,6 +262,10 @@ class FakeEngine:
         with self._call("describe", ""):
             return "Fake 1.0"
 
+    def host(self) -> Host:
+        with self._call("host", ""):
+            return self.runs_on
+
     def confinement(self) -> Confinement:
         with self._call("confinement", ""):
             return self.kept_in
@@ -308,6 +318,10 @@ class FakeEngine:
             self._check_image(spec.image)
             if spec.image not in self.images:
                 raise ImageMissing(f"there is no image {spec.image!r} here")
+            if spec.cpus > self.runs_on.cpus:
+                raise Impossible(f"there are only {self.runs_on.cpus:g} CPUs available")
+            if spec.workdir in self.no_folders:
+                raise Impossible(f"the working directory {spec.workdir!r} can't be had")
             for mount in spec.mounts:
                 if not Path(mount.source).exists():
                     raise EngineError(f"bind source path does not exist: {mount.source}")
@@ -323,6 +337,8 @@ class FakeEngine:
                 if not self._has_network(box):
                     self._forget_holder(box.joins)
                     raise NetworkEnded(f"cannot join the network of {box.joins}, which is not running")
+                if box.spec.network.name in self.no_networks:
+                    raise NetworkMissing(box.spec.network.name)
                 if box.program.start_fails:
                     raise CommandUnusable(box.program.start_fails)
                 self._begin(box)

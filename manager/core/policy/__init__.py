@@ -5,7 +5,7 @@ attempt gets (`grant`) holds to the same rules whatever a record says: it may co
 """
 
 from manager.core.policy.bounds import Parent, bounded
-from manager.core.policy.ceilings import job_runners
+from manager.core.policy.ceilings import check_host, job_runners
 from manager.core.policy.checks import check
 from manager.core.policy.grants import grant, is_usual, may_pull, usual_grant, with_grant
 from manager.core.policy.job_users import JobUsers
@@ -17,6 +17,7 @@ __all__ = [
     "Parent",
     "bounded",
     "check",
+    "check_host",
     "check_joining",
     "check_sharing",
     "grant",

@@ -2,6 +2,7 @@
 
 from air_executor.errors import BadInput
 from air_executor.format.models import Task, TaskFields
+from manager.model.values import Host
 from manager.settings import Settings
 
 ENOUGH_TO_SHARE = 3
@@ -24,6 +25,19 @@ def check_ceilings(task: TaskFields, settings: Settings, field: str = "") -> Non
                 f"{asked:.10g} is more than a task may ask for here: {most:.10g} (setting `{setting}`)",
                 field=f"{field}{place}",
             )
+
+
+def check_host(task: TaskFields, host: Host, field: str = "") -> None:
+    """Raises BadInput where the task asks for more than the host has: an engine takes no such limit.
+
+    But for memory: there engines take any, and whatever is asked for was always given.
+    """
+    cpus = task.resources.cpus
+    if cpus is not None and cpus > host.cpus:
+        raise BadInput(
+            f"{cpus:.10g} is more than the host has on which tasks run: {host.cpus:g} CPUs",
+            field=f"{field}resources.cpus",
+        )
 
 
 def job_runners(task: Task, settings: Settings) -> int:

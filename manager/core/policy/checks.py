@@ -2,11 +2,12 @@
 
 from air_executor.errors import BadInput
 from air_executor.format.models import TaskFields
+from air_executor.format.networks import OF_ALL
 from manager.core.policy.ceilings import check_ceilings
 from manager.core.policy.images import SHOWN, check_image
 from manager.core.policy.users import check_user
 from manager.model.values import Owner
-from manager.settings import NETWORKS_OF_ALL, Settings
+from manager.settings import Settings
 
 
 def check(task: TaskFields, owner: Owner, settings: Settings, field: str = "") -> None:
@@ -15,7 +16,7 @@ def check(task: TaskFields, owner: Owner, settings: Settings, field: str = "") -
     check_ceilings(task, settings, field)
     if task.image is not None:
         check_image(task.image, settings, field)
-    networks = (*NETWORKS_OF_ALL, *settings.networks)
+    networks = (*OF_ALL, *settings.networks)
     if task.network is not None and task.network not in networks:
         allowed = ", ".join(networks)
         raise BadInput(

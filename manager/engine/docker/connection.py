@@ -11,11 +11,13 @@ from docker.errors import APIError, DockerException, NotFound
 from docker.transport import UnixHTTPAdapter
 from docker.utils import kwargs_from_env, version_lt
 
-from manager.engine.contract import ContainerGone, EngineError, EngineUnavailable
+from manager.engine.contract import ContainerGone, EngineError, EngineUnavailable, Impossible
 
 API_VERSION = "1.41"
 """Engine 20.10 and later: what Debian's oldest supported release ships."""
 POOL_SIZE = 128
+BAD_REQUEST = 400
+"""By this status the engine says that what it was asked for is at fault, and not itself."""
 
 
 class Connection:
@@ -52,7 +54,8 @@ def translated() -> Iterator[None]:
     except NotFound as error:
         raise ContainerGone(sentence(error)) from None
     except APIError as error:
-        raise EngineError(sentence(error)) from None
+        kind = Impossible if error.status_code == BAD_REQUEST else EngineError
+        raise kind(sentence(error)) from None
     except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError, OSError) as error:
         raise EngineUnavailable(f"the container engine does not answer: {error}") from None
     except DockerException as error:

@@ -4,12 +4,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import requests
 import urllib3
 from docker.errors import APIError, DockerException, NotFound
 
+from air_executor.errors import quoted
 from manager.engine.contract import (
     CommandUnusable,
     Confinement,
@@ -18,15 +20,17 @@ from manager.engine.contract import (
     EngineUnavailable,
     ImageMissing,
     ImageUnusable,
+    Impossible,
     NameTaken,
     NetworkEnded,
+    NetworkMissing,
     Observation,
     Pull,
     StartUnanswered,
     Status,
 )
 from manager.engine.docker import confinement, volumes
-from manager.engine.docker.connection import Connection, sentence, translated
+from manager.engine.docker.connection import BAD_REQUEST, Connection, sentence, translated
 from manager.engine.docker.images import A_SILENCE, Entry, Images, Refused
 from manager.engine.docker.network_holders import NetworkHolders
 from manager.engine.docker.own_container import own_container_ids
@@ -35,6 +39,7 @@ from manager.engine.docker.translate import (
     Terms,
     container_body,
     engine_time,
+    is_the_kernels,
     listed,
     observation,
     only_file,
@@ -43,7 +48,7 @@ from manager.engine.docker.translate import (
 )
 from manager.engine.registries import Registries
 from manager.model.container_spec import DIGEST, GATED, HOME_ID, ROLE, ContainerSpec
-from manager.model.values import Capabilities
+from manager.model.values import Capabilities, Host
 
 NOT_EXECUTED = (126, 127)
 """Exit codes by which the container's init says that it could not execute the command; tasks use them too."""
@@ -92,6 +97,10 @@ class DockerEngine:
         with translated():
             return f"Docker {self._api().version(api_version=False)['Version']}"
 
+    def host(self) -> Host:
+        self._told = None  # the engine may have been restarted, on a machine that is another by now
+        return Host(cpus=self._info()["NCPU"])
+
     def confinement(self) -> Confinement:
         return confinement.confinement(self._info(), self._seccomp)
 
@@ -109,7 +118,10 @@ class DockerEngine:
     def create(self, spec: ContainerSpec, network: ContainerSpec | None) -> str:
         if network is None:
             return self._create_or_adopt(spec, None)
-        holder = self._holders.id_of(network)
+        try:
+            holder = self._holders.id_of(network)
+        except Impossible as error:  # not the task has asked for that one
+            raise EngineError(str(error)) from None
         try:
             return self._create_or_adopt(spec, holder)
         except ContainerGone:  # an engine that finds out at once that there is no such network
@@ -269,12 +281,36 @@ class DockerEngine:
                     ) from None
                 if error.status_code == 404 and self._image_id(spec.image) is None:
                     return self._create_after_a_pull(spec, network_id)
-                raise
+                refusal = self._refusal(spec, body, error)
+                if refusal is None:
+                    raise
+                raise refusal from None
         container = str(made["Id"])
         self._unasked.add(container)
         if spec.labels[ROLE] == "task":  # helpers are removed by their names
             self._own[container] = spec.labels[HOME_ID]
         return container
+
+    def _refusal(self, spec: ContainerSpec, body: dict[str, Any], error: APIError) -> EngineError | None:
+        """What lies with the task of what the engine refuses; None where that is told by its status alone."""
+        if error.status_code == 404 and spec.network.kind == "named":
+            return NetworkMissing(spec.network.name)
+        if error.status_code == BAD_REQUEST:
+            gone = next((each.source for each in spec.mounts if not Path(each.source).exists()), None)
+            return None if gone is None else EngineError(sentence(error))  # somebody has removed it just now
+        own_workdir = spec.workdir not in ("/", *(mount.target for mount in spec.mounts))
+        if own_workdir and self._can_be_made(body | {"WorkingDir": "/"}, f"{spec.name}-elsewhere"):
+            return _no_such_folder(spec.workdir, error)
+        return None
+
+    def _can_be_made(self, body: dict[str, Any], name: str) -> bool:
+        """It is thrown away at once, and never started."""
+        try:
+            made = self._api().create_container_from_config(body, name=name)  # type: ignore[no-untyped-call]
+        except APIError:
+            return False
+        self._api().remove_container(made["Id"], force=True, v=True)
+        return True
 
     def _create_after_a_pull(self, spec: ContainerSpec, network_id: str | None) -> str:
         if not spec.pull:
@@ -313,6 +349,12 @@ class DockerEngine:
         if kind == "container" and not self._runs(holder):
             self._holders.forget(holder)
             return NetworkEnded(sentence(error))
+        if kind != "container" and error.status_code == 404:  # the container itself was inspected just now
+            return NetworkMissing(kind)
+        if is_the_kernels(data["Config"]["WorkingDir"] or "/"):
+            return _no_such_folder(data["Config"]["WorkingDir"], error)
+        if error.status_code == BAD_REQUEST:
+            return Impossible(sentence(error))
         return EngineError(sentence(error))
 
     def _runs(self, container: str) -> bool:
@@ -393,6 +435,10 @@ class DockerEngine:
                 mounts = self._api().inspect_container(candidate)["Mounts"]
                 return iter([(mount["Destination"], mount["Source"]) for mount in mounts])
         return iter(())
+
+
+def _no_such_folder(workdir: str, error: APIError) -> Impossible:
+    return Impossible(f"the working directory {quoted(workdir)} can't be had: {sentence(error)}")
 
 
 def _serves(found: Observation, spec: ContainerSpec) -> bool:

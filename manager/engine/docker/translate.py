@@ -28,6 +28,7 @@ PAGE = 4096
 OOM_SCORE = 1000
 """The most there is: when the host runs out of memory, tasks go before anything that is not one."""
 
+KERNELS = ("/proc", "/sys")
 ARGUMENT_BYTES = 128 * 1024 - 1
 """Linux takes no longer argument or variable, its name and `=` included (execve(2), MAX_ARG_STRLEN)."""
 ALL_BYTES = (2 << 20) - (64 << 10)
@@ -236,6 +237,11 @@ def unusable_command(command: str, image_path: str, workdir: str, mode_of: Any) 
     if not any(mode & 0o111 for mode in modes):
         return f"the command {quoted(command)} is not executable"
     return None
+
+
+def is_the_kernels(folder: str) -> bool:
+    """Whether it is in a file system of the kernel's own, in which an engine can't make a folder."""
+    return any(PurePosixPath(folder).is_relative_to(place) for place in KERNELS)
 
 
 def too_long(spec: ContainerSpec) -> str | None:

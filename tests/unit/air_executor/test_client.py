@@ -113,6 +113,22 @@ def test_bad_input_is_refused_with_its_field_and_nothing_is_written(
     assert not client.store.jobs.exists()
 
 
+@pytest.mark.parametrize("name", ["抽取", "é", "e\u0301", "\udc80", "x" * 201])
+def test_a_name_that_no_job_can_have_is_refused_wherever_it_is_said(client: Client, name: str) -> None:
+    tasks = [{"id": "a", "command": "true"}]
+    asked = Request(dag_id="d", run_id="r", task_id="t")
+    for call in (
+        lambda: client.create_job(name, tasks),
+        lambda: client.submit(name, tasks, asked),
+        lambda: client.status(name),
+        lambda: client.cancel(name),
+        lambda: client.queue(name, tasks[0]),
+        lambda: client.create_job("job", [{"id": name, "command": "true"}]),
+    ):
+        with pytest.raises(BadInput, match="must be 1 to 200 of the letters a-z"):
+            call()
+
+
 def test_a_name_is_used_once(client: Client) -> None:
     client.create_job("demo", DEMO)
     with pytest.raises(JobExists):

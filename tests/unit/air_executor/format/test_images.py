@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from air_executor.format.images import parse_reference
+from air_executor.format.images import check_image, parse_reference
 
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 
@@ -58,6 +58,41 @@ def test_the_first_part_is_a_registry_where_it_has_a_dot_a_port_or_an_upper_case
 def test_any_other_text_is_no_reference_and_the_rule_is_told(text: str) -> None:
     with pytest.raises(ValueError, match="must be a reference to an image"):
         parse_reference(text)
+
+
+@pytest.mark.parametrize(
+    "digest",
+    [
+        *(f"sha256:{'a' * 63}", f"sha256:{'a' * 65}", f"sha256:{'A' * 64}", f"sha256:{'g' * 64}"),
+        *("sha256", f"md5:{'a' * 32}", f"sha512:{'a' * 64}", "a" * 64),
+    ],
+)
+def test_a_digest_that_no_engine_takes_is_refused(digest: str) -> None:
+    with pytest.raises(ValueError, match="a digest"):
+        parse_reference(f"debian@{digest}")
+
+
+@pytest.mark.parametrize("digest", [f"sha256:{'0a' * 32}", f"sha384:{'0a' * 48}", f"sha512:{'0a' * 64}"])
+def test_the_digests_that_engines_know_are_taken(digest: str) -> None:
+    assert check_image(f"debian:12@{digest}") == f"debian:12@{digest}"
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("", "leave it out, and the task gets the usual image"),
+        ("https://ghcr.io/team/tool:1", "leave out https://"),
+        ("docker://debian", "leave out docker://"),
+        ("NOPE:bad ref", "there is no space in one"),
+        (" debian", "there is no space in one"),
+        ("debian:", "after : comes a tag"),
+        ("ghcr.io/Team/tool", "its name has no upper-case letters"),
+        ("a/" * 128 + "b", "its name has 255 characters at most"),
+    ],
+)
+def test_what_may_have_been_meant_is_told(text: str, advice: str) -> None:
+    with pytest.raises(ValueError, match=f"must be a reference to an image.*; {advice}"):
+        check_image(text)
 
 
 HOSTS = st.from_regex(r"[a-z0-9]{1,5}(\.[a-z0-9]{1,5}){1,3}(:[0-9]{1,5})?", fullmatch=True)

@@ -44,7 +44,7 @@ def test_entries_are_counted_and_letters_are_not() -> None:
         ({"args": ["", "ü" * 70_000]}, "", "args[1]: has 140000 bytes"),
         ({"env": {"A": "x" * MAX_STRING_BYTES}}, "", "env.A: has 131073 bytes"),
         ({"args": ["x" * 100_000] * 21}, "", "args: has 2100023 bytes with its command and variables"),
-        ({"workdir": "/" * 5000}, "", "workdir: is longer than 4096 characters"),
+        ({"network": "x" * 5000}, "", "network: is longer than 4096 characters"),
     ],
 )
 def test_each_bound_is_kept_and_named(change: dict[str, object], field: str, rule: str) -> None:

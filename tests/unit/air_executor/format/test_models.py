@@ -8,7 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from air_executor import Job, JobState, JobView, Request, Task, TaskSpec, TaskStatus, Timings
+from air_executor.errors import BadInput
 from air_executor.format.attempts import Phase
+from air_executor.format.documents import validate
 from air_executor.format.fields import format_time
 from air_executor.format.text import job_text
 from tests.unit.air_executor.builders import NOON, a_job, a_task, after, an_attempt
@@ -174,6 +176,34 @@ def test_a_task_is_made_as_its_spec_asks() -> None:
         3,
     )
     assert (task.job_name, task.created_at, task.status) == ("demo", NOON, TaskStatus.PENDING)
+
+
+@pytest.mark.parametrize(
+    ("fields", "place"),
+    [
+        ({"image": ""}, "image"),
+        ({"image": "NOPE:bad ref"}, "image"),
+        ({"workdir": ""}, "workdir"),
+        ({"workdir": "rel"}, "workdir"),
+        ({"network": "host"}, "network"),
+        ({"command": "x" * 256}, "command"),
+    ],
+    ids=str,
+)
+def test_what_can_never_work_is_refused_when_it_is_asked_for_and_read_in_records(
+    fields: dict[str, str], place: str
+) -> None:
+    asked = {"id": "a", "command": "true"} | fields
+    with pytest.raises(ValidationError, match=place):
+        TaskSpec.model_validate(asked)
+    assert getattr(Task.model_validate(asked), place) == fields[place]
+
+
+@pytest.mark.parametrize("place", ["command", "args", "env", "workdir"])
+def test_half_of_a_surrogate_pair_is_told_as_that(place: str) -> None:
+    value: Any = {"args": ["\ud800"], "env": {"A": "\udfff"}}.get(place, "/\udc80")
+    with pytest.raises(BadInput, match="surrogate"):
+        validate(TaskSpec, {"id": "a", "command": "true"} | {place: value})
 
 
 def test_the_same_airflow_task_instance_is_known_again_whatever_it_asks_for() -> None:

@@ -9,7 +9,7 @@ from air_executor.format.attempts import Attempt, Cause, Container, Failure, Pha
 from air_executor.format.models import Decision, Job, JobState, JobView, Task, TaskSpec, TaskStatus
 from manager.core import admission
 from manager.model.facts import JobFound, JobRefused, TaskRequested
-from manager.model.values import AttemptKey, Sharing
+from manager.model.values import AttemptKey, Host, Sharing
 from tests.unit.manager.builders import OWNER, T0, UID, at, claimed, key, live_job, settings, task
 
 
@@ -49,11 +49,37 @@ def test_a_good_job_is_taken_with_a_uid_of_the_managers_own() -> None:
         ([task("a", network="container:other")], "tasks[0].network: 'container:other' is not allowed"),
         ([task("a", network="")], "tasks[0].network: '' is not allowed"),
         ([task("a", user="7")], "tasks[0].user: '7' is not allowed here"),
+        ([task("a"), task("b", workdir="rel/x")], "tasks[1].workdir: 'rel/x' must be an absolute path"),
+        ([task("a", workdir="~")], "tasks[0].workdir: '~' must be an absolute path"),
+        ([task("a", workdir="/" + "x" * 256)], "has a name of 256 bytes in it"),
+        ([task("a", command="x" * 256)], "tasks[0].command: 'xxx"),
+        ([task("a", image="")], "tasks[0].image: '' must be a reference to an image"),
         ([task("a"), task("b", image="Debian")], "tasks[1].image: 'Debian' must be a reference to an image"),
     ],
 )
 def test_a_job_that_breaks_a_rule_is_refused_with_place_and_rule(tasks: list[Task], words: str) -> None:
     assert words in refusal(*tasks)
+
+
+def test_an_empty_working_directory_in_files_by_hand_is_the_usual_one_as_ever() -> None:
+    job = admission.take(found(task("a", workdir="")), UID, settings())
+    assert job.tasks["a"].workdir == ""
+
+
+def test_more_cpus_than_the_host_has_are_refused_wherever_a_task_comes_from() -> None:
+    host, greedy = Host(cpus=2), {"resources": {"cpus": 3}}
+    job = live_job(task("a"))
+    asked = TaskRequested(
+        uid=UID, request="r", spec=TaskSpec(id="b", command="true", **greedy), parent=None, at=at(1)
+    )
+    view = JobView(job=found(state=JobState.FAILED).job, tasks=(task("a", **greedy),))
+    for take in (
+        lambda: admission.take(found(task("a", **greedy)), UID, settings(), host),
+        lambda: admission.requested(asked, job, settings(), host),
+        lambda: admission.take_again(view, OWNER, UID, None, settings(), at(1), host),
+    ):
+        with pytest.raises(BadInput, match=r"resources\.cpus: 3 is more than the host has"):
+            take()
 
 
 def test_a_job_with_too_many_tasks_is_refused_with_the_settings_name() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from manager.engine.contract import Confinement
+from manager.model.values import Host
 from tests.fakes.engine import FakeEngine, Program
 from tests.fakes.manager import Start, a_task
 from tests.waiting import until
@@ -27,6 +28,36 @@ def test_an_engine_that_does_not_see_the_folder_is_told_of_and_not_used(
     manager.client.create_job("job", [a_task("a")])
     until(lambda: manager.state()["state"] == "working")
     assert engine.executions == []
+
+
+def test_a_job_that_asks_for_more_cpus_than_the_host_has_is_refused_before_anything_of_it_runs(
+    start: Start, engine: FakeEngine
+) -> None:
+    engine.runs_on = Host(cpus=2)
+    manager = start()
+    manager.run(a_task("first"), name="first")  # by now the engine has told of its host
+    view = manager.run(a_task("a"), a_task("b", resources={"cpus": 3}))
+    assert view.job.failure is not None and view.job.failure.cause == "bad_input"
+    assert "3 is more than the host has on which tasks run: 2 CPUs" in view.job.failure.message
+    assert [job for job, _, _ in engine.executions] == ["first"]
+
+
+def test_what_the_engine_calls_a_fault_of_the_request_is_told_once_whatever_the_policy(
+    start: Start, engine: FakeEngine
+) -> None:
+    view = start().run(a_task("a", workdir="/etc/passwd", retries=3))
+    failure = view.tasks[0].failure
+    assert failure is not None and failure.cause == "bad_input"
+    assert "the working directory '/etc/passwd' can't be had" in failure.message
+    assert len(view.tasks[0].attempts) == 1
+
+
+def test_a_usual_share_that_the_host_has_not_is_told_to_the_operator(
+    start: Start, engine: FakeEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine.runs_on = Host(cpus=1)
+    start(cpus=2.0)
+    until(lambda: "setting `cpus` is 2, and the engine's host has 1" in caplog.text)
 
 
 def test_what_does_not_confine_tasks_here_is_logged_once(

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from air_executor.errors import BadInput
-from manager.core.policy.ceilings import check_ceilings, job_runners
+from manager.core.policy.ceilings import check_ceilings, check_host, job_runners
+from manager.model.values import Host
 from tests.unit.manager.builders import settings, task
 
 CEILINGS = {"max_memory_mb": 100, "max_cpus": 2.0, "max_pids": 50, "max_timeout": 60.0, "max_retries": 3}
@@ -43,6 +44,24 @@ def test_a_task_may_ask_for_as_much_as_the_ceilings(fields: dict[str, Any]) -> N
 def test_more_is_refused_with_field_and_setting(fields: dict[str, Any], words: str) -> None:
     with pytest.raises(BadInput, match=rf"tasks\[1\]\.{words}"):
         check_ceilings(task("a", **fields), settings(**CEILINGS), "tasks[1].")
+
+
+@pytest.mark.parametrize(("cpus", "host"), [(None, 1), (2.0, 2), (0.5, 1), (64.0, float("inf"))])
+def test_a_task_may_ask_for_as_many_cpus_as_the_host_has_or_any_where_that_is_not_known(
+    cpus: float | None, host: float
+) -> None:
+    check_host(task("a", resources={"cpus": cpus}), Host(cpus=host))
+
+
+def test_more_cpus_than_the_host_has_are_refused_with_its_number() -> None:
+    with pytest.raises(
+        BadInput, match=r"tasks\[1\]\.resources\.cpus: 2.5 is more than the host has .* 2 CPUs"
+    ):
+        check_host(task("a", resources={"cpus": 2.5}), Host(cpus=2), "tasks[1].")
+
+
+def test_more_memory_than_the_host_has_was_always_given() -> None:
+    check_host(task("a", resources={"memory_mb": 1 << 20}), Host(cpus=2))
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,15 @@ import urllib3
 from docker import APIClient
 from docker.errors import APIError, DockerException, NotFound
 
-from manager.engine.contract import ContainerGone, EngineError, EngineUnavailable
+from air_executor.format.attempts import Cause
+from manager.engine.contract import ContainerGone, EngineError, EngineUnavailable, Impossible
 from manager.engine.docker.connection import API_VERSION, Connection, translated
+
+
+def refusal(status: int, words: str) -> APIError:
+    response = requests.Response()
+    response.status_code = status
+    return APIError(str(status), response, words)
 
 
 @pytest.mark.parametrize(
@@ -19,6 +26,9 @@ from manager.engine.docker.connection import API_VERSION, Connection, translated
         (NotFound("404", explanation=" no such container: x \n"), ContainerGone, "^no such container: x$"),
         (APIError("500 Server Error"), EngineError, "500 Server Error"),
         (APIError("409", explanation="it is paused"), EngineError, "^it is paused$"),
+        (refusal(400, "no CPUs"), Impossible, "^no CPUs$"),
+        (refusal(403, "not with this proxy"), EngineError, "^not with this proxy$"),
+        (refusal(500, "no space left"), EngineError, "^no space left$"),
         (requests.ConnectionError("refused"), EngineUnavailable, "does not answer: refused"),
         (requests.Timeout("too late"), EngineUnavailable, "does not answer: too late"),
         (urllib3.exceptions.ProtocolError("broken"), EngineUnavailable, "does not answer: broken"),
@@ -33,6 +43,15 @@ def test_the_clients_errors_are_the_contracts_by_their_class(
     with pytest.raises(EngineError, match=words) as caught, translated():
         raise raised
     assert type(caught.value) is kind
+
+
+@pytest.mark.parametrize(
+    ("status", "cause"), [(400, Cause.BAD_INPUT), (409, Cause.ENGINE), (500, Cause.ENGINE)]
+)
+def test_what_the_engine_calls_a_bad_request_is_no_fault_of_the_engine(status: int, cause: Cause) -> None:
+    with pytest.raises(EngineError) as caught, translated():
+        raise refusal(status, "why")
+    assert caught.value.cause is cause
 
 
 def test_what_is_not_about_the_engine_stays_as_it_is() -> None:

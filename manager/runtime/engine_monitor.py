@@ -12,6 +12,7 @@ from manager.gates.probe import Probe
 from manager.model.facts import CapabilitiesFound, ContainersListed, EngineChanged, Fact
 from manager.model.home import Home
 from manager.model.values import Capabilities, Host
+from manager.settings import Settings
 
 log = logging.getLogger(__name__)
 

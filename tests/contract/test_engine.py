@@ -168,10 +168,10 @@ def test_more_cpus_than_the_host_has_are_the_requests_fault(bench: Bench) -> Non
 
 
 @pytest.mark.parametrize("workdir", ["/etc/passwd", "/dev/null/x", "/proc/1/x", "/sys/x"])
-def test_a_working_directory_that_nobody_can_have_is_the_requests_fault(bench: Bench, workdir: str) -> None:
-    with pytest.raises(Impossible, match=f"the working directory '{workdir}' can't be had") as caught:
+def test_a_working_directory_that_nobody_can_have_is_the_commands_fault(bench: Bench, workdir: str) -> None:
+    with pytest.raises(CommandUnusable, match=f"the working directory '{workdir}' can't be used") as caught:
         bench.run(workdir=workdir)
-    assert caught.value.cause is Cause.BAD_INPUT
+    assert caught.value.cause is Cause.COMMAND
     assert len(bench.engine.containers(bench.home.id)) <= 1, "nothing is left of what was tried"
 
 

@@ -15,7 +15,6 @@ from manager.engine.contract import (
     ContainerGone,
     EngineError,
     EngineUnavailable,
-    Impossible,
     Status,
 )
 from manager.engine.docker.connection import API_VERSION
@@ -95,7 +94,7 @@ def test_whose_fault_it_is_that_a_container_cannot_be_made_is_told_as_without_it
     guarded_bench: Bench,
 ) -> None:
     assert guarded_bench.engine.host().cpus >= 1
-    with pytest.raises(Impossible, match="the working directory '/etc/passwd' can't be had"):
+    with pytest.raises(CommandUnusable, match="the working directory '/etc/passwd' can't be used"):
         guarded_bench.create(workdir="/etc/passwd")
 
 

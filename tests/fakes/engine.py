@@ -321,7 +321,7 @@ class FakeEngine:
             if spec.cpus > self.runs_on.cpus:
                 raise Impossible(f"there are only {self.runs_on.cpus:g} CPUs available")
             if spec.workdir in self.no_folders:
-                raise Impossible(f"the working directory {spec.workdir!r} can't be had")
+                raise CommandUnusable(f"the working directory {spec.workdir!r} can't be used")
             for mount in spec.mounts:
                 if not Path(mount.source).exists():
                     raise EngineError(f"bind source path does not exist: {mount.source}")

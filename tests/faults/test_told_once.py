@@ -35,7 +35,7 @@ AT_CREATION: dict[str, dict[str, Any]] = {
     "itself": {"dependencies": ["a"]},
     "a name outside ASCII": {"id": "抽取"},
 }
-BY_THE_ENGINE: dict[str, dict[str, Any]] = {
+ON_THE_HOST: dict[str, dict[str, Any]] = {
     "more CPUs than there are": {"resources": {"cpus": (os.cpu_count() or 1) + 1}},
     "a file": {"workdir": "/etc/passwd"},
     "below a file": {"workdir": "/etc/passwd/x"},
@@ -67,15 +67,13 @@ def test_a_creator_is_told_at_once_and_a_writer_by_hand_in_the_record(served: Re
         assert not any(task.attempts for task in view.tasks), what
 
 
-def test_what_the_engine_refuses_is_recorded_once_whatever_the_policy(served: RealManager) -> None:
-    for number, fields in enumerate(BY_THE_ENGINE.values()):
+def test_what_can_not_be_on_this_host_is_recorded_once_whatever_the_policy(served: RealManager) -> None:
+    for number, fields in enumerate(ON_THE_HOST.values()):
         served.client.create_job(f"asked-{number}", [a_task(**fields)])
-    for number, what in enumerate(BY_THE_ENGINE):
+    for number, what in enumerate(ON_THE_HOST):
         view = served.client.wait(f"asked-{number}", 30)
-        assert view.job.failure is not None and view.job.failure.cause == "bad_input", (
-            what,
-            view.job.failure,
-        )
+        failure, cause = view.job.failure, "command" if "workdir" in ON_THE_HOST[what] else "bad_input"
+        assert failure is not None and failure.cause == cause, (what, failure)
         assert all(len(task.attempts) <= 1 for task in view.tasks), what
     until(lambda: not served.containers("--filter", "label=air-executor.role=task"), 20)
 

@@ -437,8 +437,8 @@ class DockerEngine:
         return iter(())
 
 
-def _no_such_folder(workdir: str, error: APIError) -> Impossible:
-    return Impossible(f"the working directory {quoted(workdir)} can't be had: {sentence(error)}")
+def _no_such_folder(workdir: str, error: APIError) -> CommandUnusable:
+    return CommandUnusable(f"the working directory {quoted(workdir)} can't be used: {sentence(error)}")
 
 
 def _serves(found: Observation, spec: ContainerSpec) -> bool:

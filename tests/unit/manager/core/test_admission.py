@@ -74,9 +74,9 @@ def test_more_cpus_than_the_host_has_are_refused_wherever_a_task_comes_from() ->
     )
     view = JobView(job=found(state=JobState.FAILED).job, tasks=(task("a", **greedy),))
     for take in (
-        lambda: admission.take(found(task("a", **greedy)), UID, settings(), host),
-        lambda: admission.requested(asked, job, settings(), host),
-        lambda: admission.take_again(view, OWNER, UID, None, settings(), at(1), host),
+        lambda: admission.take(found(task("a", **greedy)), UID, settings(), host=host),
+        lambda: admission.requested(asked, job, settings(), host=host),
+        lambda: admission.take_again(view, OWNER, UID, None, settings(), at(1), host=host),
     ):
         with pytest.raises(BadInput, match=r"resources\.cpus: 3 is more than the host has"):
             take()

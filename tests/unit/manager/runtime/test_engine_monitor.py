@@ -45,10 +45,10 @@ def test_a_job_that_asks_for_more_cpus_than_the_host_has_is_refused_before_anyth
 def test_what_the_engine_calls_a_fault_of_the_request_is_told_once_whatever_the_policy(
     start: Start, engine: FakeEngine
 ) -> None:
-    view = start().run(a_task("a", workdir="/etc/passwd", retries=3))
+    view = start(networks=["nobody-made-it"]).run(a_task("a", network="nobody-made-it", retries=3))
     failure = view.tasks[0].failure
     assert failure is not None and failure.cause == "bad_input"
-    assert "the working directory '/etc/passwd' can't be had" in failure.message
+    assert "docker network create nobody-made-it" in failure.message
     assert len(view.tasks[0].attempts) == 1
 
 

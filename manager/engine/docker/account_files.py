@@ -17,7 +17,7 @@ from typing import Any
 
 from docker.errors import NotFound
 
-from manager.engine.contract import Engine, EngineError, EngineUnavailable
+from manager.engine.contract import Engine, EngineError, EngineUnavailable, ImageUnusable
 from manager.engine.docker.accounts import (
     GROUP,
     MOST_BYTES,
@@ -51,7 +51,11 @@ UNUSED_FOR = 3600.0
 
 
 class Unreadable(Exception):
-    """The image has something else there than a file of a usual size."""
+    """What the image has there is not what such a file is."""
+
+
+class NotAFile(Exception):
+    """The image has no file there at all. The engine reads it in each start: a pipe, it would read for ever."""
 
 
 class AccountFiles:
@@ -71,7 +75,10 @@ class AccountFiles:
         self._writable = True
 
     def of(self, spec: ContainerSpec, image_id: str) -> Accounts | None:
-        """For a container of `spec` made from this image; None where its user has to go without a name."""
+        """For a container of `spec` made from this image; None where its user has to go without a name.
+
+        Raises ImageUnusable, where the engine can't start it either.
+        """
         image = self._image(spec, image_id)
         if image is None:
             return None
@@ -107,6 +114,8 @@ class AccountFiles:
                 found = self._read(spec, image_id)
             except EngineUnavailable:  # another time
                 return None
+            except NotAFile as error:
+                raise ImageUnusable(f"the image {spec.image!r} can't be used: {error}") from None
             except (EngineError, Unreadable) as error:
                 log.warning("users of tasks have no names in the image %r: %s", spec.image, error)
             self._remember(image_id, found)
@@ -163,7 +172,7 @@ class AccountFiles:
 
 def _content(path: str, chunks: Iterable[bytes], stat: dict[str, Any]) -> bytes:
     if stat["mode"] & NOT_A_FILE:
-        raise Unreadable(f"{path} is no regular file")
+        raise NotAFile(f"its {path} is no regular file")
     archive = bytearray()
     for chunk in chunks:
         archive += chunk

@@ -107,7 +107,7 @@ def test_a_volume_where_the_accounts_are_does_not_take_the_name(
 
 NAMELESS = {
     "a large file": (
-        "seq -f 'name:x:%.0f:1::/home/name:/bin/sh' 2000 9000 > /etc/passwd",
+        "seq -f 'name:x:%.0f:1::/home/name:/bin/sh' 2000 20000 > /etc/passwd",
         "has more than 262,144 bytes",
     ),
     "a link into the job's work": ("ln -sf /work/passwd /etc/passwd", "a link leads to /work/passwd"),

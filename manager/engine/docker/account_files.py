@@ -55,7 +55,7 @@ class Unreadable(Exception):
 
 
 class NotAFile(Exception):
-    """The image has no file there at all. The engine reads it in each start: a pipe, it would read for ever."""
+    """The image has no file there. The engine reads it in each start: of a pipe, it would do so for ever."""
 
 
 class AccountFiles:

@@ -8,6 +8,7 @@ import hashlib
 import logging
 import secrets
 import shutil
+import tarfile
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable
@@ -42,6 +43,7 @@ OF_AN_ARCHIVE = 128 << 10
 """Bytes that an archive of one file has beside the file."""
 NOT_A_FILE = 0x8F280000
 """Bits of Go's FileMode, as the engine tells it: a folder, a link, a pipe, a socket, a device."""
+NAMELESS = "users of tasks have no names in the image %r: %s"
 LOCKS = 16
 """Images share them: two that meet wait for each other, which costs time only."""
 IMAGES = 64
@@ -66,7 +68,9 @@ class AccountFiles:
         self._api = api
         self._reading = [threading.Lock() for _ in range(LOCKS)]
         self._images: dict[str, ImageAccounts | None] = {}
-        """By their ids. None: they can't be known."""
+        """By their ids. None: there are none that could be completed."""
+        self._refused: set[str] = set()
+        """Of which images the engine does not tell; it may do so another time."""
         self._lock = threading.Lock()
         self._place: Path | None = None
         self._given: dict[str, float] = {}
@@ -98,7 +102,7 @@ class AccountFiles:
             if self._place is None or now - since < UNUSED_FOR:
                 return
             self._looked = now
-            for folder in self._place.iterdir():
+            for folder in _inside(self._place):
                 if folder.name not in used and now - self._given.get(folder.name, since) >= UNUSED_FOR:
                     self._given.pop(folder.name, None)
                     shutil.rmtree(folder, ignore_errors=True)
@@ -109,15 +113,20 @@ class AccountFiles:
         with self._reading[hash(image_id) % LOCKS]:
             with suppress(KeyError):
                 return self._images[image_id]
-            found = None
             try:
                 found = self._read(spec, image_id)
-            except EngineUnavailable:  # another time
+            except EngineUnavailable:
+                return None
+            except EngineError as error:
+                if image_id not in self._refused:
+                    log.warning(NAMELESS, spec.image, error)
+                self._refused.add(image_id)
                 return None
             except NotAFile as error:
                 raise ImageUnusable(f"the image {spec.image!r} can't be used: {error}") from None
-            except (EngineError, Unreadable) as error:
-                log.warning("users of tasks have no names in the image %r: %s", spec.image, error)
+            except Unreadable as error:
+                log.warning(NAMELESS, spec.image, error)
+                found = None
             self._remember(image_id, found)
             return found
 
@@ -177,11 +186,23 @@ def _content(path: str, chunks: Iterable[bytes], stat: dict[str, Any]) -> bytes:
     for chunk in chunks:
         archive += chunk
         if len(archive) > MOST_BYTES + OF_AN_ARCHIVE:
-            break
-    content = only_file(bytes(archive)) if len(archive) <= MOST_BYTES + OF_AN_ARCHIVE else None
-    if content is None or len(content) > MOST_BYTES:
+            raise Unreadable(f"{path} has more than {MOST_BYTES:,} bytes")
+    try:
+        content = only_file(bytes(archive))
+    except tarfile.TarError as error:
+        raise Unreadable(f"{path} does not arrive: {error}") from None
+    if content is None:
+        raise NotAFile(f"its {path} is no regular file")
+    if len(content) > MOST_BYTES:
         raise Unreadable(f"{path} has more than {MOST_BYTES:,} bytes")
     return content
+
+
+def _inside(place: Path) -> list[Path]:
+    try:
+        return list(place.iterdir())
+    except OSError:  # somebody has deleted it
+        return []
 
 
 def _hash(contents: dict[str, bytes]) -> str:

@@ -185,6 +185,22 @@ def test_where_they_can_not_be_read_there_is_no_name_and_that_is_said_once(
     assert str(problem) in told
 
 
+def test_what_is_refused_once_is_asked_for_again(
+    files: AccountFiles, image: OneImage, spec: ContainerSpec
+) -> None:
+    image.problem = EngineError("no space left")
+    assert files.of(spec, IMAGE) is None
+    image.problem = None
+    assert files.of(spec, IMAGE) is not None
+
+
+def test_an_archive_that_breaks_off_is_no_reason_to_make_no_container(
+    files: AccountFiles, image: OneImage, spec: ContainerSpec
+) -> None:
+    image.get_archive = lambda *_: (iter([b"x" * 100]), {"linkTarget": "", "mode": 0o644})  # type: ignore[method-assign,assignment]
+    assert files.of(spec, IMAGE) is None
+
+
 def test_an_engine_that_was_away_is_asked_again(
     files: AccountFiles, image: OneImage, spec: ContainerSpec, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -307,6 +323,18 @@ def test_what_no_container_has_any_more_goes_after_a_while(
     clock[0] += module.UNUSED_FOR / 2
     files.keep(set())
     assert len(folders(spec)) == 2, "it may be that a container is being made with it"
+
+
+def test_there_is_nothing_to_look_through_where_somebody_has_deleted_all(
+    clock: list[float], image: OneImage, spec: ContainerSpec, tmp_path: Path
+) -> None:
+    engine: Any = image
+    files = AccountFiles(engine, lambda: image)
+    files.of(spec, IMAGE)
+    (tmp_path / "accounts").rename(tmp_path / "away")
+    clock[0] += module.UNUSED_FOR
+    files.keep(set())
+    assert files.of(spec, IMAGE) is not None
 
 
 def test_what_an_older_manager_has_left_goes_too(

@@ -14,6 +14,7 @@ from manager.model.container_spec import ROLE
 
 Role = Literal["task", "warm", "network", "probe"]
 SecurityOption = Annotated[str, Field(pattern=r"^(no-new-privileges([:=]true)?|seccomp=\{.*)$")]
+OwnAddress = Annotated[str, Field(pattern=r"^[0-9a-f]{12}:127\.0\.1\.1$")]
 Positive = Annotated[int, Field(gt=0)]
 
 
@@ -69,6 +70,7 @@ class HostConfig(_Words):
     auto_remove: Literal[False] = False
     mounts: tuple[Annotated[Bind | Tmpfs, Field(discriminator="type")], ...] = ()
     network_mode: str
+    extra_hosts: tuple[OwnAddress, ...] = ()
     init: bool | None = None
     cap_drop: tuple[Literal["ALL"]]
     cap_add: tuple[Literal["NET_ADMIN", "SETGID", "SETUID"], ...] = ()
@@ -108,7 +110,7 @@ class ContainerForm(_Words):
     user: Annotated[str, Field(pattern=r"^\d{1,10}:\d{1,10}$")]
     labels: dict[str, str]
     healthcheck: Healthcheck
-    network_disabled: bool = False
+    hostname: Annotated[str, Field(pattern=r"^([0-9a-f]{12})?$")] = ""
     attach_stdin: Literal[False] = False
     host_config: HostConfig
 

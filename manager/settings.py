@@ -387,6 +387,12 @@ class Settings(BaseSettings):
         description="MiB that are kept in the journal's folder, in four files each, and given up when the "
         "disk is full, so that what ends is still recorded; 0: none.",
     )
+    tmp_exec: bool = Field(
+        True,
+        description="Whether what a task puts into /tmp may be executed and loaded. Default: yes, since many "
+        "programs unpack native code there and load it, and a task can do the same in /work. With no, /tmp "
+        "is mounted noexec.",
+    )
 
     @classmethod
     def settings_customise_sources(

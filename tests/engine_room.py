@@ -104,6 +104,26 @@ def _committed(docker_client: Any, command: list[str], *instructions: str) -> It
         docker_client.images.remove(f"{name}:latest", force=True)
 
 
+@contextmanager
+def image_made_by(docker_client: Any, script: str, *instructions: str) -> Iterator[str]:
+    """The runner image as root's `script` has left it, with such instructions added; its name is fresh."""
+    labels = {HOME_ID: "test-image-made-by"}
+    made = docker_client.containers.create(
+        RUNNER, ["sh", "-ec", script], user="0", network_mode="none", labels=labels
+    )
+    name = f"airx-test-made-{secrets.token_hex(6)}"
+    try:
+        made.start()
+        assert made.wait()["StatusCode"] == 0, made.logs()
+        made.commit(name, "latest", changes="\n".join(instructions) or None)
+    finally:
+        made.remove()
+    try:
+        yield f"{name}:latest"
+    finally:
+        docker_client.images.remove(f"{name}:latest", force=True)
+
+
 def testimony(docker_client: Any, home_id: str) -> str:
     """The logs and the inspection of every container of this home."""
     parts = []

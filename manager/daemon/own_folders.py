@@ -16,7 +16,7 @@ from air_executor.untrusted import opened
 
 log = logging.getLogger(__name__)
 
-OWN = {"journal": 0o700, "gates": 0o700, "work": 0o711}
+OWN = {"journal": 0o700, "gates": 0o700, "accounts": 0o700, "work": 0o711}
 """With their modes. Through `work` others reach the work folders that they may see, by name."""
 WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 

@@ -21,4 +21,5 @@ def connect(settings: Settings, on_pull: Callable[[Pull], None] = lambda _: None
         on_pull,
         settings.seccomp,
         settings.open_files,
+        settings.tmp_exec,
     )

@@ -23,6 +23,8 @@ The contract, in prose. It is tested by one suite against every engine and the s
 - What an engine can't do on any host, it says (`capabilities`), and nobody asks that of it.
 - What an image declares to be a volume is an empty folder that can't be written, unless the spec mounts
   something there: nothing of a container is written on the host but in what its spec mounts.
+- Whoever a command runs as has a name in its container: the one that its image gives, or else one of ours.
+  Where neither can be, it runs without.
 - Failures are classes and fields, never text to be parsed. What can't be made because of what was asked for
   is Impossible, and not asked for again; what the host or the engine is short of, is not.
 """

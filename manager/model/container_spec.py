@@ -24,6 +24,8 @@ OLD_WARM_PREFIX = "airx-slot-"
 """How warm containers were labelled and named when they were called slots; journals may tell of some."""
 GUARD = f"{LABEL}.guard"
 """By which settings the network that it holds was shut; there is none where it was not."""
+ACCOUNTS = f"{LABEL}.accounts"
+"""The name of the folder with the accounts that are mounted in it, where it has some of its own."""
 GATED = f"{LABEL}.gated"
 """Says that the first process is the gate, and not the task's command."""
 

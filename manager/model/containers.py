@@ -41,6 +41,8 @@ GATE_IN_IMAGE = "/usr/local/lib/air-executor/gate"
 """Where the runner image has the gate, which containers of any image get from there."""
 GATE_PLACE = "/.air-executor"
 """Where a container has the gate and its two folders."""
+OWN_PLACES = (WORK, INBOX, GATE_PLACE)
+"""Where a task's container has folders of the home."""
 GATE_PATIENCE = 3600
 """Seconds that a container waits at its gate before it ends: a manager that never comes back is no reason to
 stay for ever."""
@@ -100,6 +102,11 @@ def warm_network_name(warm: str) -> str:
 def private_network_name(container: str) -> str:
     """The name of what holds the network that the container of one attempt has to itself."""
     return f"{container}-network"
+
+
+def accounts_name(nonce: str) -> str:
+    """The name of a container that is made to read which accounts its image has."""
+    return f"{PREFIX}-accounts-{nonce}"
 
 
 def _readable(name: str, length: int) -> str:
@@ -252,6 +259,27 @@ def probe_container(folder: Path, nonce: str, home: Home, settings: Settings) ->
     mounts, command = (Mount(str(folder), WORK),), ("test", "-f", f"{WORK}/{nonce}")
     name = f"{PREFIX}-probe-{nonce}"
     return _helper(name, _labels(home, "probe"), command, mounts, Network("none"), settings)
+
+
+def never_started(spec: ContainerSpec, image_id: str, name: str) -> ContainerSpec:
+    """A container with the files of the image that `spec` is made from, and nothing else."""
+    return replace(
+        spec,
+        name=name,
+        labels=_labels(home_of(spec), "probe"),
+        image=image_id,
+        command=("true",),
+        env={},
+        workdir="/",
+        mounts=(),
+        network=Network("none"),
+        pull=False,
+    )
+
+
+def home_of(spec: ContainerSpec) -> Home:
+    """The home that it belongs to."""
+    return Home(spec.labels[HOME_ID], Path(spec.labels[HOME_PATH]))
 
 
 def _helper(

@@ -81,6 +81,11 @@ class Home:
         return self.jobs / ".warm", self.jobs / ".slots"
 
     @property
+    def accounts(self) -> Path:
+        """Where the files are by which users have names in their containers."""
+        return self.path / "accounts"
+
+    @property
     def gates(self) -> Path:
         """Where everything is that belongs to single containers."""
         return self.path / "gates"

@@ -32,6 +32,7 @@ from manager.model.container_spec import DIGEST, HOME_ID, Network
 from manager.model.home import Home
 from manager.model.values import Capabilities
 from manager.settings import Settings
+from tests import engine_room
 from tests.contract.bench import (
     EXIT_3,
     EXIT_126,
@@ -537,6 +538,52 @@ def test_without_a_network_there_is_only_localhost(docker_bench: Bench) -> None:
     assert said(docker_bench, "ls /sys/class/net", network=Network("none")) == "lo"
 
 
+OWN_NAMES = """\
+getent hosts localhost > /dev/null && echo localhost
+getent hosts "$(hostname)" > /dev/null && echo its own
+[ "$(hostname -f)" = "$(hostname)" ] && echo and whole
+[ "$HOSTNAME" = "$(hostname)" ] && echo told
+"""
+TALKS = """\
+import socket
+for family in sorted({found[0] for found in socket.getaddrinfo("localhost", 0)}):
+    listener = socket.create_server(("localhost", 0), family=family)
+    socket.create_connection(listener.getsockname()[:2]).close()
+own = socket.create_server((socket.gethostname(), 0))
+socket.create_connection(own.getsockname()).close()
+print("talks")
+"""
+
+
+@pytest.mark.parametrize("kind", ["none", "private", "job"])
+def test_localhost_and_its_own_name_are_known_in_every_network(docker_bench: Bench, kind: str) -> None:
+    command = sh(f"{OWN_NAMES}python3 -c '{TALKS}'; cat /etc/hosts")
+    network: Any = kind
+    joins = kind == "job"
+    made = docker_bench.joined(command) if joins else docker_bench.run(command, network=Network(network))
+    lines = docker_bench.output(made.id).decode().splitlines()
+    assert lines[:5] == ["localhost", "its own", "and whole", "told", "talks"]
+    assert lines[5].split() == ["127.0.0.1", "localhost"]
+
+
+def test_without_a_network_names_are_known_as_docker_has_it(docker_bench: Bench, docker_client: Any) -> None:
+    look = "cat /etc/hosts; cat /proc/net/if_inet6; cat /etc/resolv.conf"
+    theirs = docker_client.containers.run(
+        engine_room.RUNNER,
+        ["sh", "-c", look],
+        network_mode="none",
+        remove=True,
+        labels={HOME_ID: docker_bench.home.id},
+    )
+    ours = said(docker_bench, look, network=Network("none")).splitlines()
+    assert [line for line in ours if not line.startswith("127.0.1.1")] == theirs.decode().strip().splitlines()
+
+
+def test_without_a_network_no_other_name_is_known_and_nobody_waits_for_that(docker_bench: Bench) -> None:
+    script = "timeout 5 getent hosts example.org; echo $?"
+    assert said(docker_bench, script, network=Network("none")) == "2"
+
+
 def test_a_task_has_no_powers(docker_bench: Bench) -> None:
     status = dict(
         line.split(":\t", 1)
@@ -568,6 +615,31 @@ def test_tmp_can_be_written_and_is_bounded(docker_bench: Bench) -> None:
         "dd if=/dev/zero of=/tmp/big bs=1M count=10 2>&1 | grep -o 'No space'; du -m /tmp/big | cut -f1"
     )
     assert said(docker_bench, script).splitlines() == ["/tmp", "ok", "No space", "4"]
+
+
+NATIVE = """\
+cp /bin/echo /tmp/echo && /tmp/echo executed
+python3 - <<'END'
+import ctypes, shutil
+with open("/proc/self/maps") as maps:
+    library = next(line.split()[-1] for line in maps if "/libc.so" in line)
+shutil.copy(library, "/tmp/library.so")
+print("loaded", ctypes.CDLL("/tmp/library.so").abs(-7))
+END
+printf '#!/bin/sh\\necho a script\\n' > /tmp/script && chmod +x /tmp/script && /tmp/script
+"""
+
+
+def test_native_code_in_tmp_is_executed_and_loaded(docker_bench: Bench) -> None:
+    assert said(docker_bench, NATIVE).splitlines() == ["executed", "loaded 7", "a script"]
+
+
+def test_nothing_in_tmp_is_executed_where_the_operator_is_strict(docker_bench: Bench) -> None:
+    docker_bench.engine = connect(docker_bench.settings.model_copy(update={"tmp_exec": False}))
+    text = said(docker_bench, NATIVE)
+    assert "executed" not in text
+    assert "loaded" not in text
+    assert "ermission denied" in text or "not permitted" in text
 
 
 def test_an_engine_tells_what_it_keeps_containers_in_with(bench: Bench) -> None:
@@ -656,7 +728,10 @@ def test_there_is_no_engine_to_talk_to_in_a_container(docker_bench: Bench) -> No
 def test_only_its_jobs_work_and_its_own_inbox_are_mounted(docker_bench: Bench, docker_client: Any) -> None:
     made = docker_bench.run(FOREVER)
     mounts = docker_client.api.inspect_container(made.id)["Mounts"]
-    assert sorted((mount["Source"], mount["Destination"]) for mount in mounts) == sorted(
+    accounts = [mount for mount in mounts if mount["Source"].startswith(str(docker_bench.home.accounts))]
+    assert not any(mount["RW"] for mount in accounts)
+    others = [mount for mount in mounts if mount not in accounts]
+    assert sorted((mount["Source"], mount["Destination"]) for mount in others) == sorted(
         [
             (str(docker_bench.home.gate(made.name).inbox), "/inbox"),
             (str(docker_bench.work), "/work"),

@@ -12,6 +12,7 @@ from docker.errors import APIError, NotFound
 
 from manager.engine.connect import connect
 from manager.engine.contract import (
+    CommandUnusable,
     ContainerGone,
     EngineError,
     EngineUnavailable,

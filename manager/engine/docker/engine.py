@@ -30,6 +30,7 @@ from manager.engine.contract import (
     Status,
 )
 from manager.engine.docker import confinement, volumes
+from manager.engine.docker.account_files import AccountFiles
 from manager.engine.docker.connection import BAD_REQUEST, Connection, sentence, translated
 from manager.engine.docker.images import A_SILENCE, Entry, Images, Refused
 from manager.engine.docker.network_holders import NetworkHolders
@@ -47,7 +48,7 @@ from manager.engine.docker.translate import (
     unusable_command,
 )
 from manager.engine.registries import Registries
-from manager.model.container_spec import DIGEST, GATED, HOME_ID, ROLE, ContainerSpec
+from manager.model.container_spec import ACCOUNTS, DIGEST, GATED, HOME_ID, ROLE, ContainerSpec
 from manager.model.values import Capabilities, Host
 
 NOT_EXECUTED = (126, 127)
@@ -56,6 +57,8 @@ MAX_LINKS = 8
 NAME_PAUSE = 0.05
 BEING_REMOVED = ("removing", "dead")
 """Whoever removes a running container kills it first: its exit code is theirs, not the command's."""
+FOR_COMMANDS = ("task", "warm")
+"""The roles of containers that run what somebody else wrote."""
 A_TASKS_LIFE = 7 * 24 * 3600.0
 """Seconds of silence in a call that lasts as long as a container runs, after which it is made again."""
 
@@ -71,6 +74,7 @@ class DockerEngine:
         on_pull: Callable[[Pull], None],
         seccomp: confinement.Choice,
         open_files: int,
+        tmp_exec: bool,
     ) -> None:
         """Nothing is asked of the engine yet. `timeout`: seconds that a call may take."""
         self._timeout = timeout
@@ -79,6 +83,8 @@ class DockerEngine:
         self._images = Images(pull, self._image_id, self._pulling, on_pull)
         self._seccomp = seccomp
         self._open_files = open_files
+        self._tmp_exec = tmp_exec
+        self._accounts = AccountFiles(self, self._api)
         self._told: dict[str, Any] | None = None
         """What it has said of itself and its host."""
         self._paths: PathTable | None = None
@@ -258,6 +264,7 @@ class DockerEngine:
             found = self._api().containers(all=True, filters={"label": f"{HOME_ID}={home_id}"})
         all_of_them = [listed(data) for data in found]
         self._holders.keep([each.id for each in all_of_them if each.status is Status.RUNNING])
+        self._accounts.keep({each.labels.get(ACCOUNTS, "") for each in all_of_them})
         return all_of_them
 
     # --- Containers --------------------------------------------------------------------------------------
@@ -325,7 +332,14 @@ class DockerEngine:
         problem = volumes.unusable(declared, [mount.target for mount in spec.mounts])
         if problem is not None:
             raise ImageUnusable(f"the image {spec.image!r} can't be used: {problem}")
-        return Terms(declared, confinement.profile(self._info(), self._seccomp), self._open_files)
+        named = spec.labels[ROLE] in FOR_COMMANDS
+        return Terms(
+            volumes=declared,
+            seccomp=confinement.profile(self._info(), self._seccomp),
+            open_files=self._open_files,
+            tmp_exec=self._tmp_exec,
+            accounts=self._accounts.of(spec, str(image["Id"])) if named else None,
+        )
 
     def _info(self) -> dict[str, Any]:
         if self._told is None:

@@ -1,5 +1,6 @@
 """PURE. From the manager's words to the Docker API's, and back."""
 
+import hashlib
 import io
 import tarfile
 from collections.abc import Iterable, Sequence
@@ -11,7 +12,8 @@ from typing import Any
 from air_executor.errors import quoted
 from manager.engine.contract import Observation, Status
 from manager.engine.docker import volumes
-from manager.model.container_spec import DIGEST, GATED, ContainerSpec, Network
+from manager.engine.docker.accounts import Accounts
+from manager.model.container_spec import ACCOUNTS, DIGEST, GATED, ContainerSpec, Mount, Network
 
 NEVER = "0001-01-01T00:00:00Z"
 """What the API says for a time that has not come (Docker Engine API, container inspect)."""
@@ -25,6 +27,8 @@ SHM_BYTES = 64 << 20
 """Of /dev/shm: Docker's default. What is in it counts as the task's memory."""
 PAGE = 4096
 """What a file takes of a file system in memory, at least, unless it is empty."""
+OWN_ADDRESS = "127.0.1.1"
+"""Of a container's own name where it has no network: Debian's choice for machines without."""
 OOM_SCORE = 1000
 """The most there is: when the host runs out of memory, tasks go before anything that is not one."""
 
@@ -37,13 +41,32 @@ ALL_BYTES = (2 << 20) - (64 << 10)
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What is the same for every container of an image, whatever it is made for."""
+    """What is the same for every container of an image that is made for the same user."""
 
     volumes: Sequence[str] = ()
     """Which the image declares."""
     seccomp: str | None = None
     """The profile; None: the engine's own."""
     open_files: int = 16_384
+    tmp_exec: bool = True
+    """Whether what is in /tmp may be executed."""
+    accounts: Accounts | None = None
+    """By which its user has a name."""
+
+    @property
+    def mounts(self) -> tuple[Mount, ...]:
+        """Beside those that a spec asks for."""
+        return () if self.accounts is None else self.accounts.mounts
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Beside those that a spec asks for."""
+        return {} if not self.mounts or self.accounts is None else {ACCOUNTS: self.accounts.folder}
+
+    @property
+    def env(self) -> dict[str, str]:
+        """What every login sets; the task may say otherwise."""
+        return {} if self.accounts is None else dict.fromkeys(("USER", "LOGNAME"), self.accounts.user)
 
 
 class PathTable:
@@ -69,16 +92,17 @@ def container_body(
     spec: ContainerSpec, paths: PathTable, network_id: str | None, terms: Terms = Terms()
 ) -> dict[str, Any]:
     """The body of `POST /containers/create`: the safe defaults of every task's container are here."""
+    mounts, host_name = (*spec.mounts, *terms.mounts), _host_name(spec)
     return {
         "Image": spec.image,
         "Entrypoint": [spec.command[0]],
         "Cmd": list(spec.command[1:]),
-        "Env": [f"{key}={value}" for key, value in spec.env.items()],
+        "Env": [f"{key}={value}" for key, value in (terms.env | spec.env).items()],
         "WorkingDir": spec.workdir,
         "User": spec.user,
-        "Labels": NOT_OF_COMPOSE | spec.labels | {DIGEST: spec.digest},
+        "Labels": NOT_OF_COMPOSE | spec.labels | terms.labels | {DIGEST: spec.digest},
         "Healthcheck": {"Test": ["NONE"]},
-        "NetworkDisabled": spec.network.kind == "none",
+        "Hostname": host_name,
         "AttachStdin": False,
         "HostConfig": {
             "AutoRemove": False,
@@ -89,7 +113,7 @@ def container_body(
                     "Target": mount.target,
                     "ReadOnly": mount.read_only,
                 }
-                for mount in spec.mounts
+                for mount in mounts
             ],
             "NetworkMode": _network_mode(spec.network, network_id),
             # Passes signals on and reaps orphans, as the gate does; a bare command would ignore SIGTERM.
@@ -101,7 +125,8 @@ def container_body(
             "CgroupnsMode": "private",
             "IpcMode": "private",
             "ReadonlyRootfs": True,
-            "Tmpfs": _in_memory(spec, terms.volumes),
+            "ExtraHosts": [f"{host_name}:{OWN_ADDRESS}"] if host_name else [],
+            "Tmpfs": _in_memory(spec, mounts, terms),
             "Memory": spec.memory_bytes,
             "MemorySwap": spec.memory_bytes,
             "NanoCpus": int(spec.cpus * 1_000_000_000),
@@ -119,14 +144,18 @@ def _security(profile: str | None) -> list[str]:
     return ["no-new-privileges=true", *([] if profile is None else [f"seccomp={profile}"])]
 
 
-def _in_memory(spec: ContainerSpec, declared: Sequence[str]) -> dict[str, str]:
-    """Places that are file systems in memory, with their options: bounded in bytes and in files."""
+def _in_memory(spec: ContainerSpec, mounts: Iterable[Mount], terms: Terms) -> dict[str, str]:
+    """Places that are file systems in memory, with their options: bounded in bytes and in files.
+
+    The engine takes `noexec` for said where neither is.
+    """
+    tmp = "exec" if terms.tmp_exec else "noexec"
     own = {
-        "/tmp": f"rw,nosuid,nodev,mode=1777,{_bounds(spec.tmp_bytes)}",
+        "/tmp": f"rw,nosuid,nodev,{tmp},mode=1777,{_bounds(spec.tmp_bytes)}",
         "/dev/shm": f"rw,nosuid,nodev,noexec,mode=1777,{_bounds(SHM_BYTES)}",
     }
-    mounted = [*own, *(mount.target for mount in spec.mounts)]
-    return own | volumes.in_their_place(declared, mounted)
+    mounted = [*own, *(mount.target for mount in mounts)]
+    return own | volumes.in_their_place(terms.volumes, mounted)
 
 
 def _bounds(size: int) -> str:
@@ -156,6 +185,14 @@ def _network_mode(network: Network, network_id: str | None) -> str:
             return kind
         case "named":
             return network.name
+
+
+def _host_name(spec: ContainerSpec) -> str:
+    """Without a network nobody else says which address its own name has. Empty: as the engine names it.
+
+    It looks like the engine's own names, and is known beforehand.
+    """
+    return hashlib.sha256(spec.name.encode()).hexdigest()[:12] if spec.network.kind == "none" else ""
 
 
 def _log_config(log_bytes: int) -> dict[str, Any]:
@@ -269,5 +306,5 @@ def only_file(archive: bytes) -> bytes | None:
     """What is in the file of an archive with one member; None where that is something else."""
     with tarfile.open(fileobj=io.BytesIO(archive)) as members:
         member = members.next()
-        file = members.extractfile(member) if member is not None else None
+        file = members.extractfile(member) if member is not None and member.isreg() else None
         return None if file is None else file.read()

@@ -23,6 +23,7 @@ def modes(home: Path) -> dict[str, str]:
 WANTED = {
     "home": "2750",
     "airflow": "2700",
+    "accounts": "2700",
     "gates": "2700",
     "jobs": "3770",
     "journal": "2700",

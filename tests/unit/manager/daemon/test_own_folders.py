@@ -12,7 +12,7 @@ def test_they_are_made_with_their_modes_whatever_the_umask_and_twice_is_once(tmp
     (tmp_path / "work").chmod(0o777)
     own_folders.secure(tmp_path)
     modes = {name: stat.S_IMODE((tmp_path / name).stat().st_mode) for name in own_folders.OWN}
-    assert modes == {"journal": 0o700, "gates": 0o700, "work": 0o711}
+    assert modes == {"journal": 0o700, "gates": 0o700, "accounts": 0o700, "work": 0o711}
     assert (tmp_path / "work" / "job~0123").is_dir()
 
 

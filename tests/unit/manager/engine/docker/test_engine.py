@@ -50,7 +50,7 @@ def silent_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[D
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, daemon=True).start()
         monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path / 's'}")
-        yield DockerEngine(5, True, Registries(("*",), "runner"), lambda pull: None, "strict", 1024)
+        yield DockerEngine(5, True, Registries(("*",), "runner"), lambda pull: None, "strict", 1024, True)
         Visit.over.set()
         server.shutdown()
 

@@ -1,5 +1,6 @@
 """From the manager's words to the Docker API's, and back."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from manager.engine.contract import Status
 from manager.engine.docker import volumes
+from manager.engine.docker.accounts import Accounts
 from manager.engine.docker.translate import (
     PathTable,
     Terms,
@@ -18,7 +20,7 @@ from manager.engine.docker.translate import (
     too_long,
     unusable_command,
 )
-from manager.model.container_spec import Network
+from manager.model.container_spec import Mount, Network
 from manager.model.containers import MIB
 from tests.unit.manager.builders import (
     container,
@@ -91,9 +93,48 @@ def test_the_body_is_hardened() -> None:
 def test_what_is_in_memory_is_bounded_in_bytes_and_in_files() -> None:
     tmpfs = body()["HostConfig"]["Tmpfs"]
     assert tmpfs == {
-        "/tmp": f"rw,nosuid,nodev,mode=1777,size={64 * MIB},nr_inodes=16384",
+        "/tmp": f"rw,nosuid,nodev,exec,mode=1777,size={64 * MIB},nr_inodes=16384",
         "/dev/shm": f"rw,nosuid,nodev,noexec,mode=1777,size={64 * MIB},nr_inodes=16384",
     }
+
+
+def test_what_is_in_tmp_may_not_be_executed_where_the_operator_is_strict() -> None:
+    tmp = body(terms=Terms(tmp_exec=False))["HostConfig"]["Tmpfs"]["/tmp"].split(",")
+    assert "noexec" in tmp
+    assert "exec" not in tmp
+
+
+ACCOUNTS = Accounts("ann", "f00", (Mount("/home/accounts/f00/passwd", "/etc/passwd", read_only=True),))
+
+
+def test_accounts_of_its_own_are_mounted_to_be_read_and_it_is_known_which() -> None:
+    plain, found = body(), body(PathTable([("/home", "/srv/air")]), terms=Terms(accounts=ACCOUNTS))
+    added = found["HostConfig"]["Mounts"][len(SPEC.mounts) :]
+    assert added == [
+        {
+            "Type": "bind",
+            "Source": "/srv/air/accounts/f00/passwd",
+            "Target": "/etc/passwd",
+            "ReadOnly": True,
+        }
+    ]
+    assert found["Labels"] == plain["Labels"] | {"air-executor.accounts": "f00"}
+
+
+def test_a_volume_of_the_image_is_not_where_the_accounts_are() -> None:
+    terms = Terms(accounts=ACCOUNTS, volumes=["/etc/passwd"])
+    assert "/etc/passwd" not in body(terms=terms)["HostConfig"]["Tmpfs"]
+
+
+def test_the_user_is_named_in_the_environment_unless_the_task_says_otherwise() -> None:
+    env = body(terms=Terms(accounts=ACCOUNTS), env={"LOGNAME": "bob"})["Env"]
+    assert sorted(env) == ["LOGNAME=bob", "USER=ann"]
+
+
+def test_where_the_image_has_its_accounts_nothing_is_mounted() -> None:
+    found = body(terms=Terms(accounts=Accounts("ann", "", ())))
+    assert len(found["HostConfig"]["Mounts"]) == len(SPEC.mounts)
+    assert "air-executor.accounts" not in found["Labels"]
 
 
 def test_the_profile_and_the_limit_of_open_files_are_those_of_the_terms() -> None:
@@ -173,18 +214,31 @@ def test_a_container_from_an_image_that_compose_built_is_not_one_of_composes() -
 
 
 @pytest.mark.parametrize(
-    ("network", "mode", "disabled"),
+    ("network", "mode"),
     [
-        (Network("job", "x"), "container:pause", False),
-        (Network("private"), "bridge", False),
-        (Network("host"), "host", False),
-        (Network("none"), "none", True),
-        (Network("named", "db"), "db", False),
+        (Network("job", "x"), "container:pause"),
+        (Network("private"), "bridge"),
+        (Network("host"), "host"),
+        (Network("none"), "none"),
+        (Network("named", "db"), "db"),
     ],
 )
-def test_networks(network: Network, mode: str, disabled: bool) -> None:
+def test_networks(network: Network, mode: str) -> None:
+    assert body(network=network)["HostConfig"]["NetworkMode"] == mode
+
+
+def test_without_a_network_a_container_has_an_address_for_its_own_name() -> None:
+    found = body(network=Network("none"))
+    assert re.fullmatch("[0-9a-f]{12}", found["Hostname"])
+    assert found["HostConfig"]["ExtraHosts"] == [f"{found['Hostname']}:127.0.1.1"]
+    other = body(network=Network("none"), name="another")
+    assert other["Hostname"] != found["Hostname"]
+
+
+@pytest.mark.parametrize("network", [Network("job", "x"), Network("private"), Network("named", "db")])
+def test_with_a_network_the_engine_gives_it_name_and_address(network: Network) -> None:
     found = body(network=network)
-    assert (found["HostConfig"]["NetworkMode"], found["NetworkDisabled"]) == (mode, disabled)
+    assert (found["Hostname"], found["HostConfig"]["ExtraHosts"]) == ("", [])
 
 
 def test_all_output_that_is_kept_fits_into_the_first_file_of_the_engines_own_copy() -> None:

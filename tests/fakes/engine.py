@@ -231,7 +231,7 @@ class FakeEngine:
         with self._changed:
             box = self._find(container)
             assert box.mouth is not None
-            gates.ended(box.mouth, 0)
+            gates.ended(box.mouth, 0, 0)
             box.mouth = None
 
     def finish(self, container: str, exit_code: int = 0, output: bytes = b"") -> None:

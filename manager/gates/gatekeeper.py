@@ -282,8 +282,7 @@ def _frame(assignment: Assignment) -> bytes:
 
 def _workdir(assignment: Assignment) -> str:
     """Where the gate is to go, and has to make the folder where it is missing; nothing: where it is."""
-    workdir = assignment.task.workdir or ""
-    return workdir if containers.in_work(workdir) else ""
+    return assignment.task.workdir or ""
 
 
 def _mounts(assignment: Assignment) -> Iterator[protocol.Mounted]:

@@ -32,7 +32,7 @@ WINDOW_S, LIFETIME_S, REST_S = (each.total_seconds() for each in (WINDOW, LIFETI
 
 def a_pool(warm: int = 3, user: Owner = OWNER, **fields: Any) -> WarmPool:
     """A pool that is open, and has nothing yet."""
-    return WarmPool(settings(warm=warm, **fields), lambda: secrets.token_hex(5), user, capabilities=ABLE)
+    return WarmPool(settings(warm=warm, **fields), lambda: secrets.token_hex(5), (user,), capabilities=ABLE)
 
 
 def bare_job(*tasks: Any, owner: Owner = OWNER) -> LiveJob:

@@ -400,8 +400,8 @@ class Settings(BaseSettings):
         3,
         ge=1,
         le=16,
-        description="Users for whom one container at least waits (see warm), although no job of theirs came of "
-        "late: those whose jobs came last. So there are up to warm_users - 1 more than `warm`, about 30 MB "
+        description="Users for whom one container at least waits (see warm), although no job of theirs came "
+        "of late: those whose jobs came last. So there are up to warm_users - 1 more than warm, about 30 MB "
         "each. They are remembered when the manager starts again; a home that has seen none begins with its "
         "owner, and with its Airflow's user. Default: 3, for Airflow, a person who writes jobs by hand, and "
         "task_uid. Not heeded with job_uids, where nobody knows a job's user before it comes.",

@@ -12,7 +12,6 @@ from functools import partial
 
 from air_executor.errors import AirExecutorError
 from air_executor.store import Store
-from manager.core import policy
 from manager.core.scheduler import Scheduler
 from manager.core.warm_pool import WarmPool
 from manager.daemon import crash, identity, own_folders
@@ -32,10 +31,10 @@ from manager.folder.inbox import Inboxes
 from manager.folder.journal import Journal
 from manager.folder.publisher import Publisher
 from manager.folder.watcher import Watcher
-from manager.folder.workspace import owner_of
 from manager.gates.end_listener import EndListener
 from manager.gates.gatekeeper import Gatekeeper
 from manager.gates.probe import Probe
+from manager.gates.regulars import regulars
 from manager.gates.warm_keeper import WarmKeeper
 from manager.model import containers
 from manager.model.facts import Fact
@@ -95,8 +94,7 @@ class Manager:
         disk = Disk(home.path, Floor(settings.min_free_mb, settings.min_free_inodes))
         self.disk_watch = DiskWatch(home, settings, disk, self.reserve, emit)
 
-        usual_user = policy.usual_user(owner_of(home.path), settings)
-        self.pool = WarmPool(settings, lambda: containers.warm_name(secrets.token_hex(5)), usual_user)
+        self.pool = WarmPool(settings, _fresh_name, regulars(home, settings))
         sharing = Sharing(os.geteuid(), acl.problem(home.works))
         self.scheduler = Scheduler(home.id, settings, self.pool)
         self.supervisor = Supervisor(
@@ -193,6 +191,10 @@ def run(settings: Settings) -> int:
         heartbeat.stop()
         log.info("manager stopped; %d containers go on", manager.supervisor.runners)
     return 0
+
+
+def _fresh_name() -> str:
+    return containers.warm_name(secrets.token_hex(5))
 
 
 def _allow_many_files() -> None:

@@ -67,6 +67,16 @@ def _advice(text: str, name: str, path: str) -> str | None:
     return None
 
 
+def is_same(one: str, other: str) -> bool:
+    """Whether both name the same image: `tool`, `tool:latest` and `docker.io/library/tool` do."""
+    if one == other:
+        return True
+    try:
+        return parse_reference(one) == parse_reference(other)
+    except ValueError:
+        return False
+
+
 def split_version(text: str) -> tuple[str, str | None]:
     """The name, and the digest or else the tag, where it has one."""
     tagged, at, digest = text.partition("@")

@@ -76,10 +76,13 @@ def take_again(
 
 
 def afresh(name: str, view: JobView, owner: Owner, at: datetime) -> JobFound:
-    """The ended job as it was when it was found: without its records, and the tasks that it queued itself."""
+    """The ended job as it was when it was found: without its records, and the tasks that it queued itself.
+
+    Whatever it brought as work is gone with what was written there.
+    """
     tasks = tuple(_as_defined(task, at) for task in view.tasks if task.request is None)
     job = view.job.model_copy(update={"state": JobState.WAITING, "created_at": at, "updated_at": at})
-    return JobFound(name=name, job=job, tasks=tasks, owner=owner, at=at)
+    return JobFound(name=name, job=job, tasks=tasks, owner=owner, at=at, bare=True)
 
 
 def _times_until(now: datetime, job: Job) -> dict[str, datetime]:

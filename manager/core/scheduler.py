@@ -9,6 +9,7 @@ from typing import Literal
 
 from air_executor.clock import Instant
 from air_executor.format.attempts import Attempt, Failure, Phase
+from air_executor.format.images import is_same
 from air_executor.format.models import Task
 from manager.core import policy
 from manager.core.image_shelf import ImageShelf
@@ -113,7 +114,7 @@ class Scheduler:
     def _lacks(self, task: Task, at: datetime) -> str | None:
         """The task's image, where it is to be fetched first. The usual one was tried with the engine."""
         image = task.image or self.settings.runner_image
-        here = image == self.settings.runner_image or self.shelf.has(image, at)
+        here = is_same(image, self.settings.runner_image) or self.shelf.has(image, at)
         return None if here or not policy.may_pull(task) else image
 
     def supply(self, job: LiveJob, fact: ImageFetched) -> Iterator[JobFact]:

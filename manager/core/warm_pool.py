@@ -5,10 +5,11 @@ that waits at its gate, with fresh folders mounted that become the job's own. It
 job, once. Its spare, a second container in the same folders and network, serves the task that comes next.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 
 from air_executor.format.models import Task
 from manager.core import policy
@@ -21,6 +22,12 @@ WINDOW = timedelta(minutes=2)
 """What was used within it says how many warm containers are kept."""
 LIFETIME = timedelta(seconds=0.8 * containers.GATE_PATIENCE)
 """After this a warm container is replaced: its gate does not wait for ever."""
+AT_LEAST = 2
+"""Those that wait for the user whose job came last, where `warm` allows it: jobs often come in pairs."""
+AT_ONCE = 2
+"""Those that are made at the same time: more would only be there later, all of them."""
+MOST_REGULARS = 16
+"""Users that are remembered."""
 REST = timedelta(minutes=1)
 """For which no further warm container is made after one could not be made."""
 
@@ -32,8 +39,8 @@ class WarmPool:
     settings: Settings
     fresh_name: Callable[[], str]
     """Gives a name that no warm container has had."""
-    user: Owner
-    """Whom tasks run as, most likely, before the first has run."""
+    regulars: tuple[Owner, ...]
+    """Whom first tasks have run as, whoever was so last first; before any has, whom they are likely to."""
     ready: dict[str, WarmContainer] = field(default_factory=dict)
     making: dict[str, WarmOrder] = field(default_factory=dict)
     spares: dict[str, WarmContainer] = field(default_factory=dict)
@@ -57,12 +64,17 @@ class WarmPool:
         """The warm container that the task gets, if there is one for its user."""
         user = policy.user_of(task, job.runs_for, self.settings)
         self._uses.append((at, user))
+        self._meet(user)
         warm = next((warm for warm in self.ready.values() if warm.user == user), None)
         if warm is None:
             return None
         if warm.spare is not None:
             self.spares[job.uid] = warm.spare
         return self.ready.pop(warm.name)
+
+    def _meet(self, user: Owner) -> None:
+        others = (each for each in self.regulars if each != user)
+        self.regulars = (user, *islice(others, MOST_REGULARS - 1))
 
     def take_spare(self, job: LiveJob, task: Task) -> WarmContainer | None:
         """What the task gets that comes next in a job which got a warm container, if it is of the same kind.
@@ -110,13 +122,13 @@ class WarmPool:
         """The warm containers to make now. They count as being made from here on."""
         if not self._may_be_any or (self._rests_until is not None and at < self._rests_until):
             return
-        for user, number in self._wanted(at).items():
-            there = [warm.user for warm in self.ready.values()]
-            there += [order.user for order in self.making.values()]
-            for _ in range(number - there.count(user)):
-                order = WarmOrder(self.fresh_name(), user)
-                self.making[order.name] = order
-                yield order
+        there = Counter([warm.user for warm in self.ready.values()])
+        there.update(order.user for order in self.making.values())
+        lacking = self._wanted(at) - there
+        for user in islice(lacking.elements(), max(0, AT_ONCE - len(self.making))):
+            order = WarmOrder(self.fresh_name(), user)
+            self.making[order.name] = order
+            yield order
 
     def surplus(self, at: datetime) -> Iterator[str]:
         """The warm containers to throw away now; they are forgotten."""
@@ -126,16 +138,21 @@ class WarmPool:
         self._unwanted.clear()
         wanted = self._wanted(at)
         for warm in sorted(self.ready.values(), key=lambda each: each.created_at, reverse=True):
-            wanted[warm.user] = wanted.get(warm.user, 0) - 1
+            wanted[warm.user] -= 1
             if wanted[warm.user] < 0 or at - warm.created_at > LIFETIME:
                 yield self.ready.pop(warm.name).name
 
-    def _wanted(self, at: datetime) -> dict[Owner, int]:
-        """How many for each user: one for the last, as many as were used of late, `warm` all in all."""
+    def _wanted(self, at: datetime) -> Counter[Owner]:
+        """How many for each user, in the order in which they are made.
+
+        As many as were used of late, and AT_LEAST so many, `warm` all in all: who was last comes first. And
+        one for each of the first `warm_users` regulars who has none of these.
+        """
         while self._uses and self._uses[0][0] < at - WINDOW:
-            _, self.user = self._uses.popleft()
-        wanted: dict[Owner, int] = {}
-        for user in [user for _, user in reversed(self._uses)] or [self.user]:
-            if sum(wanted.values()) < self.settings.warm:
-                wanted[user] = wanted.get(user, 0) + 1
+            self._uses.popleft()
+        for_whom = [user for _, user in reversed(self._uses)]
+        for_whom += list(self.regulars[:1]) * (AT_LEAST - len(for_whom))
+        wanted = Counter(for_whom[: self.settings.warm])
+        if wanted:
+            wanted |= Counter(self.regulars[: self.settings.warm_users])
         return wanted

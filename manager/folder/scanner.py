@@ -22,7 +22,7 @@ from manager.folder.inbox import Inbox, Inboxes
 from manager.folder.listing import Lister, Listing
 from manager.folder.markers import Markers
 from manager.folder.reader import Contents, Reader
-from manager.folder.workspace import owner_of
+from manager.folder.workspace import brings_work, owner_of
 from manager.model.facts import Fact, FolderGone, JobFound, JobRefused, JobVanished
 from manager.settings import Settings
 
@@ -401,7 +401,7 @@ class Scanner:
             tasks=tasks,
             owner=owner_of(folder.path),
             at=utc_now(),
-            bare=not os.path.lexists(folder.work),
+            bare=not brings_work(folder.path),
             submitted=folder.submitted,
         )
 

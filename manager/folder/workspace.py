@@ -48,13 +48,14 @@ def prepare(job: Path, work: Path, user: Owner, users: Collection[int] = ()) -> 
     """Make the job's folders, and have the task's user write in its work folder, and all other `users` that
     tasks of the job have.
 
-    A `work` that the job brought becomes its work folder. Raises BadInput when something else stands in the
-    place of a folder, or can't be given to the users; OSError for a TRANSIENT error.
+    A `work` that the job brought becomes its work folder, unless it is empty. Raises BadInput when something
+    else stands in the place of a folder, or can't be given to the users; OSError for a TRANSIENT error.
     """
     try:
         with _lock_of(work), opened(job) as folder:
             _make(folder, layout.LOGS)
             _make_inbox(folder)
+            _pass_over_empty(folder)
             make_work(work, user, users, brought=folder)
             _show(folder, work)
     except BadInput as error:
@@ -73,6 +74,35 @@ def prepare(job: Path, work: Path, user: Owner, users: Collection[int] = ()) -> 
             "folders (or not there yet), and the manager must be allowed to write",
             where=job,
         ) from None
+
+
+def _pass_over_empty(job: int) -> None:
+    """An empty folder `work` brings nothing: the job's work folder is then as that of any job."""
+    with suppress(OSError):  # it is not there, or something else; or something is in it
+        os.rmdir(layout.WORK, dir_fd=job)
+
+
+def brings_work(job: Path) -> bool:
+    """Whether something stands in the place of `work` that `prepare` does not simply pass over.
+
+    It does so with an empty folder, and with the link that a copy of a job's folder has. Raises OSError where
+    the job's folder is gone, or a link.
+    """
+    with opened(job) as folder:
+        try:
+            with opened(layout.WORK, folder=folder) as work, os.scandir(work) as entries:
+                return next(entries, None) is not None
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return not _is_shown(folder)
+
+
+def _is_shown(job: int) -> bool:
+    try:
+        return os.readlink(layout.WORK, dir_fd=job).startswith(f"{PLACE}/")
+    except OSError:
+        return False
 
 
 def make_work(work: Path, user: Owner, users: Collection[int] = (), brought: int | None = None) -> None:

@@ -71,7 +71,7 @@ class JobFound(OfFolder):
     tasks: tuple[Task, ...]
     owner: Owner
     bare: bool = False
-    """Whether it brings no `work`, so that the work folder of a warm container can become its own."""
+    """Whether it brings nothing as `work`, so that the work folder of a warm container can become its own."""
     submitted: str | None = None
     """What tells its `state.json` from any other in its place."""
 

@@ -62,6 +62,16 @@ class Home:
         return self.path / "journal"
 
     @property
+    def regulars(self) -> Path:
+        """The file that says for which users warm containers are kept."""
+        return self.journal / "regulars"
+
+    @property
+    def airflow(self) -> Path:
+        """The folder of the Airflow that is in one stack with the manager, and belongs to its user."""
+        return self.path / "airflow"
+
+    @property
     def probe(self) -> Path:
         """The folder in which a container looks for a file, to prove that the engine sees this home."""
         return self.path / "probe"

@@ -14,6 +14,7 @@ from manager.core.image_shelf import ImageShelf
 from manager.core.live_job import LiveJob
 from manager.core.warm_pool import WarmPool
 from manager.gates import cleanup
+from manager.gates.regulars import remember
 from manager.gates.warm_keeper import WarmKeeper
 from manager.model import containers
 from manager.model.actions import (
@@ -40,7 +41,7 @@ from manager.model.facts import (
     RestPassed,
 )
 from manager.model.home import Home
-from manager.model.values import AttemptKey, WarmOrder
+from manager.model.values import AttemptKey, Owner, WarmOrder
 from manager.runtime.acts import Acts
 from manager.runtime.fetcher import Fetcher
 from manager.runtime.follower import Follower
@@ -83,6 +84,8 @@ class Dispatcher:
         """What was worked out for an attempt: all but its record stays as it is."""
         self._postponed: list[TaskAction] = []
         """Acts that have come to nothing, until the next poll."""
+        self._regulars: tuple[Owner, ...] = ()
+        """The users for whom warm containers are kept, as they are written down."""
 
     def hand_out(self, job: LiveJob) -> None:
         """Hand out what is not under way already. The job's state must be in the journal."""
@@ -156,12 +159,18 @@ class Dispatcher:
         self._workers.submit(partial(self._keeper.discard, warm))
 
     def tend(self, pool: WarmPool, at: datetime) -> bool:
-        """Have the warm containers made and thrown away that the pool wants to be. Whether there were any."""
+        """Have the warm containers made and thrown away that the pool wants to be. Whether there were any.
+
+        For whom they are kept is written down.
+        """
         orders, surplus = list(pool.orders(at)), list(pool.surplus(at))
         for order in orders:
             self._workers.submit(partial(self._make, order))
         for warm in surplus:
             self.discard(warm)
+        if pool.regulars != self._regulars:
+            self._regulars = pool.regulars
+            self._workers.submit(partial(remember, self._home, pool.regulars))
         return bool(orders or surplus)
 
     def _make(self, order: WarmOrder) -> None:

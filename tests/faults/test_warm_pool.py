@@ -224,6 +224,37 @@ def test_many_jobs_at_once_are_each_run_once(warm: RealManager) -> None:
     nothing_left(warm)
 
 
+@pytest.mark.parametrize("empty", ["logs", "logs work inbox/tmp inbox/new"])
+def test_a_job_by_hand_with_the_empty_folders_of_old_writers_is_warm(warm: RealManager, empty: str) -> None:
+    warmed(warm)
+    name = f"by-hand-{len(empty)}"
+    folder, stamp = warm.client.store.jobs / name, "2025-10-02T07:30:15.123456Z"
+    for each in empty.split():
+        (folder / each).mkdir(parents=True)
+    state = {"id": name, "name": name, "state": "waiting", "created_at": stamp, "updated_at": stamp}
+    (folder / "state.json").write_text(json.dumps(state))
+    task = {"job_name": name, "status": "pending", "created_at": stamp, "error": None}
+    (folder / "tasks.json").write_text(json.dumps([sh("a", "echo made > made; pwd") | task]))
+    view = warm.client.wait(name, timeout=PATIENCE)
+    assert view.state == "completed", errors(view)
+    assert (only(warm, name).start, log(warm, name)) == ("warm", "/work\n")
+    assert (folder / "work" / "made").read_text() == "made\n"
+
+
+def test_what_is_asked_for_as_it_is_anyway_is_served_warm(warm: RealManager) -> None:
+    usual: dict[str, Any] = {
+        "image": "docker.io/library/air-executor-runner",
+        "network": "job",
+        "resources": {"memory_mb": 512, "cpus": 1, "pids": 256},
+        "workdir": "/work/new/place",
+    }
+    assert run(warm, "in-words", sh("a", "pwd; stat -c %u .; id -u", **usual)).state == "completed"
+    place, owner, user = log(warm, "in-words").splitlines()
+    assert (place, owner) == ("/work/new/place", user)
+    assert run(warm, "elsewhere", sh("a", "pwd", workdir="/tmp")).state == "completed"
+    assert log(warm, "elsewhere") == "/tmp\n"
+
+
 # --- Ends ------------------------------------------------------------------------------------------------
 
 LONGEST = ["x" * 98_000] * 20

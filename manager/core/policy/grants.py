@@ -1,11 +1,16 @@
 """PURE. What an attempt gets."""
 
+from air_executor.format import images
 from air_executor.format.attempts import Attempt, Grant, GrantedNetwork
 from air_executor.format.models import Task
 from manager.core import retries
 from manager.core.policy.users import user_of
 from manager.model.values import Owner
-from manager.settings import Settings
+from manager.settings import FIRST_OF_PEOPLE, Settings
+
+NOT_OF_THE_CONTAINER = {"timeout", "pull"}
+"""What an attempt gets beside its container."""
+ANYBODY = Owner(FIRST_OF_PEOPLE, FIRST_OF_PEOPLE)
 
 
 def grant(task: Task, owner: Owner, job_network: str, settings: Settings) -> Grant:
@@ -36,8 +41,9 @@ def may_pull(task: Task) -> bool:
 
 
 def usual_grant(user: Owner, job_network: str, settings: Settings) -> Grant:
-    """What an attempt gets whose task asks for nothing of its own."""
-    return grant(Task(id="any", command="any"), user, job_network, settings)
+    """What an attempt of `user`'s gets whose task asks for nothing of its own; who may be a listed one."""
+    usual = grant(Task(id="any", command="any"), user, job_network, settings)
+    return usual.model_copy(update={"user": str(user)})
 
 
 def with_grant(task: Task, owner: Owner, job_network: str, settings: Settings) -> Task:
@@ -61,9 +67,18 @@ def _completed(task: Task, attempt: Attempt, owner: Owner, job_network: str, set
 
 
 def is_usual(task: Task, settings: Settings) -> bool:
-    """Whether the task gets what any task gets that asks for nothing of its own; whoever it runs as."""
-    usual = task.image in (None, settings.runner_image) and task.network in (None, "job")
-    return usual and task.workdir is None and not any(value for _, value in task.resources)
+    """Whether the task's next attempt gets a container as any does whose task asks for nothing of its own.
+
+    Whoever it runs as, and in whatever words it asks for the same.
+    """
+    own = grant(task, ANYBODY, "", settings)
+    usual = usual_grant(Owner.parse(own.user), "", settings)
+    return images.is_same(own.image, usual.image) and _form(own) == _form(usual)
+
+
+def _form(grant: Grant) -> dict[str, object]:
+    """All that its container is built from, but the image."""
+    return grant.model_dump(exclude=NOT_OF_THE_CONTAINER | {"image"})
 
 
 def _network(task: Task, job_network: str, settings: Settings) -> GrantedNetwork:

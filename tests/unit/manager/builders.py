@@ -189,7 +189,7 @@ ABLE = Capabilities(gates=None, warm=None)
 
 def no_pool() -> WarmPool:
     """A pool with nothing in it, that stays so."""
-    return WarmPool(settings(), lambda: "never", OWNER)
+    return WarmPool(settings(), lambda: "never", (OWNER,))
 
 
 AHEAD: dict[Phase, list[JobFact]] = {

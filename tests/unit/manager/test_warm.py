@@ -225,7 +225,7 @@ def test_the_jobs_other_tasks_share_the_network_that_was_made_for_the_warm_conta
 
 
 def test_each_of_several_jobs_gets_a_warm_container_of_its_own(start: Start, engine: Noting) -> None:
-    manager = warmed(start(warm=3))
+    manager = warmed(start(warm=3), 2)
     for name in "xyz":  # the pool grows
         manager.run(a_task("a"), name=f"before-{name}")
     warmed(manager, 3)
@@ -375,7 +375,6 @@ def test_a_folder_that_is_deleted_takes_it_along(manager: InProcess, engine: Not
     [
         {"image": "other:1"},
         {"network": "none"},
-        {"workdir": "/tmp"},
         {"user": "4321"},
         {"resources": {"memory_mb": 64}},
         {"resources": {"cpus": 0.5}},
@@ -391,9 +390,85 @@ def test_a_task_that_asks_for_something_of_its_own_is_not_warm(
     assert manager.run(a_task("a", retries=0, **fields)).state == "completed"
     attempt = only(manager)
     assert (attempt.start, attempt.incarnation, attempt.warm) == ("cold", 1, None)
-    if "user" not in fields:  # else the pool learns from it
-        assert in_pool(manager) == kept
+    assert in_pool(manager) >= kept
     nothing_left(manager, engine)
+
+
+@pytest.mark.parametrize("workdir", ["/work", "/work/new/one", "/tmp"])
+def test_a_warm_container_goes_to_the_tasks_working_directory(
+    manager: InProcess, engine: Noting, workdir: str
+) -> None:
+    manager.run(a_task("a", workdir=workdir))
+    assert only(manager).start == "warm"
+    nothing_left(manager, engine)
+
+
+@pytest.mark.parametrize(
+    "folders_of_old", [("logs",), ("work",), ("logs", "work", "inbox/tmp", "inbox/new")], ids=str
+)
+def test_a_job_with_the_empty_folders_that_old_writers_make_is_warm(
+    manager: InProcess, engine: Noting, folders_of_old: tuple[str, ...]
+) -> None:
+    made = job_folder(manager, [a_task("a", command="write")])
+    for name in folders_of_old:
+        (made / name).mkdir(parents=True)
+    for stray in ("README", ".DS_Store", "tasks.json.tmp"):
+        (made / stray).touch()
+    made.rename(manager.home / "jobs" / "job")
+    assert manager.client.wait("job", 10).state == "completed"
+    assert only(manager).start == "warm"
+    assert (manager.home / "jobs" / "job" / "work").is_symlink()
+    assert (manager.home / "jobs" / "job" / "work" / "result").read_text() == "42"
+    nothing_left(manager, engine)
+
+
+def test_files_that_come_into_an_empty_work_after_the_claim_stay_where_they_are(
+    manager: InProcess, engine: Noting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its writer was too late for them to be the job's, and they are not deleted."""
+    made = job_folder(manager, [a_task("a")])
+    (made / "work").mkdir()
+    real = workspace.prepare
+
+    def late(job: Path, *args: Any) -> None:
+        if (job / "work").is_dir() and not (job / "work").is_symlink():
+            (job / "work" / "mine").touch()
+        real(job, *args)
+
+    monkeypatch.setattr(workspace, "prepare", late)
+    made.rename(manager.home / "jobs" / "job")
+    assert manager.client.wait("job", 10).state == "completed"
+    assert (manager.home / "jobs" / "job" / "work" / "mine").exists()
+    assert engine.executions == ONCE
+
+
+def test_a_job_that_starts_over_is_warm_again(manager: InProcess, engine: Noting) -> None:
+    made = job_folder(manager, [a_task("a", command="write")])
+    (made / "work").mkdir()
+    (made / "work" / "mine").touch()
+    made.rename(manager.home / "jobs" / "job")
+    assert manager.client.wait("job", 10).state == "completed"
+    assert only(manager).start == "cold"
+    uid = manager.state()["uid"]
+    (manager.home / "jobs" / "job" / "reset").touch()
+    until(lambda: manager.state()["uid"] != uid)
+    assert manager.client.wait("job", 10).state == "completed"
+    assert only(manager).start == "warm"
+    assert {each.name for each in (manager.home / "jobs" / "job" / "work").iterdir()} == {"result"}
+
+
+def test_the_next_manager_begins_with_the_users_of_the_last(
+    start: Start, engine: Noting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = warmed(start(warm=1))
+    monkeypatch.setattr("manager.folder.scanner.owner_of", lambda path: Owner(4321, 4321))
+    first.run(a_task("a"), name="foreign")
+    until(lambda: first.pool.regulars[0] == (4321, 4321))
+    warmed(first, 2)
+    first.leave()
+    second = warmed(start(warm=1), 2)
+    second.run(a_task("a"))
+    assert only(second).start == "warm"
 
 
 @pytest.mark.parametrize("folder", ["work", "inbox"])
@@ -462,9 +537,8 @@ def test_a_job_that_names_the_warm_container_of_another_does_not_get_into_its_ne
     manager.until_status("v", "running", "victim")
     network = manager.client.status("victim").job.network
     assert network is not None
-    job_folder(manager, [a_task("a", workdir="/tmp", **fields)], network=network).rename(
-        manager.home / "jobs" / "job"
-    )
+    own = {"resources": {"pids": 9}} | fields
+    job_folder(manager, [a_task("a", **own)], network=network).rename(manager.home / "jobs" / "job")
     assert manager.client.wait("job", 10).state == "completed"
     manager.run(a_task("a"), name="later")  # what follows the end of a job has happened
     (spec,) = [each for each in engine.specs if each.labels.get(container_spec.JOB) == "job"]
@@ -510,13 +584,14 @@ def test_a_copy_of_a_job_that_was_warm_runs_as_a_job_of_its_own(manager: InProce
 def test_a_job_of_another_owner_does_not_get_a_warm_container_of_the_usual_one(
     manager: InProcess, engine: Noting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = the_warm_container(manager)
+    (usual,) = in_pool(manager)
     monkeypatch.setattr("manager.folder.scanner.owner_of", lambda path: Owner(4321, 4321))
     manager.run(a_task("a"), name="foreign")
     assert only(manager, job="foreign").start == "cold"
-    until(lambda: in_pool(manager) and the_warm_container(manager) != before)
+    warmed(manager, 2)
     made = {spec.name: spec.user for spec in engine.specs}
-    assert made[the_warm_container(manager)] == "4321:4321", "the pool follows those who come"
+    (foreign,) = in_pool(manager) - {usual}
+    assert made[foreign] == "4321:4321", "the pool learns who comes, and keeps who came"
     manager.run(a_task("a"), name="again")
     assert only(manager, job="again").start == "warm"
     assert {spec.user for spec in engine.specs if spec.labels.get(container_spec.JOB) == "foreign"} <= {
@@ -556,7 +631,7 @@ def test_a_warm_container_that_can_not_be_made_is_told_of_and_leaves_nothing(
         return real(spec, network)
 
     monkeypatch.setattr(engine, "create", refusing)
-    manager = start(warm=2)
+    manager = start(warm=1)
     until(lambda: "can't be made: no space left on device" in caplog.text)
     assert manager.run(a_task("a")).state == "completed"
     assert only(manager).start == "cold"
@@ -657,10 +732,10 @@ def test_a_reply_that_is_lost_while_a_warm_container_is_made_leaves_no_second_on
 
 
 def test_a_manager_that_is_told_to_end_throws_its_warm_containers_away(start: Start, engine: Noting) -> None:
-    manager = warmed(start(warm=3))
+    manager = warmed(start(warm=3), 2)
     manager.client.create_job("job", [a_task("a", command="long")])
     manager.until_status("a", "running")
-    warmed(manager)
+    warmed(manager, 2)
     manager.leave()
     taken = manager.task("a").attempts[0].warm
     running = {str(taken), containers.warm_network_name(str(taken))}

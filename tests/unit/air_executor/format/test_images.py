@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from air_executor.format.images import check_image, parse_reference
+from air_executor.format.images import check_image, is_same, parse_reference
 
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 
@@ -118,3 +118,19 @@ def test_every_text_is_a_reference_or_is_refused_and_what_is_one_names_the_same_
         return
     mark = "@" if "@" in text else ":"
     assert parse_reference(f"{found.registry}/{found.path}{mark}{found.version}") == found
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("tool", "tool:latest", True),
+        ("tool:1", "docker.io/library/tool:1", True),
+        ("tool:1", "tool:2", False),
+        ("tool", "team/tool", False),
+        ("tool", "localhost:5000/tool", False),
+        ("NOPE:bad ref", "NOPE:bad ref", True),
+        ("NOPE:bad ref", "tool", False),
+    ],
+)
+def test_two_names_are_the_same_images_where_they_are_in_full(one: str, other: str, same: bool) -> None:
+    assert is_same(one, other) is is_same(other, one) is same

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from air_executor.format.models import Job, Resources
+from air_executor.format.models import Job, Resources, RetryPolicy
 from manager.core.live_job import LiveJob
-from manager.core.warm_pool import LIFETIME, REST, WINDOW, WarmPool
+from manager.core.warm_pool import LIFETIME, MOST_REGULARS, REST, WINDOW, WarmPool
 from manager.model.values import Owner, WarmContainer, WarmOrder, first_of, spare_of
 from tests.unit.manager.builders import (
     ABLE,
@@ -30,9 +30,10 @@ OTHER = Owner(2000, 2000)
 WINDOW_S, LIFETIME_S, REST_S = (each.total_seconds() for each in (WINDOW, LIFETIME, REST))
 
 
-def a_pool(warm: int = 3, user: Owner = OWNER, **fields: Any) -> WarmPool:
+def a_pool(warm: int = 1, *regulars: Owner, **fields: Any) -> WarmPool:
     """A pool that is open, and has nothing yet."""
-    return WarmPool(settings(warm=warm, **fields), lambda: secrets.token_hex(5), user, capabilities=ABLE)
+    rules = settings(warm=warm, **fields)
+    return WarmPool(rules, lambda: secrets.token_hex(5), regulars or (OWNER,), capabilities=ABLE)
 
 
 def bare_job(*tasks: Any, owner: Owner = OWNER) -> LiveJob:
@@ -50,9 +51,11 @@ def waiting(order: WarmOrder, seconds: float = 0) -> WarmContainer:
 
 def fill(pool: WarmPool, seconds: float = 0) -> list[WarmContainer]:
     """Have all made that the pool wants; they wait."""
-    made = [waiting(order, seconds) for order in pool.orders(at(seconds))]
-    for warm in made:
-        pool.add(warm)
+    made: list[WarmContainer] = []
+    while orders := [*pool.orders(at(seconds))]:
+        for order in orders:
+            made.append(waiting(order, seconds))
+            pool.add(made[-1])
     return made
 
 
@@ -81,6 +84,12 @@ def users(orders: Any) -> Counter[Owner]:
         {"image": "air-executor-runner:latest"},
         {"network": "job"},
         {"resources": Resources()},
+        {"resources": Resources(memory_mb=512, cpus=1, pids=256)},
+        {"image": "docker.io/library/air-executor-runner"},
+        {"workdir": "/work"},
+        {"workdir": "/work/below/it"},
+        {"workdir": "/tmp"},
+        {"retries": RetryPolicy(max=5, memory_factor=2)},
         {"timeout": 5.0},
         {"env": {"A": "b"}},
         {"user": "1234"},
@@ -100,7 +109,7 @@ def test_a_task_that_asks_for_nothing_of_its_own_fits(fields: dict[str, Any]) ->
         {"network": "none"},
         {"network": "private"},
         {"network": "db"},
-        {"workdir": "/tmp"},
+        {"image": "air-executor-runner:other"},
         {"resources": Resources(memory_mb=100)},
         {"resources": Resources(cpus=0.5)},
         {"resources": Resources(pids=10)},
@@ -170,7 +179,7 @@ def test_where_each_job_has_a_user_of_its_own_no_container_waits_for_one_nobody_
 
 
 def test_in_jobs_of_root_tasks_run_as_the_user_of_the_setting() -> None:
-    pool = a_pool(user=Owner(77, 77), task_uid=77)
+    pool = a_pool(1, Owner(77, 77), task_uid=77)
     (warm,) = fill(pool)
     assert warm.user == (77, 77)
     assert take(pool, owner=Owner(0, 0)) == warm
@@ -179,16 +188,17 @@ def test_in_jobs_of_root_tasks_run_as_the_user_of_the_setting() -> None:
 # --- How many there are ----------------------------------------------------------------------------------
 
 
-def test_one_warm_container_waits_for_the_usual_user_before_any_job_came() -> None:
-    pool = a_pool(warm=3)
-    assert users(pool.orders(at(0))) == {OWNER: 1}
+@pytest.mark.parametrize(("warm", "number"), [(1, 1), (2, 2), (20, 2)])
+def test_two_warm_containers_wait_for_the_usual_user_before_any_job_came(warm: int, number: int) -> None:
+    pool = a_pool(warm)
+    assert users(pool.orders(at(0))) == {OWNER: number}
     assert list(pool.orders(at(0))) == [], "an order counts as being made"
 
 
 def test_as_many_warm_containers_are_kept_as_were_used_of_late() -> None:
     pool = a_pool(warm=3)
     fill(pool)
-    for used, wanted in ((1, 1), (2, 2), (3, 3), (4, 3), (5, 3)):
+    for used, wanted in ((1, 2), (2, 2), (3, 3), (4, 3), (5, 3)):
         take(pool, seconds=used)
         fill(pool, used)
         assert len(pool.ready) == wanted
@@ -211,33 +221,33 @@ def test_no_warm_container_is_made_where_they_do_not_work() -> None:
     assert list(no_pool().orders(at(0))) == []
 
 
-def test_warm_containers_that_were_not_used_for_a_while_go_but_for_one() -> None:
-    pool = a_pool(warm=3)
-    for _ in range(3):
+def test_warm_containers_that_were_not_used_for_a_while_go_but_for_two() -> None:
+    pool = a_pool(warm=4)
+    for _ in range(4):
         take(pool, 0)
     fill(pool, 1)
     assert list(pool.surplus(at(WINDOW_S))) == []
-    assert len(pool.ready) == 3
+    assert len(pool.ready) == 4
     gone = list(pool.surplus(at(WINDOW_S + 1)))
     assert len(gone) == 2
-    assert len(pool.ready) == 1
+    assert len(pool.ready) == 2
     assert pool.names.isdisjoint(gone)
     assert list(pool.orders(at(WINDOW_S + 1))) == []
 
 
 def test_the_newest_warm_containers_are_those_that_stay() -> None:
-    pool = a_pool(warm=2)
-    take(pool, 0)
-    (old,) = fill(pool, 1)
-    take(pool, 2)
-    pool.ready[old.name] = old  # as if that job had got none
+    pool = a_pool(warm=3)
+    old, middle = fill(pool, 1)
+    for seconds in (2, 2, 2):
+        take(pool, seconds)
+    pool.ready |= {old.name: old, middle.name: replace(middle, created_at=at(2))}  # as if they had got none
     (new,) = fill(pool, 3)
     assert list(pool.surplus(at(WINDOW_S + 5))) == [old.name]
-    assert set(pool.ready) == {new.name}
+    assert set(pool.ready) == {middle.name, new.name}
 
 
-def test_the_warm_container_that_stays_is_for_the_user_who_was_last() -> None:
-    pool = a_pool(warm=2)
+def test_where_one_user_may_have_them_they_are_for_the_one_who_was_last() -> None:
+    pool = a_pool(warm=1, warm_users=1)
     take(pool, 0, owner=OTHER)
     (old,) = fill(pool, 0)
     assert old.user == OTHER
@@ -248,7 +258,7 @@ def test_the_warm_container_that_stays_is_for_the_user_who_was_last() -> None:
 
 
 def test_users_share_what_may_wait_and_the_latest_come_first() -> None:
-    pool = a_pool(warm=3)
+    pool = a_pool(warm=3, warm_users=1)
     for seconds, owner in enumerate((OWNER, OWNER, OWNER, OTHER, OWNER)):
         take(pool, seconds, owner=owner)
     assert users(fill(pool, 5)) == {OWNER: 2, OTHER: 1}
@@ -261,11 +271,60 @@ def test_users_share_what_may_wait_and_the_latest_come_first() -> None:
     assert users(pool.ready.values()) + users(pool.making.values()) == {OTHER: 2, OWNER: 1}
 
 
-def test_many_users_get_no_more_warm_containers_than_may_wait() -> None:
+@pytest.mark.parametrize(("warm_users", "number"), [(1, 2), (2, 2), (3, 3), (16, 16)])
+def test_many_users_get_no_more_warm_containers_than_may_wait(warm_users: int, number: int) -> None:
+    pool = a_pool(warm=2, warm_users=warm_users)
+    for each in range(50):
+        take(pool, each, owner=Owner(1000 + each, 1000))
+    assert users(fill(pool, 50)) == {Owner(1049 - each, 1000): 1 for each in range(number)}
+    assert pool.regulars == tuple(Owner(1049 - each, 1000) for each in range(MOST_REGULARS))
+
+
+def test_one_waits_for_each_user_whom_the_home_has_seen_from_the_start() -> None:
+    pool = a_pool(2, OTHER, OWNER)
+    assert users(fill(pool)) == {OTHER: 2, OWNER: 1}
+    assert take(pool, owner=OWNER) is not None
+    assert take(pool, owner=OTHER) is not None
+
+
+def test_a_user_whose_jobs_came_before_keeps_one_although_another_needs_all_that_may_wait() -> None:
     pool = a_pool(warm=2)
-    for number in range(50):
-        take(pool, number, owner=Owner(1000 + number, 1000))
-    assert users(pool.orders(at(50))) == {Owner(1049, 1000): 1, Owner(1048, 1000): 1}
+    take(pool, 0, owner=OTHER)
+    for seconds in (1, 2, 3):
+        take(pool, seconds)
+    assert users(fill(pool, 4)) == {OWNER: 2, OTHER: 1}
+    assert list(pool.surplus(at(WINDOW_S + 60))) == [], "also later, when no jobs came"
+    assert users(pool.ready.values()) == {OWNER: 2, OTHER: 1}
+
+
+def test_users_who_take_turns_throw_nothing_away() -> None:
+    pool = a_pool(warm=2)
+    for seconds in range(6):
+        take(pool, seconds, owner=(OWNER, OTHER)[seconds % 2])
+        fill(pool, seconds)
+        if seconds > 1:
+            assert list(pool.surplus(at(seconds))) == []
+
+
+def test_for_none_but_usual_tasks_a_user_is_remembered() -> None:
+    pool = a_pool(1, OTHER)
+    fitting = task()
+    assert not pool.fits(bare_job(task(image="debian:13")), task(image="debian:13"))
+    assert pool.regulars == (OTHER,)
+    assert pool.fits(bare_job(fitting), fitting)
+    take(pool)
+    assert pool.regulars == (OWNER, OTHER)
+
+
+def test_two_are_made_at_once_and_the_others_after_them() -> None:
+    pool = a_pool(warm=5)
+    for _ in range(5):
+        take(pool, 0)
+    first = list(pool.orders(at(0)))
+    assert len(first) == 2
+    pool.add(waiting(first[0]))
+    assert len(list(pool.orders(at(0)))) == 1
+    assert len(whole(pool)) == 3
 
 
 def test_a_warm_container_is_replaced_before_its_gate_loses_patience() -> None:
@@ -290,7 +349,7 @@ def test_after_one_could_not_be_made_no_further_one_is_tried_for_a_while() -> No
 
 
 def test_what_waits_already_may_be_used_while_no_further_one_is_tried() -> None:
-    pool = a_pool(warm=2)
+    pool = a_pool(warm=1)
     (warm,) = fill(pool)
     pool.fail("another", at(0))
     assert take(pool, 1) == warm

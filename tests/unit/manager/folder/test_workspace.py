@@ -1,6 +1,7 @@
 """The folders that a container mounts."""
 
 import os
+import shutil
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -117,9 +118,61 @@ def test_a_folder_that_is_put_there_later_is_left_alone(job: Path, work: Path) -
     workspace.prepare(job, work, ME)
     (job / "work").unlink()
     (job / "work").mkdir()
+    (job / "work" / "file").touch()
     workspace.prepare(job, work, ME)
     assert not (job / "work").is_symlink()
     assert work.is_dir()
+
+
+@pytest.mark.parametrize("when", ["before", "later"])
+def test_an_empty_folder_in_the_place_of_work_brings_nothing(job: Path, work: Path, when: str) -> None:
+    """So the work folder is the same whether it was made for the job, or waited for it."""
+    if when == "later":
+        workspace.prepare(job, work, ME)
+        (work / "result").touch()
+        (job / "work").unlink()
+    (job / "work").mkdir(mode=0o2777)
+    workspace.prepare(job, work, ME)
+    assert (job / "work").readlink() == Path("../../work/job~0123")
+    assert stat.S_IMODE(work.stat().st_mode) == 0o750
+    assert (work / "result").exists() is (when == "later")
+
+
+def in_place_of_work(job: Path, what: str) -> None:
+    place = job / "work"
+    match what:
+        case "empty folder":
+            place.mkdir()
+        case "link of a copy":
+            place.symlink_to("../../work/another~4567")
+        case "folder with a file":
+            place.mkdir()
+            (place / "file").touch()
+        case "file":
+            place.touch()
+        case "link elsewhere":
+            place.symlink_to("/var/run")
+
+
+@pytest.mark.parametrize("what", ["nothing", "empty folder", "link of a copy"])
+def test_a_job_brings_no_work_where_preparing_passes_over_it(job: Path, work: Path, what: str) -> None:
+    in_place_of_work(job, what)
+    assert not workspace.brings_work(job)
+    workspace.prepare(job, work, ME)
+    assert list(work.iterdir()) == []
+    assert (job / "work").readlink() == Path("../../work/job~0123")
+
+
+@pytest.mark.parametrize("what", ["folder with a file", "file", "link elsewhere"])
+def test_a_job_brings_work_where_something_else_is_in_its_place(job: Path, what: str) -> None:
+    in_place_of_work(job, what)
+    assert workspace.brings_work(job)
+
+
+def test_what_a_job_brings_is_not_told_where_it_is_gone(job: Path) -> None:
+    job.rmdir()
+    with pytest.raises(FileNotFoundError):
+        workspace.brings_work(job)
 
 
 def test_the_link_in_a_copy_of_a_jobs_folder_is_put_right(job: Path, work: Path) -> None:
@@ -154,11 +207,12 @@ def test_what_turns_out_to_be_no_folder_when_it_is_out_of_reach_goes_back(
 ) -> None:
     """It was a folder when it was looked at, and a link to another's when it was taken."""
     (job / "work").mkdir()
+    (job / "work" / "file").touch()
     real = os.rename
 
     def exchanged(*names: object, **folders: int) -> None:
         monkeypatch.setattr(os, "rename", real)
-        (job / "work").rmdir()
+        shutil.rmtree(job / "work")
         (job / "work").symlink_to("/var/run")
         real(*names, **folders)  # type: ignore[arg-type]
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from air_executor.format.attempts import Attempt, GrantedNetwork
-from air_executor.format.models import Task
+from air_executor.format.models import Resources, Task
 from manager.core import policy
 from manager.model.values import Owner
 from tests.unit.manager.builders import (
@@ -94,6 +94,34 @@ def test_no_image_is_pulled_for_what_a_task_queued(parent: str | None, pull: boo
 def test_the_usual_grant_is_that_of_a_task_that_asks_for_nothing() -> None:
     rules = settings(runner_image="runner:1", memory_mb=77)
     assert policy.usual_grant(OWNER, "net", rules) == policy.grant(task("a"), OWNER, "net", rules)
+
+
+def test_the_usual_grant_is_for_whom_it_is_asked_also_where_an_operator_lists_the_group() -> None:
+    rules = settings(users=("1000:100",))
+    listed = policy.grant(task("a", user="1000:100"), OWNER, "net", rules)
+    assert policy.usual_grant(Owner(1000, 100), "net", rules) == listed
+
+
+@pytest.mark.parametrize(
+    ("fields", "usual"),
+    [
+        ({}, True),
+        ({"resources": Resources(memory_mb=77)}, True),
+        ({"resources": Resources(memory_mb=78)}, False),
+        ({"resources": Resources(cpus=99)}, True),
+        ({"image": "runner:1"}, True),
+        ({"image": "index.docker.io/library/runner:1"}, True),
+        ({"image": "runner"}, False),
+        ({"image": "own/runner:1"}, False),
+        ({"network": "job"}, True),
+        ({"network": "private"}, False),
+        ({"timeout": 7.0, "workdir": "/tmp", "env": {"A": "b"}, "user": "7", "parent": "b"}, True),
+    ],
+    ids=str,
+)
+def test_a_task_is_usual_where_its_container_is(fields: dict[str, Any], usual: bool) -> None:
+    rules = settings(runner_image="runner:1", memory_mb=77, cpus=4, max_cpus=4, users=("7",))
+    assert policy.is_usual(task("a", **fields), rules) is usual
 
 
 OLD = {

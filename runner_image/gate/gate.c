@@ -14,14 +14,15 @@
  * is one when the gate begins: whoever opens the gate takes that away first, so no task can say it.  Without
  * a receipt nothing is run (74); a wrong call ends with 64.
  *
- * Facts are NAME=VALUE, as many as are known: whose sentence that becomes, is the manager's business.  A value
- * is escaped as in a URL and cut, so that nothing which a stranger named can break the line.
+ * Facts are NAME=VALUE, as many as are known: the manager makes a sentence of them.  A value is escaped as in a
+ * URL and cut, so that nothing which a stranger named can break the line.
  *
  * Whether a command can be executed, the kernel is asked, and nobody guesses: the child executes it while the
- * gate traces it, and so stands still before its first instruction.  Only then is BEGAN written, and it goes on.
+ * gate traces it, and so stands still before its first instruction.  Then BEGAN is written, and it goes on.
  * Where no process may trace another, BEGAN is written before; and where the machine is short of processes or
  * memory, that is no fault of the command.  In both cases "FAILED nonce errno facts" follows on a line of its
- * own (126).  A file that no kernel takes, and that is text without a "#!", is handed to /bin/sh, as execvp does.
+ * own (126).  A file that the kernel does not take, and that is text without a "#!", is handed to /bin/sh, as by
+ * execvp; one that is empty is not: a command that does nothing is nobody's wish.
  *
  * The command is its child.  As the first process of a container it passes signals on, reaps orphans and ends
  * with the command's own code, or 128 and the signal's number.  When the command has ended, and everything
@@ -31,14 +32,14 @@
  *
  * The engine tells of a container's end some 50 ms later.
  *
- * Whom the command can touch: it has our user, and is to find its output at /proc/1/fd/1 and 2 as behind any
- * init, for which this process must be dumpable.  Nobody looks into it before the command runs; by then it has
- * no descriptor left but those, and `end`, and has forgotten the token.  `end` has no name any more, and its
- * mode, which whoever opens the gate has set, lets nobody open it through /proc.  But the command may trace us,
- * or write to our memory.  So it may say ENDED itself, or have this process stay: about its own container, which
- * it may leave running or end as it likes, and about nothing else.  The manager takes ENDED for what it is
- * then, the command's word, and kills a container that goes on after it.  BEGAN, NEVER and UNUSABLE, when they
- * were read before the command ran, are the gate's: so nothing is executed twice by a lie.
+ * What the command can do to us: it has our user, and is to find its output at /proc/1/fd/1 and 2 as behind any
+ * init.  For that this process must be dumpable, which it is only once it has no descriptor left but those, and
+ * `end`, and has forgotten the token.  `end` has no name any more, and a mode, set by whoever opened the gate,
+ * by which nobody opens it through /proc.  But the command may trace us, or write to our memory: so it may say
+ * ENDED itself, or keep this process from leaving.  That is about its own container, which it may end or leave
+ * running as it likes, and about nothing else.  The manager takes ENDED for the command's word, and kills a
+ * container that goes on after it.  The token is what a lie about never having begun would need, so nothing is
+ * executed twice by one.
  *
  * It stands on system calls alone: static, no locale, no /proc, no /tmp, no memory but its own. */
 #define _GNU_SOURCE
@@ -330,8 +331,8 @@ static int look_at(const char *path)
     return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0 ? 0 : errno;
 }
 
-/* Where the command is: itself when it has a slash, else in PATH.  0, or why it can't be used: then `place` is
- * the file that comes nearest to it. */
+/* Where the command is: itself when it has a slash, else in PATH.  0, or why it can't be used: then `place`
+ * is the file that comes nearest to it. */
 static int search(const char *command, char place[PATH_MAX])
 {
     bool path_wanted = !strchr(command, '/');
@@ -444,7 +445,8 @@ static void describe(const char *role, const char *path, int number)
     fact_number("uid", status.st_uid);
     fact_number("gid", status.st_gid);
     if (statvfs(path, &system) == 0 && system.f_flag & ST_NOEXEC) fact_number("noexec", 1);
-    ssize_t size = S_ISREG(status.st_mode) ? read_head(path, head) : -1;
+    if (number != ENOEXEC && number != ELIBBAD) return;
+    ssize_t size = read_head(path, head);
     if (size >= 0) fact("head", head, size > 20 ? 20 : (size_t)size); /* with the machine of a program */
     if (uname(&here) == 0) fact_text("here", here.machine);
 }
@@ -520,14 +522,17 @@ static const char *find(const char *command)
 }
 
 /* "#!/usr/bin/env NAME": what it would look for is looked for here, since nobody else can say that it is not
- * there.  Ends here then. */
+ * there.  Ends here then.  One that is part of a larger program may have NAME in itself. */
 static void find_by_env(const char *program)
 {
     static char place[PATH_MAX];
     char head[HEAD + 1], *rest;
+    struct stat status;
     if (read_head(program, head) <= 0) return;
     const char *name = shebang(head, &rest), *base = name ? strrchr(name, '/') : NULL;
     if (!base || strcmp(base, "/env") != 0 || look_at(name) != 0) return;
+    bool alone = lstat(name, &status) == 0 && S_ISREG(status.st_mode) && status.st_nlink == 1;
+    if (!alone && !strpbrk(rest, " \t\r")) return;
     if (!*rest || *rest == '-' || strchr(rest, '=') || search(rest, place) != ENOENT) return;
     fact_number("errno", ENOENT);
     fact_text("role", "interpreter");

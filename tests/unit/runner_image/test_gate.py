@@ -548,8 +548,7 @@ class TestProcess1:
         look = "import sys\nfor line in open('/proc/1/maps'):\n"
         look += "    first, last = (int(each, 16) for each in line.split()[0].split('-'))\n"
         look += "    with open('/proc/1/mem', 'rb', 0) as memory:\n"
-        look += "        memory.seek(first)\n"
-        look += "        try: found = memory.read(last - first)\n"
+        look += "        try: found = (memory.seek(first), memory.read(last - first))[1]\n"
         look += "        except (OSError, OverflowError): continue\n"
         look += "        for word in sys.argv[1:]:\n"
         look += "            if word[::-1].encode() in found: print(word)\n"
@@ -797,7 +796,7 @@ class TestAnExecThatFails:
     def test_tells_of_interpreters_without_end(self, room: Room, tmp_path: Path) -> None:
         tool = tmp_path / "tool"
         flaw = denied(room.run([str(script(tool, f"#!{tool}\n"))]))
-        assert (flaw.errno, flaw.file, flaw.head and flaw.head[:2]) == (errno.ELOOP, bytes(tool), b"#!")
+        assert (flaw.errno, flaw.file) == (errno.ELOOP, bytes(tool))
         assert flaw.mode is not None, "it is no circle of links"
 
     @pytest.mark.parametrize(("wide", "machine"), [(True, 62), (False, 3)])

@@ -21,8 +21,8 @@
  * gate traces it, and so stands still before its first instruction.  Then BEGAN is written, and it goes on.
  * Where no process may trace another, BEGAN is written before; and where the machine is short of processes or
  * memory, that is no fault of the command.  In both cases "FAILED nonce errno facts" follows on a line of its
- * own (126).  A file that the kernel does not take, and that is text without a "#!", is handed to /bin/sh, as by
- * execvp; one that is empty is not: a command that does nothing is nobody's wish.
+ * own (126).  A file that the kernel does not take, and that is text without a "#!", is handed to /bin/sh, as
+ * execvp does; one that is empty is not: a command that does nothing is nobody's wish.
  *
  * The command is its child.  As the first process of a container it passes signals on, reaps orphans and ends
  * with the command's own code, or 128 and the signal's number.  When the command has ended, and everything

@@ -580,7 +580,7 @@ static _Noreturn void become(const char *program, const sigset_t *mask, int told
 static _Noreturn void become_traced(const char *program, const sigset_t *mask, int told)
 {
     const struct failure untraced = {.number = UNTRACED};
-    if (!sigismember(mask, SIGTRAP) && ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0)
+    if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0 && raise(SIGSTOP) == 0) /* for hold() to see to it */
         become(program, mask, told);
     _exit(write(told, &untraced, sizeof untraced) == sizeof untraced ? EXIT_DENIED : EXIT_RECEIPT);
 }
@@ -614,8 +614,8 @@ static struct failure reason(pid_t child, int told)
     return why;
 }
 
-/* Begin the command, and have it stand still before its first instruction.  One that ends before that, by the
- * kernel's hand, is told of when it is attended to. */
+/* Begin the command, and have it stand still before its first instruction; if we die, it dies.  One that ends
+ * before that, by the kernel's hand, is told of when it is attended to. */
 static struct failure hold(const char *program, const sigset_t *mask, pid_t *child)
 {
     int told;
@@ -623,8 +623,10 @@ static struct failure hold(const char *program, const sigset_t *mask, pid_t *chi
     if (*child < 0) return (struct failure){.number = errno};
     for (siginfo_t seen;;) {
         if (waitid(P_PID, (id_t)*child, &seen, WEXITED | WSTOPPED | WNOWAIT) != 0 && errno == EINTR) continue;
-        if (seen.si_code != CLD_TRAPPED || seen.si_status == SIGTRAP) break;
-        ptrace(PTRACE_CONT, *child, NULL, (long)seen.si_status); /* somebody's signal, meanwhile */
+        if (seen.si_code != CLD_TRAPPED || seen.si_status == (SIGTRAP | PTRACE_EVENT_EXEC << 8)) break;
+        bool ready = seen.si_status == SIGSTOP; /* or else it is somebody's signal, meanwhile */
+        if (ready) ptrace(PTRACE_SETOPTIONS, *child, NULL, (long)(PTRACE_O_EXITKILL | PTRACE_O_TRACEEXEC));
+        ptrace(PTRACE_CONT, *child, NULL, ready ? 0L : (long)seen.si_status);
     }
     return reason(*child, told); /* whoever stands still has closed it */
 }

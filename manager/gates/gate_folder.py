@@ -83,7 +83,9 @@ def open_gate(
 
 
 def _taken_end(fifo: Path) -> int | None:
-    """Open it and take its name away: whoever has not opened it by now never will.
+    """Open it, close it to everybody by its mode, and take its name away: whoever has not opened it by now
+    never will. Not through `/proc` either, which shows the gate's own descriptor: in there nobody can change
+    the mode of what is mounted read-only.
 
     None where that can't be: then the engine tells of the end, later.
     """
@@ -92,6 +94,7 @@ def _taken_end(fifo: Path) -> int | None:
     except OSError:
         return None
     try:
+        os.fchmod(handle, 0)
         fifo.unlink()
     except OSError:
         os.close(handle)

@@ -16,13 +16,12 @@ from datetime import datetime
 from functools import partial
 
 from air_executor.clock import instant, utc_now
-from air_executor.errors import quoted
 from air_executor.failpoints import Failpoint, reach
 from air_executor.format.attempts import Phase
 from manager.engine.contract import ContainerGone, Engine, Observation, Status
 from manager.engine.retry import Retry, Stopped
 from manager.folder import workspace
-from manager.gates import gate_folder, protocol
+from manager.gates import gate_folder, protocol, unusable
 from manager.gates.end_listener import EndListener
 from manager.gates.warm_keeper import WarmKeeper
 from manager.model import containers
@@ -48,8 +47,9 @@ LATE = 10.0
 """Seconds after which a gate that says nothing is not waited for any longer."""
 LEAVING = 5.0
 """Seconds within which the process of a gate that has said its last word ends."""
-NOT_ITS_FAULT = (None, errno.EAGAIN, errno.ENOMEM)
-"""What a gate tells of a command that can be executed: no failure, or too many processes, or no memory."""
+NOT_ITS_FAULT = (None, errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+"""What a gate tells of a command that can be executed: no failure; or too many processes or open files, or no
+memory."""
 DENIED_CODE = 126
 MISSING_CODE = 127
 
@@ -205,7 +205,7 @@ class Gatekeeper:
         """Why the command could not be executed, where the gate found that out at the last moment."""
         receipt = self._read(assignment) if found.exit_code == DENIED_CODE else None
         if isinstance(receipt, protocol.Began) and receipt.failed not in NOT_ITS_FAULT:
-            return f"the command {quoted(assignment.task.command)} is not executable"
+            return unusable.sentence(assignment, "denied", receipt.flaw)
         return None
 
     def _read(self, assignment: Assignment) -> protocol.Receipt | None:
@@ -320,14 +320,7 @@ def lost(assignment: Assignment) -> ContainerLost:
 
 
 def _unusable(assignment: Assignment, receipt: protocol.Unusable) -> ContainerExited:
-    """In the words in which the engine says it of a container without a gate."""
     now = utc_now()
-    match receipt.problem:
-        case "missing":
-            code, why = MISSING_CODE, f"there is no command {quoted(assignment.task.command)} in the image"
-        case "denied":
-            code, why = DENIED_CODE, f"the command {quoted(assignment.task.command)} is not executable"
-        case "workdir":
-            workdir = quoted(assignment.task.workdir or containers.WORK)
-            code, why = DENIED_CODE, f"the working directory {workdir} can't be used"
+    code = MISSING_CODE if receipt.problem == "missing" else DENIED_CODE
+    why = unusable.sentence(assignment, receipt.problem, receipt.flaw)
     return ContainerExited(key=assignment.key, result=ExitResult(code, False, now, now, why), at=now)

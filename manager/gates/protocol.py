@@ -12,14 +12,18 @@ so what is read there later is the task's word; what was read before that is the
 
 When the command has ended, and all its processes, the gate says so through a second FIFO, `end`, long before
 the engine does, and whether a signal has ended the command: an exit code alone does not tell. That FIFO has
-no name any more when the command begins, so it is always the gate's word.
+no name any more when the command begins, and a mode by which nobody opens it (`gate_folder`). But the task's
+user is the gate's, and may trace it or write to its memory: so what comes through `end` is to be taken as the
+task's word, about its own container and nothing else. A task gains nothing by it that it could not have by
+ending; and what goes on running after such a word is killed.
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast
+from urllib.parse import unquote_to_bytes
 
 MAX_FRAME_BYTES = 4 << 20
 """Of the strings in a frame; the header comes on top."""
@@ -30,14 +34,49 @@ NeverReason: TypeAlias = Literal["told", "patience", "short", "malformed", "unfi
 """Told by a signal; nobody wrote in time; the writer left; not a frame; no FIFO or no /dev/null in there;
 something else is mounted than was meant."""
 Problem: TypeAlias = Literal["missing", "denied", "workdir"]
+Role: TypeAlias = Literal["interpreter", "loader", "shell"]
+"""What a file is to the command that can't be executed for it: its interpreter, its loader, or the shell that
+was to read it as a script."""
 
 _NONCE = "[A-Za-z0-9_][A-Za-z0-9_-]{0,63}"
 _VALID_NONCE = re.compile(_NONCE)
 _BEGAN = re.compile(rf"BEGAN ({_NONCE}) (0|[1-9][0-9]{{0,10}})\.([0-9]{{9}})".encode())
-_FAILED = re.compile(rf"FAILED ({_NONCE}) ([1-9][0-9]{{0,3}})".encode())
+_FACTS = "((?: [a-z]{1,12}=[!-~]{0,800}){0,16})"
+_FAILED = re.compile(rf"FAILED ({_NONCE}) ([1-9][0-9]{{0,3}}){_FACTS}".encode())
 _NEVER = re.compile(rf"NEVER (-|{_NONCE}) (told|patience|short|malformed|unfit|mounts)".encode())
-_UNUSABLE = re.compile(rf"UNUSABLE ({_NONCE}) (missing|denied|workdir)".encode())
+_UNUSABLE = re.compile(rf"UNUSABLE ({_NONCE}) (missing|denied|workdir){_FACTS}".encode())
+_NUMBER = re.compile(rb"0|[1-9][0-9]{0,17}")
+_MOST = {"errno": 4095, "mode": 0o177777}
+"""As the kernel has them."""
 _ENDED = re.compile(rb"ENDED (0|[1-9][0-9]{0,2}) (0|[1-9][0-9]{0,10})\.([0-9]{9})(?: (0|[1-9][0-9]?))?\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """What a gate knows of why something can't be executed, or entered. What it does not say is None."""
+
+    errno: int | None = None
+    """Of Linux, on this machine."""
+    file: bytes | None = None
+    """The beginning of its name; for a folder that can't be made, as far as that went."""
+    role: Role | None = None
+    mode: int | None = None
+    """With the kind of file, as `stat` gives it."""
+    uid: int | None = None
+    gid: int | None = None
+    noexec: bool = False
+    """Its file system is mounted so that nothing on it is executed."""
+    head: bytes | None = None
+    """Its first 20 bytes: all of it, where it has fewer."""
+    here: bytes | None = None
+    """The machine, as `uname -m` says it."""
+    argument: int | None = None
+    """Which is too long; 0 is the command."""
+    variable: bytes | None = None
+    """Which is too long."""
+    size: int | None = None
+    limit: int | None = None
+    """In bytes: of that one, or else of all arguments and variables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +86,7 @@ class Began:
     nonce: str
     at: datetime
     failed: int | None = None
+    flaw: Flaw = Flaw()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +103,7 @@ class Unusable:
 
     nonce: str
     problem: Problem
+    flaw: Flaw = Flaw()
 
 
 Receipt: TypeAlias = Began | Never | Unusable
@@ -130,14 +171,35 @@ def parse_receipt(content: bytes) -> Receipt | None:
         if at is None:
             return None
         failed = _FAILED.fullmatch(more[0]) if more else None
-        number = int(failed[2]) if failed and failed[1] == match[1] else None
-        return Began(match[1].decode(), at, number)
+        if failed is None or failed[1] != match[1]:
+            return Began(match[1].decode(), at)
+        number = int(failed[2])
+        return Began(match[1].decode(), at, number, replace(_flaw(failed[3]), errno=number))
     if match := _NEVER.fullmatch(line):
         nonce = None if match[1] == b"-" else match[1].decode()
         return Never(nonce, cast(NeverReason, match[2].decode()))
     if match := _UNUSABLE.fullmatch(line):
-        return Unusable(match[1].decode(), cast(Problem, match[2].decode()))
+        return Unusable(match[1].decode(), cast(Problem, match[2].decode()), _flaw(match[3]))
     return None
+
+
+def _flaw(facts: bytes) -> Flaw:
+    """What is no fact, or of no use, is left out; of two the last one counts."""
+    known: dict[str, Any] = {}
+    for fact in facts.split():
+        name, _, value = fact.partition(b"=")
+        match name.decode():
+            case "errno" | "mode" | "uid" | "gid" | "argument" | "size" | "limit" as number:
+                if _NUMBER.fullmatch(value) and int(value) <= _MOST.get(number, int(value)):
+                    known[number] = int(value)
+            case "file" | "variable" | "head" | "here" as text:
+                known[text] = unquote_to_bytes(value)
+            case "role":
+                if value in (b"interpreter", b"loader", b"shell"):
+                    known["role"] = value.decode()
+            case "noexec":
+                known["noexec"] = value == b"1"
+    return Flaw(**known)
 
 
 def parse_end(content: bytes) -> Ended | None:

@@ -4,13 +4,25 @@
  * CONTROL/payload (manager/gates/protocol.py writes it; the format is described there), for at most PATIENCE seconds,
  * and writes one line into RECEIPT/receipt, a file that it has made itself, before anything else happens:
  *
- *   BEGAN nonce seconds.nanoseconds      right before fork and exec; "FAILED nonce errno" follows if one fails (126)
+ *   BEGAN nonce seconds.nanoseconds      right before the command's first instruction
  *   NEVER nonce reason                   told | patience | short | malformed | unfit | mounts (75)
- *   UNUSABLE nonce missing|denied|workdir     no such command (127), not executable, no such folder (126)
+ *   UNUSABLE nonce missing facts         there is no such command (127)
+ *   UNUSABLE nonce denied facts          it can't be executed (126)
+ *   UNUSABLE nonce workdir facts         its folder can't be entered (126)
  *
  * The nonce is "-" where none is known.  NEVER has what stands in the file CONTROL/token instead, where there
  * is one when the gate begins: whoever opens the gate takes that away first, so no task can say it.  Without
  * a receipt nothing is run (74); a wrong call ends with 64.
+ *
+ * Facts are NAME=VALUE, as many as are known: the manager makes a sentence of them.  A value is escaped as in a
+ * URL and cut, so that nothing which a stranger named can break the line.
+ *
+ * Whether a command can be executed, the kernel is asked, and nobody guesses: the child executes it while the
+ * gate traces it, and so stands still before its first instruction.  Then BEGAN is written, and it goes on.
+ * Where no process may trace another, BEGAN is written before; and where the machine is short of processes or
+ * memory, that is no fault of the command.  In both cases "FAILED nonce errno facts" follows on a line of its
+ * own (126).  A file that the kernel does not take, and that is text without a "#!", is handed to /bin/sh, as
+ * execvp does; one that is empty is not: a command that does nothing is nobody's wish.
  *
  * The command is its child.  As the first process of a container it passes signals on, reaps orphans and ends
  * with the command's own code, or 128 and the signal's number.  When the command has ended, and everything
@@ -18,10 +30,20 @@
  *
  *   ENDED code seconds.nanoseconds signal      0: by itself, whatever its code; else which signal ended it
  *
- * The engine tells of a container's end some 50 ms later.  Whoever opens the gate takes that FIFO's name away
- * first, and no process can reach into one that can't be dumped: so no task can say it.
+ * The engine tells of a container's end some 50 ms later.
+ *
+ * What the command can do to us: it has our user, and is to find its output at /proc/1/fd/1 and 2 as behind any
+ * init.  For that this process must be dumpable, which it is only once it has no descriptor left but those, and
+ * `end`, and has forgotten the token.  `end` has no name any more, and a mode, set by whoever opened the gate,
+ * by which nobody opens it through /proc.  But the command may trace us, or write to our memory: so it may say
+ * ENDED itself, or keep this process from leaving.  That is about its own container, which it may end or leave
+ * running as it likes, and about nothing else.  The manager takes ENDED for the command's word, and kills a
+ * container that goes on after it.  The token is what a lie about never having begun would need, so nothing is
+ * executed twice by one.
+ *
  * It stands on system calls alone: static, no locale, no /proc, no /tmp, no memory but its own. */
 #define _GNU_SOURCE
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -33,8 +55,11 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -46,20 +71,28 @@ enum {
     MOST_PATIENCE = 1000000,
     NONCE = 64,
     HEADER = sizeof "AIRX1 4194304\n" - 1,
+    HEAD = 256,        /* of a file: as much as the kernel looks at */
+    MOST_PATH = 200,   /* of a stranger's name in a receipt, in bytes */
+    MOST_FACTS = 2048, /* all of them */
+    DEEPEST = 8,       /* interpreters of interpreters; the kernel follows fewer */
+    MOST_SEGMENTS = 256,
 };
 static const char MAGIC[] = "AIRX1 ";
+static char SHELL[] = "/bin/sh";
 /* Docker's, for images that set none. */
 static const char USUAL_PATH[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /* Static, so that running out of memory is no case.  One byte more than fits: what comes after a frame is
  * noticed. */
 static char frame[HEADER + MOST_BYTES + 1];
-static char *arguments[MOST_STRINGS + 1], *environment[MOST_STRINGS + 1];
+static char *words[1 + MOST_STRINGS + 1], *environment[MOST_STRINGS + 1];
+static char **const arguments = words + 1; /* there is room for a shell before them */
 static size_t got, whole;   /* bytes that are here; bytes of the whole frame, 0 until the header is */
 static char *body, *cursor; /* after the header; what is read next of it */
 static const char *nonce = "-";
 static char token[NONCE + 2];
 static int folder, receipt = -1;
+static char facts[MOST_FACTS] = ""; /* each with a space before it */
 
 static _Noreturn void no_receipt(const char *why)
 {
@@ -71,8 +104,8 @@ static _Noreturn void no_receipt(const char *why)
 
 static bool put(const char *verb, const char *what)
 {
-    char line[256];
-    int size = snprintf(line, sizeof line, "%s %s %s\n", verb, nonce, what);
+    char line[128 + MOST_FACTS];
+    int size = snprintf(line, sizeof line, "%s %s %s%s\n", verb, nonce, what, facts);
     return write(receipt, line, (size_t)size) == size && fdatasync(receipt) == 0;
 }
 
@@ -107,6 +140,31 @@ static _Noreturn void unusable(const char *what, int code)
 }
 
 static const char SAFE[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+
+/* Add to the facts what somebody named: escaped, and only its beginning. */
+static void fact(const char *name, const char *value, size_t length)
+{
+    size_t used = strlen(facts);
+    if (length > MOST_PATH) length = MOST_PATH;
+    if (used + strlen(name) + 3 + 3 * length > MOST_FACTS) return;
+    char *at = facts + used + sprintf(facts + used, " %s=", name);
+    for (size_t i = 0; i < length; i++) {
+        bool plain = value[i] && (strchr(SAFE, value[i]) || strchr("/.+,:@", value[i]));
+        at += sprintf(at, plain ? "%c" : "%%%02X", (unsigned char)value[i]);
+    }
+}
+
+static void fact_text(const char *name, const char *text)
+{
+    fact(name, text, strlen(text));
+}
+
+static void fact_number(const char *name, unsigned long long value)
+{
+    char text[24];
+    sprintf(text, "%llu", value);
+    fact_text(name, text);
+}
 
 /* What only a gate that has not been opened can say. */
 static void learn_token(int control)
@@ -245,53 +303,241 @@ static bool enter(char *path)
 {
     size_t length = strlen(work);
     if (chdir(path) == 0) return true;
-    if (errno != ENOENT || !length || strncmp(path, work, length) != 0 || path[length] != '/') return false;
-    for (char *slash = path + length + 1; (slash = strchr(slash, '/')); slash++) {
-        *slash = '\0';
-        mkdir(path, 0777); /* or it is there */
-        *slash = '/';
+    int number = errno;
+    bool own = length && strncmp(path, work, length) == 0 && path[length] == '/';
+    if (number == ENOENT && own) {
+        for (char *slash = path + length; slash;) {
+            slash = strchr(slash + 1, '/');
+            if (slash) *slash = '\0';
+            number = mkdir(path, 0777) == 0 || errno == EEXIST ? 0 : errno;
+            if (number) fact_text("file", path); /* the one that can't be made */
+            if (slash) *slash = '/';
+            if (number) break;
+        }
+        if (!number && chdir(path) == 0) return true;
+        if (!number) number = errno;
     }
-    mkdir(path, 0777);
-    return chdir(path) == 0;
+    fact_number("errno", (unsigned)number);
+    return false;
 }
 
-/* 0: may be executed; EXIT_DENIED: is there, but not for us; EXIT_MISSING.  As shells tell them apart. */
+/* 0: may be executed, as far as can be seen from outside. Otherwise an errno. */
 static int look_at(const char *path)
 {
     struct stat status;
-    if (stat(path, &status) != 0)
-        return errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == ENAMETOOLONG ? EXIT_MISSING
-                                                                                              : EXIT_DENIED;
-    bool usable = S_ISREG(status.st_mode) && (status.st_mode & 0111) != 0 &&
-                  faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0;
-    return usable ? 0 : EXIT_DENIED;
+    if (stat(path, &status) != 0) return errno;
+    if (S_ISDIR(status.st_mode)) return EISDIR;
+    if (!S_ISREG(status.st_mode) || (status.st_mode & 0111) == 0) return EACCES;
+    return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0 ? 0 : errno;
 }
 
-/* Where the command is: itself when it has a slash, else in PATH.  Ends here when it is nowhere. */
-static const char *find(const char *command)
+/* Where the command is: itself when it has a slash, else in PATH.  0, or why it can't be used: then `place`
+ * is the file that comes nearest to it. */
+static int search(const char *command, char place[PATH_MAX])
 {
+    bool path_wanted = !strchr(command, '/');
+    size_t most = path_wanted ? NAME_MAX : PATH_MAX - 1, size = strlen(command);
+    snprintf(place, PATH_MAX, "%s", command);
+    if (size > most) return ENAMETOOLONG;
+    if (size == 0) return ENOENT;
+    if (!path_wanted) return look_at(command);
     static char candidate[PATH_MAX];
-    int worst = EXIT_MISSING;
-    if (strchr(command, '/')) {
-        worst = look_at(command);
-        if (worst == 0) return command;
-    } else if (*command) {
-        char **entry = environment;
-        while (*entry && strncmp(*entry, "PATH=", 5) != 0) entry++;
-        const char *path = *entry ? *entry + 5 : USUAL_PATH;
-        for (;; path++) {
-            size_t length = strcspn(path, ":"); /* an empty part is the working directory */
-            int size = length > PATH_MAX ? PATH_MAX
-                                         : snprintf(candidate, sizeof candidate, "%.*s%s%s", (int)length, path,
-                                                    length ? "/" : "", command);
-            int found = size < PATH_MAX ? look_at(candidate) : EXIT_MISSING;
-            if (found == 0) return candidate;
-            if (found == EXIT_DENIED) worst = found; /* as execvp: a later one may serve */
-            path += length;
-            if (!*path) break;
+    int worst = ENOENT;
+    char **entry = environment;
+    while (*entry && strncmp(*entry, "PATH=", 5) != 0) entry++;
+    const char *path = *entry ? *entry + 5 : USUAL_PATH;
+    for (;; path++) {
+        size_t length = strcspn(path, ":"); /* an empty part is the working directory */
+        int whole = length > PATH_MAX ? PATH_MAX
+                                      : snprintf(candidate, sizeof candidate, "%.*s%s%s", (int)length, path,
+                                                 length ? "/" : "", command);
+        int found = whole < PATH_MAX ? look_at(candidate) : ENOENT;
+        bool here = found != ENOENT && found != ENOTDIR && found != ENAMETOOLONG;
+        if (found == 0 || (here && worst == ENOENT)) strcpy(place, candidate);
+        if (found == 0) return 0;
+        if (here && worst == ENOENT) worst = found; /* as execvp: a later one may serve */
+        path += length;
+        if (!*path) break;
+    }
+    return worst;
+}
+
+/* The beginning of a file, with a NUL after it; returns its size, or -1. */
+static ssize_t read_head(const char *path, char head[HEAD + 1])
+{
+    int file = open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    if (file < 0) return -1;
+    ssize_t size = read(file, head, HEAD);
+    close(file);
+    head[size < 0 ? 0 : size] = '\0';
+    return size;
+}
+
+/* The interpreter that the first line of a script names, and what stands after it; NULL where none is named.
+ * They end with the line: a carriage return belongs to it.  This takes the head apart. */
+static char *shebang(char *head, char **rest)
+{
+    if (strncmp(head, "#!", 2) != 0) return NULL;
+    char *name = head + 2 + strspn(head + 2, " \t"), *end = name + strcspn(name, "\n");
+    while (end > name && strchr(" \t", end[-1])) end--;
+    *end = '\0';
+    size_t length = strcspn(name, " \t");
+    *rest = name + length + strspn(name + length, " \t");
+    name[length] = '\0';
+    return *name ? name : NULL;
+}
+
+/* Whether a shell is to read what the kernel did not take: text, which names nobody else to read it. */
+static bool is_for_a_shell(const char *path)
+{
+    char head[HEAD + 1], *rest;
+    ssize_t size = read_head(path, head);
+    if (size <= 0 || memcmp(head, ELFMAG, size < SELFMAG ? (size_t)size : SELFMAG) == 0) return false;
+    char *end = memchr(head, '\n', (size_t)size);
+    if (memchr(head, '\0', (size_t)(end ? end - head : size))) return false;
+    return !shebang(head, &rest);
+}
+
+/* The loader that a program of this machine names, into `name`. */
+static bool loader(const char *path, char name[PATH_MAX])
+{
+    union {
+        Elf64_Ehdr wide;
+        Elf32_Ehdr narrow;
+    } header;
+    union {
+        Elf64_Phdr wide;
+        Elf32_Phdr narrow;
+    } segment;
+    int file = open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    ssize_t size = file < 0 ? 0 : pread(file, &header, sizeof header, 0);
+    bool found = false;
+    if (size == sizeof header && memcmp(&header, ELFMAG, SELFMAG) == 0) {
+        bool wide = header.wide.e_ident[EI_CLASS] == ELFCLASS64;
+        size_t each = wide ? sizeof segment.wide : sizeof segment.narrow;
+        int count = wide ? header.wide.e_phnum : header.narrow.e_phnum;
+        off_t at = wide ? (off_t)header.wide.e_phoff : (off_t)header.narrow.e_phoff;
+        for (int i = 0; i < count && i < MOST_SEGMENTS && !found; i++, at += (off_t)each) {
+            if (pread(file, &segment, each, at) != (ssize_t)each) break;
+            if ((wide ? segment.wide.p_type : segment.narrow.p_type) != PT_INTERP) continue;
+            size = pread(file, name, PATH_MAX - 1,
+                         wide ? (off_t)segment.wide.p_offset : (off_t)segment.narrow.p_offset);
+            found = size > 0;
+            name[found ? size : 0] = '\0';
         }
     }
-    unusable(worst == EXIT_DENIED ? "denied" : "missing", worst);
+    if (file >= 0) close(file);
+    return found;
+}
+
+/* What is to be known of a file that can't be executed, and why the kernel says that. */
+static void describe(const char *role, const char *path, int number)
+{
+    char head[HEAD + 1];
+    struct stat status;
+    struct statvfs system;
+    struct utsname here;
+    fact_number("errno", (unsigned)number);
+    if (role) fact_text("role", role);
+    fact_text("file", path);
+    if (stat(path, &status) != 0) return;
+    fact_number("mode", status.st_mode);
+    fact_number("uid", status.st_uid);
+    fact_number("gid", status.st_gid);
+    if (statvfs(path, &system) == 0 && system.f_flag & ST_NOEXEC) fact_number("noexec", 1);
+    if (number != ENOEXEC && number != ELIBBAD) return;
+    ssize_t size = read_head(path, head);
+    if (size >= 0) fact("head", head, size > 20 ? 20 : (size_t)size); /* with the machine of a program */
+    if (uname(&here) == 0) fact_text("here", here.machine);
+}
+
+/* Which string is too long, or how long all are, as the kernel counts them. */
+static void measure(void)
+{
+    size_t most = 32 * (size_t)sysconf(_SC_PAGESIZE) - 1, all = 0, count = 0;
+    struct rlimit stack;
+    fact_number("errno", E2BIG);
+    for (char **list = arguments; list; list = list == arguments ? environment : NULL)
+        for (char **each = list; *each; each++, count++) {
+            size_t size = strlen(*each);
+            all += size + 1 + sizeof *each; /* and a pointer to it */
+            if (size <= most) continue;
+            if (list == arguments)
+                fact_number("argument", (size_t)(each - list));
+            else
+                fact("variable", *each, strcspn(*each, "="));
+            fact_number("size", size);
+            fact_number("limit", most);
+            return;
+        }
+    size_t limit = getrlimit(RLIMIT_STACK, &stack) != 0 || stack.rlim_cur / 4 > 6 << 20 ? 6 << 20
+                                                                                        : stack.rlim_cur / 4;
+    fact_number("size", all);
+    fact_number("limit", limit < 131072 ? 131072 : limit);
+}
+
+/* Why a command was not executed: an errno, and whether that is about the shell which was to read it. */
+struct failure {
+    int number;
+    bool shell;
+};
+
+/* Find out what to say of it, along the interpreters, as the kernel has come to it. */
+static void explain(const char *program, struct failure why)
+{
+    static char name[PATH_MAX];
+    char head[HEAD + 1], *rest;
+    const char *path = why.shell ? SHELL : program, *role = why.shell ? "shell" : NULL;
+    if (why.number == E2BIG) {
+        measure();
+        return;
+    }
+    bool own = why.number == ELOOP || why.number == ETXTBSY;
+    for (int depth = 0; !own && depth < DEEPEST && look_at(path) == 0; depth++) {
+        char *next = read_head(path, head) > 0 ? shebang(head, &rest) : NULL;
+        if (next) {
+            snprintf(name, sizeof name, "%s", next);
+            role = "interpreter";
+        } else if (why.number != ENOEXEC && loader(path, name)) {
+            role = "loader";
+        } else {
+            break;
+        }
+        path = name;
+    }
+    describe(role, path, why.number);
+}
+
+/* Where the command is.  Ends here when it is nowhere, or can't be used. */
+static const char *find(const char *command)
+{
+    static char place[PATH_MAX];
+    int number = search(command, place);
+    if (number == ENOENT || number == ENOTDIR) unusable("missing", EXIT_MISSING);
+    if (number != 0) {
+        describe(NULL, place, number);
+        unusable("denied", EXIT_DENIED);
+    }
+    return place;
+}
+
+/* "#!/usr/bin/env NAME": what it would look for is looked for here, since nobody else can say that it is not
+ * there.  Ends here then.  One that is part of a larger program may have NAME in itself. */
+static void find_by_env(const char *program)
+{
+    static char place[PATH_MAX];
+    char head[HEAD + 1], *rest;
+    struct stat status;
+    if (read_head(program, head) <= 0) return;
+    const char *name = shebang(head, &rest), *base = name ? strrchr(name, '/') : NULL;
+    if (!base || strcmp(base, "/env") != 0 || look_at(name) != 0) return;
+    bool alone = lstat(name, &status) == 0 && S_ISREG(status.st_mode) && status.st_nlink == 1;
+    if (!alone && !strpbrk(rest, " \t\r")) return;
+    if (!*rest || *rest == '-' || strchr(rest, '=') || search(rest, place) != ENOENT) return;
+    fact_number("errno", ENOENT);
+    fact_text("role", "interpreter");
+    fact_text("file", rest);
+    unusable("denied", EXIT_DENIED);
 }
 
 /* The wall clock's time, as receipts have it. */
@@ -304,25 +550,113 @@ static const char *clock_time(void)
     return text;
 }
 
-/* After BEGAN: if this can't be said, BEGAN stands, which is the safe side. */
-static int failed(void)
+enum { UNTRACED = -1 }; /* in place of an errno */
+
+/* That the machine is short of something says nothing about the command. */
+static bool passes(int number)
 {
-    char number[16];
-    snprintf(number, sizeof number, "%d", errno);
-    put("FAILED", number);
-    return EXIT_DENIED;
+    return number == EAGAIN || number == ENOMEM || number == EMFILE || number == ENFILE;
 }
 
-/* Run the command in a process of its own, with the signals that it would have had. */
-static pid_t begin(const char *program, const sigset_t *mask)
+/* In the child: become the command, with the signals that it would have had; or tell why not, and end. */
+static _Noreturn void become(const char *program, const sigset_t *mask, int told)
 {
-    signal(SIGCHLD, SIG_DFL); /* who ignores it is not told of ends */
-    pid_t child = fork();
-    if (child != 0) return child;
+    struct failure why = {0};
     setpgid(0, 0); /* what it sends to its group is not for us */
     sigprocmask(SIG_SETMASK, mask, NULL);
     execve(program, arguments, environment);
-    _exit(failed());
+    why.number = errno;
+    if (why.number == ENOEXEC && is_for_a_shell(program)) {
+        words[0] = SHELL;
+        words[1] = (char *)program;
+        execve(SHELL, words, environment);
+        why.number = errno;
+        why.shell = true;
+    }
+    _exit(write(told, &why, sizeof why) == sizeof why ? EXIT_DENIED : EXIT_RECEIPT);
+}
+
+/* A child that is to stand still when it has become the command. */
+static _Noreturn void become_traced(const char *program, const sigset_t *mask, int told)
+{
+    const struct failure untraced = {.number = UNTRACED};
+    if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0 && raise(SIGSTOP) == 0) /* for hold() to see to it */
+        become(program, mask, told);
+    _exit(write(told, &untraced, sizeof untraced) == sizeof untraced ? EXIT_DENIED : EXIT_RECEIPT);
+}
+
+typedef void beginning(const char *program, const sigset_t *mask, int told);
+
+/* Make the child; what it tells is read from `told`. */
+static pid_t spawn(beginning *begin, const char *program, const sigset_t *mask, int *told)
+{
+    int both[2];
+    if (pipe2(both, O_CLOEXEC) != 0) return -1;
+    pid_t child = fork();
+    if (child == 0) begin(program, mask, both[1]); /* which never comes back */
+    int number = errno;
+    close(both[1]);
+    if (child < 0) close(both[0]);
+    *told = both[0];
+    errno = number;
+    return child;
+}
+
+/* What a child tells that ends; nothing where it was the command already. */
+static struct failure reason(pid_t child, int told)
+{
+    struct failure why = {0};
+    if (read(told, &why, sizeof why) == sizeof why)
+        waitpid(child, NULL, 0);
+    else
+        why.number = 0;
+    close(told);
+    return why;
+}
+
+/* Begin the command, and have it stand still before its first instruction; if we die, it dies.  One that ends
+ * before that, by the kernel's hand, is told of when it is attended to. */
+static struct failure hold(const char *program, const sigset_t *mask, pid_t *child)
+{
+    int told;
+    *child = spawn(become_traced, program, mask, &told);
+    if (*child < 0) return (struct failure){.number = errno};
+    for (siginfo_t seen;;) {
+        if (waitid(P_PID, (id_t)*child, &seen, WEXITED | WSTOPPED | WNOWAIT) != 0 && errno == EINTR) continue;
+        if (seen.si_code != CLD_TRAPPED || seen.si_status == (SIGTRAP | PTRACE_EVENT_EXEC << 8)) break;
+        bool ready = seen.si_status == SIGSTOP; /* or else it is somebody's signal, meanwhile */
+        if (ready) ptrace(PTRACE_SETOPTIONS, *child, NULL, (long)(PTRACE_O_EXITKILL | PTRACE_O_TRACEEXEC));
+        ptrace(PTRACE_CONT, *child, NULL, ready ? 0L : (long)seen.si_status);
+    }
+    return reason(*child, told); /* whoever stands still has closed it */
+}
+
+/* Begin the command where nobody can be traced. */
+static struct failure launch(const char *program, const sigset_t *mask, pid_t *child)
+{
+    int told;
+    *child = spawn(become, program, mask, &told);
+    return *child < 0 ? (struct failure){.number = errno} : reason(*child, told);
+}
+
+/* From here on the command may look at us: nothing is left that it could use. */
+static void be_seen(int control, int signals)
+{
+    close(folder);
+    close(control);
+    close(signals);
+    explicit_bzero(token, sizeof token);
+    prctl(PR_SET_DUMPABLE, 1);
+}
+
+/* After BEGAN: if this can't be said, BEGAN stands, which is the safe side. */
+static int failed(const char *program, struct failure why)
+{
+    char number[16];
+    snprintf(number, sizeof number, "%d", why.number);
+    if (!passes(why.number)) explain(program, why);
+    put("FAILED", number);
+    return EXIT_DENIED;
 }
 
 /* Pass signals on until the command ends; returns its exit code, and which signal ended it, if one did. */
@@ -365,13 +699,14 @@ int main(int argc, char **argv)
     sigfillset(&leaving);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) sigdelset(&leaving, others[i]);
     sigprocmask(SIG_BLOCK, &leaving, &before);
-    prctl(PR_SET_DUMPABLE, 0); /* the command has our user, and is to find nothing of ours */
+    prctl(PR_SET_DUMPABLE, 0); /* nobody is to look for the token */
 
     int null; /* fills those of 0, 1 and 2 that are closed, so that no other descriptor becomes one of them */
     while ((null = open("/dev/null", O_RDWR)) >= 0 && null <= 2) continue;
     bool no_input = null < 0 || dup2(null, 0) != 0;
     close_range(3, ~0U, 0); /* also what the runtime may have left; it is not known everywhere */
     if (null > 2) close(null);
+    dup2(1, 2); /* one way out: what is written to both is read in the order in which it was written */
 
     /* Looked at early: better to end now than to wait for nothing. */
     struct stat status;
@@ -394,14 +729,28 @@ int main(int argc, char **argv)
     char *workdir = unpack();
     if (*workdir && !enter(workdir)) unusable("workdir", EXIT_DENIED);
     const char *program = find(arguments[0]);
+    find_by_env(program);
     /* A signal that waits by now is the command's.  Only faults stay what they are. */
     const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
     sigfillset(&heard);
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) sigdelset(&heard, faults[i]);
     sigprocmask(SIG_BLOCK, &heard, NULL);
+    signal(SIGCHLD, SIG_DFL); /* who ignores it is not told of ends */
+    pid_t child;
+    struct failure why = hold(program, &before, &child);
+    if (why.number > 0 && !passes(why.number)) {
+        explain(program, why);
+        unusable("denied", EXIT_DENIED);
+    }
     give("BEGAN", clock_time());
-    pid_t child = begin(program, &before);
-    int ended_by = 0, code = child > 0 ? attend(child, &heard, &ended_by) : failed();
+    be_seen(control, signals);
+    if (why.number == UNTRACED) why = launch(program, &before, &child);
+    int ended_by = 0, code = why.number ? failed(program, why) : 0;
+    close(receipt);
+    if (!why.number) {
+        ptrace(PTRACE_DETACH, child, NULL, NULL); /* it goes on */
+        code = attend(child, &heard, &ended_by);
+    }
     sweep();
     if (end >= 0) dprintf(end, "ENDED %d %s %d\n", code, clock_time(), ended_by);
     return code;

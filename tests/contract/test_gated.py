@@ -1,6 +1,8 @@
 """Containers that wait at a gate, on any engine; and what else look-ahead asks of one: a file of an image."""
 
+import errno
 import hashlib
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -9,10 +11,10 @@ import pytest
 
 from air_executor.clock import utc_now
 from manager.engine.contract import ContainerGone, Status
-from manager.gates import gate_folder
-from manager.gates.protocol import Began, Never, Unusable
+from manager.gates import gate_folder, protocol
+from manager.gates.protocol import Began, Flaw, Never, Unusable
 from manager.model.containers import GATE_IN_IMAGE, GATE_PLACE
-from manager.model.home import CONTROL, FIFO, RECEIPT, GateFolder
+from manager.model.home import CONTROL, END, FIFO, RECEIPT, GateFolder
 from tests.contract.bench import (
     EXIT_3,
     EXIT_126,
@@ -272,8 +274,13 @@ def test_behind_a_gate_a_task_has_no_powers_and_is_never_root(docker_bench: Benc
 
 
 def test_a_command_finds_behind_a_gate_what_it_finds_without_one(docker_bench: Bench) -> None:
-    """Variables, folder, descriptors, signals, limits: nothing of the gate is inherited."""
+    """Variables, folder, descriptors, signals, limits, priorities: nothing of the gate is inherited."""
     script = (
+        "cat /proc/$$/limits /proc/$$/oom_score_adj /proc/$$/coredump_filter /proc/$$/personality 2>&1\n"
+        "nice; cut -d' ' -f 7,8,18,19,41 /proc/$$/stat; tr '\\0' '\\n' < /proc/$$/cmdline | head -n 2\n"
+        "readlink /proc/$$/cwd /proc/$$/root; stat -L -c '%F %u %g %a' /proc/$$/fd/*; id\n"
+        "grep -E '^(NSpid|NStgid|NStty|Threads|Speculation|CoreDumping|THP|Cpus_allowed|Mems_allowed|Timer)' "
+        "/proc/$$/status | grep -v NS; cat /proc/$$/timerslack_ns 2>&1; (: < /dev/tty) 2>&1\n"
         "env | grep -v -e ^HOSTNAME= -e ^AIR_EXECUTOR_TASK= | sort; pwd; umask; ulimit -a; ls /proc/self/fd\n"
         "grep -E '^(Sig|Shd)(Blk|Ign|Cgt|Pnd)|^Seccomp|^Groups|^PPid' /proc/self/status; cat /proc/$$/comm\n"
         "test $(cut -d' ' -f 5 /proc/$$/stat) = $$ && echo leads its group; cut -d' ' -f 6 /proc/$$/stat\n"
@@ -282,6 +289,68 @@ def test_a_command_finds_behind_a_gate_what_it_finds_without_one(docker_bench: B
     with_gate = docker_bench.output(docker_bench.opened(sh(script)).id).decode()
     without = docker_bench.output(docker_bench.run(sh(script)).id).decode()
     assert _without_process_numbers(with_gate) == _without_process_numbers(without)
+
+
+FIRST_PROCESS = (
+    "import ctypes, errno, os, sys\n"
+    "def refused(what):\n"
+    "    try: return bool(what()) and 'no'\n"
+    "    except OSError as error: return errno.errorcode[error.errno]\n"
+    "for name in sorted(os.listdir('/proc/1/fd'), key=int)[3:]:\n"
+    "    at = f'/proc/1/fd/{name}'\n"
+    "    kind = 'end' if os.readlink(at).startswith('/.air-executor/control/end') else os.readlink(at)\n"
+    "    opened = [refused(lambda: os.open(at, flags | os.O_NONBLOCK)) for flags in (0, 1, 2)]\n"
+    "    print(kind, *opened, refused(lambda: os.chmod(at, 0o666) or True))\n"
+    "libc = ctypes.CDLL(None, use_errno=True)\n"
+    "libc.syscall(438, os.pidfd_open(1), 3, 0)\n"  # pidfd_getfd
+    "print(errno.errorcode[ctypes.get_errno()])\n"
+)
+
+
+def test_what_the_first_process_has_open_is_its_output_and_what_nobody_can_use(docker_bench: Bench) -> None:
+    """Also where the FIFO is the task's user's own, as a manager that is no root has it."""
+    made = docker_bench.waiting(("python3", "-c", FIRST_PROCESS))
+    uid, _, gid = made.spec.user.partition(":")
+    os.chown(made.folder.control / END, int(uid), int(gid))
+    ends: list[int] = []
+    content = protocol.frame("nonce", "", made.command, {})
+    until(lambda: gate_folder.open_gate(made.folder.fifo, content, take_end=ends.append), 60)
+    said = docker_bench.output(made.id).decode().splitlines()
+    assert said == ["end EACCES EACCES EACCES EROFS", "EPERM"]
+    docker_bench.engine.wait(made.id)
+    ended = protocol.parse_end(os.read(ends[0], gate_folder.MAX_END_BYTES))
+    os.close(ends[0])
+    assert ended is not None and ended.exit_code == 0
+
+
+BY_THE_FIRST = "echo 1 > /proc/1/fd/1; echo 2 > /proc/1/fd/2; echo 3 > /dev/stdout; echo 4 | tee /dev/stderr"
+
+
+def test_what_is_said_by_way_of_the_first_process_is_heard(docker_bench: Bench) -> None:
+    for made in (docker_bench.opened(sh(BY_THE_FIRST)), docker_bench.run(sh(BY_THE_FIRST))):
+        assert sorted(docker_bench.output(made.id).split()) == [b"1", b"2", b"3", b"4", b"4"]
+
+
+def test_what_can_not_be_executed_has_not_begun_and_says_why(docker_bench: Bench) -> None:
+    """The kernel says so: to execute it, and stand still before its first instruction, is allowed there."""
+    tool = docker_bench.work / "tool"
+    tool.write_text("#!/bin/sh\r\n")
+    tool.chmod(0o755)
+    made = docker_bench.opened(("./tool",))
+    docker_bench.engine.wait(made.id)
+    assert made.receipt == Unusable("nonce", "denied", Flaw(errno.ENOENT, b"/bin/sh\r", "interpreter"))
+    assert docker_bench.engine.observe(made.id).exit_code == 126
+
+
+def test_who_may_not_execute_a_command_is_told_its_mode(docker_bench: Bench) -> None:
+    tool = docker_bench.work / "tool"
+    tool.write_text("#!/bin/sh\n")
+    tool.chmod(0o700)
+    os.chown(tool, 4711, 4711) if os.geteuid() == 0 else tool.chmod(0o600)
+    receipt = docker_bench.opened(("./tool",)).receipt
+    assert isinstance(receipt, Unusable) and receipt.problem == "denied"
+    assert (receipt.flaw.errno, receipt.flaw.file) == (errno.EACCES, b"./tool")
+    assert receipt.flaw.mode == tool.stat().st_mode
 
 
 def test_arguments_arrive_through_a_gate_as_they_stand(docker_bench: Bench) -> None:

@@ -1,6 +1,7 @@
 """The gate, compiled with this machine's compiler. In containers it is tested by the contract suite."""
 
 import array
+import ctypes
 import errno
 import fcntl
 import os
@@ -9,6 +10,7 @@ import select
 import shutil
 import signal
 import stat
+import struct
 import subprocess
 import sys
 import tempfile
@@ -26,7 +28,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manager.gates.gate_folder import is_honest, mounted, open_gate, prepare, read_receipt
-from manager.gates.protocol import Began, Ended, Never, Receipt, Unusable, frame, parse_end
+from manager.gates.protocol import Began, Ended, Flaw, Never, Receipt, Unusable, frame, parse_end
 from manager.model.home import END, TOKEN
 from manager.model.values import Owner
 from tests.examples import fewer
@@ -36,6 +38,8 @@ SOURCE = Path(__file__).parents[3] / "runner_image" / "gate" / "gate.c"
 NOBODY = 65534
 CHARACTERS = st.characters(exclude_characters="\0", exclude_categories=["Cs"])
 NEVER, NO_RECEIPT, DENIED, MISSING = 75, 74, 126, 127
+LONGEST_STRING = 32 * resource.getpagesize() - 1
+"""In bytes, without the NUL."""
 
 
 @pytest.fixture(scope="session")
@@ -296,6 +300,9 @@ class TestAnOpenedGate:
             assert output.decode().split("\0")[: len(words)] == words
 
 
+TOO_LONG = frame("n1", "", ["echo", "x" * 140_000], {})
+
+
 @pytest.fixture
 def end(room: Room) -> Iterator[int]:
     """The manager's side of the second FIFO."""
@@ -344,16 +351,14 @@ class TestTheEnd:
         ended = said(end)
         assert ended and (ended.exit_code, ended.signal) == (137, 0)
 
-    @pytest.mark.parametrize("content", [b"", b"G", payload("n1"), frame("n1", "", ["no-such-command"], {})])
+    @pytest.mark.parametrize(
+        "content", [b"", b"G", payload("n1"), frame("n1", "", ["no-such-command"], {}), TOO_LONG]
+    )
     def test_is_not_said_of_what_never_began(self, room: Room, end: int, content: bytes) -> None:
         process = room.start()
         room.send(content)
-        assert room.ended(process)[0] in (NEVER, MISSING)
+        assert room.ended(process)[0] in (NEVER, MISSING, DENIED)
         assert said(end) is None
-
-    def test_is_said_of_an_exec_that_fails(self, room: Room, end: int, tmp_path: Path) -> None:
-        assert room.run([str(script(tmp_path / "tool", "no interpreter is named here"))])[0] == DENIED
-        assert code_said(end) == DENIED
 
     @pytest.mark.parametrize("kind", ["nothing", "link", "folder"])
     def test_needs_no_fifo(self, room: Room, end: int, kind: str) -> None:
@@ -511,17 +516,59 @@ class TestProcess1:
         assert code_said(end) == 7
 
     @pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv")
-    def test_keeps_its_descriptors_from_its_own_user(self, room: Room) -> None:
+    def test_has_its_output_where_any_first_process_has_it(self, room: Room) -> None:
         room = for_nobody(room, "descriptors")
-        attempts = "for n in 0 1 2 3 4 5 6 7 8 9; do (: <>/proc/1/fd/$n) && echo $n; done"
-        attempts += "; for f in mem environ; do (: </proc/1/$f) && echo $f; done; ls /proc/1/fd; id -u"
+        with (room.path / "out").open("w+b") as out:
+            os.fchmod(out.fileno(), 0o666)
+            process = room.start(*AS_FIRST, *AS_NOBODY, stdin=out)
+            # As the engine's pipes are: the container's user's own.
+            assert process.stdout and process.stderr
+            for stream in (process.stdout, process.stderr):
+                os.fchown(stream.fileno(), NOBODY, NOBODY)
+            say = "echo 1 >/proc/1/fd/1; echo 2 >/proc/1/fd/2; echo 3 >/dev/fd/1; echo 4 | tee /dev/stderr"
+            room.send(frame("n1", "", ["sh", "-c", say], {}))
+            output, errors = process.communicate(timeout=20)
+        assert (sorted(output.split()), sorted(errors.split())) == ([b"1", b"3", b"4"], [b"2", b"4"])
+
+    @pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv")
+    @pytest.mark.parametrize("owner", [0, NOBODY])
+    def test_lets_nobody_in_by_what_it_has_open(self, room: Room, owner: int) -> None:
+        """Whoever owns the FIFO: a manager may be who its tasks are."""
+        room = for_nobody(room, f"descriptors{owner}")
+        os.chown(room.control / END, owner, owner)
+        attempts = "ls /proc/1/fd; for n in 3 4 5 6 7 8 9; do (: <>/proc/1/fd/$n) && echo $n; done; id -u"
         ends: list[int] = []
         process = room.start(*AS_FIRST, *AS_NOBODY)
         content = frame("n1", "", ["sh", "-c", f"{attempts}; exit 7"], {})
         assert until(lambda: open_gate(room.fifo, content, take_end=ends.append))
-        assert room.ended(process)[:2] == (7, b"%d\n" % NOBODY)
+        code, output, _ = room.ended(process)
+        *inherited, last, user = output.split()
+        assert (code, inherited, int(user)) == (7, [b"0", b"1", b"2"], NOBODY)
+        assert int(last) > 2, "its only other one"
         assert code_said(ends[0]) == 7
         os.close(ends[0])
+
+    @pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv")
+    def test_remembers_no_token_that_could_be_found_in_its_memory(self, room: Room) -> None:
+        room = for_nobody(room, "memory")
+        (room.control / TOKEN).write_text("a-token-to-find")
+        (room.control / TOKEN).chmod(0o644)
+        python = shutil.which("python3", path=os.defpath)
+        if python is None:
+            pytest.skip("there is no Python that everybody may execute")
+        look = "import sys\nfor line in open('/proc/1/maps'):\n"
+        look += "    first, last = (int(each, 16) for each in line.split()[0].split('-'))\n"
+        look += "    with open('/proc/1/mem', 'rb', 0) as memory:\n"
+        look += "        try: found = (memory.seek(first), memory.read(last - first))[1]\n"
+        look += "        except (OSError, OverflowError): continue\n"
+        look += "        for word in sys.argv[1:]:\n"
+        look += "            if word[::-1].encode() in found: print(word)\n"
+        words = ["dnif-ot-nekot-a", "ereh-si-emarf-eht"]
+        command = [python, "-S", "-c", look, *words]
+        process = room.start(*AS_FIRST, *AS_NOBODY)
+        room.send(frame("n1", "", command, {"IT": "the-frame-is-here"}))
+        code, output, _ = room.ended(process)
+        assert (code, set(output.split())) == (0, {b"ereh-si-emarf-eht"})
 
 
 class TestTheCommandIsLookedUp:
@@ -556,12 +603,22 @@ class TestTheCommandIsLookedUp:
         assert room.run(["tool"], {"PATH": path})[1] == b"third\n"
 
     @pytest.mark.parametrize(
-        "command",
-        ["no-such-command", "/no/such/command", "./none", "", "/etc/passwd/x", "n" * 300, "/l" * 3000],
+        "command", ["no-such-command", "/no/such/command", "./none", "", "/etc/passwd/x", "n" * 255]
     )
     def test_and_missing_when_it_is_nowhere(self, room: Room, command: str) -> None:
         code, output, receipt = room.run([command])
         assert (code, output, receipt) == (MISSING, b"", Unusable("n1", "missing"))
+
+    @pytest.mark.parametrize("command", ["n" * 256, "/l" * 3000, "./" + "n" * 256])
+    def test_and_denied_when_no_file_can_have_such_a_name(self, room: Room, command: str) -> None:
+        receipt = denied(room.run([command]))
+        assert (receipt.errno, receipt.file) == (errno.ENAMETOOLONG, command[:200].encode())
+
+    @pytest.mark.parametrize("command", ["tool", "./tool"])
+    def test_and_denied_when_links_lead_in_a_circle(self, room: Room, tmp_path: Path, command: str) -> None:
+        (tmp_path / "tool").symlink_to("tool")
+        flaw = denied(room.run([command], {"PATH": f"/nowhere:{tmp_path}"}, str(tmp_path)))
+        assert (flaw.errno, flaw.mode) == (errno.ELOOP, None)
 
     def test_and_missing_in_a_path_of_long_parts(self, room: Room) -> None:
         _, _, receipt = room.run(["tool"], {"PATH": "/" + "x" * 5000 + ":/" + "y" * 4090 + ":/y"})
@@ -581,8 +638,11 @@ class TestTheCommandIsLookedUp:
             case _:
                 os.mkfifo(tool, 0o777)
         path = f"{tmp_path}:/nowhere"
-        code, _, receipt = room.run([command.format(tmp_path)], {"PATH": path}, str(tmp_path))
-        assert (code, receipt) == (DENIED, Unusable("n1", "denied"))
+        flaw = denied(room.run([command.format(tmp_path)], {"PATH": path}, str(tmp_path)))
+        status = tool.stat()
+        assert (flaw.mode, flaw.uid, flaw.gid) == (status.st_mode, status.st_uid, status.st_gid)
+        assert flaw.errno == (errno.EISDIR if kind == "folder" else errno.EACCES)
+        assert flaw.file == (b"./tool" if command == "./tool" else str(tool).encode())
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
     def test_and_denied_when_it_is_for_others(self, room: Room) -> None:
@@ -595,14 +655,35 @@ class TestTheCommandIsLookedUp:
         for number, command in enumerate(("theirs/tool", "closed/tool")):
             room = for_nobody(room, f"others/room{number}")
             how: dict[str, Any] = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
-            code, _, receipt = room.run([f"./{command}"], workdir=str(here), **how)
-            assert (code, receipt) == (DENIED, Unusable("n1", "denied"))
+            flaw = denied(room.run([f"./{command}"], workdir=str(here), **how))
+            mode = stat.S_IFREG | 0o700 if number == 0 else None
+            assert flaw.errno == errno.EACCES
+            assert (flaw.mode, flaw.uid) == (mode, None if mode is None else 0)
             assert (room.receipts / "receipt").stat().st_uid == NOBODY
 
-    @pytest.mark.parametrize("workdir", ["/no/such/folder", "/etc/passwd"])
-    def test_and_not_at_all_without_its_working_directory(self, room: Room, workdir: str) -> None:
+    @pytest.mark.parametrize(
+        ("workdir", "number"),
+        [
+            ("/no/such/folder", errno.ENOENT),
+            ("/etc/passwd", errno.ENOTDIR),
+            ("/etc/passwd/x", errno.ENOTDIR),
+            ("/" + "n" * 256, errno.ENAMETOOLONG),
+        ],
+    )
+    def test_and_not_at_all_without_its_working_directory(
+        self, room: Room, workdir: str, number: int
+    ) -> None:
         code, _, receipt = room.run(["true"], workdir=workdir)
-        assert (code, receipt) == (DENIED, Unusable("n1", "workdir"))
+        assert (code, receipt) == (DENIED, Unusable("n1", "workdir", Flaw(errno=number)))
+
+    def test_and_not_where_that_can_not_be_made(self, room: Room, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        process = room.start()
+        place = f"{tmp_path}/file-not/\n{'x' * 256}/y"
+        room.send(frame("n1", place, ["true"], {}, [mounted(str(tmp_path), tmp_path)]))
+        code, _, receipt = room.ended(process)
+        assert code == DENIED and isinstance(receipt, Unusable) and receipt.problem == "workdir"
+        assert receipt.flaw == Flaw(errno=errno.ENAMETOOLONG, file=place.encode()[:200])
 
     def test_but_makes_it_in_what_is_proved_to_be_its_own(self, room: Room, tmp_path: Path) -> None:
         own, beside = tmp_path / "own", tmp_path / "own-not"
@@ -619,20 +700,244 @@ class TestTheCommandIsLookedUp:
         assert list(beside.iterdir()) == []
 
 
+def denied(outcome: tuple[int, bytes, Receipt | None]) -> Flaw:
+    """Nothing was run; why."""
+    code, output, receipt = outcome
+    assert (code, output) == (DENIED, b"")
+    assert isinstance(receipt, Unusable) and (receipt.nonce, receipt.problem) == ("n1", "denied")
+    return receipt.flaw
+
+
+def elf(machine: int, interpreter: bytes = b"", wide: bool = True, order: str = "little") -> bytes:
+    """The headers of a program; with a loader, where one is named."""
+    ident = b"\x7fELF" + bytes([2 if wide else 1, 1 if order == "little" else 2, 1]) + bytes(9)
+    size, each = (64, 56) if wide else (52, 32)
+
+    def number(value: int, length: int) -> bytes:
+        return value.to_bytes(length, order)  # type: ignore[arg-type]
+
+    word = 8 if wide else 4
+    header = ident + number(2, 2) + number(machine, 2) + number(1, 4) + number(0x400000, word)
+    header += number(size, word) + number(0, word) + number(0, 4) + number(size, 2) + number(each, 2)
+    header += number(1, 2) + number(0, 6)
+    name = interpreter + b"\0"
+    places = [number(size + each, word), number(0, word), number(0, word)]
+    sizes = [number(len(name), word)] * 2
+    flags, align = number(4, 4), number(1, word)
+    segment = [number(3, 4), *([flags] if wide else []), *places, *sizes, *([] if wide else [flags]), align]
+    return header + b"".join(segment) + name
+
+
+class TestAScriptThatNamesNoInterpreter:
+    """As execvp has it, and shells: it is the shell's."""
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            'echo "$0:$1"; exit 7',
+            '\necho "$0:$1"; exit 7\n',
+            '# a comment\necho "$0:$1"\nexit 7\n',
+            '#!\necho "$0:$1"; exit 7\n',
+            '#! \t\necho "$0:$1"; exit 7\n',
+            'echo "$0:$1"; exit 7\n\0\0\0 what follows is no text',
+        ],
+    )
+    @pytest.mark.parametrize("by_path", [True, False])
+    def test_is_read_by_the_shell(self, room: Room, tmp_path: Path, text: str, by_path: bool) -> None:
+        tool = script(tmp_path / "tool", text)
+        path = f"{tmp_path}:/usr/bin:/bin"
+        code, output, receipt = room.run([str(tool) if by_path else "tool", "a b"], {"PATH": path})
+        assert (code, output) == (7, f"{tool}:a b\n".encode())
+        assert isinstance(receipt, Began) and receipt.failed is None
+
+    @pytest.mark.parametrize("content", [b"", b"\0", b"\x01\0\n", b"MZ\x90\0\x03", b"\xff\xfee\0c\0h\0o\0"])
+    def test_is_no_empty_and_no_binary_file(self, room: Room, tmp_path: Path, content: bytes) -> None:
+        tool = script(tmp_path / "tool", "")
+        tool.write_bytes(content)
+        flaw = denied(room.run([str(tool)]))
+        assert (flaw.errno, flaw.head, flaw.role) == (errno.ENOEXEC, content, None)
+
+    def test_is_none_that_names_one_by_a_line_that_is_too_long(self, room: Room, tmp_path: Path) -> None:
+        tool = script(tmp_path / "tool", f"#!/{'x' * 300}\necho by a shell\n")
+        assert denied(room.run([str(tool)])) == Flaw(
+            errno=errno.ENOEXEC, file=b"/" + b"x" * 199, role="interpreter"
+        )
+
+
+def no_tracing() -> None:
+    """As a host may have it: `ptrace` is refused, by a seccomp filter of four instructions."""
+    number = {"x86_64": 101, "aarch64": 117}.get(os.uname().machine)
+    assert number is not None, "its number is not known here"
+    steps = (
+        (0x20, 0, 0, 0),
+        (0x15, 0, 1, number),
+        (0x06, 0, 0, 0x50000 | errno.EPERM),
+        (0x06, 0, 0, 0x7FFF0000),
+    )
+    code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in steps))
+    libc = ctypes.CDLL(None)
+    assert libc.prctl(38, 1, 0, 0, 0) == 0  # PR_SET_NO_NEW_PRIVS
+    program = struct.pack("@HP", len(steps), ctypes.addressof(code))
+    assert libc.prctl(22, 2, program) == 0  # PR_SET_SECCOMP, by a filter
+
+
 class TestAnExecThatFails:
-    def test_is_added_to_the_receipt(self, room: Room, tmp_path: Path) -> None:
-        code, _, receipt = room.run([str(script(tmp_path / "tool", "no interpreter is named here"))])
-        assert code == DENIED
-        assert isinstance(receipt, Began) and receipt.failed == errno.ENOEXEC
+    """The kernel says so, and nothing has begun."""
 
-    def test_because_there_is_too_much_is_one(self, room: Room) -> None:
-        code, _, receipt = room.run(["echo", "x" * 200_000])
-        assert code == DENIED
-        assert isinstance(receipt, Began) and receipt.failed == errno.E2BIG
+    @pytest.mark.parametrize(
+        ("line", "file"),
+        [
+            ("#!/no/such/interpreter\n", b"/no/such/interpreter"),
+            ("#! /no/such/interpreter -x\n", b"/no/such/interpreter"),
+            ("#!/no/such/interpreter", b"/no/such/interpreter"),
+            ("#!/bin/sh\r\n", b"/bin/sh\r"),
+            ("#!/bin/n\\o 100%\n", b"/bin/n\\o"),
+            ("#!/bin/\x1b[31m\u00e9\n", "/bin/\x1b[31m\u00e9".encode()),
+            ("#!/usr/bin/env no-such-python\n", b"no-such-python"),
+            ("#!/usr/bin/env sh\r\n", b"sh\r"),
+            ("#!/usr/bin/env sh -e\n", b"sh -e"),
+        ],
+    )
+    def test_for_want_of_an_interpreter_names_it(
+        self, room: Room, tmp_path: Path, line: str, file: bytes
+    ) -> None:
+        flaw = denied(room.run([str(script(tmp_path / "tool", line))]))
+        assert flaw == Flaw(errno=errno.ENOENT, file=file, role="interpreter")
 
-    def test_for_want_of_an_interpreter_is_one(self, room: Room, tmp_path: Path) -> None:
-        _, _, receipt = room.run([str(script(tmp_path / "tool", "#!/no/such/interpreter\n"))])
+    @pytest.mark.parametrize(
+        "line", ["#!/usr/bin/env -S sh -e", "#!/usr/bin/env sh", "#!/bin/sh -e", "#! /bin/sh"]
+    )
+    def test_is_none_where_there_is_one(self, room: Room, tmp_path: Path, line: str) -> None:
+        assert room.run([str(script(tmp_path / "tool", f"{line}\necho ran\n"))])[:2] == (0, b"ran\n")
+
+    def test_names_the_interpreter_of_an_interpreter(self, room: Room, tmp_path: Path) -> None:
+        inner = script(tmp_path / "inner", "#!/no/such/interpreter\n")
+        flaw = denied(room.run([str(script(tmp_path / "tool", f"#!{inner}\n"))]))
+        assert (flaw.file, flaw.role) == (b"/no/such/interpreter", "interpreter")
+
+    def test_names_an_interpreter_that_is_not_executable(self, room: Room, tmp_path: Path) -> None:
+        inner = script(tmp_path / "inner", "#!/bin/sh\n", 0o644)
+        flaw = denied(room.run([str(script(tmp_path / "tool", f"#!{inner}\n"))]))
+        assert (flaw.errno, flaw.file, flaw.role) == (errno.EACCES, bytes(inner), "interpreter")
+        assert flaw.mode == stat.S_IFREG | 0o644
+
+    def test_tells_of_interpreters_without_end(self, room: Room, tmp_path: Path) -> None:
+        tool = tmp_path / "tool"
+        flaw = denied(room.run([str(script(tool, f"#!{tool}\n"))]))
+        assert (flaw.errno, flaw.file) == (errno.ELOOP, bytes(tool))
+        assert flaw.mode is not None, "it is no circle of links"
+
+    @pytest.mark.parametrize(("wide", "machine"), [(True, 62), (False, 3)])
+    def test_names_the_loader_that_is_not_there(
+        self, room: Room, tmp_path: Path, wide: bool, machine: int
+    ) -> None:
+        if os.uname().machine != "x86_64":
+            pytest.skip("the program is one of x86_64")
+        tool = script(tmp_path / "tool", "")
+        tool.write_bytes(elf(machine, b"/lib/ld-musl-x86_64.so.1", wide))
+        flaw = denied(room.run([str(tool)]))
+        if not wide and flaw.errno == errno.ENOEXEC:
+            pytest.skip("this kernel executes no programs of i386")
+        assert flaw == Flaw(errno=errno.ENOENT, file=b"/lib/ld-musl-x86_64.so.1", role="loader")
+
+    @pytest.mark.parametrize("machine", [40, 183, 243] if os.uname().machine == "x86_64" else [62, 22])
+    def test_has_the_machine_of_a_program_for_another_one(
+        self, room: Room, tmp_path: Path, machine: int
+    ) -> None:
+        tool = script(tmp_path / "tool", "")
+        tool.write_bytes(elf(machine, b"/lib/ld-linux.so"))
+        for command in (tool, script(tmp_path / "script", f"#!{tool}\n")):
+            again = Room(room.program, tmp_path / f"room-{command.name}")
+            again.prepare()
+            flaw = denied(again.run([str(command)]))
+            assert (flaw.errno, flaw.file) == (errno.ENOEXEC, bytes(tool))
+            assert flaw.role == (None if command == tool else "interpreter")
+            assert (flaw.head, flaw.here) == (elf(machine)[:20], os.uname().machine.encode())
+
+    def test_tells_a_program_that_is_cut_short(self, room: Room, tmp_path: Path) -> None:
+        tool = script(tmp_path / "tool", "")
+        tool.write_bytes(b"\x7fELF\n")
+        assert denied(room.run([str(tool)])).head == b"\x7fELF\n"
+
+    @pytest.mark.parametrize("number", [0, 2])
+    def test_says_which_argument_is_too_long(self, room: Room, tmp_path: Path, number: int) -> None:
+        words = ["./tool", "a", "b"]
+        words[number] = "x" * 140_000 if number else "/" + "./" * 1000 + "bin/true"
+        script(tmp_path / "tool", "#!/bin/sh\n")
+        if number == 0:
+            assert room.run(words, workdir=str(tmp_path))[0] == 0, "a long name is one"
+            return
+        flaw = denied(room.run(words, workdir=str(tmp_path)))
+        assert flaw == Flaw(errno=errno.E2BIG, argument=number, size=140_000, limit=LONGEST_STRING)
+
+    def test_takes_the_longest_argument(self, room: Room) -> None:
+        code, output, _ = room.run(["sh", "-c", 'echo "${#1}"', "sh", "x" * LONGEST_STRING])
+        assert (code, output) == (0, b"%d\n" % LONGEST_STRING)
+
+    def test_says_which_variable_is_too_long(self, room: Room) -> None:
+        flaw = denied(room.run(["true"], {"SHORT": "x", "LONG\n": "y" * 131_072}))
+        expected = Flaw(errno=errno.E2BIG, variable=b"LONG\n", size=131_072 + 6, limit=LONGEST_STRING)
+        assert flaw == expected
+
+    def test_says_how_much_it_is_together(self, room: Room) -> None:
+        def usual_stack() -> None:
+            resource.setrlimit(resource.RLIMIT_STACK, (8 << 20, 8 << 20))
+
+        words = ["true", *["x" * 99_999] * 21]
+        flaw = denied(room.run(words, env={}, preexec_fn=usual_stack))
+        expected = Flaw(errno=errno.E2BIG, size=21 * 100_008 + 5 + 8, limit=2 << 20)
+        assert flaw == expected
+
+    def test_because_somebody_writes_to_it_says_so(self, room: Room, tmp_path: Path) -> None:
+        tool = tmp_path / "tool"
+        shutil.copy("/bin/true", tool)
+        with tool.open("r+b"):
+            flaw = denied(room.run([str(tool)]))
+        assert (flaw.errno, flaw.file) == (errno.ETXTBSY, bytes(tool))
+
+    @NEEDS_PROCESS_1
+    def test_where_nothing_may_be_executed_says_so(self, room: Room, tmp_path: Path) -> None:
+        (tmp_path / "place").mkdir()
+        shutil.copy("/bin/true", tmp_path / "true")
+        mount = 'mount -t tmpfs -o noexec none "$0/place"; cp "$0/true" "$0/place/tool"; exec "$@"'
+        before = ["unshare", "--mount", "sh", "-c", mount, str(tmp_path)]
+        flaw = denied(room.run([f"{tmp_path}/place/tool"], before=before))
+        assert (flaw.errno, flaw.noexec, flaw.mode) == (errno.EACCES, True, stat.S_IFREG | 0o755)
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+    def test_is_none_of_what_can_be_executed_and_not_be_read(self, room: Room) -> None:
+        tool = room.program.parent / "unreadable"
+        shutil.copy("/bin/echo", tool)
+        tool.chmod(0o711)
+        room = for_nobody(room, "room-unreadable")
+        how: dict[str, Any] = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+        assert room.run([str(tool), "ran"], **how)[:2] == (0, b"ran\n")
+
+    def test_is_added_to_the_receipt_where_nobody_may_be_traced(self, room: Room, tmp_path: Path) -> None:
+        tool = script(tmp_path / "tool", "#!/no/such/interpreter\n")
+        code, output, receipt = room.run([str(tool)], preexec_fn=no_tracing)
+        assert (code, output) == (DENIED, b"")
         assert isinstance(receipt, Began) and receipt.failed == errno.ENOENT
+        assert receipt.flaw == Flaw(errno=errno.ENOENT, file=b"/no/such/interpreter", role="interpreter")
+
+    def test_is_none_where_nobody_may_be_traced_and_all_is_well(self, room: Room, end: int) -> None:
+        code, output, receipt = room.run(["sh", "-c", "echo ran; exit 7"], preexec_fn=no_tracing)
+        assert (code, output, code_said(end)) == (7, b"ran\n", 7)
+        assert isinstance(receipt, Began) and receipt.failed is None
+
+    def test_begins_also_with_every_signal_blocked(self, room: Room, end: int) -> None:
+        def block() -> None:
+            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+
+        code, output, receipt = room.run(["sh", "-c", "echo ran; exit 7"], preexec_fn=block)
+        assert (code, output, code_said(end)) == (7, b"ran\n", 7)
+        assert isinstance(receipt, Began)
+
+    def test_has_a_line_that_holds_whatever_is_named(self, room: Room, tmp_path: Path) -> None:
+        name = b"/\xff\x01 =%" + b"\xfe" * 300
+        tool = script(tmp_path / "tool", "")
+        tool.write_bytes(b"#!" + name.replace(b" ", b"+")[:250] + b"\n")
+        assert denied(room.run([str(tool)])).file == name.replace(b" ", b"+")[:200]
 
 
 GOOD = frame("n1", "", ["echo", "ran"], {"A": "b"})
@@ -923,8 +1228,7 @@ class TestAToken:
 
     def test_is_not_said_of_an_exec_that_fails(self, room: Room, tmp_path: Path) -> None:
         (room.control / TOKEN).write_text("t1")
-        _, _, receipt = room.run([str(script(tmp_path / "tool", "no interpreter is named here"))])
-        assert isinstance(receipt, Began) and (receipt.nonce, receipt.failed) == ("n1", errno.ENOEXEC)
+        denied(room.run([str(script(tmp_path / "tool", "#!/no/such/interpreter"))]))
         assert b"t1" not in (room.receipts / "receipt").read_bytes()
 
     @pytest.mark.parametrize(
@@ -939,7 +1243,8 @@ class TestAToken:
         self, room: Room, command: str, workdir: str, problem: Any
     ) -> None:
         (room.control / TOKEN).write_text("t1")
-        assert room.run([command], workdir=workdir)[2] == Unusable("n1", problem)
+        receipt = room.run([command], workdir=workdir)[2]
+        assert isinstance(receipt, Unusable) and (receipt.nonce, receipt.problem) == ("n1", problem)
 
     def test_is_nowhere_where_the_command_could_find_it(self, room: Room) -> None:
         shutil.rmtree(room.path)

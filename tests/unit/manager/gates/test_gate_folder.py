@@ -217,6 +217,14 @@ class TestTakingTheEnd:
         assert parse_end(os.read(handle, 100)) == Ended(0, moment(1))
         os.close(handle)
 
+    def test_is_closed_to_everybody_who_finds_it_by_another_way(
+        self, fifo: Path, gate: tuple[int, int]
+    ) -> None:
+        taken: list[int] = []
+        assert open_gate(fifo, b"frame", take_end=taken.append) is True
+        assert stat.S_IMODE(os.fstat(gate[1]).st_mode) == 0
+        os.close(taken[0])
+
     def test_is_left_out_where_the_gate_says_nothing_then(self, fifo: Path) -> None:
         reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
         taken: list[int] = []

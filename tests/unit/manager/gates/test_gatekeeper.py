@@ -536,13 +536,26 @@ class TestACommandThatCanNotBeUsed:
         assert isinstance(keeper.open(assignment), ContainerStarted)
 
     def test_may_be_found_at_the_last_moment(self, assignment: Assignment, keeper: Gatekeeper) -> None:
-        says(assignment, "BEGAN N 5.000000000", f"FAILED {_nonce(assignment)} 8")
-        assert keeper.unusable(assignment, ended(assignment, 126)) == "the command 'true' is not executable"
+        says(assignment, "BEGAN N 5.000000000", f"FAILED {_nonce(assignment)} 26")
+        found = keeper.unusable(assignment, ended(assignment, 126))
+        assert found is not None and found.startswith("the command 'true' can't be executed while")
+
+    def test_is_told_with_what_the_gate_knows(
+        self, engine: FakeEngine, assignment: Assignment, keeper: Gatekeeper
+    ) -> None:
+        plant(engine, assignment, Status.EXITED, exit_code=126)
+        says(assignment, "UNUSABLE N denied errno=2 role=interpreter file=/no/such%1B")
+        fact = keeper.open(assignment)
+        assert isinstance(fact, ContainerExited)
+        words = "the command 'true' names the interpreter '/no/such\\x1b', which is not there"
+        assert fact.result.unusable_command == words
 
     @pytest.mark.parametrize(
         ("code", "lines"),
         [
             (126, ["BEGAN N 5.000000000"]),
+            (126, ["BEGAN N 5.000000000", "FAILED N 11"]),
+            (126, ["BEGAN N 5.000000000", "FAILED N 12"]),
             (126, ["BEGAN N 5.000000000", "FAILED other 8"]),
             (126, ["NEVER N told"]),
             (126, []),

@@ -11,6 +11,7 @@ from manager.gates.protocol import (
     MAX_STRINGS,
     Began,
     Ended,
+    Flaw,
     Mounted,
     Never,
     Unusable,
@@ -80,7 +81,7 @@ class TestAReceipt:
         at = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
         line = b"BEGAN n-1 1767323045.678901999\n"
         assert parse_receipt(line) == Began("n-1", at)
-        assert parse_receipt(line + b"FAILED n-1 8\n") == Began("n-1", at, failed=8)
+        assert parse_receipt(line + b"FAILED n-1 8\n") == Began("n-1", at, 8, Flaw(errno=8))
 
     @pytest.mark.parametrize("reason", ["told", "patience", "short", "malformed", "unfit"])
     def test_says_that_it_never_will(self, reason: str) -> None:
@@ -90,6 +91,34 @@ class TestAReceipt:
     @pytest.mark.parametrize("problem", ["missing", "denied", "workdir"])
     def test_says_that_it_can_not(self, problem: str) -> None:
         assert parse_receipt(f"UNUSABLE n1 {problem}\n".encode()) == Unusable("n1", problem)  # type: ignore[arg-type]
+
+    def test_says_what_is_wrong_with_it(self) -> None:
+        line = b"UNUSABLE n1 denied errno=13 role=interpreter file=/a%20b%0A mode=33188 uid=0 gid=7 noexec=1"
+        flaw = Flaw(13, b"/a b\n", "interpreter", 33188, 0, 7, True)
+        assert parse_receipt(line + b"\n") == Unusable("n1", "denied", flaw)
+        failed = b"BEGAN n1 1.000000000\nFAILED n1 8 errno=99 head=MZ%90%00 here=x86_64\n"
+        flaw = Flaw(8, head=b"MZ\x90\0", here=b"x86_64")
+        assert parse_receipt(failed) == Began("n1", moment(1), 8, flaw)
+        limits = b"UNUSABLE n1 denied errno=7 argument=3 variable=A size=140000 limit=131071\n"
+        flaw = Flaw(7, argument=3, variable=b"A", size=140000, limit=131071)
+        assert parse_receipt(limits) == Unusable("n1", "denied", flaw)
+
+    @pytest.mark.parametrize(
+        "facts",
+        [
+            b"later=1",
+            b"errno=x",
+            b"errno=-1",
+            b"errno=01",
+            b"errno=",
+            b"errno=4096",
+            b"mode=65536",
+            b"uid=" + b"9" * 19,
+            b"role=king",
+        ],
+    )
+    def test_says_nothing_by_what_is_no_fact(self, facts: bytes) -> None:
+        assert parse_receipt(b"UNUSABLE n1 denied " + facts + b"\n") == Unusable("n1", "denied")
 
     @pytest.mark.parametrize(
         "more",
@@ -124,6 +153,12 @@ class TestAReceipt:
             b"NEVER n1 told twice\n",
             b"UNUSABLE - missing\n",
             b"UNUSABLE n1 gone\n",
+            b"UNUSABLE n1 denied \n",
+            b"UNUSABLE n1 denied errno\n",
+            b"UNUSABLE n1 denied errno=1  uid=1\n",
+            b"UNUSABLE n1 denied file=\xff\n",
+            b"UNUSABLE n1 denied file=" + b"x" * 801 + b"\n",
+            b"UNUSABLE n1 denied" + b" uid=1" * 17 + b"\n",
             b"FAILED n1 8\n",
             b"\0" * 4096,
             b"\xff\xfe\n",
@@ -131,6 +166,10 @@ class TestAReceipt:
     )
     def test_is_nothing_else(self, content: bytes) -> None:
         assert parse_receipt(content) is None
+
+    @given(st.text("%0aF\x7f= ", max_size=40))
+    def test_never_trips_the_reader_by_its_facts(self, facts: str) -> None:
+        parse_receipt(f"UNUSABLE n1 denied file={facts}\n".encode())
 
     @given(st.binary(max_size=200) | st.text("BEGANVRUSILFD n1-.\n0", max_size=60).map(str.encode))
     @example(b"BEGAN n1 1.000000000\n\0")

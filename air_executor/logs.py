@@ -6,7 +6,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
+from air_executor.terminal import as_shown
+
 TAIL_BYTES = 64 * 1024
+"""Characters at most that a summary shows of a log's end."""
+LOOKED_AT = 1 << 20
+"""Bytes of its end in which they are looked for: there may be a long progress bar below the last words."""
 
 _UNSAFE = re.compile(
     "["
@@ -30,11 +35,23 @@ def escaped(text: str) -> str:
     return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
+def readable(text: str) -> str:
+    """`text` for a summary: as a terminal would show it in the end, without colours, and harmless."""
+    return harmless(as_shown(text))
+
+
+def letter_at(data: bytes | bytearray, begin: int, most: int = 3) -> int:
+    """Where, at or after `begin`, a letter of UTF-8 begins; at most so many bytes further."""
+    end = min(begin + most, len(data))
+    return next((at for at in range(begin, end) if data[at] & 0xC0 != 0x80), end)
+
+
 def tail(log: int, lines: int) -> str:
-    """The last `lines` lines of an opened log, at most 64 KiB."""
-    size = os.fstat(log).st_size
-    text = os.pread(log, TAIL_BYTES, max(0, size - TAIL_BYTES)).decode(errors="replace")
-    return "\n".join(harmless(text).splitlines()[-lines:])
+    """The last `lines` lines of an opened log, at most 64 KiB, as a summary shows them."""
+    begin = max(0, os.fstat(log).st_size - LOOKED_AT)
+    data = os.pread(log, LOOKED_AT, begin)
+    text = readable(data[letter_at(data, 0) if begin else 0 :].decode(errors="replace"))
+    return "\n".join(text.splitlines()[-lines:])[-TAIL_BYTES:]
 
 
 def follow(

@@ -10,7 +10,7 @@ from datetime import datetime
 from air_executor.format.attempts import Attempt, Failure, Phase
 from air_executor.format.fields import format_time
 from air_executor.format.models import JobView, Task, TaskStatus
-from air_executor.logs import harmless
+from air_executor.logs import harmless, readable
 
 WIDTH = 62
 LONGEST = 1000
@@ -64,7 +64,7 @@ def failure_summary(view: JobView, log_tail: str) -> str:
         return f"{summary}\nIt has no log: its command never began."
     if not log_tail.strip():
         return f"{summary}\nIts log is empty."
-    return f"{summary}\nThe end of its log:\n{harmless(log_tail).rstrip()}"
+    return f"{summary}\nThe end of its log:\n{readable(log_tail).rstrip()}"
 
 
 def one_line(text: str) -> str:

@@ -193,7 +193,11 @@ class Settings(BaseSettings):
         64, ge=1, le=1 << 20, description="Size of a task's /tmp in MiB; it counts as its memory."
     )
     log_mb: int = Field(
-        16, ge=1, le=1024, description="Output of a task that is kept, in MiB; a cut is marked in the log."
+        16,
+        ge=1,
+        le=1024,
+        description="Output of a task that is kept, in MiB: of more, the first three quarters and the last"
+        " (of that, at most 8 MiB), with a word on how much is missing between them.",
     )
     networks: Annotated[tuple[Network, ...], *_LIST] = Field(
         (), description='Names of the engine\'s networks that tasks may ask for, as a list: ["db"].'

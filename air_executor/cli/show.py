@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 WIDE = 160
 """Columns where there is no terminal: room for a line of names that nobody has to see wrapped."""
 
+LAST_LINES = 10
+"""Of the log of the first task that failed: what is shown of its end."""
+
 
 def overview(client: Client) -> None:
     """Print both systems, on one screen where there is one."""
@@ -41,8 +44,11 @@ def job(client: Client, name: str) -> None:
     """Print one job in detail."""
     from air_executor.cli import render
 
+    view, console = client.status(name), _console()
     # Long commands are left to the terminal to wrap, so that they can be copied and searched.
-    _console().print(render.job(client.status(name)), soft_wrap=True)
+    console.print(render.job(view), soft_wrap=True)
+    if (failed := view.failed_task) and (end := client.log_tail(name, failed.id, LAST_LINES).strip("\n")):
+        console.print(f"The end of {failed.id}'s log:\n{end}", soft_wrap=True)
 
 
 def overview_json(client: Client) -> None:

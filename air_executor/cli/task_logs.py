@@ -11,6 +11,7 @@ from air_executor.cli.problems import complain
 from air_executor.client import Client
 from air_executor.errors import AirExecutorError, BadInput, JobNotFound
 from air_executor.format.models import JobView, Task
+from air_executor.terminal import open_escape, without_escapes
 
 LOOK_INTERVAL = 0.1
 """Seconds between two looks for a task that has begun."""
@@ -112,16 +113,20 @@ class Logs:
 
 
 class _Harmless:
-    """Standard output for one log, harmless, and with `prefix` before each of its lines."""
+    """Standard output for one log, harmless, without colours, and with `prefix` before each of its lines."""
 
     def __init__(self, prefix: str = "") -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._prefix = prefix
         self._line_open = False
+        self._open_escape = ""
 
     def write(self, data: bytes) -> None:
         """Show what was added to the log."""
-        for line in logs.harmless(self._decoder.decode(data)).splitlines(keepends=True):
+        text = self._open_escape + self._decoder.decode(data)
+        whole = open_escape(text)
+        self._open_escape = text[whole:]
+        for line in logs.harmless(without_escapes(text[:whole])).splitlines(keepends=True):
             sys.stdout.write(line if self._line_open else self._prefix + line)
             self._line_open = not line.endswith("\n")
         sys.stdout.flush()

@@ -211,8 +211,12 @@ class Engine(Protocol):
         command has begun knows nothing of it later.
         """
 
-    def follow(self, container: str, sink: Callable[[bytes], None]) -> None:
-        """Give its output to `sink`, from the beginning to the end of the container. Raises ContainerGone."""
+    def follow(self, container: str, sink: Callable[[bytes], None]) -> bool:
+        """Give its output to `sink`, from the beginning to the end of the container.
+
+        Whether that was all, for sure: of much output an engine keeps the newest. What `sink` raises ends
+        it. Raises ContainerGone.
+        """
 
     def first_words(self, container: str) -> bytes:
         """What it has said first, as soon as it has; nothing where it ended without a word.

@@ -9,7 +9,7 @@ from air_executor.failpoints import Failpoint, reach
 from manager.engine.contract import ContainerGone, Engine, EngineError, EngineUnavailable, Observation, Status
 from manager.engine.retry import LONGEST_PAUSE, Retry, Stopped
 from manager.folder.inbox import Inboxes, left_by
-from manager.folder.task_log import LogFile
+from manager.folder.task_log import Enough, LogFile
 from manager.gates.gatekeeper import Gatekeeper, lost
 from manager.model.actions import Watch
 from manager.model.assignment import Assignment
@@ -109,9 +109,29 @@ class Follower:
         self._emit(ContainerExited(key=assignment.key, result=self._result(assignment, found), at=utc_now()))
 
     def _copy_output(self, assignment: Assignment, output: LogFile) -> Observation:
+        whole = self._read(assignment, output)
+        found = self._engine.observe(assignment.container)
+        if found.status is not Status.EXITED:
+            self._engine.wait(assignment.container)
+            found = self._engine.observe(assignment.container)
+        if found.status is not Status.EXITED:
+            raise EngineUnavailable("the engine says that it has ended, and that it runs")
+        while not output.end(whole):  # what is not in the log yet, the engine has still
+            if output.lacks_space:
+                self._retry.sleep(LONGEST_PAUSE)
+            try:
+                whole = self._read(assignment, output)
+            except ContainerGone:  # how it ended is known already
+                whole = False
+        return found
+
+    def _read(self, assignment: Assignment, output: LogFile) -> bool:
+        """Whether all of its output was given, for sure. Raises EngineUnavailable, ContainerGone, Stopped."""
         output.restart()
         try:
-            self._engine.follow(assignment.container, output.write)
+            return self._engine.follow(assignment.container, output.write)
+        except Enough:
+            return False
         except (EngineUnavailable, ContainerGone, Stopped):
             raise
         except Exception as error:  # without its output a container still has an outcome
@@ -122,17 +142,7 @@ class Follower:
                 error,
                 exc_info=None if isinstance(error, EngineError) else error,
             )
-        found = self._engine.observe(assignment.container)
-        if found.status is not Status.EXITED:
-            self._engine.wait(assignment.container)
-            found = self._engine.observe(assignment.container)
-        if found.status is not Status.EXITED:
-            raise EngineUnavailable("the engine says that it has ended, and that it runs")
-        while output.lacks_space:  # what is not in the log yet, the engine has still
-            self._retry.sleep(LONGEST_PAUSE)
-            output.restart()
-            self._engine.follow(assignment.container, output.write)
-        return found
+            return False
 
     def _drain(self, assignment: Assignment) -> None:
         """What can't be told of its inbox must not keep its end from being told."""

@@ -248,6 +248,32 @@ def test_much_output_comes_whole_and_in_order(bench: Bench) -> None:
     assert bench.output(made.id).split() == [b"%d" % number for number in range(1, 50001)]
 
 
+def test_who_has_heard_enough_need_not_hear_the_rest_and_can_ask_again(bench: Bench) -> None:
+    made = bench.run(FLOOD)
+
+    def enough(chunk: bytes) -> None:
+        raise InterruptedByTest
+
+    with pytest.raises(InterruptedByTest):
+        bench.engine.follow(made.id, enough)
+    heard: list[bytes] = []
+    assert bench.engine.follow(made.id, heard.append), "that was all"
+    assert b"".join(heard).startswith(b"1\n2\n")
+
+
+class InterruptedByTest(Exception):
+    pass
+
+
+def test_an_engine_that_may_have_dropped_output_says_so(docker_bench: Bench) -> None:
+    command = sh("seq -f '%8000.0f' 1 22000")  # 176 MB: the copy has two files of 64 MiB
+    made = docker_bench.run(command)
+    docker_bench.engine.wait(made.id)
+    heard: list[bytes] = []
+    assert not docker_bench.engine.follow(made.id, heard.append)
+    assert b"".join(heard).endswith(b" 22000\n"), "it is the newest that is kept"
+
+
 def test_a_hundred_containers_that_end_at_once_all_tell_everything(bench: Bench) -> None:
     def one(number: int) -> tuple[bytes, int | None]:
         command = sh(f"echo {number}; exit {number % 7}")

@@ -348,7 +348,7 @@ class FakeEngine:
         with self._call("restarted_since", ""):
             return self.restarted_at is not None and self.restarted_at > moment
 
-    def follow(self, container: str, sink: Callable[[bytes], None]) -> None:
+    def follow(self, container: str, sink: Callable[[bytes], None]) -> bool:
         with self._call("follow", container):
             box = self._find(container)
         given = 0
@@ -362,7 +362,7 @@ class FakeEngine:
                 sink(fresh)
                 given += len(fresh)
             elif ended:
-                return
+                return True
 
     def first_words(self, container: str) -> bytes:
         with self._call("first_words", container):

@@ -33,13 +33,13 @@ class Leash:
 
         return call
 
-    def follow(self, container: str, sink: Callable[[bytes], None]) -> None:
+    def follow(self, container: str, sink: Callable[[bytes], None]) -> bool:
         def checked(chunk: bytes) -> None:
             self._check()
             sink(chunk)
 
         self._check()
-        self._engine.follow(container, checked)
+        return self._engine.follow(container, checked)
 
     def listen(self) -> None:
         """Not at the engine, where it would go on when this manager has ended."""

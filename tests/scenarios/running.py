@@ -96,15 +96,23 @@ def summary(client: Client, job: str, task: Task, facts: dict[str, Any]) -> dict
     failure = task.failure
     message = failure.message if failure else ""
     wanted = facts.get("message", "")
+    log = client.log_file(job, task.id).read_bytes().decode() if task.attempt and task.attempt.log else ""
     everything = {
         "status": task.status.value,
         "cause": failure.cause.value if failure else None,
         "exit_code": task.attempt.exit_code if task.attempt else None,
         "attempts": sum(attempt.timings.started_at is not None for attempt in task.attempts),
-        "log": client.log_file(job, task.id).read_text() if task.attempt and task.attempt.log else "",
+        "log": log,
+        "log_has": [words for words in facts.get("log_has", []) if words in log],
+        "log_end": last_words(client, job, task.id),
         "message": wanted if wanted in message else message,
     }
     return {key: everything[key] for key in facts}
+
+
+def last_words(client: Client, job: str, task: str) -> str:
+    """The last line of the log, as summaries show it."""
+    return client.log_tail(job, task, 1)
 
 
 def status_of(view: JobView, task_id: str) -> str:

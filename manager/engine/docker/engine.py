@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,8 @@ from manager.engine.docker.images import A_SILENCE, Entry, Images, Refused
 from manager.engine.docker.network_holders import NetworkHolders
 from manager.engine.docker.own_container import own_container_ids
 from manager.engine.docker.translate import (
+    A_RECORD,
+    SURELY_KEPT,
     PathTable,
     Terms,
     container_body,
@@ -44,6 +46,7 @@ from manager.engine.docker.translate import (
     listed,
     observation,
     only_file,
+    surely_kept,
     too_long,
     unusable_command,
 )
@@ -178,12 +181,16 @@ class DockerEngine:
             began = engine_time(made)
             return began is None or began > moment
 
-    def follow(self, container: str, sink: Callable[[bytes], None]) -> None:
+    def follow(self, container: str, sink: Callable[[bytes], None]) -> bool:
+        size = 0
         with translated():
             output = self._api(A_TASKS_LIFE).logs(container, stream=True, follow=True)
-            # Iterated itself, docker-py's stream takes a broken connection for the end of the output.
-            for chunk in output._stream:  # type: ignore[attr-defined]
-                sink(chunk)
+            with closing(output._response):  # type: ignore[attr-defined]
+                # Iterated itself, docker-py's stream takes a broken connection for the end of the output.
+                for chunk in output._stream:  # type: ignore[attr-defined]
+                    size += len(chunk) + A_RECORD
+                    sink(chunk)
+            return size < SURELY_KEPT or size < surely_kept(self._api().inspect_container(container))
 
     def first_words(self, container: str) -> bytes:
         with translated():

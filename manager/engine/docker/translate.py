@@ -33,6 +33,13 @@ OOM_SCORE = 1000
 """The most there is: when the host runs out of memory, tasks go before anything that is not one."""
 
 KERNELS = ("/proc", "/sys")
+COUNTED = 64 << 20
+"""Bytes of output that the engine keeps at least: of so much it is known how much we leave out."""
+A_RECORD = 40
+"""Bytes at most that the `local` driver writes beside a line (source: `logdriver/entry.proto`, 26.1)."""
+SURELY_KEPT = 1 << 20
+"""Of any container of ours, also one that an older manager has made."""
+
 ARGUMENT_BYTES = 128 * 1024 - 1
 """Linux takes no longer argument or variable, its name and `=` included (execve(2), MAX_ARG_STRLEN)."""
 ALL_BYTES = (2 << 20) - (64 << 10)
@@ -201,8 +208,21 @@ def _log_config(log_bytes: int) -> dict[str, Any]:
     All that we keep must fit into its first file: who follows the output loses some, and is not told, when
     the engine begins another one (Engine 26.1, `local` driver). A record costs some 30 bytes beside its
     line, so four times as much is enough for lines of 10 bytes and more.
+
+    And what is not kept should be counted, so a small limit does not make a small copy.
     """
-    return {"Type": "local", "Config": {"max-size": str(4 * log_bytes), "max-file": "2", "compress": "false"}}
+    size = max(4 * log_bytes, COUNTED)
+    return {"Type": "local", "Config": {"max-size": str(size), "max-file": "2", "compress": "false"}}
+
+
+def surely_kept(data: dict[str, Any]) -> int:
+    """How large a container's output is at least, with A_RECORD for each line, when some has gone.
+
+    The engine lets its oldest file go when it begins the third; one of full size is there ever after.
+    """
+    config = data["HostConfig"].get("LogConfig", {}).get("Config") or {}
+    size = str(config.get("max-size", ""))
+    return int(size) * 9 // 10 if size.isdecimal() else SURELY_KEPT
 
 
 def observation(data: dict[str, Any], unusable_command: str | None = None) -> Observation:

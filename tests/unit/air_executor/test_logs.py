@@ -4,8 +4,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from air_executor.logs import TAIL_BYTES, escaped, follow, harmless, tail
+from air_executor.logs import LOOKED_AT, TAIL_BYTES, escaped, follow, harmless, letter_at, readable, tail
 from air_executor.untrusted import opened_file
 
 
@@ -49,7 +51,28 @@ def test_the_tail_is_bounded_harmless_and_survives_broken_letters(tmp_path: Path
     end = tail_of(file, 5)
     assert len(end) <= TAIL_BYTES
     assert "\x1b" not in end
-    assert end.endswith("[2J")
+    assert end.endswith("xxx\N{REPLACEMENT CHARACTER}")
+
+
+def test_the_tail_begins_with_a_letter_and_looks_past_a_long_progress_bar(tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    bar = b"".join(b"\r%6d of 50000" % number for number in range(50_001))
+    file.write_bytes("ü".encode() * LOOKED_AT + b"\nFATAL: no disk\n" + bar)
+    assert tail_of(file, 2) == "FATAL: no disk\n 50000 of 50000"
+    file.write_bytes("ü".encode() * LOOKED_AT + b"\n")
+    assert set(tail_of(file, 1)) == {"ü"}
+
+
+@given(st.text(st.characters(codec="utf-8"), max_size=50), st.integers(0, 40))
+def test_from_where_a_letter_begins_the_rest_can_be_read(text: str, begin: int) -> None:
+    data = text.encode()
+    data[letter_at(data, min(begin, len(data))) :].decode()
+
+
+def test_a_log_in_a_summary_is_what_a_terminal_shows() -> None:
+    assert (
+        readable("\x1b[1;31mError\x1b[0m: \x1b\x1b[0m[2J\r\n10%\r20%\u202e") == "Error: \ufffd[2J\n20%\ufffd"
+    )
 
 
 def test_following_an_ended_log_gives_all_of_it(tmp_path: Path) -> None:

@@ -37,10 +37,11 @@ class Noting(NotingEngine):
         self.secret: set[str] = set()
         """Tasks of whose containers' ends it does not tell yet."""
 
-    def follow(self, container: str, sink: Callable[[bytes], None]) -> None:
+    def follow(self, container: str, sink: Callable[[bytes], None]) -> bool:
         labels = self._find(container).spec.labels
-        super().follow(container, sink)
+        whole = super().follow(container, sink)
         until(lambda: labels.get(container_spec.TASK) not in self.secret)
+        return whole
 
     @property
     def gated(self) -> list[ContainerSpec]:

@@ -402,3 +402,15 @@ def test_where_nothing_is_pulled_status_does_not_speak_of_it(run: Run, home: Pat
     with manager(home):
         assert "pulling" not in run("status").stdout
         assert "pulling" not in run("status", "--json").stdout
+
+
+def test_a_job_that_failed_shows_the_end_of_the_log_without_colours(run: Run, home: Path) -> None:
+    Client(home).create_job("demo", DEMO)
+    fail(home, "demo", "10%\r\n20%\r100%\n\x1b[31mFINAL ERROR\x1b[0m\n")
+    assert run("status", "demo").stdout.endswith("The end of greet's log:\n10%\n100%\nFINAL ERROR\n")
+
+
+def test_a_job_that_failed_without_a_word_shows_no_log(run: Run, home: Path) -> None:
+    Client(home).create_job("demo", DEMO)
+    fail(home, "demo")
+    assert "log:" not in run("status", "demo").stdout

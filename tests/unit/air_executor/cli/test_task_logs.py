@@ -124,6 +124,14 @@ def test_a_terminal_gets_logs_made_harmless(
 ) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     # A letter of three bytes lies across the border of two chunks.
-    write_log(home, "demo", "greet", b"x" * 65535 + "€".encode() + b"\x1b]0;title\x07\n")
+    write_log(home, "demo", "greet", b"x" * 65535 + "€".encode() + b"\x1b]0;title\x07\a\n")
     Logs(demo, "demo").print_one("greet")
-    assert capsys.readouterr().out == "x" * 65535 + "€\ufffd]0;title\ufffd\n"
+    assert capsys.readouterr().out == "x" * 65535 + "€\ufffd\n"
+
+
+def test_of_several_logs_colours_are_dropped_also_across_two_reads(
+    run: Run, demo: Client, home: Path
+) -> None:
+    write_log(home, "demo", "greet", b"x" * 65534 + b"\x1b[31mred\x1b[0m\n")
+    complete(home, "demo")
+    assert run("logs", "demo").stdout == f"==> greet <==\ngreet | {'x' * 65534}red\n"

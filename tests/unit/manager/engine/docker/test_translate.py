@@ -12,11 +12,13 @@ from manager.engine.contract import Status
 from manager.engine.docker import volumes
 from manager.engine.docker.accounts import Accounts
 from manager.engine.docker.translate import (
+    SURELY_KEPT,
     PathTable,
     Terms,
     container_body,
     listed,
     observation,
+    surely_kept,
     too_long,
     unusable_command,
 )
@@ -241,10 +243,21 @@ def test_with_a_network_the_engine_gives_it_name_and_address(network: Network) -
     assert (found["Hostname"], found["HostConfig"]["ExtraHosts"]) == ("", [])
 
 
-def test_all_output_that_is_kept_fits_into_the_first_file_of_the_engines_own_copy() -> None:
-    config = body()["HostConfig"]["LogConfig"]["Config"]
-    assert int(config["max-size"]) == 4 * SPEC.log_bytes
+@pytest.mark.parametrize(("log_mb", "copy_mb"), [(1, 64), (16, 64), (17, 68), (1024, 4096)])
+def test_all_output_that_is_kept_fits_into_the_first_file_of_the_engines_own_copy(
+    log_mb: int, copy_mb: int
+) -> None:
+    found = body(log_bytes=log_mb * MIB)
+    config = found["HostConfig"]["LogConfig"]["Config"]
+    assert int(config["max-size"]) == copy_mb * MIB
     assert int(config["max-file"]) == 2, "bounded"
+    assert surely_kept(found) == copy_mb * MIB * 9 // 10
+
+
+@pytest.mark.parametrize("config", [None, {}, {"max-size": "10m"}])
+def test_a_copy_that_is_none_of_ours_is_trusted_with_little(config: dict[str, str] | None) -> None:
+    assert surely_kept({"HostConfig": {"LogConfig": {"Type": "local", "Config": config}}}) == SURELY_KEPT
+    assert surely_kept({"HostConfig": {}}) == SURELY_KEPT
 
 
 def inspected(**state: Any) -> dict[str, Any]:

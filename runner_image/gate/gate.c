@@ -564,6 +564,7 @@ static _Noreturn void become(const char *program, const sigset_t *mask, int told
     struct failure why = {0};
     setpgid(0, 0); /* what it sends to its group is not for us */
     sigprocmask(SIG_SETMASK, mask, NULL);
+    dup2(1, 2); /* one way out: what is written to both is read in the order in which it was written */
     execve(program, arguments, environment);
     why.number = errno;
     if (why.number == ENOEXEC && is_for_a_shell(program)) {
@@ -646,6 +647,7 @@ static void be_seen(int control, int signals)
     close(control);
     close(signals);
     explicit_bzero(token, sizeof token);
+    dup2(1, 2); /* as the command's */
     prctl(PR_SET_DUMPABLE, 1);
 }
 
@@ -706,7 +708,6 @@ int main(int argc, char **argv)
     bool no_input = null < 0 || dup2(null, 0) != 0;
     close_range(3, ~0U, 0); /* also what the runtime may have left; it is not known everywhere */
     if (null > 2) close(null);
-    dup2(1, 2); /* one way out: what is written to both is read in the order in which it was written */
 
     /* Looked at early: better to end now than to wait for nothing. */
     struct stat status;

@@ -180,8 +180,12 @@ def test_what_fails_behind_a_gate_fails_as_it_does_without_one(
     let_go(served, name)
     cold = served.client.wait(f"{name}-cold", timeout=PATIENCE)
     warm = served.client.wait(name, timeout=PATIENCE)
-    assert cold.job.failure is not None
-    assert warm.job.failure == cold.job.failure
+    assert cold.job.failure is not None and warm.job.failure is not None
+    assert (warm.job.failure.cause, warm.job.failure.exit_code) == (
+        cold.job.failure.cause,
+        cold.job.failure.exit_code,
+    )
+    assert warm.job.failure.message.startswith(cold.job.failure.message), "a gate knows more"
     assert warm.tasks[1].attempts[0].exit_code == cold.tasks[0].attempts[0].exit_code
 
 

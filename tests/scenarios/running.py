@@ -17,6 +17,8 @@ from tests.real_manager import RealManager
 from tests.waiting import until
 
 CASES = sorted(path for path in (Path(__file__).parent / "cases").iterdir() if path.is_dir())
+WITHOUT_GATES = [case for case in CASES if "needs_gates" not in json.loads((case / "input.json").read_text())]
+"""Those that come out so where the engine alone tells how a command has ended."""
 Submit = Callable[[RealManager, str, dict[str, Any]], None]
 A_WRITERS_PAUSE = 0.3
 """Seconds that a writer by hand takes between two writes."""

@@ -1,4 +1,7 @@
-"""All cases, as on a host where no gate works: the command is the first thing that its container runs."""
+"""As on a host where no gate works: the command is the first thing that its container runs.
+
+All cases but those in which the engine knows less than a gate: that an exit code is no signal's.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +12,7 @@ import pytest
 from manager.model.containers import GATE_IN_IMAGE
 from tests import engine_room
 from tests.real_manager import RealManager, real_manager
-from tests.scenarios.running import CASES, run, submit
+from tests.scenarios.running import WITHOUT_GATES, run, submit
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +25,7 @@ def manager() -> Iterator[RealManager]:
         yield manager
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", WITHOUT_GATES, ids=lambda case: case.name)
 def test_scenario(case: Path, manager: RealManager) -> None:
     view = run(case, manager, submit)
     assert not any(attempt.gated for task in view.tasks for attempt in task.attempts)

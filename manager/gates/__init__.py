@@ -1,1 +1,1 @@
-"""Containers made ahead of time: the gate, its messages, and who keeps, opens and hears it."""
+"""How containers begin: the gate, its messages, and who keeps, opens and hears it; warm containers."""

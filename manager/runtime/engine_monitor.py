@@ -44,6 +44,8 @@ class EngineMonitor:
         self._host: Host | None = None
         """What the engine runs on, since it answers."""
         self._gates_tried = False
+        self._without_gates = ""
+        """Why no gate works here, in words for `description`; nothing where they do."""
         self._wake = threading.Event()
         self._answers = threading.Event()
         """Whether it did when it was last looked at."""
@@ -89,7 +91,7 @@ class EngineMonitor:
 
     def _look(self) -> bool:
         try:
-            self.description = self._engine.describe()
+            self.description = self._engine.describe() + self._without_gates
             if self._host is None:
                 self._host = self._looked_at(self._engine.host())
             if not self._probed:
@@ -98,8 +100,7 @@ class EngineMonitor:
                     log.warning("tasks are confined less than they should be: %s", gap)
                 self._probed = True
             if not self._gates_tried:
-                self._emit(CapabilitiesFound(capabilities=self._capabilities()))
-                self._gates_tried = True
+                self._try_gates()
             if self._network.stale:
                 self._network.look()
             found = self._engine.containers(self._home.id)
@@ -131,8 +132,16 @@ class EngineMonitor:
         return host
         return True
 
+    def _try_gates(self) -> None:
+        """Before anything is started: it decides how containers begin. Raises EngineUnavailable."""
+        found = self._capabilities()
+        if found.gates is not None:
+            self._without_gates = f"; commands begin without a gate, and cold: {found.gates}"
+            self.description += self._without_gates
+        self._emit(CapabilitiesFound(capabilities=found))
+        self._gates_tried = True
+
     def _capabilities(self) -> Capabilities:
-        """Found out before anything is started: it decides how containers begin. Raises EngineUnavailable."""
         try:
             return self._probe.capabilities()
         except EngineUnavailable:

@@ -286,7 +286,9 @@ class Supervisor:
     def _adapt_to(self, able: Capabilities) -> None:
         self._scheduler.adapt_to(able)
         if able.gates is not None:
-            log.warning("no container is made ahead of time: %s", able.gates)
+            log.warning(
+                "commands begin without a gate, and no container is made ahead of time: %s", able.gates
+            )
         elif able.warm is not None:
             log.warning("no container is made for jobs that nobody knows yet: %s", able.warm)
 

@@ -68,3 +68,14 @@ def test_what_does_not_confine_tasks_here_is_logged_once(
     assert manager.run(a_task("a")).state == "completed"
     warned = [record for record in caplog.records if "the engine has no seccomp" in record.getMessage()]
     assert [record.levelname for record in warned] == ["WARNING"]
+
+
+def test_that_no_gate_works_is_told_with_the_engine(start: Start, engine: FakeEngine) -> None:
+    """As `status` and `doctor` show it."""
+    engine.has_gate = False
+    monitor = start().monitor
+    until(lambda: "; commands begin without a gate, and cold: the image" in monitor.description)
+    asked = [name for name, _ in engine.calls].count("describe")
+    monitor.wake()
+    until(lambda: [name for name, _ in engine.calls].count("describe") > asked)
+    until(lambda: monitor.description.count("without a gate") == 1)

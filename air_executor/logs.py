@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 
 from air_executor.terminal import as_shown
 
-TAIL_BYTES = 64 * 1024
+MOST_SHOWN = 64 * 1024
 """Characters at most that a summary shows of a log's end."""
 LOOKED_AT = 1 << 20
 """Bytes of its end in which they are looked for: there may be a long progress bar below the last words."""
@@ -51,7 +51,7 @@ def tail(log: int, lines: int) -> str:
     begin = max(0, os.fstat(log).st_size - LOOKED_AT)
     data = os.pread(log, LOOKED_AT, begin)
     text = readable(data[letter_at(data, 0) if begin else 0 :].decode(errors="replace"))
-    return "\n".join(text.splitlines()[-lines:])[-TAIL_BYTES:]
+    return "\n".join(text.splitlines()[-lines:])[-MOST_SHOWN:]
 
 
 def follow(

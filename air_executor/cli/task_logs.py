@@ -126,13 +126,18 @@ class _Harmless:
         text = self._open_escape + self._decoder.decode(data)
         whole = open_escape(text)
         self._open_escape = text[whole:]
-        for line in logs.harmless(without_escapes(text[:whole])).splitlines(keepends=True):
+        self._show(text[:whole])
+
+    def _show(self, text: str) -> None:
+        for line in logs.harmless(without_escapes(text)).splitlines(keepends=True):
             sys.stdout.write(line if self._line_open else self._prefix + line)
             self._line_open = not line.endswith("\n")
         sys.stdout.flush()
 
     def end(self) -> None:
-        """End the last line, where the log does not."""
+        """Show what has begun as an escape and has no end, and end the last line, where the log does not."""
+        self._show(self._open_escape)
+        self._open_escape = ""
         if self._line_open:
             print()
 

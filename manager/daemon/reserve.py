@@ -84,10 +84,10 @@ class Reserve:
         return self.spend(lambda: write(self._create))
 
     def _create(self, name: str, folder: int) -> BinaryIO:
-        """A spare, by another name and in another folder. Raises OSError where none is left."""
+        """A spare, by another name and in another folder; where none is left, into the room that they had."""
         with self._lock:
             if not self._spares:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), name)
+                return create_exclusively(name, folder)
             spare = self._spares.pop()
             self._say_what_is_left()
             try:

@@ -189,6 +189,7 @@ class LogFile:
     def _cut(self) -> None:
         self._go_back()
         self._put(CUT % (self._head or 0))
+        self._end = _End(self._room)  # it is read again at the end, and kept for a moment only
         raise Enough
 
     def _add_end(self, whole: bool) -> None:
@@ -223,6 +224,7 @@ class LogFile:
 
     def close(self) -> None:
         """Make the log durable."""
+        self._end = _End(self._room)
         if self._handle is None:
             return
         with suppress(OSError):

@@ -107,8 +107,9 @@ class DockerEngine:
             return f"Docker {self._api().version(api_version=False)['Version']}"
 
     def host(self) -> Host:
-        self._told = None  # the engine may have been restarted, on a machine that is another by now
-        return Host(cpus=self._info()["NCPU"])
+        with translated():  # anew: it may have been restarted, on a machine that is another by now
+            self._told = told = self._api().info()
+        return Host(cpus=told["NCPU"])
 
     def confinement(self) -> Confinement:
         return confinement.confinement(self._info(), self._seccomp)
@@ -349,10 +350,11 @@ class DockerEngine:
         )
 
     def _info(self) -> dict[str, Any]:
-        if self._told is None:
+        told = self._told
+        if told is None:
             with translated():
-                self._told = self._api().info()
-        return self._told
+                self._told = told = self._api().info()
+        return told
 
     def _home_of(self, container: str) -> str | None:
         if container in self._own:
@@ -374,9 +376,9 @@ class DockerEngine:
             return NetworkMissing(kind)
         if is_the_kernels(data["Config"]["WorkingDir"] or "/"):
             return _no_such_folder(data["Config"]["WorkingDir"], error)
-        if error.status_code == BAD_REQUEST:
+        if error.status_code == BAD_REQUEST and GATED not in (data["Config"]["Labels"] or {}):
             return Impossible(sentence(error))
-        return EngineError(sentence(error))
+        return EngineError(sentence(error))  # what starts behind a gate is ours, and was made already
 
     def _runs(self, container: str) -> bool:
         try:

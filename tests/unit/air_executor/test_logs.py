@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from air_executor.logs import LOOKED_AT, TAIL_BYTES, escaped, follow, harmless, letter_at, readable, tail
+from air_executor.logs import LOOKED_AT, MOST_SHOWN, escaped, follow, harmless, letter_at, readable, tail
 from air_executor.untrusted import opened_file
 
 
@@ -49,7 +49,7 @@ def test_the_tail_is_bounded_harmless_and_survives_broken_letters(tmp_path: Path
     file = tmp_path / "log"
     file.write_bytes(b"x" * 1_000_000 + "ü".encode()[1:] + b"\x1b[2J\n")
     end = tail_of(file, 5)
-    assert len(end) <= TAIL_BYTES
+    assert len(end) <= MOST_SHOWN
     assert "\x1b" not in end
     assert end.endswith("xxx\N{REPLACEMENT CHARACTER}")
 

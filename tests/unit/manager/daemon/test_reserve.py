@@ -111,6 +111,20 @@ def test_a_new_file_that_no_spare_helps_is_not_written(reserve: Reserve, tmp_pat
     assert spares(tmp_path) == []
 
 
+def test_what_is_larger_than_a_spare_gets_the_room_of_all_of_them(reserve: Reserve, tmp_path: Path) -> None:
+    def write(create: Create) -> None:
+        with folder_of(tmp_path) as folder:
+            (tmp_path / "new").unlink(missing_ok=True)
+            with create("new", folder) as file:
+                if spares(tmp_path) or create is create_exclusively:
+                    raise OSError(errno.ENOSPC, "no")
+                file.write(b"text")
+                file.truncate()
+
+    reserve.spend_on_new(write)
+    assert (tmp_path / "new").read_bytes() == b"text"
+
+
 def test_no_reserve_is_whole_and_gives_nothing() -> None:
     assert NO_RESERVE.whole
     with pytest.raises(OSError, match="no"):

@@ -47,7 +47,10 @@ def job(client: Client, name: str) -> None:
     view, console = client.status(name), _console()
     # Long commands are left to the terminal to wrap, so that they can be copied and searched.
     console.print(render.job(view), soft_wrap=True)
-    if (failed := view.failed_task) and (end := client.log_tail(name, failed.id, LAST_LINES).strip("\n")):
+    failed = view.failed_task
+    if failed is None or (failed.attempt and failed.attempt.never_began):
+        return
+    if end := client.log_tail(name, failed.id, LAST_LINES).strip("\n"):
         console.print(f"The end of {failed.id}'s log:\n{end}", soft_wrap=True)
 
 

@@ -212,7 +212,9 @@ class LiveJob:
                 for task in list(self.networked()):
                     self._replace(lifecycle.lose_network(task), fact.at)
             case GracePassed():
-                self.overdue.add(fact.key)
+                attempt = self.attempt(fact.key)
+                if attempt is not None and attempt.undecided:
+                    self.overdue.add(fact.key)
             case Inspected():
                 self.unsure.discard(fact.key)
             case RestPassed():

@@ -121,12 +121,21 @@ class Gatekeeper:
         """Hear from here on that the command has ended: that it began has been told."""
         self._ends.listen(assignment)
 
-    def signalled(self, key: AttemptKey, exit_code: int | None) -> bool | None:
-        """Whether a signal ended the command, which its exit code does not tell; None where no gate said."""
-        end = self._ends.last_word(key)
+    def signalled(self, assignment: Assignment, exit_code: int | None) -> bool | None:
+        """Whether a signal ended the command, which its exit code does not tell; None where no gate said.
+
+        A manager that was not there to hear it finds it in the receipt.
+        """
+        end = self._ends.last_word(assignment.key) or self._left_word(assignment)
         if end is None or end.signal is None or end.exit_code != exit_code:
             return None
+        if end.signal and exit_code != 128 + end.signal:  # no gate says so
+            return None
         return end.signal != 0
+
+    def _left_word(self, assignment: Assignment) -> protocol.Ended | None:
+        receipt = self._read(assignment)
+        return receipt.ended if isinstance(receipt, protocol.Began) else None
 
     def forget(self, key: AttemptKey) -> None:
         """The attempt is over: nothing more is to be heard of it."""
@@ -187,10 +196,20 @@ class Gatekeeper:
             receipt = self._read(assignment)
             if receipt is not None:
                 return self._by_receipt(assignment, receipt)
-            if found is None or found.status is Status.EXITED:
+            if found is None:
                 return lost(assignment)
+            if found.status is Status.EXITED:
+                begun = self._has_begun(assignment, found)
+                return _started(assignment, found.started_at) if begun else lost(assignment)
             if time.monotonic() > deadline:
                 return _started(assignment, found.started_at)
+
+    def _has_begun(self, assignment: Assignment, found: Observation) -> bool:
+        """Whether its end tells that the command began, whatever has become of the receipt.
+
+        No gate ends with 0 before, or says how a command has ended.
+        """
+        return found.exit_code == 0 or self._ends.last_word(assignment.key) is not None
 
     def clear(self, assignment: Assignment) -> None:
         """Delete what was the container's alone: that is gone."""

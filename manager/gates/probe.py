@@ -6,7 +6,7 @@ import shutil
 import time
 from dataclasses import replace
 
-from manager.engine.contract import Engine, EngineError
+from manager.engine.contract import Engine, EngineError, Status
 from manager.gates import gate_folder, protocol
 from manager.model import containers
 from manager.model.container_spec import ContainerSpec
@@ -113,6 +113,13 @@ class Probe:
         aside.chmod(0o755)
         aside.replace(place)
 
+    def _see_the_end(self, name: str, deadline: float) -> str | None:
+        while self._engine.observe(name).status is Status.RUNNING:
+            if time.monotonic() > deadline:
+                return "a gate was opened, and its container did not end"
+            time.sleep(LOOK)
+        return None if self._told_its_end() else "its gate, of another version, does not tell of ends"
+
     def _told_its_end(self) -> bool:
         try:
             return any(
@@ -130,8 +137,7 @@ class Probe:
                 handed_over = gate_folder.open_gate(gate.fifo, content, take_end=self._ends.append)
             receipt = gate_folder.read_receipt(gate.receipt)
             if isinstance(receipt, protocol.Began):
-                self._engine.wait(name)
-                return None if self._told_its_end() else "its gate, of another version, does not tell of ends"
+                return self._see_the_end(name, deadline)
             if receipt is not None:
                 return f"a gate said {receipt}"
             time.sleep(LOOK)

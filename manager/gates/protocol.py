@@ -1,6 +1,6 @@
 """PURE. What is said between the manager and the gate (`runner_image/gate/gate.c`).
 
-A container made ahead of time waits at a FIFO, `payload` in its control folder, for one frame: the header
+A task's container waits at a FIFO, `payload` in its control folder, for one frame: the header
 line `AIRX1 <length>`, and then that many bytes of strings, each ended by NUL: nonce, working directory (or
 nothing: that of the container), number of arguments, the arguments, number of variables, the variables as
 `NAME=value`; and, where mounts are to be proved, their number, and for each which file its place in the
@@ -80,6 +80,16 @@ class Flaw:
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """The command has ended, and no process of its container is left but the gate, which ends as it did."""
+
+    exit_code: int
+    at: datetime
+    signal: int | None = None
+    """Which one has ended the command; 0 where none has. None: a gate of an older version does not say."""
+
+
+@dataclass(frozen=True, slots=True)
 class Began:
     """The command was begun; or could not be, where `failed` is an errno of `fork` or `exec` (code 126)."""
 
@@ -87,6 +97,8 @@ class Began:
     at: datetime
     failed: int | None = None
     flaw: Flaw = Flaw()
+    ended: Ended | None = None
+    """How the command has ended, once it has; who reads that has the task's word for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +128,6 @@ class Mounted:
     place: str
     device: int
     inode: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The command has ended, and no process of its container is left but the gate, which ends as it did."""
-
-    exit_code: int
-    at: datetime
-    signal: int | None = None
-    """Which one has ended the command; 0 where none has. None: a gate of an older version does not say."""
 
 
 def frame(
@@ -163,7 +165,8 @@ def frame(
 def parse_receipt(content: bytes) -> Receipt | None:
     """What a receipt's file says, or None: nothing yet (half a line is nothing), or what no gate writes.
 
-    The first line wins. The second counts where it belongs to the first: an `exec` that failed.
+    The first line wins. Others count after BEGAN: in the second one, that an `exec` failed; in the last one,
+    how the command has ended, for a manager that was not there to hear it.
     """
     line, *more = content.split(b"\n")[:-1] or [b""]
     if match := _BEGAN.fullmatch(line):
@@ -171,10 +174,11 @@ def parse_receipt(content: bytes) -> Receipt | None:
         if at is None:
             return None
         failed = _FAILED.fullmatch(more[0]) if more else None
+        ended = parse_end(more[-1] + b"\n") if more else None
         if failed is None or failed[1] != match[1]:
-            return Began(match[1].decode(), at)
+            return Began(match[1].decode(), at, ended=ended)
         number = int(failed[2])
-        return Began(match[1].decode(), at, number, replace(_flaw(failed[3]), errno=number))
+        return Began(match[1].decode(), at, number, replace(_flaw(failed[3]), errno=number), ended)
     if match := _NEVER.fullmatch(line):
         nonce = None if match[1] == b"-" else match[1].decode()
         return Never(nonce, cast(NeverReason, match[2].decode()))

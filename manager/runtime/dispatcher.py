@@ -1,6 +1,7 @@
 """Hands out the acts that the state of the jobs calls for, each once, and one at a time for an attempt."""
 
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -201,9 +202,10 @@ class Dispatcher:
         perform = partial(self._acts.perform, action, assignment)
         if len(assignment.sharers) > 1 and isinstance(action, Create | Open):
             # To share what is in a work folder may take a while: no other job waits for a thread meanwhile.
-            self._workers.run_alone(f"shares {job.name}", perform)
-        else:
-            self._workers.submit(perform)
+            with suppress(RuntimeError):  # unless the machine has no further thread
+                self._workers.run_alone(f"shares {job.name}", perform)
+                return
+        self._workers.submit(perform)
 
     def _watch(self, assignment: Assignment) -> None:
         self._follower.follow(assignment)

@@ -20,6 +20,8 @@ RETRY = 2.0
 """Seconds between two looks at an engine that can't be used."""
 LAST_LOOK = 5.0
 """Seconds within which a look ends, as a rule, also one that tries what can be done here."""
+TRY_AGAIN = 60.0
+"""Seconds after which it is tried once more whether gates work: the machine may have been busy."""
 
 
 class EngineMonitor:
@@ -43,7 +45,9 @@ class EngineMonitor:
         self._settings = settings
         self._host: Host | None = None
         """What the engine runs on, since it answers."""
-        self._gates_tried = False
+        self._found: Capabilities | None = None
+        self._try_at = 0.0
+        """When it is tried again what can't be done, by the monotonic clock."""
         self._without_gates = ""
         """Why no gate works here, in words for `description`; nothing where they do."""
         self._wake = threading.Event()
@@ -99,7 +103,7 @@ class EngineMonitor:
                 for gap in self._engine.confinement().gaps:
                     log.warning("tasks are confined less than they should be: %s", gap)
                 self._probed = True
-            if not self._gates_tried:
+            if self._found is None or (self._found.gates is not None and time.monotonic() >= self._try_at):
                 self._try_gates()
             if self._network.stale:
                 self._network.look()
@@ -130,16 +134,17 @@ class EngineMonitor:
                 host.cpus,
             )
         return host
-        return True
 
     def _try_gates(self) -> None:
         """Before anything is started: it decides how containers begin. Raises EngineUnavailable."""
-        found = self._capabilities()
-        if found.gates is not None:
-            self._without_gates = f"; commands begin without a gate, and cold: {found.gates}"
-            self.description += self._without_gates
-        self._emit(CapabilitiesFound(capabilities=found))
-        self._gates_tried = True
+        before, self._found = self._found, self._capabilities()
+        self._try_at = time.monotonic() + TRY_AGAIN
+        if self._found == before:
+            return
+        why = self._found.gates
+        self._without_gates = "" if why is None else f"; commands begin without a gate, and cold: {why}"
+        self.description = self._engine.describe() + self._without_gates
+        self._emit(CapabilitiesFound(capabilities=self._found))
 
     def _capabilities(self) -> Capabilities:
         try:

@@ -37,7 +37,7 @@ def report(job: LiveJob, fact: JobFact) -> None:
         ):
             _task(logging.DEBUG, job, fact.key.task, _words(fact))
         case ContainerVoided():
-            _task(logging.INFO, job, fact.key.task, "takes the place of one that could not be used")
+            _voided(job, fact)
         case ContainerStarted():
             _task(logging.INFO, job, fact.key.task, _beginning(job.tasks[fact.key.task]))
         case ContainerExited() | LaunchFailed() | ContainerLost():
@@ -79,6 +79,15 @@ def _words(
             return "never began"
         case ContainerRemoved():
             return "container removed"
+
+
+def _voided(job: LiveJob, fact: ContainerVoided) -> None:
+    task = job.tasks[fact.key.task]
+    if task.attempts and task.attempts[-1].failure is not None:
+        _task(logging.WARNING, job, task.id, _ending(task))
+        return
+    why = f": {fact.why}" if fact.why else ""
+    _task(logging.INFO, job, task.id, f"takes the place of one that could not be used{why}")
 
 
 def _beginning(task: Task) -> str:

@@ -179,7 +179,7 @@ class Follower:
             return replace(
                 result,
                 unusable_command=self._gatekeeper.unusable(assignment, found),
-                signalled=self._gatekeeper.signalled(assignment.key, found.exit_code),
+                signalled=self._gatekeeper.signalled(assignment, found.exit_code),
             )
         return result
 

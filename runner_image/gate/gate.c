@@ -1,6 +1,6 @@
 /* gate CONTROL RECEIPT PATIENCE: wait for a command, say so durably, run it, say how it ended.
  *
- * The first process of a container that was made ahead of time.  It reads one frame from the FIFO
+ * The first process of a task's container.  It reads one frame from the FIFO
  * CONTROL/payload (manager/gates/protocol.py writes it; the format is described there), for at most PATIENCE seconds,
  * and writes one line into RECEIPT/receipt, a file that it has made itself, before anything else happens:
  *
@@ -30,7 +30,8 @@
  *
  *   ENDED code seconds.nanoseconds signal      0: by itself, whatever its code; else which signal ended it
  *
- * The engine tells of a container's end some 50 ms later.
+ * The engine tells of a container's end some 50 ms later.  The same line comes to the end of the receipt, for a
+ * manager that was not there to hear it.
  *
  * What the command can do to us: it has our user, and is to find its output at /proc/1/fd/1 and 2 as behind any
  * init.  For that this process must be dumpable, which it is only once it has no descriptor left but those, and
@@ -669,7 +670,7 @@ static int attend(pid_t child, const sigset_t *heard, int *ended_by)
         if (signal > 0 && signal != SIGCHLD) kill(child, signal);
         for (pid_t ended; (ended = waitpid(-1, &status, WNOHANG)) > 0;) {
             if (WIFSTOPPED(status)) /* PTRACE_TRACEME has made a tracer of us; it goes on as without one */
-                ptrace(PTRACE_DETACH, ended, 0L, (long)WSTOPSIG(status));
+                ptrace(PTRACE_DETACH, ended, 0L, WSTOPSIG(status) == SIGTRAP ? 0L : (long)WSTOPSIG(status));
             else if (ended == child) {
                 *ended_by = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
                 return *ended_by ? 128 + *ended_by : WEXITSTATUS(status);
@@ -684,6 +685,18 @@ static void sweep(void)
     if (getpid() != 1) return; /* -1 would be everybody on the machine */
     kill(-1, SIGKILL);
     while (waitpid(-1, NULL, 0) > 0 || errno == EINTR) continue;
+}
+
+/* Say how the command has ended. */
+static void tell_end(int end, const char *receipts, int code, int ended_by)
+{
+    char line[96];
+    int size = snprintf(line, sizeof line, "ENDED %d %s %d\n", code, clock_time(), ended_by);
+    if (end >= 0 && write(end, line, (size_t)size) != size) return;
+    /* By its name: no descriptor of it is open while the command may look. */
+    int place = open(receipts, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int file = openat(place, "receipt", O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (file >= 0 && write(file, line, (size_t)size) != size) return;
 }
 
 int main(int argc, char **argv)
@@ -753,6 +766,6 @@ int main(int argc, char **argv)
         code = attend(child, &heard, &ended_by);
     }
     sweep();
-    if (end >= 0) dprintf(end, "ENDED %d %s %d\n", code, clock_time(), ended_by);
+    tell_end(end, argv[2], code, ended_by);
     return code;
 }

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from air_executor.files import Create
 from air_executor.format.models import Job, JobState
 from air_executor.store import JobFolder
 from manager.folder import markers, publisher
@@ -49,10 +50,10 @@ def test_a_swap_in_the_middle_of_a_write_changes_nothing(
 ) -> None:
     real = publisher.write_durably
 
-    def swapped_meanwhile(name: str, text: str, folder: int) -> os.stat_result:
+    def swapped_meanwhile(name: str, text: str, folder: int, create: Create) -> os.stat_result:
         if not job.is_symlink():
             swap(job, outside)
-        return real(name, text, folder)
+        return real(name, text, folder, create)
 
     monkeypatch.setattr(publisher, "write_durably", swapped_meanwhile)
     writer = Publisher(lambda fact: None)

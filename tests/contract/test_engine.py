@@ -723,7 +723,7 @@ def test_limits_are_the_specs(docker_bench: Bench, docker_client: Any) -> None:
     host = docker_client.api.inspect_container(made.id)["HostConfig"]
     assert host["Memory"] == host["MemorySwap"] == 64 << 20
     assert host["NanoCpus"] == 500_000_000
-    assert host["PidsLimit"] == 64
+    assert host["PidsLimit"] == 65
     assert host["RestartPolicy"]["Name"] == "no"
     assert host["AutoRemove"] is False
     assert host["Privileged"] is False

@@ -137,7 +137,7 @@ def container_body(
             "Memory": spec.memory_bytes,
             "MemorySwap": spec.memory_bytes,
             "NanoCpus": int(spec.cpus * 1_000_000_000),
-            "PidsLimit": spec.pids,
+            "PidsLimit": spec.pids + 1,  # the first process is ours
             "OomScoreAdj": OOM_SCORE,
             "Ulimits": _ulimits(spec, terms.open_files),
             "LogConfig": _log_config(spec.log_bytes),

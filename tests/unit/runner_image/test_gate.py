@@ -195,7 +195,18 @@ class TestAnOpenedGate:
     def test_has_given_its_receipt_before_the_command_begins(self, room: Room) -> None:
         _, output, _ = room.run(["cat", str(room.receipts / "receipt")])
         assert output.startswith(b"BEGAN n1 ")
-        assert output == (room.receipts / "receipt").read_bytes()
+        assert (room.receipts / "receipt").read_bytes().startswith(output)
+
+    def test_leaves_its_last_word_in_the_receipt_where_that_is_one_still(self, room: Room) -> None:
+        _, _, receipt = room.run(["sh", "-c", "exit 137"])
+        assert isinstance(receipt, Began) and receipt.ended is not None
+        assert (receipt.ended.exit_code, receipt.ended.signal) == (137, 0)
+
+    @pytest.mark.parametrize("instead", ["mkfifo", "mkdir", "ln -s /dev/full"])
+    def test_leaves_it_nowhere_else(self, room: Room, instead: str) -> None:
+        place = room.receipts / "receipt"
+        code, _, _ = room.run(["sh", "-c", f"rm {place}; {instead} {place}; exit 7"])
+        assert code == 7
 
     @pytest.mark.parametrize("code", [NO_RECEIPT, NEVER, DENIED, MISSING])
     def test_leaves_codes_of_its_own_to_the_command(self, room: Room, code: int) -> None:

@@ -436,6 +436,13 @@ def test_overdue_attempts_are_forgotten_with_their_container() -> None:
     assert not job.overdue
 
 
+def test_what_has_ended_in_time_is_not_overdue_when_its_grace_has_passed() -> None:
+    job = live_job(task("a"))
+    run(job, "a")
+    job.apply(GracePassed(key=key("a"), at=at(9)))
+    assert not job.overdue
+
+
 def test_the_time_of_the_last_change_never_goes_back() -> None:
     job = live_job(task("a"))
     job.apply(claimed(key("a"), 50))

@@ -19,6 +19,7 @@ from manager.engine.retry import Retry, Stopped
 from manager.gates import gate_folder, protocol
 from manager.gates.end_listener import EndListener
 from manager.gates.gatekeeper import Gatekeeper, _nonce
+from manager.gates.protocol import Ended
 from manager.gates.warm_keeper import WarmKeeper
 from manager.model import containers
 from manager.model.assignment import Assignment
@@ -482,6 +483,46 @@ class TestAGateThatSaysNothing:
         fact = keeper.open(assignment)
         assert isinstance(fact, ContainerLost)
         assert (fact.key, assignment.spec.name in fact.message) == (KEY, True)
+
+    def test_has_begun_where_it_ended_with_success(
+        self, engine: FakeEngine, assignment: Assignment, keeper: Gatekeeper
+    ) -> None:
+        """No gate does before it has begun its command; that may have taken the receipt away."""
+        plant(engine, assignment, Status.EXITED, exit_code=0)
+        hand_over(assignment)
+        assert isinstance(keeper.open(assignment), ContainerStarted)
+
+    def test_has_begun_where_it_has_told_of_its_end(
+        self,
+        engine: FakeEngine,
+        assignment: Assignment,
+        keeper: Gatekeeper,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        plant(engine, assignment, Status.EXITED, exit_code=7)
+        hand_over(assignment)
+        monkeypatch.setattr(keeper._ends, "last_word", lambda key: Ended(7, utc_now(), 0))
+        assert isinstance(keeper.open(assignment), ContainerStarted)
+
+
+class TestWhetherASignalHasEndedTheCommand:
+    @pytest.mark.parametrize(("said", "code", "found"), [(0, 137, False), (9, 137, True), (15, 143, True)])
+    def test_is_had_from_the_receipt_where_nobody_has_heard_it(
+        self, assignment: Assignment, keeper: Gatekeeper, said: int, code: int, found: bool
+    ) -> None:
+        says(assignment, began_at(utc_now()), f"ENDED {code} 1700000000.000000000 {said}")
+        assert keeper.signalled(assignment, code) is found
+
+    @pytest.mark.parametrize(("said", "code"), [(9, 1), (15, 137), (9, 0)])
+    def test_is_not_known_where_no_gate_would_say_so(
+        self, assignment: Assignment, keeper: Gatekeeper, said: int, code: int
+    ) -> None:
+        says(assignment, began_at(utc_now()), f"ENDED {code} 1700000000.000000000 {said}")
+        assert keeper.signalled(assignment, code) is None
+
+    def test_is_not_known_where_nothing_was_said(self, assignment: Assignment, keeper: Gatekeeper) -> None:
+        says(assignment, began_at(utc_now()))
+        assert keeper.signalled(assignment, 137) is None
 
 
 UNUSABLE = [

@@ -219,7 +219,7 @@ def test_an_engine_that_refuses_is_told_of_in_its_own_words(
         found.capabilities()
 
 
-@pytest.mark.parametrize("call", ["create", "start", "wait", "observe"])
+@pytest.mark.parametrize("call", ["create", "start", "observe"])
 @pytest.mark.parametrize("effect", ["lose_reply", "refuse"])
 def test_an_engine_that_goes_away_while_a_gate_is_tried_leaves_nothing_behind(
     found: Probe, engine: FakeEngine, call: str, effect: str

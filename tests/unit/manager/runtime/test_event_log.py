@@ -9,6 +9,7 @@ from air_executor.format.models import TaskSpec
 from manager.core.live_job import LiveJob
 from manager.model.facts import (
     CancelRequested,
+    ContainerVoided,
     DeadlinePassed,
     DiskExceeded,
     JobEnded,
@@ -55,6 +56,23 @@ def told(job: LiveJob, fact: JobFact, caplog: pytest.LogCaptureFixture) -> tuple
 def asks(request: str, *dependencies: str) -> TaskRequested:
     spec = TaskSpec(id="b", command="true", dependencies=dependencies)
     return TaskRequested(uid=UID, request=request, spec=spec, at=at(2))
+
+
+def test_a_container_that_could_not_be_used_is_told_of_with_the_reason_and_the_last_one_as_the_failure(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    job = live_job(task("a", retries=0))
+    job.apply(claimed(A))
+    for number in range(1, 5):
+        void = ContainerVoided(key=key("a", incarnation=number), at=at(3), why="its gate has left")
+        level, words = told(job, void, caplog)
+        assert (level, "could not be used: its gate has left" in words) == ("INFO", True)
+    level, words = told(job, ContainerVoided(key=key("a", incarnation=5), at=at(4), why="no more"), caplog)
+    assert level == "WARNING"
+    assert (
+        "failed, cause engine: task 'a' could not be started: 5 containers could not be used: no more"
+        in words
+    )
 
 
 def test_each_step_of_a_task_is_a_line_with_job_task_and_container(caplog: pytest.LogCaptureFixture) -> None:

@@ -75,7 +75,7 @@ def test_the_body_is_hardened() -> None:
     assert host["SecurityOpt"] == ["no-new-privileges=true"]
     assert host["ReadonlyRootfs"] is True
     assert host["Memory"] == host["MemorySwap"] == SPEC.memory_bytes
-    assert host["PidsLimit"] == SPEC.pids
+    assert host["PidsLimit"] == SPEC.pids + 1, "the first process is not the task's"
     assert host["NanoCpus"] == 1_000_000_000
     assert host["RestartPolicy"] == {"Name": "no"}
     assert host["AutoRemove"] is False

@@ -5,13 +5,14 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import pytest
 
 from manager.folder import acl, sharing
 from manager.runtime import workers
+from manager.runtime.workers import Workers
 from tests.attempts.other_user import needs_root
 from tests.fakes.engine import FakeEngine, NotingEngine, Program
 from tests.fakes.manager import InProcess, Start, a_task
@@ -245,3 +246,17 @@ def test_while_what_is_in_one_is_shared_no_other_job_waits(
     assert manager.run(a_task("a")).state == "completed"
     enough.set()
     assert manager.client.wait("large", 30).state == "completed"
+
+
+def test_a_machine_without_a_further_thread_has_the_usual_ones_share_a_work_folder(
+    start: Start, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(self: Workers, name: str, call: Callable[[], None]) -> None:
+        if name.startswith("shares"):
+            raise RuntimeError("can't start new thread")
+        real(self, name, call)
+
+    real = Workers.run_alone
+    monkeypatch.setattr(Workers, "run_alone", none)
+    view = start(users=["1001"]).run(a_task("a"), a_task("b", user="1001"))
+    assert view.state == "completed"

@@ -6,6 +6,7 @@ import pytest
 
 from manager.engine.contract import Confinement
 from manager.model.values import Host
+from manager.runtime import engine_monitor
 from tests.fakes.engine import FakeEngine, Program
 from tests.fakes.manager import Start, a_task
 from tests.waiting import until
@@ -79,3 +80,15 @@ def test_that_no_gate_works_is_told_with_the_engine(start: Start, engine: FakeEn
     monitor.wake()
     until(lambda: [name for name, _ in engine.calls].count("describe") > asked)
     until(lambda: monitor.description.count("without a gate") == 1)
+
+
+def test_whether_gates_work_is_tried_again_where_they_did_not(
+    start: Start, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machine may have been too busy; what is started meanwhile begins without one."""
+    monkeypatch.setattr(engine_monitor, "TRY_AGAIN", 0.05)
+    engine.deaf_gates = 1
+    manager = start()
+    until(lambda: manager.scheduler.capabilities.gates is None)
+    assert "without a gate" not in manager.monitor.description
+    assert engine.deaf_gates == 0

@@ -29,6 +29,7 @@ from manager.engine.retry import Retry
 from manager.folder import acl
 from manager.folder.inbox import Inboxes
 from manager.folder.journal import Journal
+from manager.folder.pace import Pace
 from manager.folder.publisher import Publisher
 from manager.folder.watcher import Watcher
 from manager.gates.end_listener import EndListener
@@ -80,10 +81,11 @@ class Manager:
 
         retry = Retry(emit)
         self.workers = Workers(retry)
-        self.keeper = WarmKeeper(engine, home, settings, network, retry)
+        pace = Pace(settings.job_inodes, retry.sleep)
+        self.keeper = WarmKeeper(engine, home, settings, network, retry, pace)
         self.ends = EndListener(emit)
         gatekeeper = Gatekeeper(engine, home.id, self.keeper, self.ends, retry)
-        acts = Acts(engine, home, network, gatekeeper, retry, emit)
+        acts = Acts(engine, home, network, gatekeeper, retry, pace, emit)
         follower = Follower(engine, gatekeeper, retry, inboxes, self.workers.run_alone, emit)
         timers = Timers(emit)
         fetcher = Fetcher(engine, retry, self.workers.run_alone, emit)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from air_executor.errors import BadInput, quoted
 from manager.folder.acl import ALL, READ_WRITE, Acl, Kind, is_unsupported, read, write
+from manager.folder.pace import USUAL, Endless, Pace
 from manager.folder.walk import Step, Walk
 from manager.model.values import MOST_SHARERS
 
@@ -30,12 +31,13 @@ class Unsupported(Exception):
     """The file system has no access control lists."""
 
 
-def share(work: Path, users: Collection[int], writer: int) -> None:
+def share(work: Path, users: Collection[int], writer: int, pace: Pace = USUAL) -> None:
     """Have all `users` read and write what is in `work`, and who owns that, and the job's `writer`.
 
     Where only its owner is to, nothing changes. What has been shared among them is not walked through again.
 
-    Raises Unsupported; BadInput where something can't be given to them; OSError.
+    Raises Unsupported; BadInput where something can't be given to them, or there is no end to what is in it;
+    OSError; and whatever ends the `pace`.
     """
     top = work.lstat()
     sharers = {*users, top.st_uid} - {0}
@@ -51,7 +53,7 @@ def share(work: Path, users: Collection[int], writer: int) -> None:
             with _refused(work.name, top):  # a task may have changed the mode of the folder itself
                 _open_up(str(work), top, sharers)
         else:
-            _share_all(work, sharers, top)
+            _share_all(work, sharers, top, pace)
 
 
 def let_in(folder: int, user: int) -> None:
@@ -78,17 +80,23 @@ def _was_shared(work: str, sharers: Collection[int]) -> bool:
     return there is not None and there.users.keys() >= set(sharers)
 
 
-def _share_all(work: Path, sharers: Collection[int], top: os.stat_result) -> None:
+def _share_all(work: Path, sharers: Collection[int], top: os.stat_result, pace: Pace) -> None:
     """Each folder before what is in it: so what is made in it meanwhile inherits the list, or is found."""
     walk = Walk(work)
     try:
-        steps = walk.steps()
+        steps = pace.keep(walk.steps())
         next(steps)
         with _refused(work.name, top):
             write(str(work), Kind.DEFAULT, _of_folder(sharers))
         for step in steps:
             if step is not None and _is_theirs(step.status, sharers, top.st_dev):
                 _share_one(step, sharers)
+    except Endless:
+        raise BadInput(
+            "its tasks make or move folders in the job's work folder faster than these can be opened to one "
+            "more user; give all tasks of the job one user, or have this one depend on those that do so",
+            field="user",
+        ) from None
     finally:
         walk.close()
     with _refused(work.name, top):

@@ -232,7 +232,7 @@ def test_while_what_is_in_one_is_shared_no_other_job_waits(
 ) -> None:
     begun, enough = threading.Event(), threading.Event()
 
-    def share(work: Path, users: Collection[int], writer: int) -> None:
+    def share(work: Path, users: Collection[int], *_: object) -> None:
         if len(users) > 1:
             begun.set()
             assert enough.wait(60)

@@ -6,15 +6,18 @@ import shutil
 import stat
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import pytest
 
 from air_executor.errors import BadInput
+from manager.engine.retry import Stopped
 from manager.folder import acl, removal, sharing, workspace
 from manager.folder.acl import Kind
+from manager.folder.pace import AT_ONCE, Pace
 from manager.folder.usage import Look
+from manager.folder.walk import Step
 from manager.model.values import Owner
 from tests.attempts.other_user import does, needs_root
 
@@ -242,3 +245,31 @@ def test_a_working_directory_that_is_made_in_it_is_shared(work: Path) -> None:
     workspace.make_workdir(work, ("in", "there"), Owner(ONE, ONE))
     as_user(OTHER, "touch in/there/x", work)
     assert (work / "in/there").stat().st_uid == ONE
+
+
+def test_tasks_that_go_on_making_folders_do_not_hold_the_manager(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = sharing._share_one
+
+    def share_and_see_more(step: Step, sharers: Collection[int]) -> None:
+        real(step, sharers)
+        os.mkdir(f"{step.name}/more", dir_fd=step.folder)
+        os.chown(f"{step.name}/more", ONE, ONE, dir_fd=step.folder)
+
+    as_user(ONE, "mkdir first", work)
+    monkeypatch.setattr(sharing, "_share_one", share_and_see_more)
+    with pytest.raises(BadInput, match="user: its tasks make or move folders in"):
+        workspace.make_work(work, Owner(ONE, ONE), {ONE, OTHER}, pace=Pace(100))
+    assert acl.read(str(work), Kind.ACCESS) is None, "it does not count as shared"
+    removal.delete(work)
+
+
+def test_a_manager_that_stops_ends_the_walk(work: Path) -> None:
+    def stop(seconds: float) -> None:
+        raise Stopped
+
+    for number in range(AT_ONCE):
+        (work / str(number)).touch()
+    with pytest.raises(Stopped):
+        workspace.make_work(work, Owner(ONE, ONE), {ONE, OTHER}, pace=Pace(sleep=stop))

@@ -97,7 +97,7 @@ class Manager:
         self.disk_watch = DiskWatch(home, settings, disk, self.reserve, emit)
 
         self.pool = WarmPool(settings, _fresh_name, regulars(home, settings))
-        sharing = Sharing(os.geteuid(), acl.problem(home.works))
+        sharing = Sharing(os.geteuid(), _no_lists(home))
         self.scheduler = Scheduler(home.id, settings, self.pool)
         self.supervisor = Supervisor(
             settings=settings,
@@ -197,6 +197,15 @@ def run(settings: Settings) -> int:
 
 def _fresh_name() -> str:
     return containers.warm_name(secrets.token_hex(5))
+
+
+def _no_lists(home: Home) -> str | None:
+    """Why work folders can't be opened to several users. What nobody can tell now, each job will be told."""
+    try:
+        return acl.problem(home.works)
+    except OSError as error:
+        log.warning("whether %s has access control lists can't be tried: %s", home.works, error.strerror)
+        return None
 
 
 def _allow_many_files() -> None:

@@ -23,13 +23,10 @@ from air_executor.format import layout
 from air_executor.untrusted import FOLDER, is_folder, opened
 from manager.folder import acl, removal, sharing
 from manager.folder.pace import USUAL, Pace
+from manager.folder.trouble import TRANSIENT
 from manager.model.values import Owner
 
 log = logging.getLogger(__name__)
-
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-TRANSIENT = (*DISK_FULL, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
-"""Errors of the machine, not of the job: the same may succeed later."""
 
 PLACE = "../../work"
 """Where work folders are, seen from a job's folder."""

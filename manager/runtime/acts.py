@@ -29,6 +29,7 @@ from manager.engine.host_network import HostNetwork
 from manager.engine.retry import LONGEST_PAUSE, Retry, Stopped
 from manager.folder import task_log, workspace
 from manager.folder.pace import Pace
+from manager.folder.trouble import TRANSIENT
 from manager.gates import gate_folder
 from manager.gates.gatekeeper import Gatekeeper, lost
 from manager.model import containers
@@ -271,7 +272,7 @@ class _Verbs:
                 gate_folder.prepare_inbox(assignment.gate, assignment.user)
                 return
             except OSError as error:
-                if error.errno not in workspace.TRANSIENT:
+                if error.errno not in TRANSIENT:
                     raise
                 log.error("job=%s can't be prepared: %s; trying again", assignment.folder.name, error)
                 self._retry.sleep(LONGEST_PAUSE)

@@ -129,6 +129,22 @@ def test_whether_work_folders_can_be_shared_that_nobody_can_tell_now_is_not_said
     assert "can't be tried: No space left on device" in finding.text
 
 
+def test_whether_work_folders_can_be_shared_is_tried_where_they_are(
+    patient: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[Path] = []
+
+    def none_there(place: Path) -> str:
+        tried.append(place)
+        return acl.NONE
+
+    monkeypatch.setattr(acl, "problem", none_there)
+    assert f"of {patient.path}, its file system has no" in patient.one("work folders").text
+    patient.home.works.mkdir()
+    assert f"of {patient.home.works}, its file system has no" in patient.one("work folders").text
+    assert tried == [patient.path, patient.home.works]
+
+
 @pytest.mark.parametrize(("make", "words"), [("nothing", "is not there"), ("file", "is not a folder")])
 def test_a_home_that_is_no_folder_is_bad_and_the_engine_is_looked_at_all_the_same(
     tmp_path: Path, make: str, words: str

@@ -21,8 +21,6 @@ from manager.folder.pace import USUAL, Endless, Pace
 from manager.folder.walk import Step, Walk
 from manager.model.values import MOST_SHARERS
 
-OF_GROUP = 5
-"""What the group of a folder's owner may do in it, and in what is made there: read."""
 NOTHING = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 """A handle of whatever has a name, which neither waits nor needs a permission."""
 
@@ -87,7 +85,7 @@ def _share_all(work: Path, sharers: Collection[int], top: os.stat_result, pace: 
         steps = pace.keep(walk.steps())
         next(steps)
         with _refused(work.name, top):
-            write(str(work), Kind.DEFAULT, _of_folder(sharers))
+            write(str(work), Kind.DEFAULT, _for_what_is_made(sharers))
         for step in steps:
             if step is not None and _is_theirs(step.status, sharers, top.st_dev):
                 _share_one(step, sharers)
@@ -100,7 +98,8 @@ def _share_all(work: Path, sharers: Collection[int], top: os.stat_result, pace: 
     finally:
         walk.close()
     with _refused(work.name, top):
-        write(str(work), Kind.ACCESS, _of_folder(sharers))
+        as_it_is = _as_it_is(top, read(str(work), Kind.ACCESS), sharers)
+        write(str(work), Kind.ACCESS, as_it_is._replace(owner=ALL, other=0))
 
 
 def _is_theirs(status: os.stat_result, sharers: Collection[int], device: int) -> bool:
@@ -124,7 +123,7 @@ def _share_one(step: Step, sharers: Collection[int]) -> None:
 
 def _open_up(path: str, status: os.stat_result, sharers: Collection[int]) -> None:
     if stat.S_ISDIR(status.st_mode):
-        _add(path, Kind.DEFAULT, _of_folder(sharers), read(path, Kind.DEFAULT))
+        _add(path, Kind.DEFAULT, _for_what_is_made(sharers), read(path, Kind.DEFAULT))
     there = read(path, Kind.ACCESS)
     _add(path, Kind.ACCESS, _as_it_is(status, there, sharers), there)
 
@@ -134,8 +133,9 @@ def _add(path: str, kind: Kind, wanted: Acl, there: Acl | None) -> None:
         write(path, kind, wanted)
 
 
-def _of_folder(sharers: Collection[int]) -> Acl:
-    return Acl(ALL, dict.fromkeys(sharers, ALL), OF_GROUP, ALL, 0)
+def _for_what_is_made(sharers: Collection[int]) -> Acl:
+    """It takes the place of the umask, so the owner's group gets nothing that a task has closed to it."""
+    return Acl(ALL, dict.fromkeys(sharers, ALL), 0, ALL, 0)
 
 
 def _as_it_is(status: os.stat_result, there: Acl | None, sharers: Collection[int]) -> Acl:

@@ -57,6 +57,12 @@ def as_user(user: int, script: str, folder: Path) -> None:
     does(shell(script, folder), user)
 
 
+def group_can(script: str, folder: Path) -> bool:
+    """Whether somebody else can do that who is in the group of ONE."""
+    done = subprocess.run(["sh", "-c", script], cwd=folder, user=STRANGER, group=ONE, extra_groups=[])
+    return done.returncode == 0
+
+
 def as_it_is(folder: Path) -> list[tuple[str, int, int, bool]]:
     return [
         (
@@ -98,6 +104,24 @@ def test_nobody_else_reads_more_than_before(work: Path) -> None:
     for path in (".", "in", "in/file", "new", "new/file"):
         as_user(STRANGER, f"! test -r {work / path} && ! test -w {work / path}", Path("/"))
     assert (work / "new/file").stat().st_mode & 0o007 == 0
+
+
+def test_the_group_of_the_owner_gets_into_the_folder_and_reads_nothing_that_is_closed_to_it(
+    work: Path,
+) -> None:
+    (work / "before").touch(0o640)
+    os.chown(work / "before", ONE, ONE)
+    sharing.share(work, {ONE, OTHER}, WRITER)
+    as_user(ONE, "umask 077; mkdir in; echo a > in/file; echo a > secret", work)
+    tries = ("ls", "cat before", "cat secret", "ls in", "cat in/file", "touch x")
+    assert [group_can(script, work) for script in tries] == [True, True, False, False, False, False]
+    as_user(WRITER, "cat before secret in/file; ls in", work)
+
+
+def test_a_folder_that_was_closed_to_the_group_of_its_owner_stays_so(work: Path) -> None:
+    work.chmod(0o700)
+    sharing.share(work, {ONE, OTHER}, WRITER)
+    assert not group_can(f"ls {work}", Path("/"))
 
 
 def test_a_user_that_comes_later_gets_what_is_there_whatever_its_mode(work: Path) -> None:

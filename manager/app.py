@@ -96,8 +96,8 @@ class Manager:
         disk = Disk(home.path, Floor(settings.min_free_mb, settings.min_free_inodes))
         self.disk_watch = DiskWatch(home, settings, disk, self.reserve, emit)
 
-        self.pool = WarmPool(settings, _fresh_name, regulars(home, settings))
         sharing = Sharing(os.geteuid(), _no_lists(home))
+        self.pool = WarmPool(settings, _fresh_name, regulars(home, settings, sharing))
         self.scheduler = Scheduler(home.id, settings, self.pool)
         self.supervisor = Supervisor(
             settings=settings,

@@ -29,6 +29,7 @@ from manager.engine.retry import Retry
 from manager.folder import acl
 from manager.folder.inbox import Inboxes
 from manager.folder.journal import Journal
+from manager.folder.pace import Pace
 from manager.folder.publisher import Publisher
 from manager.folder.watcher import Watcher
 from manager.gates.end_listener import EndListener
@@ -80,10 +81,11 @@ class Manager:
 
         retry = Retry(emit)
         self.workers = Workers(retry)
-        self.keeper = WarmKeeper(engine, home, settings, network, retry)
+        pace = Pace(settings.job_inodes, retry.sleep)
+        self.keeper = WarmKeeper(engine, home, settings, network, retry, pace)
         self.ends = EndListener(emit)
         gatekeeper = Gatekeeper(engine, home.id, self.keeper, self.ends, retry)
-        acts = Acts(engine, home, network, gatekeeper, retry, emit)
+        acts = Acts(engine, home, network, gatekeeper, retry, pace, emit)
         follower = Follower(engine, gatekeeper, retry, inboxes, self.workers.run_alone, emit)
         timers = Timers(emit)
         fetcher = Fetcher(engine, retry, self.workers.run_alone, emit)
@@ -94,8 +96,8 @@ class Manager:
         disk = Disk(home.path, Floor(settings.min_free_mb, settings.min_free_inodes))
         self.disk_watch = DiskWatch(home, settings, disk, self.reserve, emit)
 
-        self.pool = WarmPool(settings, _fresh_name, regulars(home, settings))
-        sharing = Sharing(os.geteuid(), acl.problem(home.works))
+        sharing = Sharing(os.geteuid(), _no_lists(home))
+        self.pool = WarmPool(settings, _fresh_name, regulars(home, settings, sharing))
         self.scheduler = Scheduler(home.id, settings, self.pool)
         self.supervisor = Supervisor(
             settings=settings,
@@ -195,6 +197,15 @@ def run(settings: Settings) -> int:
 
 def _fresh_name() -> str:
     return containers.warm_name(secrets.token_hex(5))
+
+
+def _no_lists(home: Home) -> str | None:
+    """Why work folders can't be opened to several users. What nobody can tell now, each job will be told."""
+    try:
+        return acl.problem(home.works)
+    except OSError as error:
+        log.warning("whether %s has access control lists can't be tried: %s", home.works, error.strerror)
+        return None
 
 
 def _allow_many_files() -> None:

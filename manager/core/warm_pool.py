@@ -29,7 +29,7 @@ AT_ONCE = 2
 MOST_REGULARS = 16
 """Users that are remembered."""
 REST = timedelta(minutes=1)
-"""For which no further warm container is made after one could not be made."""
+"""For which no further warm container is made for a user after one could not be made."""
 
 
 @dataclass
@@ -49,7 +49,8 @@ class WarmPool:
     """What can be done with the engine on this host."""
     _unwanted: list[str] = field(default_factory=list)
     _uses: deque[tuple[datetime, Owner]] = field(default_factory=lambda: deque(maxlen=1000))
-    _rests_until: datetime | None = None
+    _rests_until: dict[Owner, datetime] = field(default_factory=dict)
+    """Users for whom none could be made of late."""
 
     def fits(self, job: LiveJob, task: Task) -> bool:
         """Whether the task could use one: its job has begun nothing, and it asks for nothing of its own."""
@@ -102,8 +103,9 @@ class WarmPool:
 
     def fail(self, name: str, at: datetime) -> None:
         """It could not be made."""
-        self.making.pop(name, None)
-        self._rests_until = at + REST
+        order = self.making.pop(name, None)
+        if order is not None:
+            self._rests_until[order.user] = at + REST
 
     def clear(self) -> list[str]:
         """The engine went away, and with it, maybe, what it ran: the warm containers to throw away."""
@@ -120,12 +122,14 @@ class WarmPool:
 
     def orders(self, at: datetime) -> Iterator[WarmOrder]:
         """The warm containers to make now. They count as being made from here on."""
-        if not self._may_be_any or (self._rests_until is not None and at < self._rests_until):
+        if not self._may_be_any:
             return
         there = Counter([warm.user for warm in self.ready.values()])
         there.update(order.user for order in self.making.values())
         lacking = self._wanted(at) - there
-        for user in islice(lacking.elements(), max(0, AT_ONCE - len(self.making))):
+        self._rests_until = {user: until for user, until in self._rests_until.items() if at < until}
+        tried = (user for user in lacking.elements() if user not in self._rests_until)
+        for user in islice(tried, max(0, AT_ONCE - len(self.making))):
             order = WarmOrder(self.fresh_name(), user)
             self.making[order.name] = order
             yield order

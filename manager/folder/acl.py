@@ -13,6 +13,8 @@ from enum import StrEnum
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+from manager.folder.trouble import TRANSIENT
+
 READ_WRITE, ALL = 6, 7
 """Bits of a permission, as in a mode."""
 
@@ -88,7 +90,10 @@ def write(path: str, kind: Kind, acl: Acl) -> None:
 
 
 def problem(folder: str | os.PathLike[str]) -> str | None:
-    """Why what is in `folder` can't have such lists, in words; None where it can. Tried, and taken back."""
+    """Why what is in `folder` can't have such lists, in words; None where it can. Tried, and taken back.
+
+    Raises OSError for a TRANSIENT error: then nothing is known.
+    """
     wanted = Acl(ALL, {os.geteuid(): ALL}, 0, ALL, 0)
     try:
         with TemporaryDirectory(prefix=".acl-", dir=folder, ignore_cleanup_errors=True) as tried:
@@ -99,6 +104,8 @@ def problem(folder: str | os.PathLike[str]) -> str | None:
     except OSError as error:
         if is_unsupported(error):
             return NONE
+        if error.errno in TRANSIENT:
+            raise
         return f"access control lists (POSIX ACLs) can't be tried there: {error.strerror}"
     return None
 

@@ -17,11 +17,10 @@ from pathlib import Path
 
 from air_executor.errors import BadInput, quoted
 from manager.folder.acl import ALL, READ_WRITE, Acl, Kind, is_unsupported, read, write
+from manager.folder.pace import USUAL, Endless, Pace
 from manager.folder.walk import Step, Walk
 from manager.model.values import MOST_SHARERS
 
-OF_GROUP = 5
-"""What the group of a folder's owner may do in it, and in what is made there: read."""
 NOTHING = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 """A handle of whatever has a name, which neither waits nor needs a permission."""
 
@@ -30,12 +29,13 @@ class Unsupported(Exception):
     """The file system has no access control lists."""
 
 
-def share(work: Path, users: Collection[int], writer: int) -> None:
+def share(work: Path, users: Collection[int], writer: int, pace: Pace = USUAL) -> None:
     """Have all `users` read and write what is in `work`, and who owns that, and the job's `writer`.
 
     Where only its owner is to, nothing changes. What has been shared among them is not walked through again.
 
-    Raises Unsupported; BadInput where something can't be given to them; OSError.
+    Raises Unsupported; BadInput where something can't be given to them, or there is no end to what is in it;
+    OSError; and whatever ends the `pace`.
     """
     top = work.lstat()
     sharers = {*users, top.st_uid} - {0}
@@ -51,7 +51,7 @@ def share(work: Path, users: Collection[int], writer: int) -> None:
             with _refused(work.name, top):  # a task may have changed the mode of the folder itself
                 _open_up(str(work), top, sharers)
         else:
-            _share_all(work, sharers, top)
+            _share_all(work, sharers, top, pace)
 
 
 def let_in(folder: int, user: int) -> None:
@@ -78,21 +78,28 @@ def _was_shared(work: str, sharers: Collection[int]) -> bool:
     return there is not None and there.users.keys() >= set(sharers)
 
 
-def _share_all(work: Path, sharers: Collection[int], top: os.stat_result) -> None:
+def _share_all(work: Path, sharers: Collection[int], top: os.stat_result, pace: Pace) -> None:
     """Each folder before what is in it: so what is made in it meanwhile inherits the list, or is found."""
     walk = Walk(work)
     try:
-        steps = walk.steps()
+        steps = pace.keep(walk.steps())
         next(steps)
         with _refused(work.name, top):
-            write(str(work), Kind.DEFAULT, _of_folder(sharers))
+            write(str(work), Kind.DEFAULT, _for_what_is_made(sharers))
         for step in steps:
             if step is not None and _is_theirs(step.status, sharers, top.st_dev):
                 _share_one(step, sharers)
+    except Endless:
+        raise BadInput(
+            "its tasks make or move folders in the job's work folder faster than these can be opened to one "
+            "more user; give all tasks of the job one user, or have this one depend on those that do so",
+            field="user",
+        ) from None
     finally:
         walk.close()
     with _refused(work.name, top):
-        write(str(work), Kind.ACCESS, _of_folder(sharers))
+        as_it_is = _as_it_is(top, read(str(work), Kind.ACCESS), sharers)
+        write(str(work), Kind.ACCESS, as_it_is._replace(owner=ALL, other=0))
 
 
 def _is_theirs(status: os.stat_result, sharers: Collection[int], device: int) -> bool:
@@ -116,7 +123,7 @@ def _share_one(step: Step, sharers: Collection[int]) -> None:
 
 def _open_up(path: str, status: os.stat_result, sharers: Collection[int]) -> None:
     if stat.S_ISDIR(status.st_mode):
-        _add(path, Kind.DEFAULT, _of_folder(sharers), read(path, Kind.DEFAULT))
+        _add(path, Kind.DEFAULT, _for_what_is_made(sharers), read(path, Kind.DEFAULT))
     there = read(path, Kind.ACCESS)
     _add(path, Kind.ACCESS, _as_it_is(status, there, sharers), there)
 
@@ -126,8 +133,9 @@ def _add(path: str, kind: Kind, wanted: Acl, there: Acl | None) -> None:
         write(path, kind, wanted)
 
 
-def _of_folder(sharers: Collection[int]) -> Acl:
-    return Acl(ALL, dict.fromkeys(sharers, ALL), OF_GROUP, ALL, 0)
+def _for_what_is_made(sharers: Collection[int]) -> Acl:
+    """It takes the place of the umask, so the owner's group gets nothing that a task has closed to it."""
+    return Acl(ALL, dict.fromkeys(sharers, ALL), 0, ALL, 0)
 
 
 def _as_it_is(status: os.stat_result, there: Acl | None, sharers: Collection[int]) -> Acl:

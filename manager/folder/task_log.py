@@ -13,7 +13,7 @@ from air_executor.files import Readers, open_to
 from air_executor.format import layout
 from air_executor.logs import letter_at
 from air_executor.untrusted import opened
-from manager.folder.workspace import DISK_FULL
+from manager.folder.trouble import DISK_FULL
 
 LAST = 8 << 20
 """Bytes at most that are kept of the end of a long output: they are in memory for a moment."""

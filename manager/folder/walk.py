@@ -53,7 +53,7 @@ class Walk:
         while self._levels:
             ahead = self._levels[-1].ahead
             if not ahead:
-                self._leave()
+                yield from self._leave()
             elif self._enter(name := ahead.pop()):
                 yield from self._list(name)
             yield None
@@ -62,16 +62,19 @@ class Walk:
         """Look no further."""
         os.close(self._handle)
 
-    def _list(self, name: str) -> Iterator[Step]:
+    def _list(self, name: str) -> Iterator[Step | None]:
         level = _Level(name, _identity(self._handle), [])
         self._levels.append(level)
         with suppress(OSError), os.scandir(self._handle) as entries:
             for entry in entries:
-                with suppress(FileNotFoundError):
+                try:
                     status = entry.stat(follow_symlinks=False)
-                    if stat.S_ISDIR(status.st_mode):
-                        level.ahead.append(entry.name)
-                    yield Step(self._handle, entry.name, status)
+                except FileNotFoundError:
+                    yield None
+                    continue
+                if stat.S_ISDIR(status.st_mode):
+                    level.ahead.append(entry.name)
+                yield Step(self._handle, entry.name, status)
 
     def _opened(self, name: str) -> int:
         """What its owner has closed to itself hides nothing from a manager that runs as the same user."""
@@ -95,17 +98,18 @@ class Walk:
         self._handle = inner
         return True
 
-    def _leave(self) -> None:
+    def _leave(self) -> Iterator[None]:
         self._levels.pop()
         if self._levels and not self._enter("..", self._levels[-1].identity):
-            self._find_back()
+            yield from self._find_back()
 
-    def _find_back(self) -> None:
+    def _find_back(self) -> Iterator[None]:
         """Somebody has moved the folder where we were: go on in the deepest that is where it was."""
         for depth, level in enumerate(self._levels):
             if not self._enter(level.name if depth else str(self._place), level.identity):
                 del self._levels[depth:]
                 return
+            yield None
 
 
 def _identity(handle: int) -> tuple[int, int]:

@@ -22,13 +22,11 @@ from air_executor.files import make_folder
 from air_executor.format import layout
 from air_executor.untrusted import FOLDER, is_folder, opened
 from manager.folder import acl, removal, sharing
+from manager.folder.pace import USUAL, Pace
+from manager.folder.trouble import TRANSIENT
 from manager.model.values import Owner
 
 log = logging.getLogger(__name__)
-
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-TRANSIENT = (*DISK_FULL, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
-"""Errors of the machine, not of the job: the same may succeed later."""
 
 PLACE = "../../work"
 """Where work folders are, seen from a job's folder."""
@@ -44,19 +42,20 @@ def _lock_of(work: Path) -> threading.Lock:
         return _LOCKS.setdefault(work, threading.Lock())
 
 
-def prepare(job: Path, work: Path, user: Owner, users: Collection[int] = ()) -> None:
+def prepare(job: Path, work: Path, user: Owner, users: Collection[int] = (), pace: Pace = USUAL) -> None:
     """Make the job's folders, and have the task's user write in its work folder, and all other `users` that
     tasks of the job have.
 
     A `work` that the job brought becomes its work folder, unless it is empty. Raises BadInput when something
-    else stands in the place of a folder, or can't be given to the users; OSError for a TRANSIENT error.
+    else stands in the place of a folder, or can't be given to the users; OSError for a TRANSIENT error;
+    whatever ends the `pace` at which what is in there is shared.
     """
     try:
         with _lock_of(work), opened(job) as folder:
             _make(folder, layout.LOGS)
             _make_inbox(folder)
             _pass_over_empty(folder)
-            make_work(work, user, users, brought=folder)
+            make_work(work, user, users, brought=folder, pace=pace)
             _show(folder, work)
     except BadInput as error:
         raise error.at(job / layout.TASKS) from None
@@ -105,7 +104,13 @@ def _is_shown(job: int) -> bool:
         return False
 
 
-def make_work(work: Path, user: Owner, users: Collection[int] = (), brought: int | None = None) -> None:
+def make_work(
+    work: Path,
+    user: Owner,
+    users: Collection[int] = (),
+    brought: int | None = None,
+    pace: Pace = USUAL,
+) -> None:
     """Have the work folder there: that which a job has `brought` in its own folder, or else an empty one.
 
     It belongs to the user of the job's first task; where others are to write in it as well, it is shared.
@@ -120,7 +125,7 @@ def make_work(work: Path, user: Owner, users: Collection[int] = (), brought: int
         elif work.lstat().st_uid == 0:  # a manager was ended before it gave the folder away
             _give(works, work.name, user)
         writer = user.uid if brought is None else os.fstat(brought).st_uid
-        _share(works, work, user, {user.uid, *users}, writer)
+        _share(works, work, user, {user.uid, *users}, writer, pace)
 
 
 def _make_empty(works: int, name: str) -> None:
@@ -129,9 +134,9 @@ def _make_empty(works: int, name: str) -> None:
     os.chmod(name, 0o750, dir_fd=works)
 
 
-def _share(works: int, work: Path, user: Owner, users: Collection[int], writer: int) -> None:
+def _share(works: int, work: Path, user: Owner, users: Collection[int], writer: int, pace: Pace) -> None:
     try:
-        sharing.share(work, users, writer)
+        sharing.share(work, users, writer, pace)
     except sharing.Unsupported:
         if os.geteuid() != 0 or len(users) > 1:
             raise BadInput(

@@ -13,7 +13,7 @@ from pathlib import Path
 from air_executor.format import layout
 from air_executor.untrusted import NotRegular, opened, opened_file
 from manager.folder import sharing
-from manager.folder.workspace import TRANSIENT
+from manager.folder.trouble import TRANSIENT
 from manager.gates.protocol import Mounted, Never, Receipt, parse_receipt
 from manager.model.home import END, FIFO, TOKEN, GateFolder
 from manager.model.values import Owner

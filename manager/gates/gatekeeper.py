@@ -21,6 +21,7 @@ from air_executor.format.attempts import Phase
 from manager.engine.contract import ContainerGone, Engine, Observation, Status
 from manager.engine.retry import Retry, Stopped
 from manager.folder import workspace
+from manager.folder.trouble import TRANSIENT
 from manager.gates import gate_folder, protocol, unusable
 from manager.gates.end_listener import EndListener
 from manager.gates.warm_keeper import WarmKeeper
@@ -233,7 +234,7 @@ class Gatekeeper:
             try:
                 return _receipt(assignment)
             except OSError as error:
-                if error.errno not in workspace.TRANSIENT:
+                if error.errno not in TRANSIENT:
                     raise
                 self._retry.sleep(0.05)
 

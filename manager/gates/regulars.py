@@ -13,15 +13,19 @@ from air_executor.format.users import parse_user
 from manager.core import policy
 from manager.folder.workspace import owner_of
 from manager.model.home import Home
-from manager.model.values import Owner
+from manager.model.values import BY_ROOT, Owner, Sharing
 from manager.settings import Settings
 
 log = logging.getLogger(__name__)
 
 
-def regulars(home: Home, settings: Settings) -> tuple[Owner, ...]:
-    """Those whose jobs came last, whoever was last first; then those whose jobs are likely to come."""
-    return tuple(dict.fromkeys((*_remembered(home), *_expected(home, settings))))
+def regulars(home: Home, settings: Settings, able: Sharing = BY_ROOT) -> tuple[Owner, ...]:
+    """Those whose jobs came last, whoever was last first; then those whose jobs are likely to come.
+
+    None whose tasks could not write in a work folder: their jobs are refused.
+    """
+    known = dict.fromkeys((*_remembered(home), *_expected(home, settings)))
+    return tuple(user for user in known if able.serves(user.uid))
 
 
 def remember(home: Home, users: Iterable[Owner]) -> None:

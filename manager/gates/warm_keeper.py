@@ -17,6 +17,7 @@ from manager.engine.contract import Engine, EngineError, Observation, Status
 from manager.engine.host_network import HostNetwork
 from manager.engine.retry import Retry, Stopped
 from manager.folder import workspace
+from manager.folder.pace import Pace
 from manager.gates import gate_folder
 from manager.model import containers
 from manager.model.assignment import Assignment
@@ -45,13 +46,20 @@ class WarmKeeper:
     """Used from the threads of the workers; `prefetch` is used by whoever hands its calls to them."""
 
     def __init__(
-        self, engine: Engine, home: Home, settings: Settings, network: HostNetwork, retry: Retry
+        self,
+        engine: Engine,
+        home: Home,
+        settings: Settings,
+        network: HostNetwork,
+        retry: Retry,
+        pace: Pace,
     ) -> None:
         self._engine = engine
         self._home = home
         self._settings = settings
         self._network = network
         self._retry = retry
+        self._pace = pace
         self._asked: dict[str, _Answers] = {}
 
     def make(self, order: WarmOrder) -> WarmReady | WarmFailed:
@@ -134,7 +142,7 @@ class WarmKeeper:
             raise EngineError("the container that held its network has ended; another one has its name")
         if assignment.work != self._home.work(first_of(assignment.attempt.warm or "")):
             raise EngineError("it has not mounted the job's work folder")
-        workspace.prepare(assignment.folder, assignment.work, assignment.user, assignment.sharers)
+        workspace.prepare(assignment.folder, assignment.work, assignment.user, assignment.sharers, self._pace)
 
     def _answers(self, warm: str, image: str) -> tuple[str | None, Observation]:
         asked = self._asked.pop(warm, None)

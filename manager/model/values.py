@@ -161,6 +161,10 @@ class Sharing:
     problem: str | None
     """Why nothing can be opened to several users there, in words; None where it can."""
 
+    def serves(self, user: int) -> bool:
+        """Whether tasks that all have this user can write in a work folder."""
+        return self.problem is None or self.manager in (0, user)
+
 
 BY_ROOT = Sharing(manager=0, problem=None)
 """Of a manager that is root, with a home on a usual file system."""

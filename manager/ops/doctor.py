@@ -166,11 +166,18 @@ class Doctor:
         return Finding(Grade.WARN, "file events", f"{slow}; {advice}")
 
     def _sharing(self) -> Finding:
-        problem = acl.problem(self._home)
+        """Tried where work folders are made: that may be a file system of its own."""
+        works = Home("", self._home).works
+        place = works if works.is_dir() else self._home
+        try:
+            problem = acl.problem(place)
+        except OSError as error:
+            text = f"whether tasks of different users can share them can't be tried: {error.strerror}"
+            return Finding(Grade.WARN, "work folders", f"{text}: put that right, and run this again")
         if problem is None:
             return Finding(Grade.OK, "work folders", "can be shared by tasks of different users")
         advice = "give all tasks of a job one user, the manager's where that is not root, or move the home"
-        return Finding(Grade.WARN, "work folders", f"of the home folder, {problem}: {advice}")
+        return Finding(Grade.WARN, "work folders", f"of {place}, {problem}: {advice}")
 
     def _damaged_journals(self) -> Iterator[Finding]:
         journal = self._home / "journal"

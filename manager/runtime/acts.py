@@ -28,6 +28,8 @@ from manager.engine.contract import (
 from manager.engine.host_network import HostNetwork
 from manager.engine.retry import LONGEST_PAUSE, Retry, Stopped
 from manager.folder import task_log, workspace
+from manager.folder.pace import Pace
+from manager.folder.trouble import TRANSIENT
 from manager.gates import gate_folder
 from manager.gates.gatekeeper import Gatekeeper, lost
 from manager.model import containers
@@ -68,6 +70,7 @@ class Acts:
         network: HostNetwork,
         gatekeeper: Gatekeeper,
         retry: Retry,
+        pace: Pace,
         emit: Callable[[Fact], None],
     ) -> None:
         self._engine = engine
@@ -75,8 +78,8 @@ class Acts:
         self._retry = retry
         self._emit = emit
         self._gatekeeper = gatekeeper
-        self._plain = _Plain(engine, home, network, gatekeeper, retry)
-        self._gated = _Gated(engine, home, network, gatekeeper, retry)
+        self._plain = _Plain(engine, home, network, gatekeeper, retry, pace)
+        self._gated = _Gated(engine, home, network, gatekeeper, retry, pace)
 
     def perform(self, action: EngineAction, assignment: Assignment) -> None:
         """One engine call, as a rule, and what follows from its answer. Raises Stopped, and nothing else."""
@@ -216,13 +219,20 @@ class _Verbs:
     """What is the same whether a container has a gate or not."""
 
     def __init__(
-        self, engine: Engine, home: Home, network: HostNetwork, gatekeeper: Gatekeeper, retry: Retry
+        self,
+        engine: Engine,
+        home: Home,
+        network: HostNetwork,
+        gatekeeper: Gatekeeper,
+        retry: Retry,
+        pace: Pace,
     ) -> None:
         self._engine = engine
         self._home_id = home.id
         self._network = network
         self._gatekeeper = gatekeeper
         self._retry = retry
+        self._pace = pace
 
     def remove(self, assignment: Assignment) -> ContainerRemoved:
         """It is gone, and what was its alone."""
@@ -250,7 +260,9 @@ class _Verbs:
         """Make the job's folders ready; where the machine is short of something, as soon as it is not."""
         while True:
             try:
-                workspace.prepare(assignment.folder, assignment.work, assignment.user, assignment.sharers)
+                workspace.prepare(
+                    assignment.folder, assignment.work, assignment.user, assignment.sharers, self._pace
+                )
                 earlier = len(assignment.task.attempts) - 1
                 task_log.keep_earlier_log(assignment.folder, assignment.task.id, earlier)
                 if assignment.attempt.gated:
@@ -260,7 +272,7 @@ class _Verbs:
                 gate_folder.prepare_inbox(assignment.gate, assignment.user)
                 return
             except OSError as error:
-                if error.errno not in workspace.TRANSIENT:
+                if error.errno not in TRANSIENT:
                     raise
                 log.error("job=%s can't be prepared: %s; trying again", assignment.folder.name, error)
                 self._retry.sleep(LONGEST_PAUSE)
@@ -302,9 +314,15 @@ class _Plain(_Verbs):
     """The verbs for a container whose first process is the command: to start it, is to begin."""
 
     def __init__(
-        self, engine: Engine, home: Home, network: HostNetwork, gatekeeper: Gatekeeper, retry: Retry
+        self,
+        engine: Engine,
+        home: Home,
+        network: HostNetwork,
+        gatekeeper: Gatekeeper,
+        retry: Retry,
+        pace: Pace,
     ) -> None:
-        super().__init__(engine, home, network, gatekeeper, retry)
+        super().__init__(engine, home, network, gatekeeper, retry, pace)
         self._unanswered: set[AttemptKey] = set()
         """Attempts whose container was asked to start by an engine that went away before it answered."""
 

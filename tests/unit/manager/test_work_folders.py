@@ -1,5 +1,6 @@
 """The work folder of a job, from its making to its end: in the manager's own, and the job's alone."""
 
+import errno
 import json
 import os
 import shutil
@@ -228,12 +229,25 @@ def test_where_it_can_not_be_shared_the_job_is_refused_by_its_file_and_field(
     assert "give all tasks of the job one user" in view.job.failure.message
 
 
+@needs_root
+def test_where_it_could_not_be_told_at_the_start_whether_they_can_be_shared_they_are(
+    start: Start, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(acl, "problem", full)
+    manager = start(users=("12001", "12002"))
+    view = manager.run(a_task("a", command="write", user="12001"), a_task("b", "a", user="12002"))
+    assert view.state == "completed"
+
+
 def test_while_what_is_in_one_is_shared_no_other_job_waits(
     start: Start, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, enough = threading.Event(), threading.Event()
 
-    def share(work: Path, users: Collection[int], writer: int) -> None:
+    def share(work: Path, users: Collection[int], *_: object) -> None:
         if len(users) > 1:
             begun.set()
             assert enough.wait(60)

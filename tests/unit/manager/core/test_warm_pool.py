@@ -348,10 +348,24 @@ def test_after_one_could_not_be_made_no_further_one_is_tried_for_a_while() -> No
     assert again.name != order.name
 
 
+def test_a_user_for_whom_none_can_be_made_keeps_none_from_the_others() -> None:
+    pool = a_pool(2, OTHER, OWNER)
+    for order in list(pool.orders(at(0))):
+        assert order.user == OTHER
+        pool.fail(order.name, at(1))
+    assert users(fill(pool, 2)) == {OWNER: 1}
+    take(pool, 3)
+    assert users(fill(pool, 3)) == {OWNER: 2}
+    assert users(fill(pool, 1 + REST_S))[OTHER] == 1
+
+
 def test_what_waits_already_may_be_used_while_no_further_one_is_tried() -> None:
-    pool = a_pool(warm=1)
-    (warm,) = fill(pool)
-    pool.fail("another", at(0))
+    pool = a_pool(warm=2)
+    first, second = pool.orders(at(0))
+    warm = waiting(first)
+    pool.add(warm)
+    pool.fail(second.name, at(0))
+    assert list(pool.orders(at(1))) == []
     assert take(pool, 1) == warm
 
 

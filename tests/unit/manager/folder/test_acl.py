@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from manager.folder import acl
 from manager.folder.acl import Acl, Kind
+from manager.folder.trouble import TRANSIENT
 
 BITS = st.integers(0, 7)
 ACLS = st.builds(Acl, BITS, st.dictionaries(st.integers(0, 2**32 - 2), BITS, max_size=20), BITS, BITS, BITS)
@@ -60,6 +61,19 @@ def test_the_kernel_keeps_it_and_hands_it_on_whatever_the_umask(tmp_path: Path) 
         os.umask(before)
     assert acl.read(str(tmp_path / "in"), Kind.DEFAULT) == wanted
     assert acl.read(str(tmp_path / "in"), Kind.ACCESS) == wanted
+
+
+@pytest.mark.parametrize("number", TRANSIENT, ids=errno.errorcode.get)
+def test_where_the_machine_is_short_of_something_nothing_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def short(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "setxattr", short)
+    with pytest.raises(OSError, match=os.strerror(number)):
+        acl.problem(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_whether_a_folder_can_have_them_is_tried_and_nothing_is_left(

@@ -6,15 +6,18 @@ import shutil
 import stat
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import pytest
 
 from air_executor.errors import BadInput
+from manager.engine.retry import Stopped
 from manager.folder import acl, removal, sharing, workspace
 from manager.folder.acl import Kind
+from manager.folder.pace import AT_ONCE, Pace
 from manager.folder.usage import Look
+from manager.folder.walk import Step
 from manager.model.values import Owner
 from tests.attempts.other_user import does, needs_root
 
@@ -52,6 +55,12 @@ def shell(script: str, folder: Path) -> Callable[[], None]:
 
 def as_user(user: int, script: str, folder: Path) -> None:
     does(shell(script, folder), user)
+
+
+def group_can(script: str, folder: Path) -> bool:
+    """Whether somebody else can do that who is in the group of ONE."""
+    done = subprocess.run(["sh", "-c", script], cwd=folder, user=STRANGER, group=ONE, extra_groups=[])
+    return done.returncode == 0
 
 
 def as_it_is(folder: Path) -> list[tuple[str, int, int, bool]]:
@@ -95,6 +104,24 @@ def test_nobody_else_reads_more_than_before(work: Path) -> None:
     for path in (".", "in", "in/file", "new", "new/file"):
         as_user(STRANGER, f"! test -r {work / path} && ! test -w {work / path}", Path("/"))
     assert (work / "new/file").stat().st_mode & 0o007 == 0
+
+
+def test_the_group_of_the_owner_gets_into_the_folder_and_reads_nothing_that_is_closed_to_it(
+    work: Path,
+) -> None:
+    (work / "before").touch(0o640)
+    os.chown(work / "before", ONE, ONE)
+    sharing.share(work, {ONE, OTHER}, WRITER)
+    as_user(ONE, "umask 077; mkdir in; echo a > in/file; echo a > secret", work)
+    tries = ("ls", "cat before", "cat secret", "ls in", "cat in/file", "touch x")
+    assert [group_can(script, work) for script in tries] == [True, True, False, False, False, False]
+    as_user(WRITER, "cat before secret in/file; ls in", work)
+
+
+def test_a_folder_that_was_closed_to_the_group_of_its_owner_stays_so(work: Path) -> None:
+    work.chmod(0o700)
+    sharing.share(work, {ONE, OTHER}, WRITER)
+    assert not group_can(f"ls {work}", Path("/"))
 
 
 def test_a_user_that_comes_later_gets_what_is_there_whatever_its_mode(work: Path) -> None:
@@ -242,3 +269,31 @@ def test_a_working_directory_that_is_made_in_it_is_shared(work: Path) -> None:
     workspace.make_workdir(work, ("in", "there"), Owner(ONE, ONE))
     as_user(OTHER, "touch in/there/x", work)
     assert (work / "in/there").stat().st_uid == ONE
+
+
+def test_tasks_that_go_on_making_folders_do_not_hold_the_manager(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = sharing._share_one
+
+    def share_and_see_more(step: Step, sharers: Collection[int]) -> None:
+        real(step, sharers)
+        os.mkdir(f"{step.name}/more", dir_fd=step.folder)
+        os.chown(f"{step.name}/more", ONE, ONE, dir_fd=step.folder)
+
+    as_user(ONE, "mkdir first", work)
+    monkeypatch.setattr(sharing, "_share_one", share_and_see_more)
+    with pytest.raises(BadInput, match="user: its tasks make or move folders in"):
+        workspace.make_work(work, Owner(ONE, ONE), {ONE, OTHER}, pace=Pace(100))
+    assert acl.read(str(work), Kind.ACCESS) is None, "it does not count as shared"
+    removal.delete(work)
+
+
+def test_a_manager_that_stops_ends_the_walk(work: Path) -> None:
+    def stop(seconds: float) -> None:
+        raise Stopped
+
+    for number in range(AT_ONCE):
+        (work / str(number)).touch()
+    with pytest.raises(Stopped):
+        workspace.make_work(work, Owner(ONE, ONE), {ONE, OTHER}, pace=Pace(sleep=stop))

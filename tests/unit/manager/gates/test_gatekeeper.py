@@ -16,6 +16,7 @@ from air_executor.format.attempts import Attempt, Container, Phase, Timings
 from manager.engine.contract import EngineError, EngineUnavailable, Status
 from manager.engine.host_network import HostNetwork
 from manager.engine.retry import Retry, Stopped
+from manager.folder.pace import USUAL
 from manager.gates import gate_folder, protocol
 from manager.gates.end_listener import EndListener
 from manager.gates.gatekeeper import Gatekeeper, _nonce
@@ -77,7 +78,7 @@ def a_keeper(engine: FakeEngine, assignment: Assignment, retry: Retry | None = N
     home_folder = assignment.gate.path.parent.parent
     rules = settings(home_folder)
     home = Home(HOME_ID, home_folder)
-    pool = WarmKeeper(engine, home, rules, HostNetwork(engine, home, rules), retry)
+    pool = WarmKeeper(engine, home, rules, HostNetwork(engine, home, rules), retry, USUAL)
     return Gatekeeper(engine, HOME_ID, pool, EndListener(lambda fact: None), retry)
 
 

@@ -8,7 +8,7 @@ import pytest
 from manager.core import policy
 from manager.gates.regulars import regulars, remember
 from manager.model.home import Home
-from manager.model.values import Owner
+from manager.model.values import Owner, Sharing
 from tests.unit.manager.builders import settings
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
@@ -41,6 +41,22 @@ def test_those_who_were_seen_come_before_and_each_is_there_once(home: Home) -> N
     assert regulars(home, settings()).count(ME) == 1
     remember(home, [Owner(5, 6)])
     assert regulars(home, settings())[:2] == ((5, 6), ME)
+
+
+@pytest.mark.parametrize(
+    ("able", "served"),
+    [
+        (Sharing(ME.uid, None), [Owner(3, 4), ME]),
+        (Sharing(0, "no lists"), [Owner(3, 4), ME]),
+        (Sharing(ME.uid, "no lists"), [ME]),
+    ],
+    ids=str,
+)
+def test_nobody_is_expected_to_whom_the_manager_can_not_give_a_work_folder(
+    home: Home, able: Sharing, served: list[Owner]
+) -> None:
+    remember(home, [Owner(3, 4), ME])
+    assert regulars(home, settings(), able) == tuple(served)
 
 
 @pytest.mark.parametrize(

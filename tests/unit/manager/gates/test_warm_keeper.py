@@ -11,6 +11,7 @@ from air_executor.format.attempts import Attempt, Container, Phase, Timings
 from manager.engine.contract import EngineError, EngineUnavailable
 from manager.engine.host_network import HostNetwork
 from manager.engine.retry import Retry
+from manager.folder.pace import USUAL
 from manager.gates import warm_keeper
 from manager.gates.warm_keeper import WarmKeeper
 from manager.model import containers
@@ -61,7 +62,7 @@ def room(tmp_path: Path) -> Room:
     jobs = tmp_path / "jobs"
     (jobs / "job").mkdir(parents=True)
     home.works.mkdir()
-    keeper = WarmKeeper(engine, home, rules, looked_at(engine, home, rules), Retry(lambda fact: None))
+    keeper = WarmKeeper(engine, home, rules, looked_at(engine, home, rules), Retry(lambda fact: None), USUAL)
     ready = keeper.make(WarmOrder("warm", OWNER))
     assert isinstance(ready, warm_keeper.WarmReady), ready
     return Room(engine, keeper, ready.warm, an_assignment(jobs / "job", home, ready.warm, rules.runner_image))

@@ -18,6 +18,7 @@ from manager.daemon.disk import MIB
 from manager.daemon.identity import own_id
 from manager.daemon.lock import hold
 from manager.engine.contract import Confinement, EngineError, Status
+from manager.folder import acl
 from manager.folder.file_events import NoFileEvents
 from manager.folder.journal import Journal
 from manager.model import containers
@@ -114,6 +115,34 @@ def test_what_tasks_are_kept_in_by_is_told_and_what_is_missing_is_warned_of(pati
     patient.engine.kept_in = Confinement(means=(), gaps=("the engine has no seccomp",))
     finding = patient.one("confinement")
     assert (finding.grade, finding.text) == (Grade.WARN, "the engine has no seccomp")
+
+
+def test_whether_work_folders_can_be_shared_that_nobody_can_tell_now_is_not_said(
+    patient: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(acl, "problem", full)
+    finding = patient.one("work folders")
+    assert finding.grade is Grade.WARN
+    assert "can't be tried: No space left on device" in finding.text
+
+
+def test_whether_work_folders_can_be_shared_is_tried_where_they_are(
+    patient: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[Path] = []
+
+    def none_there(place: Path) -> str:
+        tried.append(place)
+        return acl.NONE
+
+    monkeypatch.setattr(acl, "problem", none_there)
+    assert f"of {patient.path}, its file system has no" in patient.one("work folders").text
+    patient.home.works.mkdir()
+    assert f"of {patient.home.works}, its file system has no" in patient.one("work folders").text
+    assert tried == [patient.path, patient.home.works]
 
 
 @pytest.mark.parametrize(("make", "words"), [("nothing", "is not there"), ("file", "is not a folder")])

@@ -18,6 +18,8 @@ MAX_STRING_BYTES = (128 << 10) - 1
 MAX_COMMAND_BYTES = (2 << 20) - (128 << 10)
 """The kernel's limit on arguments and variables together, with the usual stack of 8 MiB; less what image and
 manager add. So what is taken can be executed, however its container is made."""
+A_STRINGS_REST = 9
+"""Bytes that the kernel counts beside those of each argument and variable: a NUL, and a pointer to it."""
 MAX_WORD = 4096
 """Characters of a name or path that something else than this project gives its meaning."""
 MAX_REQUEST_BYTES = 16 << 10

@@ -27,6 +27,7 @@ from air_executor.format import images, networks, paths, users
 from air_executor.format.attempts import Attempt, Cause, Failure
 from air_executor.format.fields import Name, Record, Sentence, Spec, Text, Time, Word
 from air_executor.format.limits import (
+    A_STRINGS_REST,
     MAX_ARGUMENTS,
     MAX_COMMAND_BYTES,
     MAX_STRING_BYTES,
@@ -184,11 +185,11 @@ class TaskFields(BaseModel):
                     "a file in the job's work folder",
                     field=field + name,
                 )
-            total += size + 1
+            total += size + A_STRINGS_REST
         if total > MAX_COMMAND_BYTES:
             raise BadInput(
-                f"has {total} bytes with its command and variables, and at most {MAX_COMMAND_BYTES} are "
-                "allowed; put them into a file in the job's work folder",
+                f"has {total} bytes with its command and variables ({A_STRINGS_REST} for each of them), "
+                f"and at most {MAX_COMMAND_BYTES} are allowed; put them into a file in the job's work folder",
                 field=f"{field}args",
             )
         for name in ("image", "workdir", "network"):

@@ -40,7 +40,8 @@ def take(
     tasks = [_until(found.at, task).model_copy(update=own) for task in found.tasks]
     times = _times_until(found.at, found.job)
     job = found.job.model_copy(update={"uid": uid, "failure": None, "requests": ()} | times | NOTHING_GIVEN)
-    live = LiveJob(job, tasks, found.owner, max_tasks=settings.max_tasks, bare=found.bare)
+    # A writer may give any time, a template's for example: nothing of the job could run before it was found.
+    live = LiveJob(job, tasks, found.owner, max_tasks=settings.max_tasks, bare=found.bare, since=found.at)
     live.submitted = found.submitted
     live.take(found.at)
     return live

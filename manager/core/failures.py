@@ -62,7 +62,8 @@ def failure_of(task: Task, stopping: Cause | None, result: ExitResult) -> Failur
         if name:
             message += f", as a shell reports a process that was killed by {name}"
     if name == signal.SIGXFSZ.name:
-        message += ": it wrote a file larger than job_disk_mb allows"
+        what = "it wrote a file" if by_signal else "the kernel does so where it writes a file"
+        message += f": {what} larger than job_disk_mb allows"
     return Failure(cause=Cause.SIGNAL if by_signal else Cause.EXIT, message=message, exit_code=code)
 
 

@@ -11,7 +11,7 @@ by it to a file of somebody else's, whatever is moved into the folder.
 
 import os
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -32,7 +32,9 @@ class Unsupported(Exception):
 def share(work: Path, users: Collection[int], writer: int, pace: Pace = USUAL) -> None:
     """Have all `users` read and write what is in `work`, and who owns that, and the job's `writer`.
 
-    Where only its owner is to, nothing changes. What has been shared among them is not walked through again.
+    Where only its owner is to, nothing changes. What has been shared among them is walked through for what
+    was made since with a narrower mode than usual (`cp`, sqlite: 0644): only what is closed to everybody but
+    its owner (0600, 0700: keys) stays so.
 
     Raises Unsupported; BadInput where something can't be given to them, or there is no end to what is in it;
     OSError; and whatever ends the `pace`.
@@ -50,6 +52,7 @@ def share(work: Path, users: Collection[int], writer: int, pace: Pace = USUAL) -
         if _was_shared(str(work), sharers):
             with _refused(work.name, top):  # a task may have changed the mode of the folder itself
                 _open_up(str(work), top, sharers)
+            _share_below(work, sharers, top, pace, _is_narrowed)
         else:
             _share_all(work, sharers, top, pace)
 
@@ -79,15 +82,28 @@ def _was_shared(work: str, sharers: Collection[int]) -> bool:
 
 
 def _share_all(work: Path, sharers: Collection[int], top: os.stat_result, pace: Pace) -> None:
+    with _refused(work.name, top):
+        write(str(work), Kind.DEFAULT, _for_what_is_made(sharers))
+    _share_below(work, sharers, top, pace, lambda status: True)
+    with _refused(work.name, top):
+        as_it_is = _as_it_is(top, read(str(work), Kind.ACCESS), sharers)
+        write(str(work), Kind.ACCESS, as_it_is._replace(owner=ALL, other=0))
+
+
+def _share_below(
+    work: Path,
+    sharers: Collection[int],
+    top: os.stat_result,
+    pace: Pace,
+    wanted: Callable[[os.stat_result], bool],
+) -> None:
     """Each folder before what is in it: so what is made in it meanwhile inherits the list, or is found."""
     walk = Walk(work)
     try:
         steps = pace.keep(walk.steps())
         next(steps)
-        with _refused(work.name, top):
-            write(str(work), Kind.DEFAULT, _for_what_is_made(sharers))
         for step in steps:
-            if step is not None and _is_theirs(step.status, sharers, top.st_dev):
+            if step is not None and _is_theirs(step.status, sharers, top.st_dev) and wanted(step.status):
                 _share_one(step, sharers)
     except Endless:
         raise BadInput(
@@ -97,9 +113,17 @@ def _share_all(work: Path, sharers: Collection[int], top: os.stat_result, pace: 
         ) from None
     finally:
         walk.close()
-    with _refused(work.name, top):
-        as_it_is = _as_it_is(top, read(str(work), Kind.ACCESS), sharers)
-        write(str(work), Kind.ACCESS, as_it_is._replace(owner=ALL, other=0))
+
+
+def _is_narrowed(status: os.stat_result) -> bool:
+    """Whether others may do something with it, but less than its kind allows. The mode shows the mask."""
+    most = _most(status)
+    return 0 < status.st_mode >> 3 & most < most
+
+
+def _most(status: os.stat_result) -> int:
+    usable = stat.S_ISDIR(status.st_mode) or status.st_mode & 0o111
+    return ALL if usable else READ_WRITE
 
 
 def _is_theirs(status: os.stat_result, sharers: Collection[int], device: int) -> bool:
@@ -143,8 +167,7 @@ def _as_it_is(status: os.stat_result, there: Acl | None, sharers: Collection[int
     owner, group, other = (status.st_mode >> bits & ALL for bits in (6, 3, 0))
     if there is not None:
         group = there.group & there.mask
-    usable = stat.S_ISDIR(status.st_mode) or status.st_mode & 0o111
-    return Acl(owner, dict.fromkeys(sharers, ALL), group, ALL if usable else READ_WRITE, other)
+    return Acl(owner, dict.fromkeys(sharers, ALL), group, _most(status), other)
 
 
 def _path_of(handle: int) -> str:

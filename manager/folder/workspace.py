@@ -190,13 +190,13 @@ def _show(job: int, work: Path) -> None:
         return
     except OSError:
         if not _is_folder(job, layout.WORK):
-            raise
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), layout.WORK) from None
         log.warning("a folder work was put into a job's folder after the job was taken: it is not used")
         return
     if there == target:
         return
     if not there.startswith(f"{PLACE}/"):  # in a copy of a job's folder it leads to the work of that job
-        raise NotADirectoryError(errno.ELOOP, os.strerror(errno.ELOOP), layout.WORK)
+        raise NotADirectoryError(errno.ENOTDIR, "Is a link, and no folder", layout.WORK)
     aside = f".{layout.WORK}.{secrets.token_hex(6)}"
     os.symlink(target, aside, dir_fd=job)
     os.rename(aside, layout.WORK, src_dir_fd=job, dst_dir_fd=job)

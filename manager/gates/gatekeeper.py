@@ -103,6 +103,8 @@ class Gatekeeper:
                 content = _frame(assignment)
                 if assignment.attempt.warm is not None:
                     self._retry.until_answered(lambda: self._keeper.vouch_for(assignment))
+                elif assignment.attempt.premade and len(assignment.sharers) > 1:
+                    self._keeper.share(assignment)  # what was made since it waits
             except Stopped:
                 raise
             except Exception as error:  # whatever it is: nothing was handed over yet
@@ -301,15 +303,10 @@ def _nonce(assignment: Assignment) -> str:
 
 def _frame(assignment: Assignment) -> bytes:
     """Raises ValueError where no gate takes as much, OSError where what it has mounted is not there."""
-    # What was made for this task has its variables already.
-    env = {} if assignment.attempt.warm is None else assignment.spec.env
-    words = (assignment.task.command, *assignment.task.args)
-    return protocol.frame(_nonce(assignment), _workdir(assignment), words, env, tuple(_mounts(assignment)))
-
-
-def _workdir(assignment: Assignment) -> str:
-    """Where the gate is to go, and has to make the folder where it is missing; nothing: where it is."""
-    return assignment.task.workdir or ""
+    # Also where the container was made with them: a runtime changes some, as an empty HOME.
+    spec, words = assignment.spec, (assignment.task.command, *assignment.task.args)
+    workdir = containers.workdir_of(assignment.task)
+    return protocol.frame(_nonce(assignment), workdir, words, spec.env, tuple(_mounts(assignment)))
 
 
 def _mounts(assignment: Assignment) -> Iterator[protocol.Mounted]:

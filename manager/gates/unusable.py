@@ -75,6 +75,8 @@ def _workdir(assignment: Assignment, flaw: Flaw) -> str:
     match flaw.errno:
         case None:
             return f"{name} can't be used"
+        case errno.ENOENT if containers.in_work(containers.workdir_of(assignment.task)):
+            return f"{name} leads nowhere: a link in it has no end"
         case errno.ENOENT:
             return f"{name} does not exist: it is made only where it is below {containers.WORK}"
         case errno.ENOTDIR:

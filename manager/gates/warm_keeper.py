@@ -16,7 +16,7 @@ from manager.core import policy
 from manager.engine.contract import Engine, EngineError, Observation, Status
 from manager.engine.host_network import HostNetwork
 from manager.engine.retry import Retry, Stopped
-from manager.folder import workspace
+from manager.folder import task_log, workspace
 from manager.folder.pace import Pace
 from manager.gates import gate_folder
 from manager.model import containers
@@ -142,6 +142,13 @@ class WarmKeeper:
             raise EngineError("the container that held its network has ended; another one has its name")
         if assignment.work != self._home.work(first_of(assignment.attempt.warm or "")):
             raise EngineError("it has not mounted the job's work folder")
+        self.share(assignment)
+        task_log.keep_earlier_log(
+            assignment.folder, assignment.task.id, len(assignment.task.attempts) - 1
+        )  # of another attempt; or it came with a folder that was copied
+
+    def share(self, assignment: Assignment) -> None:
+        """Have the task's user write in what others have made. Raises BadInput or OSError."""
         workspace.prepare(assignment.folder, assignment.work, assignment.user, assignment.sharers, self._pace)
 
     def _answers(self, warm: str, image: str) -> tuple[str | None, Observation]:

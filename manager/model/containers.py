@@ -6,6 +6,7 @@ manager that has lost its memory, or names containers by another rule, asks for 
 """
 
 import hashlib
+import posixpath
 import re
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -138,8 +139,13 @@ def task_container(
         spec,
         command=(task.command, *task.args),
         env=spec.env | task.env | env,
-        workdir=task.workdir or WORK,
+        workdir=workdir_of(task),
     )
+
+
+def workdir_of(task: Task) -> str:
+    """Where its command begins, without detours (`//`, `..`), as container runtimes read such a path."""
+    return f"/{posixpath.normpath(task.workdir or WORK).lstrip('/')}"
 
 
 def in_work(workdir: str) -> tuple[str, ...] | None:

@@ -45,7 +45,7 @@ A = key("a")
             None,
             {"exit_code": 153, "signalled": False},
             "exit",
-            "killed by SIGXFSZ: it wrote a file larger than job_disk_mb allows",
+            "killed by SIGXFSZ: the kernel does so where it writes a file larger than job_disk_mb allows",
         ),
         (None, {"exit_code": 255, "signalled": False}, "exit", "ended with exit code 255"),
         (None, {"exit_code": 137, "signalled": True, "oom_killed": True}, "oom", "more memory"),

@@ -136,20 +136,38 @@ def test_a_user_that_comes_later_gets_what_is_there_whatever_its_mode(work: Path
     assert (work / "read-only").stat().st_mode & 0o111 == 0
 
 
-def test_what_was_shared_is_not_walked_through_again(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+MAKES = "cp /etc/hosts copied; install -m 755 /bin/true tool; mkdir -m 755 made; cp /etc/hosts made/inner"
+"""With modes of their own, as programs do: narrower than what is inherited."""
+
+
+def test_what_programs_have_made_with_a_narrower_mode_is_opened_before_the_next_task(work: Path) -> None:
     sharing.share(work, {ONE, OTHER}, WRITER)
-    monkeypatch.setattr(sharing, "Walk", None)
+    as_user(ONE, MAKES, work)
+    sharing.share(work, {ONE, OTHER}, WRITER)
+    as_user(OTHER, "echo more >> copied; echo more >> tool; touch made/x; echo more >> made/inner", work)
+
+
+def test_what_is_closed_to_all_but_its_owner_stays_so(work: Path) -> None:
+    """ssh refuses a key that others may read."""
+    sharing.share(work, {ONE, OTHER}, WRITER)
+    as_user(ONE, "umask 077; mkdir -m 700 .ssh; install -m 600 /etc/hosts .ssh/key; mktemp -p .", work)
+    modes = {path: path.stat().st_mode for path in work.rglob("*")}
+    sharing.share(work, {ONE, OTHER}, WRITER)
+    assert {path: path.stat().st_mode for path in work.rglob("*")} == modes
+
+
+def test_what_is_open_already_is_not_even_opened(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sharing.share(work, {ONE, OTHER}, WRITER)
+    as_user(ONE, "mkdir a; touch a/b c; ln -s c d", work)
+    monkeypatch.setattr(sharing, "_share_one", None)
     sharing.share(work, {ONE, OTHER}, WRITER)
     sharing.share(work, {ONE}, WRITER)
     sharing.share(work, {OTHER}, WRITER)
 
 
-def test_a_folder_whose_own_mode_a_task_has_changed_is_open_to_all_again(
-    work: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_whose_own_mode_a_task_has_changed_is_open_to_all_again(work: Path) -> None:
     sharing.share(work, {ONE, OTHER}, WRITER)
     as_user(ONE, "chmod 700 .", work)
-    monkeypatch.setattr(sharing, "Walk", None)
     sharing.share(work, {ONE, OTHER}, WRITER)
     as_user(OTHER, "touch x", work)
 

@@ -219,7 +219,7 @@ class TestAGateThatOpens:
         slow.start()
         assert isinstance(keeper.open(assignment), ContainerStarted)
         slow.join()
-        assert heard == [protocol.frame(_nonce(assignment), "", ("true",), {})]
+        assert heard == [protocol.frame(_nonce(assignment), "/work", ("true",), assignment.spec.env)]
 
     def test_is_told_what_it_is_to_have_mounted(
         self, engine: FakeEngine, assignment: Assignment, keeper: Gatekeeper

@@ -422,6 +422,18 @@ def test_a_job_with_the_empty_folders_that_old_writers_make_is_warm(
     nothing_left(manager, engine)
 
 
+def test_a_log_that_came_with_a_copied_folder_makes_way(manager: InProcess, engine: Noting) -> None:
+    engine.programs[("short",)] = Program(seconds=0.05, output=b"no\n")
+    folder = job_folder(manager, [a_task("a", command="short")])
+    (folder / "logs").mkdir()
+    (folder / "logs" / "a.log").write_text("OLD\n")
+    folder.rename(manager.home / "jobs" / "job")
+    manager.client.wait("job", 20)
+    assert only(manager).start == "warm"
+    logs = {each.name: each.read_text() for each in (manager.home / "jobs" / "job" / "logs").iterdir()}
+    assert logs == {"a.log": "no\n", "a.log.0": "OLD\n"}
+
+
 def test_files_that_come_into_an_empty_work_after_the_claim_stay_where_they_are(
     manager: InProcess, engine: Noting, monkeypatch: pytest.MonkeyPatch
 ) -> None:

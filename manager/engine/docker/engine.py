@@ -29,7 +29,7 @@ from manager.engine.contract import (
     StartUnanswered,
     Status,
 )
-from manager.engine.docker import confinement, volumes
+from manager.engine.docker import confinement, log_stream, volumes
 from manager.engine.docker.account_files import AccountFiles
 from manager.engine.docker.connection import BAD_REQUEST, Connection, sentence, translated
 from manager.engine.docker.images import A_SILENCE, Entry, Images, Refused
@@ -186,11 +186,10 @@ class DockerEngine:
         size = 0
         with translated():
             output = self._api(A_TASKS_LIFE).logs(container, stream=True, follow=True)
-            with closing(output._response):  # type: ignore[attr-defined]
-                # Iterated itself, docker-py's stream takes a broken connection for the end of the output.
-                for chunk in output._stream:  # type: ignore[attr-defined]
-                    size += len(chunk) + A_RECORD
-                    sink(chunk)
+            with closing(output._response) as response:  # type: ignore[attr-defined]
+                for piece in log_stream.pieces(response):
+                    size += len(piece.data) + piece.records * A_RECORD
+                    sink(piece.data)
             return size < SURELY_KEPT or size < surely_kept(self._api().inspect_container(container))
 
     def first_words(self, container: str) -> bytes:

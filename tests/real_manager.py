@@ -156,4 +156,4 @@ def real_manager(**settings: object) -> Iterator[RealManager]:
         manager.start()
         yield manager
         manager.stop()
-        until(lambda: not manager.containers("--filter", "label=air-executor.role=task"), 20)
+        until(lambda: not manager.containers("--filter", "label=air-executor.role=task"), 60)

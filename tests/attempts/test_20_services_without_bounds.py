@@ -43,7 +43,9 @@ def test_the_confined_service_has_bounded_logs_and_no_way_to_privileges() -> Non
     assert confined["security_opt"] == ["no-new-privileges=true"]
 
 
-def test_airflow_writes_to_jobs_and_its_secrets_alone_and_sees_neither_journals_nor_gates() -> None:
+def test_airflow_writes_to_jobs_and_its_secrets_alone_and_sees_neither_journals_nor_gates_nor_accounts() -> (
+    None
+):
     mounts = [each for each in SERVICES["airflow"]["volumes"] if isinstance(each, dict)]
     of_the_home = {
         each["target"].removeprefix("/var/lib/air-executor"): each
@@ -53,7 +55,11 @@ def test_airflow_writes_to_jobs_and_its_secrets_alone_and_sees_neither_journals_
     assert of_the_home[""]["read_only"] is True
     writable = {name for name, each in of_the_home.items() if each["type"] == "bind" and name}
     assert writable == {"/jobs", "/airflow"}
-    assert {name for name, each in of_the_home.items() if each["type"] == "tmpfs"} == {"/journal", "/gates"}
+    assert {name for name, each in of_the_home.items() if each["type"] == "tmpfs"} == {
+        "/journal",
+        "/gates",
+        "/accounts",
+    }
 
 
 def test_one_service_has_the_engines_socket() -> None:

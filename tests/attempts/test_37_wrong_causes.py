@@ -27,7 +27,7 @@ def test_what_is_seen_to_be_wrong_is_refused_with_its_field(task: dict[str, obje
         folder.mkdir(parents=True)
         (folder / "state.json").write_text('{"id": "1", "name": "job", "state": "waiting"}')
         (folder / "tasks.json").write_text(json.dumps([{"id": "a", **task}]))
-        until(lambda: manager.client.status("job").state == "failed", 20)
+        until(lambda: manager.client.status("job").state == "failed", 60)
         job = manager.client.status("job").job
     assert job.failure is not None
     assert job.failure.cause == "bad_input"

@@ -29,7 +29,7 @@ def memory_disk(folder: Path, options: str) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        until(lambda: not subprocess.run(["umount", folder], capture_output=True, check=False).returncode, 20)
+        until(lambda: not subprocess.run(["umount", folder], capture_output=True, check=False).returncode, 60)
 
 
 class Filler:

@@ -21,8 +21,8 @@ def begin(manager: RealManager, name: str, seconds: float) -> JobView:
     command = COUNTED.format(seconds=seconds)
     manager.client.create_job(name, [{"id": "counted", "command": "sh", "args": ["-c", command]}])
     log = manager.client.log_file(name, "counted")
-    until(lambda: log.exists() and "early" in log.read_text(), 20)
-    until(lambda: manager.client.status(name).tasks[0].status == "running", 20)
+    until(lambda: log.exists() and "early" in log.read_text(), 60)
+    until(lambda: manager.client.status(name).tasks[0].status == "running", 60)
     return manager.client.status(name)
 
 
@@ -51,7 +51,7 @@ def test_a_task_that_ends_while_no_manager_runs_is_recorded_as_it_was(manager: R
     container = before.tasks[0].attempts[0].container.id
     assert container is not None
     manager.kill()
-    until(lambda: docker("inspect", "--format", "{{.State.Status}}", container).strip() == "exited", 20)
+    until(lambda: docker("inspect", "--format", "{{.State.Status}}", container).strip() == "exited", 60)
     finished = docker("inspect", "--format", "{{.State.FinishedAt}}", container).strip()
     manager.start()
     after = check_truth(manager, before)

@@ -129,7 +129,7 @@ def test_10_with_live_restore_a_task_outlives_its_engine_and_is_taken_up_again(
     script = "echo begun >> executions; echo early; while [ ! -e go ]; do sleep 0.1; done; echo late; exit 7"
     before = begin(manager, "outlives", script, network=network)
     engine.stop() if end == "restarted" else engine.kill()
-    until(lambda: "does not answer" in manager.output(), 20)
+    until(lambda: "does not answer" in manager.output(), 60)
     engine.start("--live-restore")
     (manager.client.store.folder("outlives").work / "go").touch()
     task, was = manager.client.wait("outlives", timeout=60).tasks[0], before.tasks[0]
@@ -149,7 +149,7 @@ def test_10_11_a_task_that_its_engine_takes_along_is_the_engines_fault_and_is_re
     manager.start()
     begin(manager, "taken-along", ONCE_SLOW, network=network)
     end(engine)
-    until(lambda: "does not answer" in manager.output(), 20)
+    until(lambda: "does not answer" in manager.output(), 60)
     engine.start()
     check_retried(manager, "taken-along")
 
@@ -212,7 +212,7 @@ def test_12_jobs_wait_for_an_engine_that_comes_after_the_manager(
     starting = threading.Thread(target=manager.start)
     starting.start()
     until((manager.home / "output").exists)
-    until(lambda: "does not answer" in manager.output(), 20)
+    until(lambda: "does not answer" in manager.output(), 60)
     manager.client.create_job("early", TRUE)
     until(lambda: manager.client.status("early").state == "working")
     engine.start()
@@ -231,8 +231,8 @@ def test_13_beside_a_frozen_engine_files_are_served_and_afterwards_all_goes_on(
     manager.client.create_job("meanwhile", TRUE)
     until(lambda: manager.client.status("meanwhile").state == "working")
     manager.client.cancel("to-cancel")
-    until(lambda: manager.client.status("to-cancel").tasks[0].attempts[0].stopping == "cancelled", 20)
-    until(lambda: "does not answer" in manager.output(), 20)
+    until(lambda: manager.client.status("to-cancel").tasks[0].attempts[0].stopping == "cancelled", 60)
+    until(lambda: "does not answer" in manager.output(), 60)
     shown = air_executor(manager, "status")
     assert all(name in shown for name in ("goes-on", "to-cancel", "meanwhile"))
     engine.thaw()

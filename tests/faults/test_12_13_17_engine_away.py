@@ -18,7 +18,7 @@ def test_12_a_manager_without_an_engine_waits_says_so_and_starts_when_it_comes(
     starting = threading.Thread(target=behind.start)
     starting.start()
     until((behind.home / "output").exists)
-    until(lambda: "the container engine does not answer" in behind.output(), 20)
+    until(lambda: "the container engine does not answer" in behind.output(), 60)
     behind.client.create_job("early", TRUE)
     until(lambda: behind.client.status("early").state == "working")
     assert behind.client.status("early").tasks[0].attempts == ()
@@ -35,13 +35,13 @@ def test_13_while_the_engine_hangs_files_are_served_and_afterwards_work_goes_on(
     behind.start()
     task = {"id": "sleeps", "command": "sleep", "args": ["1"], "network": "none"}
     behind.client.create_job("hung", [task, {"id": "b", "command": "true", "dependencies": ["sleeps"]}])
-    until(lambda: behind.client.status("hung").tasks[0].status == "running", 20)
+    until(lambda: behind.client.status("hung").tasks[0].status == "running", 60)
     proxy.hang()
     behind.client.create_job("meanwhile", TRUE)
     until(lambda: behind.client.status("meanwhile").state == "working")
     behind.client.queue("hung", TRUE[0])
     until(lambda: [decision.accepted for decision in behind.client.status("hung").job.requests] == [True])
-    until(lambda: "does not answer" in behind.output(), 20)
+    until(lambda: "does not answer" in behind.output(), 60)
     proxy.flow()
     assert behind.client.wait("hung", timeout=40).state == "completed"
     assert behind.client.wait("meanwhile", timeout=40).state == "completed"
@@ -52,7 +52,7 @@ def test_13_sigterm_ends_the_manager_within_ten_seconds_even_while_the_engine_ha
 ) -> None:
     behind.start()
     behind.client.create_job("hung", [{"id": "a", "command": "sleep", "args": ["60"], "network": "none"}])
-    until(lambda: behind.client.status("hung").tasks[0].status == "running", 20)
+    until(lambda: behind.client.status("hung").tasks[0].status == "running", 60)
     proxy.hang()
     behind.client.create_job("more", TRUE)
     until(lambda: behind.client.status("more").state == "working")
@@ -74,7 +74,7 @@ def test_17_connections_that_break_while_many_end_together_lose_none(
     until(lambda: {task.status for task in behind.client.status("together").tasks} == {"running"}, 60)
     proxy.close()
     (behind.client.store.folder("together").work / "go").touch()
-    until(lambda: "does not answer" in behind.output(), 20)
+    until(lambda: "does not answer" in behind.output(), 60)
     proxy.open()
     view = behind.client.wait("together", timeout=60)
     assert view.state == "completed"

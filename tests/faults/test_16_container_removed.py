@@ -17,7 +17,7 @@ def manager() -> Iterator[RealManager]:
 def run_sleep(manager: RealManager, name: str) -> str:
     task = {"id": "sleeps", "command": "sleep", "args": ["60"], "retries": 0}
     manager.client.create_job(name, [task])
-    until(lambda: manager.client.status(name).tasks[0].status == "running", 20)
+    until(lambda: manager.client.status(name).tasks[0].status == "running", 60)
     container = manager.client.status(name).tasks[0].attempts[0].container.id
     assert container is not None
     return container

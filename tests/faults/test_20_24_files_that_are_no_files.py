@@ -28,7 +28,7 @@ def test_a_damaged_journal_is_set_aside_and_other_jobs_go_on(manager: RealManage
     sleep = [{"id": "a", "command": "sleep", "args": ["5"]}]
     for name in ("damaged", "whole"):
         manager.client.create_job(name, sleep)
-        until(lambda name=name: manager.client.status(name).tasks[0].status == "running", 20)  # type: ignore[misc]
+        until(lambda name=name: manager.client.status(name).tasks[0].status == "running", 60)  # type: ignore[misc]
     manager.kill()
     (journal,) = (manager.home / "journal").glob("damaged~*.journal")
     journal.write_bytes(b"x" + journal.read_bytes())

@@ -26,7 +26,7 @@ def test_each_job_has_one_for_all_its_tasks_also_after_the_manager_was_killed(ma
     for name in ("one", "two"):
         manager.client.create_job(name, tasks)
     works = [manager.client.store.folder(name).work for name in ("one", "two")]
-    until(lambda: all((work / "a").exists() for work in works), 20)
+    until(lambda: all((work / "a").exists() for work in works), 60)
     manager.kill()
     manager.start()
     for work in works:

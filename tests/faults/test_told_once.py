@@ -75,7 +75,7 @@ def test_what_can_not_be_on_this_host_is_recorded_once_whatever_the_policy(serve
         failure, cause = view.job.failure, "command" if "workdir" in ON_THE_HOST[what] else "bad_input"
         assert failure is not None and failure.cause == cause, (what, failure)
         assert all(len(task.attempts) <= 1 for task in view.tasks), what
-    until(lambda: not served.containers("--filter", "label=air-executor.role=task"), 20)
+    until(lambda: not served.containers("--filter", "label=air-executor.role=task"), 60)
 
 
 def test_a_network_that_nobody_has_made_is_named_and_the_job_is_tried_again_when_somebody_has() -> None:

@@ -210,7 +210,7 @@ def test_a_manager_that_is_not_root_lets_all_users_write_too(unprivileged: RealM
         lambda: work_of(unprivileged, "job").exists() and work_of(unprivileged, "job").resolve() != work, 30
     )
     completed(unprivileged, "job")
-    until(lambda: not work.exists(), 20)
+    until(lambda: not work.exists(), 60)
 
 
 @needs_root

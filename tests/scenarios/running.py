@@ -32,7 +32,7 @@ def run(case: Path, manager: RealManager, submit: Submit) -> JobView:
     try:
         submit(manager, case.name, given)
         if "cancel_when_running" in given:
-            until(lambda: status_of(client.status(case.name), given["cancel_when_running"]) == "running", 20)
+            until(lambda: status_of(client.status(case.name), given["cancel_when_running"]) == "running", 60)
             client.cancel(case.name)
         view = client.wait(case.name, timeout=60)
         compare(client, view, expected)

@@ -38,12 +38,14 @@ FROM builder AS airflow-python
 RUN --mount=type=cache,target=/root/.cache/uv uv sync --extra airflow --group stack --no-install-project
 
 
-# The project's own code, the same for both: a small layer on top.
+# The project's own code, the same for both: a small layer on top. Built anew each time: uv would take a wheel from its
+# cache as long as pyproject.toml stays as it is.
 FROM manager-python AS project
 COPY air_executor air_executor
 COPY engine_proxy engine_proxy
 COPY manager manager
 RUN --mount=type=cache,target=/root/.cache/uv uv sync --extra manager --no-editable \
+        --reinstall-package air-executor \
     && cd /opt/air-executor \
     && mkdir /project \
     && cp -a --parents bin/air-executor lib/python3*/site-packages/air_executor* \

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -380,7 +381,8 @@ def _is(link: Path, inode: int) -> bool:
 
 
 def _without_process_numbers(text: str) -> list[str]:
-    return [line for line in text.splitlines() if not line.startswith("PPid")]
+    lines = [line for line in text.splitlines() if not line.startswith("PPid")]
+    return [re.sub(r"/proc/\d+/", "/proc/PID/", line) for line in lines]
 
 
 def _sha256(content: bytes) -> str:

@@ -59,7 +59,7 @@ class LiveJob:
         bare: bool = False,
         since: datetime | None = None,
     ) -> None:
-        """`since` is when its tasks could first run: its creation, but for one that is tried again."""
+        """`since` is when its tasks could first run, where that is not its creation by its own words."""
         if job.uid is None:
             raise ValueError("a live job has a uid")
         self.uid: str = job.uid

@@ -143,9 +143,9 @@ class WarmKeeper:
         if assignment.work != self._home.work(first_of(assignment.attempt.warm or "")):
             raise EngineError("it has not mounted the job's work folder")
         self.share(assignment)
-        task_log.keep_earlier_log(
-            assignment.folder, assignment.task.id, len(assignment.task.attempts) - 1
-        )  # of another attempt; or it came with a folder that was copied
+        # Of another attempt; or it came with a folder that was copied.
+        earlier = len(assignment.task.attempts) - 1
+        task_log.keep_earlier_log(assignment.folder, assignment.task.id, earlier)
 
     def share(self, assignment: Assignment) -> None:
         """Have the task's user write in what others have made. Raises BadInput or OSError."""

@@ -7,7 +7,7 @@ act is without outcome: `Acts._outcome_of_break` has the one of each, should it 
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import assert_never
 
@@ -78,8 +78,8 @@ class Acts:
         self._retry = retry
         self._emit = emit
         self._gatekeeper = gatekeeper
-        self._plain = _Plain(engine, home, network, gatekeeper, retry, pace)
-        self._gated = _Gated(engine, home, network, gatekeeper, retry, pace)
+        self._plain = _Plain(engine, home.id, network, gatekeeper, retry, pace)
+        self._gated = _Gated(engine, home.id, network, gatekeeper, retry, pace)
 
     def perform(self, action: EngineAction, assignment: Assignment) -> None:
         """One engine call, as a rule, and what follows from its answer. Raises Stopped, and nothing else."""
@@ -215,24 +215,16 @@ class Acts:
         return Found(found.status.value)
 
 
+@dataclass
 class _Verbs:
     """What is the same whether a container has a gate or not."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        home: Home,
-        network: HostNetwork,
-        gatekeeper: Gatekeeper,
-        retry: Retry,
-        pace: Pace,
-    ) -> None:
-        self._engine = engine
-        self._home_id = home.id
-        self._network = network
-        self._gatekeeper = gatekeeper
-        self._retry = retry
-        self._pace = pace
+    _engine: Engine
+    _home_id: str
+    _network: HostNetwork
+    _gatekeeper: Gatekeeper
+    _retry: Retry
+    _pace: Pace
 
     def remove(self, assignment: Assignment) -> ContainerRemoved:
         """It is gone, and what was its alone."""
@@ -310,21 +302,12 @@ class _Verbs:
         return found.status is Status.RUNNING
 
 
+@dataclass
 class _Plain(_Verbs):
     """The verbs for a container whose first process is the command: to start it, is to begin."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        home: Home,
-        network: HostNetwork,
-        gatekeeper: Gatekeeper,
-        retry: Retry,
-        pace: Pace,
-    ) -> None:
-        super().__init__(engine, home, network, gatekeeper, retry, pace)
-        self._unanswered: set[AttemptKey] = set()
-        """Attempts whose container was asked to start by an engine that went away before it answered."""
+    _unanswered: set[AttemptKey] = field(default_factory=set, init=False)
+    """Attempts whose container was asked to start by an engine that went away before it answered."""
 
     def create(self, assignment: Assignment) -> ContainerCreated | LaunchFailed:
         """What else is to be known of the container is told when it starts."""

@@ -7,13 +7,14 @@ expected.json is compared.
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from air_executor import Client, JobView, Task
-from tests.real_manager import RealManager
+from tests.real_manager import RealManager, real_manager
 from tests.waiting import until
 
 CASES = sorted(path for path in (Path(__file__).parent / "cases").iterdir() if path.is_dir())
@@ -22,6 +23,17 @@ WITHOUT_GATES = [case for case in CASES if "needs_gates" not in json.loads((case
 Submit = Callable[[RealManager, str, dict[str, Any]], None]
 A_WRITERS_PAUSE = 0.3
 """Seconds that a writer by hand takes between two writes."""
+
+
+@contextmanager
+def starting(way: str, **settings: object) -> Iterator[RealManager]:
+    """A manager with such settings. In the end, many of all attempts were really started in that way."""
+    seen: list[str] = []
+    with real_manager(**settings) as manager:
+        yield manager
+        views = (each for each in manager.client.jobs() if isinstance(each, JobView))
+        seen += [attempt.start for view in views for task in view.tasks for attempt in task.attempts]
+    assert seen.count(way) > len(seen) / 3
 
 
 def run(case: Path, manager: RealManager, submit: Submit) -> JobView:

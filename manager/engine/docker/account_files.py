@@ -16,8 +16,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from docker.errors import NotFound
-
 from manager.engine.contract import Engine, EngineError, EngineUnavailable, ImageUnusable
 from manager.engine.docker.accounts import (
     GROUP,
@@ -29,6 +27,7 @@ from manager.engine.docker.accounts import (
     ImageAccounts,
     completed,
 )
+from manager.engine.docker.archive import entry
 from manager.engine.docker.connection import translated
 from manager.engine.docker.translate import only_file
 from manager.model import containers
@@ -38,7 +37,6 @@ from manager.model.values import Owner
 
 log = logging.getLogger(__name__)
 
-MAX_LINKS = 8
 OF_AN_ARCHIVE = 128 << 10
 """Bytes that an archive of one file has beside the file."""
 NOT_A_FILE = 0x8F280000
@@ -150,18 +148,14 @@ class AccountFiles:
         return found
 
     def _file(self, container: str, path: str) -> File:
-        place = path
         with translated():
-            for _ in range(MAX_LINKS):
-                try:
-                    chunks, stat = self._api().get_archive(container, place)
-                except NotFound:
-                    self._api().inspect_container(container)  # raises where that is what there is not
-                    return File(place, b"")
-                if not stat["linkTarget"]:
-                    return File(place, _content(path, chunks, stat))
-                place = stat["linkTarget"]
-        raise Unreadable(f"{path} is a link without end")
+            found = entry(self._api(), container, path)
+            if found is None:
+                raise Unreadable(f"{path} is a link without end")
+            if found.stat is None:
+                self._api().inspect_container(container)  # raises where that is what there is not
+                return File(found.place, b"")
+            return File(found.place, _content(path, found.content, found.stat))
 
     # --- What is kept ------------------------------------------------------------------------------------
 

@@ -31,6 +31,7 @@ from manager.engine.contract import (
 )
 from manager.engine.docker import confinement, log_stream, volumes
 from manager.engine.docker.account_files import AccountFiles
+from manager.engine.docker.archive import entry
 from manager.engine.docker.connection import BAD_REQUEST, Connection, sentence, translated
 from manager.engine.docker.images import A_SILENCE, Entry, Images, Refused
 from manager.engine.docker.network_holders import NetworkHolders
@@ -56,7 +57,6 @@ from manager.model.values import Capabilities, Host
 
 NOT_EXECUTED = (126, 127)
 """Exit codes by which the container's init says that it could not execute the command; tasks use them too."""
-MAX_LINKS = 8
 NAME_PAUSE = 0.05
 BEING_REMOVED = ("removing", "dead")
 """Whoever removes a running container kills it first: its exit code is theirs, not the command's."""
@@ -248,17 +248,13 @@ class DockerEngine:
 
     def read_file(self, container: str, path: str) -> bytes | None:
         with translated():
-            for _ in range(MAX_LINKS):
-                try:
-                    chunks, stat = self._api().get_archive(container, path)
-                except NotFound:
-                    self._api().inspect_container(container)  # raises where that is what there is not
-                    return None
-                content = b"".join(chunks)
-                if not stat["linkTarget"]:
-                    return only_file(content)
-                path = stat["linkTarget"]
-        return None
+            found = entry(self._api(), container, path)
+            if found is None:
+                return None
+            if found.stat is None:
+                self._api().inspect_container(container)  # raises where that is what there is not
+                return None
+            return only_file(b"".join(found.content))
 
     def listen(self) -> None:
         """Asks for events that hardly ever happen; only the end of their stream counts."""
@@ -398,15 +394,8 @@ class DockerEngine:
 
     def _mode(self, container: str, path: str) -> int | None:
         """The permission bits of a file in a container, whether it runs or not; links are followed."""
-        for _ in range(MAX_LINKS):
-            try:
-                _, stat = self._api().get_archive(container, path)
-            except NotFound:
-                return None
-            if not stat["linkTarget"]:
-                return int(stat["mode"]) & 0o777
-            path = stat["linkTarget"]
-        return None
+        found = entry(self._api(), container, path)
+        return None if found is None or found.stat is None else int(found.stat["mode"]) & 0o777
 
     # --- Images ------------------------------------------------------------------------------------------
 

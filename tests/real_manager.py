@@ -34,8 +34,11 @@ def need_engine() -> None:
 class RealManager:
     """One home folder, and a manager for it that may be started and ended again and again."""
 
-    def __init__(self, home: Path, **settings: object) -> None:
+    def __init__(self, home: Path, config: str = "", **settings: object) -> None:
+        """`config` stands in the home's config.toml; the settings, in the environment, win."""
         self.home = home
+        if config:
+            (home / "config.toml").write_text(config)
         self.client = Client(home)
         self.command = [sys.executable, "run_manager.py"]
         self.printed = home / "output"
@@ -134,11 +137,11 @@ class RealManager:
 
 
 @contextmanager
-def idle_manager(*, place: Path | None = None, **settings: object) -> Iterator[RealManager]:
+def idle_manager(*, place: Path | None = None, config: str = "", **settings: object) -> Iterator[RealManager]:
     """A manager that is not started yet, with its home in the folder `place`; at the end nothing is left."""
     need_engine()
     home = Path(tempfile.mkdtemp(prefix="air-executor-test-", dir=place))
-    manager = RealManager(home, **settings)
+    manager = RealManager(home, config, **settings)
     try:
         yield manager
     finally:
@@ -150,9 +153,9 @@ def idle_manager(*, place: Path | None = None, **settings: object) -> Iterator[R
 
 
 @contextmanager
-def real_manager(**settings: object) -> Iterator[RealManager]:
+def real_manager(*, config: str = "", **settings: object) -> Iterator[RealManager]:
     """A running manager; at the end nothing of it is left."""
-    with idle_manager(place=None, **settings) as manager:
+    with idle_manager(place=None, config=config, **settings) as manager:
         manager.start()
         yield manager
         manager.stop()

@@ -25,7 +25,9 @@ from air_executor.errors import BadInput, quoted
 from air_executor.format import networks
 from air_executor.format.images import check_image
 from air_executor.format.limits import MAX_BYTES, MAX_TASKS, Bounds
+from air_executor.format.users import FIRST_OF_PEOPLE as FIRST_OF_PEOPLE
 from air_executor.format.users import MAX_ID, UserRange
+from air_executor.policy import Policy
 from air_executor.store import home_folder
 
 CONFIG_FILE = "config.toml"
@@ -35,8 +37,6 @@ OF_TASKS = ("JOB", "TASK", "ATTEMPT", "INBOX")
 OTHER_VARIABLES = (*OF_COMPOSE, *OF_TASKS, "FAILPOINT")
 """What others read from the environment under this prefix."""
 A_DAY = 86_400.0
-FIRST_OF_PEOPLE = 1000
-"""Users and groups below are the system's own, on all the usual distributions."""
 OPEN = ("0.0.0.0/0", "::/0")
 """`egress` that is open, as a list."""
 MOST_NETWORKS = 200
@@ -98,8 +98,8 @@ def _read_egress(value: Any) -> Any:
             return _read_networks(value)
 
 
-class Settings(BaseSettings):
-    """How the manager behaves."""
+class Settings(BaseSettings, Policy):
+    """How the manager behaves; what tasks may ask for by it, is a `Policy`."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, allow_inf_nan=False)
 

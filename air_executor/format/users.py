@@ -5,11 +5,29 @@ from typing import NamedTuple
 
 MAX_ID = 2**31 - 1
 """The largest number of a user or a group that container engines take."""
+FIRST_OF_PEOPLE = 1000
+"""Users and groups below are the system's own, on all the usual distributions."""
 RULE = f"must be a numeric user id from 1 to {MAX_ID}, such as 1000, or with a group id as 1000:1000"
 RANGE_RULE = f"must be 1000, 1000:1000 or 20000-29999, with numbers from 1 to {MAX_ID}"
 
 _USER = re.compile(r"([0-9]{1,10})(?::([0-9]{1,10}))?", re.ASCII)
 _RANGE = re.compile(r"([0-9]{1,10})-([0-9]{1,10})", re.ASCII)
+
+
+class Owner(NamedTuple):
+    """The numeric user and group that a job's files belong to."""
+
+    uid: int
+    gid: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Owner":
+        """`1000:1000`, or `1000`, whose group has the same number."""
+        uid, _, gid = text.partition(":")
+        return cls(int(uid), int(gid or uid))
+
+    def __str__(self) -> str:
+        return f"{self.uid}:{self.gid}"
 
 
 class UserRange(NamedTuple):

@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from air_executor.format.users import Owner as Owner
+
 
 class AttemptKey(NamedTuple):
     """One container's place: which job (by the manager's uid), task, attempt, and incarnation of it."""
@@ -14,22 +16,6 @@ class AttemptKey(NamedTuple):
     task: str
     number: int
     incarnation: int
-
-
-class Owner(NamedTuple):
-    """The numeric user and group that a job's files belong to."""
-
-    uid: int
-    gid: int
-
-    @classmethod
-    def parse(cls, text: str) -> "Owner":
-        """`1000:1000`, or `1000`, whose group has the same number."""
-        uid, _, gid = text.partition(":")
-        return cls(int(uid), int(gid or uid))
-
-    def __str__(self) -> str:
-        return f"{self.uid}:{self.gid}"
 
 
 @dataclass(frozen=True, slots=True)

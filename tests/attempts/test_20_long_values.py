@@ -13,8 +13,8 @@ from air_executor.format.attempts import Cause, Failure
 from air_executor.format.documents import parse_json, validate
 from air_executor.format.graph import check_graph
 from air_executor.format.models import Decision, Job, Task, TaskSpec
+from air_executor.policy import check
 from air_executor.store import JobFolder
-from manager.core.policy import check
 from tests.unit.manager.builders import OWNER, T0, settings, task
 
 LONG = "\x1b[2J\n" + "x" * 100_000

@@ -4,13 +4,12 @@ What is asked for is checked when a task is taken (`check`, and `bounded` where 
 attempt gets (`grant`) holds to the same rules whatever a record says: it may come from older settings.
 """
 
+from air_executor.policy import check, user_of, usual_user
 from manager.core.policy.bounds import Parent, bounded
 from manager.core.policy.ceilings import check_host, job_runners
-from manager.core.policy.checks import check
 from manager.core.policy.grants import grant, is_usual, may_pull, usual_grant, with_grant
 from manager.core.policy.job_users import JobUsers
 from manager.core.policy.sharing import check_joining, check_sharing, sharers
-from manager.core.policy.users import user_of, usual_user
 
 __all__ = [
     "JobUsers",

@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from air_executor.errors import BadInput
 from air_executor.format.models import DEFAULT_RETRIES, Resources, RetryPolicy, Task, TaskSpec
-from manager.core.policy import grants, images, users
+from air_executor.policy import images, users
+from manager.core.policy import grants
 from manager.model.values import Owner
 from manager.settings import Settings
 

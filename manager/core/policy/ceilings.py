@@ -1,4 +1,4 @@
-"""PURE. How much a task may ask for."""
+"""PURE. How much a task may have of what there is: of the host, and of the runners."""
 
 from air_executor.errors import BadInput
 from air_executor.format.models import Task, TaskFields
@@ -7,24 +7,6 @@ from manager.settings import Settings
 
 ENOUGH_TO_SHARE = 3
 """Runners from which on one is left to other jobs."""
-
-
-def check_ceilings(task: TaskFields, settings: Settings, field: str = "") -> None:
-    """Raises BadInput where the task asks for more than the operator allows."""
-    limits = task.resources
-    retries = None if task.retries is None else task.retries.max
-    for asked, most, setting, place in (
-        (limits.memory_mb, settings.max_memory_mb, "max_memory_mb", "resources.memory_mb"),
-        (limits.cpus, settings.max_cpus, "max_cpus", "resources.cpus"),
-        (limits.pids, settings.max_pids, "max_pids", "resources.pids"),
-        (task.timeout, settings.max_timeout, "max_timeout", "timeout"),
-        (retries, settings.max_retries, "max_retries", "retries"),
-    ):
-        if asked is not None and asked > most:
-            raise BadInput(
-                f"{asked:.10g} is more than a task may ask for here: {most:.10g} (setting `{setting}`)",
-                field=f"{field}{place}",
-            )
 
 
 def check_host(task: TaskFields, host: Host, field: str = "") -> None:

@@ -3,8 +3,8 @@
 from air_executor.format import images
 from air_executor.format.attempts import Attempt, Grant, GrantedNetwork
 from air_executor.format.models import Task
+from air_executor.policy.users import user_of
 from manager.core import retries
-from manager.core.policy.users import user_of
 from manager.model.values import Owner
 from manager.settings import FIRST_OF_PEOPLE, Settings
 

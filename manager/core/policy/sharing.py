@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 
 from air_executor.errors import BadInput, quoted
 from air_executor.format.models import Task, TaskFields
-from manager.core.policy.users import user_named
+from air_executor.policy.users import user_named
 from manager.model.values import MOST_SHARERS, Owner, Sharing
 from manager.settings import Settings
 

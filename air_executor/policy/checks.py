@@ -3,14 +3,14 @@
 from air_executor.errors import BadInput
 from air_executor.format.models import TaskFields
 from air_executor.format.networks import OF_ALL
-from manager.core.policy.ceilings import check_ceilings
-from manager.core.policy.images import SHOWN, check_image
-from manager.core.policy.users import check_user
-from manager.model.values import Owner
-from manager.settings import Settings
+from air_executor.format.users import Owner
+from air_executor.policy.ceilings import check_ceilings
+from air_executor.policy.images import SHOWN, check_image
+from air_executor.policy.rules import Policy
+from air_executor.policy.users import check_user
 
 
-def check(task: TaskFields, owner: Owner, settings: Settings, field: str = "") -> None:
+def check(task: TaskFields, owner: Owner, settings: Policy, field: str = "") -> None:
     """Whether the task may have all that it asks for, in a job whose folder is `owner`'s. Raises BadInput."""
     check_user(task, owner, settings, field)
     check_ceilings(task, settings, field)

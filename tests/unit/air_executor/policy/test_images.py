@@ -3,7 +3,7 @@
 import pytest
 
 from air_executor.errors import BadInput
-from manager.core.policy.images import check_image, matches
+from air_executor.policy.images import check_image, matches
 from tests.unit.manager.builders import settings
 
 

@@ -6,14 +6,14 @@ from fnmatch import fnmatchcase
 
 from air_executor.errors import BadInput
 from air_executor.format.images import parse_reference, split_name, split_version
-from manager.settings import Settings
+from air_executor.policy.rules import Policy
 
 ANY = "*"
 SHOWN = 80
 """Characters of what was asked for that a message has."""
 
 
-def check_image(image: str, settings: Settings, field: str = "") -> None:
+def check_image(image: str, settings: Policy, field: str = "") -> None:
     """Raises BadInput where the image may not be asked for, or is none."""
     if image == settings.runner_image:
         return

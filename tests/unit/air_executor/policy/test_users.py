@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from air_executor.errors import BadInput
 from air_executor.format.users import MAX_ID, UserRange
-from manager.core.policy.users import check_user, user_of, usual_user
+from air_executor.policy.users import check_user, user_of, usual_user
 from manager.model.values import Owner
 from manager.settings import FIRST_OF_PEOPLE, Settings
 from tests.unit.manager.builders import settings, task

@@ -9,12 +9,11 @@ such as docker's, are as good as root. In its place comes the group of the user'
 
 from air_executor.errors import BadInput
 from air_executor.format.models import TaskFields
-from air_executor.format.users import MAX_ID, UserRange, parse_user
-from manager.model.values import Owner
-from manager.settings import FIRST_OF_PEOPLE, Settings
+from air_executor.format.users import FIRST_OF_PEOPLE, MAX_ID, Owner, UserRange, parse_user
+from air_executor.policy.rules import Policy
 
 
-def usual_user(owner: Owner, settings: Settings) -> Owner:
+def usual_user(owner: Owner, settings: Policy) -> Owner:
     """Who tasks run as that do not say so, in jobs whose folder is `owner`'s."""
     if not 1 <= owner.uid <= MAX_ID:
         return Owner(settings.task_uid, settings.task_uid)
@@ -23,17 +22,17 @@ def usual_user(owner: Owner, settings: Settings) -> Owner:
     return Owner(owner.uid, owner.uid if owner.uid >= FIRST_OF_PEOPLE else settings.task_uid)
 
 
-def user_of(task: TaskFields, owner: Owner, settings: Settings) -> Owner:
+def user_of(task: TaskFields, owner: Owner, settings: Policy) -> Owner:
     """Who the task runs as; the usual user where a record asks for one that is not allowed today."""
     return user_named(task.user, owner, settings)
 
 
-def user_named(name: str | None, owner: Owner, settings: Settings) -> Owner:
+def user_named(name: str | None, owner: Owner, settings: Policy) -> Owner:
     """Likewise, for a task that asks for this user, or for none."""
     return _allowed(name, owner, settings) or usual_user(owner, settings)
 
 
-def check_user(task: TaskFields, owner: Owner, settings: Settings, field: str = "") -> None:
+def check_user(task: TaskFields, owner: Owner, settings: Policy, field: str = "") -> None:
     """Raises BadInput where the task may not run as the user that it asks for."""
     if task.user is None:
         return
@@ -51,7 +50,7 @@ def check_user(task: TaskFields, owner: Owner, settings: Settings, field: str = 
         )
 
 
-def _allowed(name: str | None, owner: Owner, settings: Settings) -> Owner | None:
+def _allowed(name: str | None, owner: Owner, settings: Policy) -> Owner | None:
     """Whom a task asks to run as, where it may."""
     usual = usual_user(owner, settings)
     if name is None or name in (str(usual.uid), str(usual)):
@@ -59,7 +58,7 @@ def _allowed(name: str | None, owner: Owner, settings: Settings) -> Owner | None
     return _listed(name, settings)
 
 
-def _listed(user: str, settings: Settings) -> Owner | None:
+def _listed(user: str, settings: Policy) -> Owner | None:
     """The user, where the operator lists it."""
     try:
         asked = Owner(*parse_user(user))

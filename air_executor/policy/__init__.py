@@ -1,0 +1,11 @@
+"""PURE. What the operator allows tasks to ask for: checked where jobs are made, and where they are taken.
+
+The manager's settings are such a `Policy`. What an attempt gets, the manager alone decides
+(`manager/core/policy`).
+"""
+
+from air_executor.policy.checks import check
+from air_executor.policy.rules import Policy
+from air_executor.policy.users import user_named, user_of, usual_user
+
+__all__ = ["Policy", "check", "user_named", "user_of", "usual_user"]

@@ -1,0 +1,24 @@
+"""The operator's rules for what tasks may ask for, by the names of the settings."""
+
+import math
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Policy(BaseModel):
+    """Each field is the setting of that name. What a manager does not tell of, it decides by itself."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    runner_image: str = ""
+    images: tuple[str, ...] = ("*",)
+    networks: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    groups: tuple[int, ...] = ()
+    task_uid: int = 65534
+    job_uids: str = ""
+    max_memory_mb: float = math.inf
+    max_cpus: float = math.inf
+    max_pids: float = math.inf
+    max_timeout: float = math.inf
+    max_retries: float = math.inf

@@ -27,6 +27,7 @@ from air_executor.format.attempts import Cause
 from air_executor.format.documents import validate
 from air_executor.format.graph import check_graph
 from air_executor.format.models import Job, JobState, JobView, Request, Task, TaskSpec
+from air_executor.format.nearest import unknown_field
 from air_executor.inbox import drop_request
 from air_executor.logs import tail
 from air_executor.store import JobFolder, Store
@@ -303,9 +304,7 @@ def read_document(document: Any) -> tuple[str, list[TaskSpec], int | None]:
 def _refuse_unknown(document: dict[str, Any], known: set[str], prefix: str) -> None:
     for key in document:
         if key not in known and not key.startswith("_"):
-            raise BadInput(
-                "is not a known field (begin its name with _ to make it a comment)", field=prefix + key
-            )
+            raise BadInput(unknown_field(key, sorted(known)), field=prefix + key)
 
 
 def _digest(specs: Sequence[TaskSpec]) -> str:

@@ -25,6 +25,7 @@ from air_executor.errors import BadInput, quoted
 from air_executor.format import networks
 from air_executor.format.images import check_image
 from air_executor.format.limits import MAX_BYTES, MAX_TASKS, Bounds
+from air_executor.format.nearest import did_you_mean
 from air_executor.format.users import FIRST_OF_PEOPLE as FIRST_OF_PEOPLE
 from air_executor.format.users import MAX_ID, UserRange
 from air_executor.policy import Policy
@@ -452,6 +453,11 @@ def _complaint(error: ValidationError, file: Path) -> BadInput:
     first = error.errors(include_url=False)[0]
     setting, *place = [str(part) for part in first["loc"]] or [""]
     rule = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden" and not place:
+        hint = did_you_mean(setting, Settings.model_fields)
+        return BadInput(
+            f"is no setting{hint or '; `air-executor config` lists them'}", field=setting, where=file
+        )
     return BadInput(
         f"{rule}, not {quoted(first.get('input'))}; set it in {file} or as {PREFIX}{setting.upper()}",
         field=".".join((setting, *place)),

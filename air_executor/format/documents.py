@@ -11,12 +11,14 @@ from pydantic import BaseModel, ValidationError
 from air_executor.errors import LONGEST_VALUE, BadInput, cut, plain, quoted
 from air_executor.format.fields import HALF_A_PAIR
 from air_executor.format.limits import OWN, Bounds
+from air_executor.format.nearest import did_you_mean, fields_at, unknown_field
 
 MAX_DEPTH = 100
 
 Model = TypeVar("Model", bound=BaseModel)
 
 _HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
+_QUOTED = re.compile(r"'([^']*)'")
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.?[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
 """A string in JSON, ended or not: so that what looks for all of them reads nothing twice."""
 
@@ -121,22 +123,24 @@ def validate(model: type[Model], value: Any, field: str = "") -> Model:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise _complaint(error, field) from None
+        raise _complaint(error, model, field) from None
 
 
-def _complaint(error: ValidationError, field: str) -> BadInput:
+def _complaint(error: ValidationError, model: type[BaseModel], field: str) -> BadInput:
     first = error.errors(include_url=False)[0]
-    place = _place(field, first["loc"])
+    loc = first["loc"]
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return BadInput(_rule(first["type"], first["msg"], first.get("input")) + more, field=place)
+    if first["type"] == "extra_forbidden":
+        rule = unknown_field(str(loc[-1]), fields_at(model, loc[:-1]))
+    else:
+        rule = _rule(first["type"], first["msg"], first.get("input"))
+    return BadInput(rule + more, field=_place(field, loc))
 
 
 def _rule(kind: str, message: str, value: Any) -> str:
     match kind:
         case "missing":
             return "is missing"
-        case "extra_forbidden":
-            return "is not a known field (begin its name with _ to make it a comment)"
         case "string_type":
             hint = f'; write "{quoted(value)}"' if isinstance(value, int | float) else ""
             return f"must be a string, not {_kind(value)}{hint}"
@@ -148,13 +152,18 @@ def _rule(kind: str, message: str, value: Any) -> str:
             return HALF_A_PAIR
         case "string_too_short":
             return "must not be empty"
-        case "enum":
-            return f"{message[0].lower()}{message[1:]}, not {quoted(value)}"
+        case "enum" | "literal_error":
+            return f"{message[0].lower()}{message[1:]}, not {quoted(value)}{_meant(value, message)}"
         case "value_error":
             shown = f"{quoted(value)} " if isinstance(value, str) and len(value) < LONGEST_VALUE else ""
             return shown + message.removeprefix("Value error, ")
         case _:
             return f"{message[0].lower()}{message[1:]}"
+
+
+def _meant(value: Any, message: str) -> str:
+    """Which of the words in the message it is like."""
+    return did_you_mean(value, _QUOTED.findall(message)) if isinstance(value, str) else ""
 
 
 def _kind(value: Any) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from air_executor.errors import BadInput, cut
 from air_executor.format.limits import MAX_EDGES, MAX_TASKS
 from air_executor.format.models import TaskFields
+from air_executor.format.nearest import did_you_mean
 
 LONGEST_CYCLE = 5
 """Tasks of a cycle that are named."""
@@ -29,7 +30,7 @@ def check_graph(tasks: Sequence[TaskFields]) -> None:
             )
         places[task.id] = index
     for index, task in enumerate(tasks):
-        check_dependencies(task, places, field=f"tasks[{index}].dependencies")
+        check_dependencies(task, places, f"tasks[{index}].dependencies", likely=places)
     cycle = find_cycle({task.id: task.dependencies for task in tasks})
     if cycle:
         raise BadInput(f"dependency cycle: {_shown(cycle)}", field="tasks")
@@ -46,13 +47,19 @@ def check_edges(dependencies: Iterable[int]) -> None:
         )
 
 
-def check_dependencies(task: TaskFields, known: Iterable[str], field: str = "dependencies") -> None:
-    """Raises BadInput when `task` depends on itself or on something that is not in `known`."""
+def check_dependencies(
+    task: TaskFields, known: Iterable[str], field: str = "dependencies", likely: Iterable[str] = ()
+) -> None:
+    """Raises BadInput when `task` depends on itself or on something that is not in `known`.
+
+    It may have meant one of those that are `likely`; to find out takes a while.
+    """
     for dependency in task.dependencies:
         if dependency == task.id:
             raise BadInput(f"dependency cycle: {task.id} -> {task.id}", field=field)
         if dependency not in known:
-            raise BadInput(f"unknown dependency {dependency!r} of task {task.id!r}", field=field)
+            hint = did_you_mean(dependency, likely)
+            raise BadInput(f"unknown dependency {dependency!r} of task {task.id!r}{hint}", field=field)
 
 
 def _shown(cycle: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from air_executor import daemon
@@ -26,16 +27,22 @@ from air_executor.format import layout, names
 from air_executor.format.attempts import Cause
 from air_executor.format.documents import validate
 from air_executor.format.graph import check_graph
+from air_executor.format.inputs import Inputs, check_reset
 from air_executor.format.models import Job, JobState, JobView, Request, Task, TaskSpec
 from air_executor.format.nearest import unknown_field
+from air_executor.format.users import Owner
 from air_executor.inbox import drop_request
+from air_executor.inputs import Content, InputFiles
 from air_executor.logs import tail
+from air_executor.policy import Policy, check, check_inputs, check_job
 from air_executor.store import JobFolder, Store
 
 LOOK_INTERVAL = 0.02
 """Seconds between two looks at a job's files: a few system calls, some 50 µs."""
 
 TaskLike = TaskSpec | Mapping[str, Any]
+Files = Mapping[str, Content]
+NO_FILES: Files = MappingProxyType({})
 
 
 class Client:
@@ -55,24 +62,79 @@ class Client:
         *,
         max_parallel: int | None = None,
         request: Request | None = None,
+        files: Files = NO_FILES,
     ) -> JobView:
         """Create a job; the manager starts it as soon as it sees it.
 
         `tasks` are TaskSpecs or mappings with their fields. `max_parallel` bounds how many of its tasks
-        run at once (1 = one after the other).
-        Raises BadInput, naming the field and the rule, or JobExists.
+        run at once (1 = one after the other). `files` are put into its `work/` before: by where they go
+        there, what is in them (bytes or text), or the path of a file or folder, without following links.
+        Raises BadInput, naming the field and the rule, and the operator's setting where that is to be seen;
+        JobExists; OSError where one of the files can't be read.
         """
+        brought = InputFiles(files)
+        view = self._checked(name, tasks, max_parallel, request, brought)
+        self.store.create(view.job, view.tasks, brought)
+        return view
+
+    def check_job(
+        self,
+        name: str,
+        tasks: Sequence[TaskLike],
+        *,
+        max_parallel: int | None = None,
+        files: Files = NO_FILES,
+    ) -> JobView:
+        """The job that `create_job` would make of this. Nothing is created; raises what that raises."""
+        view = self._checked(name, tasks, max_parallel, None, InputFiles(files))
+        if self._exists(name):
+            raise JobExists(name, self.store.jobs)
+        return view
+
+    def _checked(
+        self,
+        name: str,
+        tasks: Sequence[TaskLike],
+        max_parallel: int | None,
+        request: Request | None,
+        files: InputFiles,
+    ) -> JobView:
         names.check_name(name, "job.name")
         specs = read_specs(tasks)
         now = utc_now()
         header = {"id": uuid.uuid4().hex, "name": name, "created_at": now, "updated_at": now}
-        job = validate(Job, header | {"max_parallel": max_parallel, "request": request}, "job")
-        records = tuple(Task.of(spec, name, now) for spec in specs)
-        self.store.create(job, records)
-        return JobView(job=job, tasks=records)
+        own = {
+            "max_parallel": max_parallel,
+            "request": request,
+            "inputs": files.measured() if files else None,
+        }
+        job = validate(Job, header | own, "job")
+        self._check_allowed(specs, job.inputs)
+        return JobView(job=job, tasks=tuple(Task.of(spec, name, now) for spec in specs))
+
+    def _check_allowed(self, specs: Sequence[TaskSpec], inputs: Inputs | None) -> None:
+        rules = self.policy()
+        if rules is None:
+            return
+        check_job(specs, self.store.owner_of_new(), rules)
+        if inputs is not None:
+            check_inputs(inputs, rules)
+
+    def policy(self) -> Policy | None:
+        """What the operator allows; None where no manager is running, or its words are not ours to read.
+
+        The manager decides when it takes a job, by its rules of that time.
+        """
+        return daemon.read_policy(self.store.home)
 
     def submit(
-        self, name: str, tasks: Sequence[TaskLike], request: Request, *, max_parallel: int | None = None
+        self,
+        name: str,
+        tasks: Sequence[TaskLike],
+        request: Request,
+        *,
+        max_parallel: int | None = None,
+        files: Files = NO_FILES,
     ) -> JobView:
         """The job for one Airflow task instance: found again where there is one, else created.
 
@@ -82,7 +144,8 @@ class Client:
         Raises RequestConflict when the name belongs to somebody else's job. One that another user of this
         machine has made is that, whatever its files say: they may tell of a success that never was.
         """
-        request = request.model_copy(update={"digest": _digest(read_specs(tasks))})
+        asked = _digest(read_specs(tasks), InputFiles(files))
+        request = request.model_copy(update={"digest": asked})
         number = 1
         while True:
             candidate = names.successor(name, number)
@@ -90,7 +153,9 @@ class Client:
                 latest = self._view(candidate)
             except JobNotFound:
                 try:
-                    return self.create_job(candidate, tasks, max_parallel=max_parallel, request=request)
+                    return self.create_job(
+                        candidate, tasks, max_parallel=max_parallel, request=request, files=files
+                    )
                 except JobExists as taken:
                     latest = self._rival(candidate, taken)
             self._check_made_by_this_user(candidate)
@@ -228,10 +293,16 @@ class Client:
         """Ask that an ended job starts over: its records, logs and `work/` are deleted.
 
         A job that was refused for its files is looked at anew. Returns at once; `wait` tells when it is over.
-        Raises JobNotFound, JobNotEnded.
+        Raises JobNotFound, JobNotEnded; BadInput for a job that was created with files.
         """
-        self.ended(job)
+        self.check_reset(job)
         self.store.ask_again(job, layout.RESET)
+
+    def check_reset(self, job: str) -> JobView:
+        """The job, which can start over. Raises what `reset` raises."""
+        view = self.ended(job)
+        check_reset(job, view.job.inputs)
+        return view
 
     def queue(self, job: str, task: TaskLike) -> str:
         """Ask for one more task in a job that has not ended; returns the task's id.
@@ -241,6 +312,10 @@ class Client:
         """
         folder = self.store.existing(job)
         spec = read_spec(task, "task")
+        rules = self.policy()
+        if rules is not None:
+            owner = Owner(folder.owner, self.store.owner_of_new().gid)
+            check(spec, owner, rules, "task.")
         drop_request(folder, spec)
         return spec.id
 
@@ -307,8 +382,10 @@ def _refuse_unknown(document: dict[str, Any], known: set[str], prefix: str) -> N
             raise BadInput(unknown_field(key, sorted(known)), field=prefix + key)
 
 
-def _digest(specs: Sequence[TaskSpec]) -> str:
+def _digest(specs: Sequence[TaskSpec], files: InputFiles) -> str:
     body = json.dumps([spec.model_dump(mode="json", exclude_defaults=True) for spec in specs], sort_keys=True)
+    if files:
+        body += files.digest()
     return hashlib.sha256(body.encode()).hexdigest()
 
 

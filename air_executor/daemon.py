@@ -1,4 +1,4 @@
-"""What the manager tells about itself in `manager.json`, and whether it is there at all."""
+"""What the manager tells about itself in `manager.json`, and what it allows; whether it is there at all."""
 
 from contextlib import suppress
 from datetime import datetime
@@ -16,11 +16,16 @@ from pydantic import (
 from air_executor.clock import utc_now
 from air_executor.format.fields import Time
 from air_executor.logs import tail
-from air_executor.untrusted import NotRegular, opened_file
+from air_executor.policy import Policy
+from air_executor.policy.published import read_published
+from air_executor.untrusted import NotRegular, TooLarge, opened_file, whole
 
 LOCK = "manager.lock"
 STATUS = "manager.json"
+POLICY = "policy.json"
 LOG = "manager.log"
+MOST_RULES = 16 << 20
+"""Bytes of the rules that are read."""
 SILENCE = 20.0
 """Seconds after which a manager that has said nothing is taken for gone: it speaks every five."""
 
@@ -114,6 +119,18 @@ def read_status(home: Path) -> ManagerStatus | None:
         raise
     except (OSError, ValidationError):
         return None
+
+
+def read_policy(home: Path) -> Policy | None:
+    """What the operator allows, by the manager that is running; None where there is none, or none is seen.
+
+    Those of a manager that has ended say nothing of the next one's.
+    """
+    if not running(home):
+        return None
+    with suppress(OSError, NotRegular, TooLarge), opened_file(home / POLICY) as file:
+        return read_published(whole(file, MOST_RULES))
+    return None
 
 
 def diagnosis(home: Path) -> str:

@@ -9,6 +9,8 @@ import errno
 import os
 import re
 import secrets
+import shutil
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
@@ -33,6 +35,8 @@ from air_executor.format.graph import check_edges
 from air_executor.format.limits import OWN, Bounds
 from air_executor.format.models import Job, JobState, JobView, Task
 from air_executor.format.text import job_text, task_text, tasks_text
+from air_executor.format.users import Owner
+from air_executor.inputs import InputFiles
 from air_executor.untrusted import (
     NotItsOwn,
     NotRegular,
@@ -363,10 +367,18 @@ class Store:
                 if names.is_name(entry.name) and entry.is_dir(follow_symlinks=False):
                     yield JobFolder(Path(entry.path))
 
-    def create(self, job: Job, tasks: Sequence[Task]) -> JobFolder:
-        """Write a new job so that nobody ever sees half of it.
+    def owner_of_new(self) -> Owner:
+        """Whose the folder of a job is that this process makes."""
+        with contextlib.suppress(OSError):
+            jobs = self.jobs.stat()
+            if jobs.st_mode & stat.S_ISGID:
+                return Owner(os.geteuid(), jobs.st_gid)
+        return Owner(os.geteuid(), os.getegid())
 
-        Raises JobExists when the name is taken.
+    def create(self, job: Job, tasks: Sequence[Task], files: InputFiles | None = None) -> JobFolder:
+        """Write a new job, with the `files` that it brings, so that nobody ever sees half of it.
+
+        Raises JobExists when the name is taken; BadInput and OSError of the files.
         """
         make_jobs(self.jobs)
         folder = self.folder(job.name)
@@ -375,6 +387,8 @@ class Store:
         try:
             with hidden.opened() as handle:
                 open_to(handle, Readers.of(handle))
+                if files:
+                    files.put(handle)
                 write_durably(layout.TASKS, tasks_text(task_text(task) for task in tasks), handle)
                 write_durably(layout.STATE, job_text(job), handle)
             if folder.path.exists():  # an empty folder would be replaced by the rename
@@ -403,7 +417,4 @@ def _job_folder(jobs: Path, name: str) -> JobFolder:
 
 
 def _discard(hidden: JobFolder) -> None:
-    for file in (hidden.tasks_file, hidden.state_file):
-        file.unlink(missing_ok=True)
-    with contextlib.suppress(FileNotFoundError):
-        hidden.path.rmdir()
+    shutil.rmtree(hidden.path, ignore_errors=True)

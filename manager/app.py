@@ -19,6 +19,7 @@ from manager.daemon.disk import MIB, Disk, Floor
 from manager.daemon.heartbeat import Heartbeat
 from manager.daemon.lock import AlreadyManaged, hold
 from manager.daemon.log_file import logging_to
+from manager.daemon.policy_file import publish
 from manager.daemon.readers import readers_of
 from manager.daemon.reserve import Reserve
 from manager.engine.connect import connect
@@ -176,6 +177,7 @@ def run(settings: Settings) -> int:
         lambda write: manager.reserve.spend_on_new(write),
     )
     manager = Manager(settings, home, connect(settings, pulls.tell), heartbeat.update)
+    publish(settings.home, settings, readers_of(settings.home, settings.readers_group))
     heartbeat.start()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: manager.supervisor.stop())

@@ -46,14 +46,28 @@ def options(
 def create(
     ctx: typer.Context,
     file: Annotated[str, typer.Argument(metavar="FILE", help='The job as JSON; "-" reads standard input.')],
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input",
+            metavar="LOCAL[:DEST]",
+            help="A file or folder that is copied to /work/DEST (its name, if none); repeatable.",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Create nothing; check everything, and tell what would be done.")
+    ] = False,
 ) -> None:
     """Create a job from {"job": {"name": …}, "tasks": [{"id": …, "command": …}, …]}; prints its name.
 
-    Exit code 2 when the file breaks a rule; the message names the place and the rule.
+    Exit code 2 when the file breaks a rule, or one of the operator's; the message names place and rule.
     """
     from air_executor.cli import jobs
 
-    jobs.create(ctx.obj, file)
+    if dry_run:
+        jobs.try_out(ctx.obj, file, inputs or [])
+    else:
+        jobs.create(ctx.obj, file, inputs or [])
 
 
 @app.command()

@@ -2,34 +2,65 @@
 
 import secrets
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from air_executor import daemon
+from air_executor.cli.dry_run import SEEN, UNSEEN, dry_run_lines
 from air_executor.cli.problems import FAILED, complain
 from air_executor.client import Client, read_document
-from air_executor.errors import BadInput
+from air_executor.errors import BadInput, quoted
 from air_executor.format.documents import parse_json
 from air_executor.format.limits import OWN
 from air_executor.format.models import JobState, JobView
+from air_executor.inputs import named
 from air_executor.report import failure_summary
 
 COMPLETED = 0
 
 
-def create(client: Client, file: str) -> None:
+def create(client: Client, file: str, inputs: Sequence[str] = ()) -> None:
     """Create the job that `file` describes ("-": standard input) and print its name."""
-    where = "standard input" if file == "-" else file
-    try:
+    files = _files(inputs)
+    with _complaints_about(file):
         name, tasks, max_parallel = read_document(_read(file))
-        client.create_job(name, tasks, max_parallel=max_parallel)
-    except BadInput as error:
-        raise error.at(where) from None
+        client.create_job(name, tasks, max_parallel=max_parallel, files=files)
     typer.echo(name)
     _note_that_it_waits(client, name)
+
+
+def try_out(client: Client, file: str, inputs: Sequence[str] = ()) -> None:
+    """Check all that `create` checks, and print what it would do; nothing is created."""
+    files = _files(inputs)
+    with _complaints_about(file):
+        name, tasks, max_parallel = read_document(_read(file))
+        view = client.check_job(name, tasks, max_parallel=max_parallel, files=files)
+    for line in dry_run_lines(view, UNSEEN if client.policy() is None else SEEN):
+        typer.echo(line)
+
+
+@contextmanager
+def _complaints_about(file: str) -> Iterator[None]:
+    try:
+        yield
+    except BadInput as error:
+        raise error.at("standard input" if file == "-" else file) from None
+
+
+def _files(inputs: Sequence[str]) -> dict[str, Path]:
+    """Where each goes, and what, of `local:place` or `local`. Raises BadInput."""
+    files: dict[str, Path] = {}
+    for place, path in map(named, inputs):
+        if place in files:
+            raise BadInput(
+                f"{quoted(place)} is where {quoted(str(files[place]))} goes already", field="--input"
+            )
+        files[place] = path
+    return files
 
 
 def _note_that_it_waits(client: Client, job: str) -> None:
@@ -85,7 +116,7 @@ def retry(client: Client, job: str) -> None:
 
 def confirm_reset(client: Client, job: str) -> None:
     """Ask whether an ended job's past may go; ends the command where it may not."""
-    view = client.ended(job)
+    view = client.check_reset(job)
     typer.confirm(
         f"{job} ({view.state.value}, {view.progress}) starts over: its records, logs and work/ are deleted. "
         "Go on?",

@@ -26,6 +26,7 @@ from air_executor.errors import LONGEST_VALUE, BadInput, cut, quoted
 from air_executor.format import images, networks, paths, users
 from air_executor.format.attempts import Attempt, Cause, Failure
 from air_executor.format.fields import Name, Record, Sentence, Spec, Text, Time, Word
+from air_executor.format.inputs import Inputs
 from air_executor.format.limits import (
     A_STRINGS_REST,
     MAX_ARGUMENTS,
@@ -331,6 +332,8 @@ class Job(Record):
     runs_as: Word | None = None
     """The user that the job has for itself, where the operator gives each job one, once a task was to run."""
     request: Request | None = None
+    inputs: Inputs | None = None
+    """What it brought in its work folder, where it was created with files: `reset` would lose that."""
     failure: Failure | None = None
     requests: Annotated[tuple[Decision, ...], FailFast()] = ()
 

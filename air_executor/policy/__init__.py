@@ -5,7 +5,18 @@ The manager's settings are such a `Policy`. What an attempt gets, the manager al
 """
 
 from air_executor.policy.checks import check
+from air_executor.policy.inputs import check_inputs
+from air_executor.policy.jobs import check_count, check_job
 from air_executor.policy.rules import Policy
 from air_executor.policy.users import user_named, user_of, usual_user
 
-__all__ = ["Policy", "check", "user_named", "user_of", "usual_user"]
+__all__ = [
+    "Policy",
+    "check",
+    "check_count",
+    "check_inputs",
+    "check_job",
+    "user_named",
+    "user_of",
+    "usual_user",
+]

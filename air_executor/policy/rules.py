@@ -22,3 +22,6 @@ class Policy(BaseModel):
     max_pids: float = math.inf
     max_timeout: float = math.inf
     max_retries: float = math.inf
+    max_tasks: float = math.inf
+    job_disk_mb: float = math.inf
+    job_inodes: float = math.inf

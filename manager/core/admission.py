@@ -134,11 +134,7 @@ def _as_defined(task: Task, at: datetime) -> Task:
 
 def _check(tasks: Sequence[Task], owner: Owner, settings: Settings, host: Host) -> None:
     check_graph(tasks)
-    if len(tasks) > settings.max_tasks:
-        raise BadInput(
-            f"the job has {len(tasks)} tasks, the limit is max_tasks = {settings.max_tasks}",
-            field="tasks",
-        )
+    policy.check_count(tasks, settings)
     for index, task in enumerate(tasks):
         task.check_size(f"tasks[{index}].")
         task.check_paths(f"tasks[{index}].")

@@ -12,6 +12,7 @@ from pathlib import Path
 from air_executor.errors import AirExecutorError, BadInput
 from air_executor.failpoints import Failpoint, reach
 from air_executor.files import Readers, open_to
+from air_executor.format.inputs import check_reset
 from air_executor.format.layout import STATE
 from air_executor.format.limits import Bounds
 from air_executor.format.models import Job, JobView, Task
@@ -221,6 +222,7 @@ class Admitter:
     def _start_over(self, folder: JobFolder, view: JobView, at: datetime) -> LiveJob | None:
         if not view.state.ended:
             raise BadInput(f'is "{view.state}"; only a job that has ended can start over', field="state")
+        check_reset(view.name, view.job.inputs)
         owner = workspace.owner_of(folder.path)
         ended = self._ended(view.job, owner)
         fresh = admission.afresh(folder.name, view, owner if ended is None else ended.owner, at)

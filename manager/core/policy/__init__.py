@@ -4,7 +4,7 @@ What is asked for is checked when a task is taken (`check`, and `bounded` where 
 attempt gets (`grant`) holds to the same rules whatever a record says: it may come from older settings.
 """
 
-from air_executor.policy import check, user_of, usual_user
+from air_executor.policy import check, check_count, user_of, usual_user
 from manager.core.policy.bounds import Parent, bounded
 from manager.core.policy.ceilings import check_host, job_runners
 from manager.core.policy.grants import grant, is_usual, may_pull, usual_grant, with_grant
@@ -16,6 +16,7 @@ __all__ = [
     "Parent",
     "bounded",
     "check",
+    "check_count",
     "check_host",
     "check_joining",
     "check_sharing",

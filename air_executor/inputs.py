@@ -37,6 +37,8 @@ BELOW_MODE, PROGRAM_MODE, TEXT_MODE = 0o755, 0o755, 0o644
 """Tasks may have another user than the job's writer; nobody else gets past the work folder itself."""
 A_PART = 1 << 20
 """Bytes that are read at once."""
+LONGEST_SHOWN = 70
+"""Characters of a path that a sentence has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class InputFiles:
 
     def __init__(self, files: Mapping[str, Content]) -> None:
         """Raises BadInput for a place that is none, or is in another one."""
+        if not isinstance(files, Mapping):
+            raise BadInput('must be an object such as {"data.csv": Path("data.csv")}', field=FIELD)
         check_number(len(files))
         self._files = {parse_place(place): _content(place, content) for place, content in files.items()}
         for place in self._files:
@@ -158,7 +162,7 @@ def _walk(path: Path, folder: int, place: Place, meter: Meter) -> Iterator[_Foun
         yield _Found(place, is_folder=True)
         names = _names(handle)
         if names and len(place) >= MAX_DEPTH:
-            raise BadInput(f"{quoted(str(path))} has more than {MAX_DEPTH} folders above it", field=FIELD)
+            raise BadInput(f"{_shown(path)} has more than {MAX_DEPTH} folders above it", field=FIELD)
         for name in names:
             yield from _walk(path / name, handle, (*place, name), meter)
 
@@ -178,7 +182,7 @@ def _opened(path: Path, folder: int) -> Iterator[int]:
         handle = os.open(path.name, FILE | os.O_NOFOLLOW, dir_fd=folder)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENXIO):  # put there just now
-            raise BadInput(f"{quoted(str(path))} is a link, or no file any more", field=FIELD) from None
+            raise BadInput(f"{_shown(path)} is a link, or no file any more", field=FIELD) from None
         error.filename = str(path)
         raise
     try:
@@ -190,11 +194,15 @@ def _opened(path: Path, folder: int) -> Iterator[int]:
 
 def _check_kind(status: os.stat_result, path: Path) -> None:
     if stat.S_ISLNK(status.st_mode):
-        raise BadInput(
-            f"{quoted(str(path))} is a link, and none is followed; bring what it leads to", field=FIELD
-        )
+        raise BadInput(f"{_shown(path)} is a link, and none is followed; bring what it leads to", field=FIELD)
     if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
-        raise BadInput(f"{quoted(str(path))} is neither a regular file nor a folder", field=FIELD)
+        raise BadInput(f"{_shown(path)} is neither a regular file nor a folder", field=FIELD)
+
+
+def _shown(path: Path) -> str:
+    """Its end, which tells it from others."""
+    text = str(path)
+    return quoted(text) if len(text) < LONGEST_SHOWN else f"…{quoted(text[-LONGEST_SHOWN:])}"
 
 
 @contextmanager

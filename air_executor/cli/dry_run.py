@@ -21,7 +21,8 @@ def dry_run_lines(view: JobView, rules: str) -> Iterator[str]:
     if len(steps) > MOST_STEPS:
         yield f"  … and {_number(len(steps) - MOST_STEPS, 'step')} more"
     if view.job.inputs is not None:
-        yield f"inputs: {_number(view.job.inputs.entries, 'entry')}, {_number(view.job.inputs.bytes, 'byte')}"
+        entries, size = view.job.inputs.entries, view.job.inputs.bytes
+        yield f"inputs: {_number(entries, 'file or folder', 'files and folders')}, {_number(size, 'byte')}"
     yield rules
 
 
@@ -36,6 +37,5 @@ def _steps(tasks: Sequence[Task]) -> Iterator[list[str]]:
         graph.done(*ready)
 
 
-def _number(number: int, what: str) -> str:
-    many = f"{what.removesuffix('y')}ies" if what.endswith("y") else f"{what}s"
-    return f"{number:,} {what if number == 1 else many}"
+def _number(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"

@@ -15,6 +15,7 @@ from air_executor.cli.problems import FAILED, complain
 from air_executor.client import Client, read_document
 from air_executor.errors import BadInput, quoted
 from air_executor.format.documents import parse_json
+from air_executor.format.inputs import FIELD
 from air_executor.format.limits import OWN
 from air_executor.format.models import JobState, JobView
 from air_executor.inputs import named
@@ -48,6 +49,8 @@ def _complaints_about(file: str) -> Iterator[None]:
     try:
         yield
     except BadInput as error:
+        if error.field == FIELD:  # what stands beside the file
+            raise
         raise error.at("standard input" if file == "-" else file) from None
 
 

@@ -31,13 +31,17 @@ class Inputs(Record):
     bytes: int = Field(ge=0, strict=True)
 
 
-def parse_place(text: str) -> Place:
+def parse_place(text: object) -> Place:
     """Raises BadInput with the rule."""
-    names = tuple(text.split("/"))
-    well = text.isprintable() and is_encodable(text) and len(names) <= MAX_DEPTH
-    if not well or any(name in ("", ".", "..") or len(name.encode()) > LONGEST_NAME for name in names):
-        raise BadInput(f"{quoted(text)} {RULE}", field=FIELD)
-    return names
+    if isinstance(text, str) and text.isprintable() and is_encodable(text):
+        names = tuple(text.split("/"))
+        if len(names) <= MAX_DEPTH and all(map(_is_name, names)):
+            return names
+    raise BadInput(f"{quoted(text)} {RULE}", field=FIELD)
+
+
+def _is_name(name: str) -> bool:
+    return name not in ("", ".", "..") and len(name.encode()) <= LONGEST_NAME
 
 
 class Meter:
@@ -78,6 +82,6 @@ def check_reset(job: str, inputs: Inputs | None) -> None:
     """Whether the job may start over, which deletes its `work/`. Raises BadInput."""
     if inputs is not None:
         raise BadInput(
-            f"job {job!r} was created with files in its work/, and to start over would delete them: create it "
-            f"anew under another name; or `air-executor retry {job}` runs again what failed, and keeps them"
+            f"job {job!r} was created with files in its work/, and to start over would delete them: create "
+            f"it anew under another name; or `air-executor retry {job}` runs what failed, and keeps them"
         )

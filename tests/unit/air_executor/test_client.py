@@ -25,6 +25,7 @@ from air_executor import (
     WaitTimeout,
 )
 from air_executor.client import read_document
+from air_executor.policy import Policy
 from tests.unit.air_executor.builders import (
     DEMO,
     after,
@@ -564,3 +565,107 @@ def test_a_client_can_be_given_to_another_process(tmp_path: Path) -> None:
     client = Client(tmp_path)
     client.create_job("job", [{"id": "a", "command": "true"}])
     assert pickle.loads(pickle.dumps(client)).status("job").job.name == "job"
+
+
+# --- What a job brings, and what the operator allows
+
+
+def test_files_are_in_the_work_folder_before_anybody_sees_the_job(client: Client, tmp_path: Path) -> None:
+    (tmp_path / "local").write_text("from a file")
+    view = client.create_job("demo", DEMO, files={"data/a": tmp_path / "local", "b": "text"})
+    work = client.store.existing("demo").work
+    assert ((work / "data" / "a").read_text(), (work / "b").read_text()) == ("from a file", "text")
+    assert view.job.inputs is not None
+    assert client.status("demo").job.inputs == view.job.inputs
+    assert (view.job.inputs.entries, view.job.inputs.bytes) == (2, 15)
+
+
+def test_a_job_that_brings_nothing_is_written_as_before(client: Client) -> None:
+    client.create_job("demo", DEMO, files={})
+    folder = client.store.existing("demo").path
+    assert sorted(each.name for each in folder.iterdir()) == ["state.json", "tasks.json"]
+    assert "inputs" not in json.loads((folder / "state.json").read_text())
+
+
+@pytest.mark.parametrize("bad", ["link", "gone"])
+def test_where_a_file_is_refused_nothing_is_left_behind(client: Client, tmp_path: Path, bad: str) -> None:
+    (tmp_path / "link").symlink_to("/etc/passwd")
+    with pytest.raises((BadInput, FileNotFoundError)):
+        client.create_job("demo", DEMO, files={"a": b"1", "b": tmp_path / bad})
+    assert not client.store.jobs.exists() or list(client.store.jobs.iterdir()) == []
+
+
+def test_what_breaks_while_it_is_copied_leaves_nothing_behind(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("air_executor.inputs._write", broken)
+    with pytest.raises(OSError, match="No space"):
+        client.create_job("demo", DEMO, files={"x/a": b"1"})
+    assert list(client.store.jobs.iterdir()) == []
+
+
+def test_a_job_that_was_created_with_files_does_not_start_over(client: Client, home: Path) -> None:
+    client.create_job("demo", DEMO, files={"a": b"1"})
+    fail(home, "demo")
+    with pytest.raises(BadInput, match=r"created with files in its work/.* create it anew"):
+        client.reset("demo")
+    assert not client.store.existing("demo").reset_marker.exists()
+    client.retry("demo")
+
+
+def test_the_same_files_are_the_same_request_and_others_another_one(client: Client, home: Path) -> None:
+    first = client.submit("demo", DEMO, ASKED, files={"a": b"1"})
+    assert client.submit("demo", DEMO, ASKED, files={"a": b"1"}).job.id == first.job.id
+    complete(home, "demo")
+    assert client.submit("demo", DEMO, ASKED, files={"a": b"2"}).name == "demo.2"
+
+
+@pytest.fixture
+def rules(client: Client, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of a manager that is running."""
+    policy = Policy(images=("debian:*",), max_timeout=60, job_disk_mb=1, max_tasks=2)
+    monkeypatch.setattr("air_executor.daemon.read_policy", {home: policy}.get)
+
+
+NOT_ALLOWED = [{"id": "a", "command": "true"}, {"id": "b", "command": "true", "image": "alpine:3"}]
+
+
+@pytest.mark.usefixtures("rules")
+def test_a_job_that_the_operator_does_not_allow_is_refused_where_it_is_made(client: Client) -> None:
+    for make in (
+        lambda: client.create_job("demo", NOT_ALLOWED),
+        lambda: client.submit("demo", NOT_ALLOWED, ASKED),
+        lambda: client.check_job("demo", NOT_ALLOWED),
+    ):
+        with pytest.raises(BadInput, match=r"^tasks\[1\]\.image: 'alpine:3' is not .*setting `images`"):
+            make()
+    with pytest.raises(BadInput, match="limit is max_tasks = 2"):
+        client.create_job("demo", [*NOT_ALLOWED, {"id": "c", "command": "true"}])
+    with pytest.raises(BadInput, match="setting `job_disk_mb`"):
+        client.create_job("demo", DEMO, files={"a": b"x" * (1 << 21)})
+    assert not client.store.jobs.exists()
+
+
+@pytest.mark.usefixtures("rules")
+def test_a_task_that_is_queued_is_checked_as_well(client: Client) -> None:
+    client.create_job("demo", DEMO)
+    with pytest.raises(BadInput, match=r"task\.timeout: 61 is more .*setting `max_timeout`"):
+        client.queue("demo", {"id": "c", "command": "true", "timeout": 61})
+    assert client.queue("demo", {"id": "c", "command": "true", "timeout": 60}) == "c"
+
+
+def test_where_the_rules_are_not_to_be_seen_the_manager_decides(client: Client) -> None:
+    assert client.policy() is None
+    client.create_job("demo", NOT_ALLOWED)
+
+
+def test_what_is_only_checked_is_not_created(client: Client) -> None:
+    view = client.check_job("demo", DEMO, max_parallel=1, files={"a": b"1"})
+    assert (view.name, len(view.tasks), view.job.max_parallel) == ("demo", 2, 1)
+    assert not client.store.jobs.exists()
+    client.create_job("demo", DEMO)
+    with pytest.raises(JobExists):
+        client.check_job("demo", DEMO)

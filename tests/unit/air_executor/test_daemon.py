@@ -9,6 +9,7 @@ import pytest
 from air_executor import daemon
 from air_executor.clock import utc_now
 from air_executor.format.fields import format_time
+from air_executor.policy import Policy
 from tests.unit.air_executor.builders import NOON
 
 WORDS = {
@@ -112,3 +113,33 @@ def test_the_diagnosis_tells_of_images_that_are_pulled(home: Path) -> None:
 def test_the_diagnosis_does_without_what_may_not_be_read(home: Path) -> None:
     (home / daemon.LOG).mkdir()  # root may read any file, but nobody a folder
     assert "can't be read" in daemon.diagnosis(home)
+
+
+def publish_rules(home: Path, **rules: object) -> Policy:
+    (home / daemon.POLICY).write_text(json.dumps({"schema": 1, "policy": rules}))
+    return Policy.model_validate(rules)
+
+
+def test_what_the_operator_allows_is_told_while_the_manager_runs_and_not_by_one_that_has_ended(
+    home: Path,
+) -> None:
+    rules = publish_rules(home, images=["debian:*"])
+    speak(home)
+    assert daemon.read_policy(home) is None
+    with manager(home):
+        assert daemon.read_policy(home) == rules
+
+
+def test_rules_that_are_not_there_or_no_file_or_too_large_are_none(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speak(home)
+    with manager(home):
+        assert daemon.read_policy(home) is None
+        os.mkfifo(home / daemon.POLICY)
+        assert daemon.read_policy(home) is None
+        (home / daemon.POLICY).unlink()
+        publish_rules(home)
+        assert daemon.read_policy(home) is not None
+        monkeypatch.setattr(daemon, "MOST_RULES", 10)
+        assert daemon.read_policy(home) is None

@@ -294,3 +294,17 @@ def test_a_job_of_ten_thousand_tasks_is_written_and_read(store: Store) -> None:
     tasks = [Task(id=f"t{number}", command="true", job_name="demo") for number in range(10_000)]
     store.create(a_job(), tasks)
     assert len(store.existing("demo").read().tasks) == 10_000
+
+
+def test_a_new_jobs_folder_is_its_makers_with_the_group_that_the_jobs_folder_gives(store: Store) -> None:
+    here = (os.geteuid(), os.getegid())
+    assert store.owner_of_new() == here
+    store.jobs.mkdir(parents=True)
+    assert store.owner_of_new() == here
+    if os.geteuid() == 0:
+        os.chown(store.jobs, 0, 4321)
+        store.jobs.chmod(0o2770)
+        assert store.owner_of_new() == (0, 4321)
+    store.create(a_job(), [a_task()])
+    made = (store.jobs / "demo").stat()
+    assert store.owner_of_new() == (made.st_uid, made.st_gid)

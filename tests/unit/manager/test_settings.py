@@ -141,6 +141,12 @@ def test_a_setting_that_does_not_exist_is_refused_so_that_a_misspelt_one_is_noti
         settings.load()
 
 
+def test_it_is_named_with_the_nearest_that_exists(home: Path) -> None:
+    toml(home, "max_runner = 3")
+    with pytest.raises(BadInput, match=r"max_runner: is no setting; did you mean `max_runners`\?"):
+        settings.load()
+
+
 def test_a_file_that_is_not_toml_is_refused_with_its_place(home: Path) -> None:
     toml(home, "max_runners: 5")
     with pytest.raises(BadInput, match=r"config\.toml: is not TOML: .*line 1"):

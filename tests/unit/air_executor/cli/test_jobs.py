@@ -9,6 +9,7 @@ import pytest
 
 from air_executor import Client, store
 from air_executor.format.limits import Bounds
+from air_executor.policy import Policy
 from tests.unit.air_executor.builders import DEMO, complete, fail
 from tests.unit.air_executor.cli.conftest import Run
 
@@ -302,3 +303,77 @@ def test_queue_without_a_command_is_bad_input(run: Run, client: Client) -> None:
     assert run("queue", "demo").exit_code == 2
     assert run("queue", "demo", "--", "").exit_code == 2
     assert not client.store.existing("demo").inbox.exists()
+
+
+# --- create with inputs, and without creating
+
+
+def test_inputs_go_where_they_are_to_or_by_their_own_name(
+    run: Run, file: Path, client: Client, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a").write_text("a")
+    result = run("create", str(file), "--input", "in", "--input", "in/a:data/b")
+    assert (result.exit_code, result.stdout) == (0, "demo\n")
+    work = client.store.existing("demo").work
+    assert (work / "in" / "a").read_text() == (work / "data" / "b").read_text() == "a"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "words"),
+    [
+        (["in:../x"], "files: '../x' must be a path below /work"),
+        (["in:x", "in:x"], "--input: 'x' is where 'in' goes already"),
+        (["link"], "link' is a link, and none is followed"),
+        (["..:"], "must be a file or folder, and where it goes"),
+    ],
+)
+def test_inputs_that_can_not_be_brought_are_refused(
+    run: Run, file: Path, home: Path, tmp_path: Path, inputs: list[str], words: str
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "link").symlink_to("in")
+    result = run("create", str(file), *(word for each in inputs for word in ("--input", each)))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert words in result.stderr
+    assert str(file) not in result.stderr
+    assert not (home / "jobs").exists()
+
+
+def test_a_dry_run_creates_nothing_and_tells_what_would_be_done(run: Run, file: Path, home: Path) -> None:
+    result = run("create", "--dry-run", str(file), "--input", str(file))
+    assert result.exit_code == 0
+    assert result.stdout.startswith("demo would be created: 2 tasks in 2 steps\n  1. greet\n  2. process\n")
+    assert "inputs: 1 file or folder, " in result.stdout
+    assert "operator's rules: not seen" in result.stdout
+    assert not (home / "jobs").exists()
+
+
+def test_a_dry_run_refuses_what_create_refuses(run: Run, file: Path, client: Client) -> None:
+    file.write_text(json.dumps({"job": {"name": "demo"}, "tasks": [DEMO[1]]}))
+    assert run("create", "--dry-run", str(file)).exit_code == 2
+    file.write_text(json.dumps(DOCUMENT))
+    client.create_job("demo", DEMO)
+    assert run("create", "--dry-run", str(file)).exit_code == 1
+
+
+def test_a_dry_run_says_that_the_rules_were_met(
+    run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("air_executor.daemon.read_policy", lambda _: Policy())
+    assert run("create", "--dry-run", str(file)).stdout.endswith("operator's rules: met, as they are now\n")
+    rules = Policy(max_tasks=1)
+    monkeypatch.setattr("air_executor.daemon.read_policy", lambda _: rules)
+    result = run("create", "--dry-run", str(file))
+    assert result.exit_code == 2
+    assert result.stderr == f"{file}: tasks: the job has 2 tasks, the limit is max_tasks = 1\n"
+
+
+def test_a_reset_that_would_lose_files_is_refused_before_anybody_is_asked(
+    run: Run, client: Client, home: Path
+) -> None:
+    client.create_job("demo", DEMO, files={"a": b"1"})
+    fail(home, "demo")
+    result = run("reset", "demo")
+    assert result.exit_code == 2
+    assert "created with files" in result.stderr and "Go on?" not in result.stdout

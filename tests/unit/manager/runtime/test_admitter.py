@@ -120,6 +120,29 @@ def test_a_reset_starts_over_without_records_logs_work_and_queued_tasks(
     assert not (manager.home / "jobs/job/reset").exists()
 
 
+def test_a_reset_by_hand_that_would_lose_what_a_job_was_created_with_is_passed_over(
+    start: Start, engine: FakeEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    manager = start()
+    view = manager.run(a_task("a"), files={"kept": b"1"})
+    (manager.home / "jobs/job/reset").touch()
+    until(lambda: not (manager.home / "jobs/job/reset").exists())
+    assert "was created with files in its work/" in caplog.text
+    assert (manager.home / "jobs/job/work/kept").read_bytes() == b"1"
+    assert manager.client.status("job").job.updated_at == view.job.updated_at
+    assert manager.run(a_task("a"), name="other").state == "completed"
+
+
+def test_a_retry_has_the_files_still(start: Start, engine: FakeEngine) -> None:
+    manager = start()
+    manager.run(a_task("a", command="moody"), files={"kept": b"1"})
+    (manager.home / "jobs/job/work/kept").write_bytes(b"2")
+    cheer_up(engine)
+    manager.client.retry("job")
+    assert manager.client.wait("job", 10).state == "completed"
+    assert (manager.home / "jobs/job/work/kept").read_bytes() == b"2"
+
+
 def test_a_job_refused_for_its_files_runs_after_they_were_corrected_and_it_was_reset(
     start: Start, engine: FakeEngine
 ) -> None:

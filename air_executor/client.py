@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from air_executor import daemon
 from air_executor.clock import utc_now
@@ -24,9 +24,10 @@ from air_executor.errors import (
 )
 from air_executor.format import layout, names
 from air_executor.format.attempts import Cause
+from air_executor.format.defaults import read_defaults, with_defaults
 from air_executor.format.documents import validate
 from air_executor.format.graph import check_graph
-from air_executor.format.models import Job, JobState, JobView, Request, Task, TaskSpec
+from air_executor.format.models import Job, JobOptions, JobSpec, JobState, JobView, Request, Task, TaskSpec
 from air_executor.inbox import drop_request
 from air_executor.logs import tail
 from air_executor.store import JobFolder, Store
@@ -35,6 +36,20 @@ LOOK_INTERVAL = 0.02
 """Seconds between two looks at a job's files: a few system calls, some 50 µs."""
 
 TaskLike = TaskSpec | Mapping[str, Any]
+
+
+class Options(TypedDict, total=False):
+    """What a job may say of itself; see docs/jobs/conditions.md."""
+
+    on_failure: str | None
+    """`stop` (the default) or `continue`: what becomes of the rest when a task fails."""
+    timeout: float | None
+    """Seconds that all of it but cleanup may take."""
+    priority: int | None
+    """Runners go to the job with the higher one first."""
+    defaults: Mapping[str, Any] | None
+    """Fields for its tasks that do not say them."""
+    labels: Mapping[str, str] | None
 
 
 class Client:
@@ -54,6 +69,7 @@ class Client:
         *,
         max_parallel: int | None = None,
         request: Request | None = None,
+        **options: Unpack[Options],
     ) -> JobView:
         """Create a job; the manager starts it as soon as it sees it.
 
@@ -62,16 +78,23 @@ class Client:
         Raises BadInput, naming the field and the rule, or JobExists.
         """
         names.check_name(name, "job.name")
-        specs = read_specs(tasks)
+        said = validate(JobSpec, {"name": name, "max_parallel": max_parallel, **options}, "job")
+        specs = read_specs(tasks, said.defaults)
         now = utc_now()
-        header = {"id": uuid.uuid4().hex, "name": name, "created_at": now, "updated_at": now}
-        job = validate(Job, header | {"max_parallel": max_parallel, "request": request}, "job")
+        header = {"id": uuid.uuid4().hex, "created_at": now, "updated_at": now, "request": request}
+        job = validate(Job, header | said.model_dump(exclude={"defaults"}), "job")
         records = tuple(Task.of(spec, name, now) for spec in specs)
         self.store.create(job, records)
         return JobView(job=job, tasks=records)
 
     def submit(
-        self, name: str, tasks: Sequence[TaskLike], request: Request, *, max_parallel: int | None = None
+        self,
+        name: str,
+        tasks: Sequence[TaskLike],
+        request: Request,
+        *,
+        max_parallel: int | None = None,
+        **options: Unpack[Options],
     ) -> JobView:
         """The job for one Airflow task instance: found again where there is one, else created.
 
@@ -81,7 +104,7 @@ class Client:
         Raises RequestConflict when the name belongs to somebody else's job. One that another user of this
         machine has made is that, whatever its files say: they may tell of a success that never was.
         """
-        request = request.model_copy(update={"digest": _digest(read_specs(tasks))})
+        request = request.model_copy(update={"digest": _asked(tasks, options)})
         number = 1
         while True:
             candidate = names.successor(name, number)
@@ -89,7 +112,9 @@ class Client:
                 latest = self._view(candidate)
             except JobNotFound:
                 try:
-                    return self.create_job(candidate, tasks, max_parallel=max_parallel, request=request)
+                    return self.create_job(
+                        candidate, tasks, max_parallel=max_parallel, request=request, **options
+                    )
                 except JobExists as taken:
                     latest = self._rival(candidate, taken)
             self._check_made_by_this_user(candidate)
@@ -100,9 +125,10 @@ class Client:
                 continue
             if _serves(latest, request):
                 return latest
-            if not latest.state.ended:
+            if not latest.state.ended and not self.store.folder(candidate).is_marked(layout.CANCEL):
                 with suppress(JobEnded):
                     self.cancel(candidate)
+            if not latest.state.ended:
                 self.wait(candidate, timeout=60)
             number += 1
 
@@ -205,6 +231,7 @@ class Client:
     def cancel(self, job: str) -> None:
         """Ask for the job to be stopped: its containers get SIGTERM, and SIGKILL after a grace period.
 
+        Its cleanup (`run_if`) still runs; asked a second time, that is stopped as well.
         Returns at once; `wait` tells when it is over. Raises JobNotFound; JobEnded when it has ended.
         """
         folder = self.store.existing(job)
@@ -271,17 +298,22 @@ def read_spec(task: TaskLike, field: str) -> TaskSpec:
     return task if isinstance(task, TaskSpec) else validate(TaskSpec, task, field)
 
 
-def read_specs(tasks: Sequence[TaskLike]) -> list[TaskSpec]:
-    """`tasks` as TaskSpecs that make a graph. Raises BadInput."""
+def read_specs(tasks: Sequence[TaskLike], defaults: Mapping[str, Any] | None = None) -> list[TaskSpec]:
+    """`tasks` as TaskSpecs that make a graph, with what they all take over. Raises BadInput."""
     if isinstance(tasks, str | bytes | Mapping) or not isinstance(tasks, Sequence):
         raise BadInput("must be a list of tasks", field="tasks")
     specs = [read_spec(task, f"tasks[{index}]") for index, task in enumerate(tasks)]
+    if defaults is not None:
+        said = read_defaults(defaults)
+        specs = [with_defaults(spec, said) for spec in specs]
+        for index, spec in enumerate(specs):
+            spec.check_size(f"tasks[{index}].")
     check_graph(specs)
     return specs
 
 
-def read_document(document: Any) -> tuple[str, list[TaskSpec], int | None]:
-    """Name, tasks and `max_parallel` of `{"job": {"name": …}, "tasks": […]}`.
+def read_document(document: Any) -> tuple[JobSpec, list[TaskSpec]]:
+    """The job and the tasks of `{"job": {"name": …}, "tasks": […]}`.
 
     Keys that begin with `_` are comments. Raises BadInput.
     """
@@ -291,13 +323,10 @@ def read_document(document: Any) -> tuple[str, list[TaskSpec], int | None]:
     job = document.get("job")
     if not isinstance(job, dict):
         raise BadInput('must be an object with the job\'s name, such as {"name": "hello"}', field="job")
-    _refuse_unknown(job, {"name", "max_parallel"}, "job.")
-    name = job.get("name")
-    if not isinstance(name, str):
-        raise BadInput("must be a string", field="job.name")
+    said = validate(JobSpec, job, "job")
     if "tasks" not in document:
         raise BadInput("is missing", field="tasks")
-    return name, read_specs(document["tasks"]), job.get("max_parallel")
+    return said, read_specs(document["tasks"], said.defaults)
 
 
 def _refuse_unknown(document: dict[str, Any], known: set[str], prefix: str) -> None:
@@ -308,8 +337,13 @@ def _refuse_unknown(document: dict[str, Any], known: set[str], prefix: str) -> N
             )
 
 
-def _digest(specs: Sequence[TaskSpec]) -> str:
-    body = json.dumps([spec.model_dump(mode="json", exclude_defaults=True) for spec in specs], sort_keys=True)
+def _asked(tasks: Sequence[TaskLike], options: Options) -> str:
+    """A hash of what is asked for; without options, that of the tasks alone, as in older records."""
+    said = validate(JobOptions, dict(options), "job")
+    specs = read_specs(tasks, said.defaults)
+    asked = [spec.model_dump(mode="json", exclude_defaults=True) for spec in specs]
+    job = said.model_dump(mode="json", exclude_defaults=True, exclude={"defaults"})
+    body = json.dumps([*asked, {"job": job}] if job else asked, sort_keys=True)
     return hashlib.sha256(body.encode()).hexdigest()
 
 

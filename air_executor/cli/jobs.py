@@ -24,12 +24,12 @@ def create(client: Client, file: str) -> None:
     """Create the job that `file` describes ("-": standard input) and print its name."""
     where = "standard input" if file == "-" else file
     try:
-        name, tasks, max_parallel = read_document(_read(file))
-        client.create_job(name, tasks, max_parallel=max_parallel)
+        job, tasks = read_document(_read(file))
+        client.create_job(tasks=tasks, **job.model_dump(exclude={"defaults"}))
     except BadInput as error:
         raise error.at(where) from None
-    typer.echo(name)
-    _note_that_it_waits(client, name)
+    typer.echo(job.name)
+    _note_that_it_waits(client, job.name)
 
 
 def _note_that_it_waits(client: Client, job: str) -> None:

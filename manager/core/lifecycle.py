@@ -171,9 +171,7 @@ def ran(attempt: Attempt, now: Instant, clock: datetime) -> float:
 
 
 def start_over(task: Task) -> Task:
-    """The task of a job that is tried again: what has failed, or never ran, is pending."""
-    if task.status is TaskStatus.COMPLETED:
-        return task
+    """The task of a job that is tried again, in which it runs again."""
     return again(task).model_copy(update={"earlier": len(task.attempts)})
 
 

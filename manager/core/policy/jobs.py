@@ -33,7 +33,7 @@ def time_limit(job: Job, settings: Settings, at: datetime, since: Instant | None
 
 
 def time_left(limit: TimeLimit, now: Instant, clock: datetime) -> float:
-    """Seconds until the job has taken as long as it may: where it can be, by the clock that nobody can set."""
+    """Seconds until the job has taken as long as it may: by the clock that nobody can set, if may be."""
     if limit.since is not None and limit.since.boot == now.boot:
         return limit.seconds - (now.seconds - limit.since.seconds)
     return limit.seconds - max(0.0, (clock - limit.at).total_seconds())

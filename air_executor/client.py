@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from air_executor import daemon
 from air_executor.clock import utc_now
@@ -25,10 +25,11 @@ from air_executor.errors import (
 )
 from air_executor.format import layout, names
 from air_executor.format.attempts import Cause
+from air_executor.format.defaults import read_defaults, with_defaults
 from air_executor.format.documents import validate
 from air_executor.format.graph import check_graph
 from air_executor.format.inputs import Inputs, check_reset
-from air_executor.format.models import Job, JobState, JobView, Request, Task, TaskSpec
+from air_executor.format.models import Job, JobOptions, JobSpec, JobState, JobView, Request, Task, TaskSpec
 from air_executor.format.nearest import unknown_field
 from air_executor.format.users import Owner
 from air_executor.inbox import drop_request
@@ -43,6 +44,20 @@ LOOK_INTERVAL = 0.02
 TaskLike = TaskSpec | Mapping[str, Any]
 Files = Mapping[str, Content]
 NO_FILES: Files = MappingProxyType({})
+
+
+class Options(TypedDict, total=False):
+    """What a job may say of itself; see docs/jobs/conditions.md."""
+
+    on_failure: str | None
+    """`stop` (the default) or `continue`: what becomes of the rest when a task fails."""
+    timeout: float | None
+    """Seconds that all of it but cleanup may take."""
+    priority: int | None
+    """Runners go to the job with the higher one first."""
+    defaults: Mapping[str, Any] | None
+    """Fields for its tasks that do not say them."""
+    labels: Mapping[str, str] | None
 
 
 class Client:
@@ -63,6 +78,7 @@ class Client:
         max_parallel: int | None = None,
         request: Request | None = None,
         files: Files = NO_FILES,
+        **options: Unpack[Options],
     ) -> JobView:
         """Create a job; the manager starts it as soon as it sees it.
 
@@ -73,7 +89,7 @@ class Client:
         JobExists; OSError where one of the files can't be read.
         """
         brought = InputFiles(files)
-        view = self._checked(name, tasks, max_parallel, request, brought)
+        view = self._checked(name, tasks, max_parallel, request, brought, options)
         self.store.create(view.job, view.tasks, brought)
         return view
 
@@ -84,9 +100,10 @@ class Client:
         *,
         max_parallel: int | None = None,
         files: Files = NO_FILES,
+        **options: Unpack[Options],
     ) -> JobView:
         """The job that `create_job` would make of this. Nothing is created; raises what that raises."""
-        view = self._checked(name, tasks, max_parallel, None, InputFiles(files))
+        view = self._checked(name, tasks, max_parallel, None, InputFiles(files), options)
         if self._exists(name):
             raise JobExists(name, self.store.jobs)
         return view
@@ -98,16 +115,14 @@ class Client:
         max_parallel: int | None,
         request: Request | None,
         files: InputFiles,
+        options: Options,
     ) -> JobView:
         names.check_name(name, "job.name")
-        specs = read_specs(tasks)
+        said = validate(JobSpec, {"name": name, "max_parallel": max_parallel, **options}, "job")
+        specs = read_specs(tasks, said.defaults)
         now = utc_now()
-        header = {"id": uuid.uuid4().hex, "name": name, "created_at": now, "updated_at": now}
-        own = {
-            "max_parallel": max_parallel,
-            "request": request,
-            "inputs": files.measured() if files else None,
-        }
+        header = {"id": uuid.uuid4().hex, "created_at": now, "updated_at": now, "request": request}
+        own = said.model_dump(exclude={"defaults"}) | {"inputs": files.measured() if files else None}
         job = validate(Job, header | own, "job")
         self._check_allowed(specs, job.inputs)
         return JobView(job=job, tasks=tuple(Task.of(spec, name, now) for spec in specs))
@@ -135,6 +150,7 @@ class Client:
         *,
         max_parallel: int | None = None,
         files: Files = NO_FILES,
+        **options: Unpack[Options],
     ) -> JobView:
         """The job for one Airflow task instance: found again where there is one, else created.
 
@@ -144,7 +160,7 @@ class Client:
         Raises RequestConflict when the name belongs to somebody else's job. One that another user of this
         machine has made is that, whatever its files say: they may tell of a success that never was.
         """
-        asked = _digest(read_specs(tasks), InputFiles(files))
+        asked = _asked(tasks, options, InputFiles(files))
         request = request.model_copy(update={"digest": asked})
         number = 1
         while True:
@@ -154,7 +170,12 @@ class Client:
             except JobNotFound:
                 try:
                     return self.create_job(
-                        candidate, tasks, max_parallel=max_parallel, request=request, files=files
+                        candidate,
+                        tasks,
+                        max_parallel=max_parallel,
+                        request=request,
+                        files=files,
+                        **options,
                     )
                 except JobExists as taken:
                     latest = self._rival(candidate, taken)
@@ -166,9 +187,10 @@ class Client:
                 continue
             if _serves(latest, request):
                 return latest
-            if not latest.state.ended:
+            if not latest.state.ended and not self.store.folder(candidate).is_marked(layout.CANCEL):
                 with suppress(JobEnded):
                     self.cancel(candidate)
+            if not latest.state.ended:
                 self.wait(candidate, timeout=60)
             number += 1
 
@@ -271,6 +293,7 @@ class Client:
     def cancel(self, job: str) -> None:
         """Ask for the job to be stopped: its containers get SIGTERM, and SIGKILL after a grace period.
 
+        Its cleanup (`run_if`) still runs; asked a second time, that is stopped as well.
         Returns at once; `wait` tells when it is over. Raises JobNotFound; JobEnded when it has ended.
         """
         folder = self.store.existing(job)
@@ -347,17 +370,22 @@ def read_spec(task: TaskLike, field: str) -> TaskSpec:
     return task if isinstance(task, TaskSpec) else validate(TaskSpec, task, field)
 
 
-def read_specs(tasks: Sequence[TaskLike]) -> list[TaskSpec]:
-    """`tasks` as TaskSpecs that make a graph. Raises BadInput."""
+def read_specs(tasks: Sequence[TaskLike], defaults: Mapping[str, Any] | None = None) -> list[TaskSpec]:
+    """`tasks` as TaskSpecs that make a graph, with what they all take over. Raises BadInput."""
     if isinstance(tasks, str | bytes | Mapping) or not isinstance(tasks, Sequence):
         raise BadInput("must be a list of tasks", field="tasks")
     specs = [read_spec(task, f"tasks[{index}]") for index, task in enumerate(tasks)]
+    if defaults is not None:
+        said = read_defaults(defaults)
+        specs = [with_defaults(spec, said) for spec in specs]
+        for index, spec in enumerate(specs):
+            spec.check_size(f"tasks[{index}].")
     check_graph(specs)
     return specs
 
 
-def read_document(document: Any) -> tuple[str, list[TaskSpec], int | None]:
-    """Name, tasks and `max_parallel` of `{"job": {"name": …}, "tasks": […]}`.
+def read_document(document: Any) -> tuple[JobSpec, list[TaskSpec]]:
+    """The job and the tasks of `{"job": {"name": …}, "tasks": […]}`.
 
     Keys that begin with `_` are comments. Raises BadInput.
     """
@@ -367,13 +395,10 @@ def read_document(document: Any) -> tuple[str, list[TaskSpec], int | None]:
     job = document.get("job")
     if not isinstance(job, dict):
         raise BadInput('must be an object with the job\'s name, such as {"name": "hello"}', field="job")
-    _refuse_unknown(job, {"name", "max_parallel"}, "job.")
-    name = job.get("name")
-    if not isinstance(name, str):
-        raise BadInput("must be a string", field="job.name")
+    said = validate(JobSpec, job, "job")
     if "tasks" not in document:
         raise BadInput("is missing", field="tasks")
-    return name, read_specs(document["tasks"]), job.get("max_parallel")
+    return said, read_specs(document["tasks"], said.defaults)
 
 
 def _refuse_unknown(document: dict[str, Any], known: set[str], prefix: str) -> None:
@@ -382,8 +407,13 @@ def _refuse_unknown(document: dict[str, Any], known: set[str], prefix: str) -> N
             raise BadInput(unknown_field(key, sorted(known)), field=prefix + key)
 
 
-def _digest(specs: Sequence[TaskSpec], files: InputFiles) -> str:
-    body = json.dumps([spec.model_dump(mode="json", exclude_defaults=True) for spec in specs], sort_keys=True)
+def _asked(tasks: Sequence[TaskLike], options: Options, files: InputFiles) -> str:
+    """A hash of what is asked for; of the tasks alone, as in older records, where that is all."""
+    said = validate(JobOptions, dict(options), "job")
+    specs = read_specs(tasks, said.defaults)
+    asked = [spec.model_dump(mode="json", exclude_defaults=True) for spec in specs]
+    job = said.model_dump(mode="json", exclude_defaults=True, exclude={"defaults"})
+    body = json.dumps([*asked, {"job": job}] if job else asked, sort_keys=True)
     if files:
         body += files.digest()
     return hashlib.sha256(body.encode()).hexdigest()

@@ -4,10 +4,11 @@ Commands, messages and logs were written by strangers: nothing here lets them st
 line of the report.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from air_executor.format.attempts import Attempt, Failure, Phase
+from air_executor.format.conditions import JobOutcome, Outcome, RunIf
 from air_executor.format.fields import format_time
 from air_executor.format.models import JobView, Task, TaskStatus
 from air_executor.logs import harmless, readable
@@ -25,6 +26,13 @@ ICONS = {
 }
 
 
+WORDS = {
+    Outcome.ALLOWED_FAILURE: ", allowed",
+    Outcome.SKIPPED_BY_EXIT_CODE: " by its exit code",
+    Outcome.NOT_CALLED_FOR: ", not called for",
+}
+"""What is said of a task behind its status."""
+
 NOT_TAKEN = "   never ran: its job was refused"
 """Of a task that is pending in a job that has failed: what was refused is left as it was written."""
 
@@ -40,8 +48,12 @@ def job_lines(view: JobView) -> Iterator[str]:
     yield f"{view.name}: {view.state.value}, {view.progress}"
     yield f"   Created: {format_time(job.created_at)}"
     yield f"   Updated: {format_time(job.updated_at)}"
+    if job.labels:
+        yield f"   Labels: {_labels(job.labels)}"
     if job.failure:
         yield f"   Cause: {_job_reason(view)}"
+    if job.outcome:
+        yield f"   Outcome: {_outcome(job.outcome)}"
     for decision in job.requests:
         if not decision.accepted:
             yield f"   Rejected request {one_line(decision.request)}: {one_line(decision.reason or '')}"
@@ -50,7 +62,7 @@ def job_lines(view: JobView) -> Iterator[str]:
         if _was_refused(view, task):
             yield NOT_TAKEN
         elif task.dependencies and not task.status.ended:
-            yield f"   After: {', '.join(task.dependencies)}"
+            yield f"   After: {', '.join(task.dependencies)}{_condition(task)}"
 
 
 def failure_summary(view: JobView, log_tail: str) -> str:
@@ -135,6 +147,8 @@ def _block(view: JobView) -> Iterator[str]:
     yield f"Updated: {format_time(view.job.updated_at)}"
     if view.job.failure:
         yield f"Cause: {_job_reason(view)}"
+    if view.job.outcome:
+        yield f"Outcome: {_outcome(view.job.outcome)}"
     yield ""
     yield "Task Execution Details:"
     yield "-" * WIDTH
@@ -149,12 +163,14 @@ def _was_refused(view: JobView, task: Task) -> bool:
 
 
 def _task_lines(task: Task) -> Iterator[str]:
-    yield f"{ICONS[task.status]} {task.id}: {task.status.value}"
+    said = WORDS[task.outcome] if task.outcome else ""
+    yield f"{ICONS[task.status]} {task.id}: {task.status.value}{said}"
     yield f"   Command: {command_line(task)}"
     yield from _time_line("Started", task.started_at)
     # A skipped task never ran; older readers find the time of that decision in the file.
     label = "Ended" if task.status is TaskStatus.FAILED else "Completed"
-    yield from _time_line(label, None if task.status is TaskStatus.SKIPPED else task.completed_at)
+    never_ran = task.status is TaskStatus.SKIPPED and task.outcome is not Outcome.SKIPPED_BY_EXIT_CODE
+    yield from _time_line(label, None if never_ran else task.completed_at)
     attempts = [attempt for attempt in task.attempts if not _is_void(task, attempt)]
     if attempts:
         yield f"   Container: {container_line(attempts[-1])}"
@@ -162,9 +178,31 @@ def _task_lines(task: Task) -> Iterator[str]:
         yield f"   Attempts: {len(attempts)}"
     if task.failure:
         yield f"   Cause: {_cause(task.failure)}"
+    if task.labels:
+        yield f"   Labels: {_labels(task.labels)}"
     message = task.failure.message if task.failure else task.error
     if message:
         yield f"   {one_line(message)}"
+
+
+def _condition(task: Task) -> str:
+    """When a task runs that does not run after successes alone."""
+    match task.run_if:
+        case RunIf.FAILURE:
+            return ", if one of them has failed"
+        case RunIf.ALWAYS:
+            return ", whatever becomes of them"
+        case RunIf.SUCCESS:
+            return ""
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    return one_line(", ".join(f"{key}={value}" for key, value in labels.items()))
+
+
+def _outcome(outcome: JobOutcome) -> str:
+    """In words."""
+    return outcome.value.replace("_", " ")
 
 
 def _is_void(task: Task, attempt: Attempt) -> bool:

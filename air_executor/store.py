@@ -262,6 +262,16 @@ class JobFolder:
         except OSError:
             return False
 
+    def marked_at(self, marker: str) -> int | None:
+        """When that marker was made or asked for again, in nanoseconds; None where it is not there."""
+        try:
+            with self.opened() as folder:
+                if is_regular(marker, folder):
+                    return os.stat(marker, dir_fd=folder, follow_symlinks=False).st_mtime_ns
+        except OSError:
+            pass
+        return None
+
     def discard_leftovers(self) -> None:
         """Remove temporary files that a killed writer of the two files left. Only for whoever writes them."""
         with contextlib.suppress(OSError), self.opened() as folder:

@@ -409,6 +409,21 @@ class Settings(BaseSettings, Policy):
         "owner, and with its Airflow's user. Default: 3, for Airflow, a person who writes jobs by hand, and "
         "task_uid. Not heeded with job_uids, where nobody knows a job's user before it comes.",
     )
+    max_job_timeout: float = Field(
+        0,
+        ge=0,
+        le=366 * A_DAY,
+        description="Seconds that a job may take from when it is taken, all but its cleanup; one that asks "
+        "for more as its timeout is refused, and one that asks for nothing gets this. Default: 0, no limit, "
+        "since each of its tasks has one.",
+    )
+    max_priority: int = Field(
+        0,
+        ge=-100,
+        le=100,
+        description="Priority that a job may ask for, up to 100. Default: 0, which is that of jobs that say "
+        "nothing: so a job may let others go first, and none can push others aside unless this allows it.",
+    )
 
     @classmethod
     def settings_customise_sources(

@@ -9,6 +9,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from air_executor import BadInput, Client, JobNotFound, JobView, RequestConflict, TaskSpec
 from air_executor.airflow.request import job_name, request_of
 from air_executor.airflow.ui import inert
+from air_executor.client import Options
 from air_executor.report import failure_summary, results_block
 
 TAIL_LINES = 20
@@ -23,6 +24,7 @@ class CreateJobOperator(BaseOperator):
       unique; a name of your own must be too, in the whole home folder: `airflow-{{ run_id }}` is only
       unique as long as no other DAG uses it.
     - `max_parallel`: how many of its tasks may run at once; 1 is one after the other.
+    - `options`: what the job says of itself (templated): `{"on_failure": "continue", "timeout": 3600}`.
     - `home`: the folder that the manager watches; by default AIR_EXECUTOR_HOME, else `./.air-executor`.
 
     **Again.** A retry finds the job of the try before, when it is live or completed; a failed one is
@@ -34,7 +36,7 @@ class CreateJobOperator(BaseOperator):
     else's job has.
     """
 
-    template_fields: Sequence[str] = ("name", "tasks", "max_parallel", "home")
+    template_fields: Sequence[str] = ("name", "tasks", "max_parallel", "options", "home")
     template_fields_renderers: ClassVar[dict[str, str]] = {"tasks": "json"}
     ui_color = "#d9ead3"
 
@@ -44,6 +46,7 @@ class CreateJobOperator(BaseOperator):
         tasks: Sequence[TaskSpec | Mapping[str, Any]],
         name: str | None = None,
         max_parallel: int | None = None,
+        options: Options | None = None,
         home: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -51,6 +54,7 @@ class CreateJobOperator(BaseOperator):
         self.tasks = tasks
         self.name = name
         self.max_parallel = max_parallel
+        self.options = options
         self.home = home
 
     def execute(self, context: Context) -> str:
@@ -59,7 +63,8 @@ class CreateJobOperator(BaseOperator):
         name = self.name or job_name(request)
         client = Client(self.home)
         try:
-            view = client.submit(name, self.tasks, request, max_parallel=self.max_parallel)
+            options = self.options or {}
+            view = client.submit(name, self.tasks, request, max_parallel=self.max_parallel, **options)
         except (BadInput, RequestConflict) as error:  # the same at the next try
             raise AirflowFailException(inert(str(error))) from error
         count = len(view.tasks)

@@ -28,18 +28,18 @@ def create(client: Client, file: str, inputs: Sequence[str] = ()) -> None:
     """Create the job that `file` describes ("-": standard input) and print its name."""
     files = _files(inputs)
     with _complaints_about(file):
-        name, tasks, max_parallel = read_document(_read(file))
-        client.create_job(name, tasks, max_parallel=max_parallel, files=files)
-    typer.echo(name)
-    _note_that_it_waits(client, name)
+        job, tasks = read_document(_read(file))
+        client.create_job(tasks=tasks, files=files, **job.model_dump(exclude={"defaults"}))
+    typer.echo(job.name)
+    _note_that_it_waits(client, job.name)
 
 
 def try_out(client: Client, file: str, inputs: Sequence[str] = ()) -> None:
     """Check all that `create` checks, and print what it would do; nothing is created."""
     files = _files(inputs)
     with _complaints_about(file):
-        name, tasks, max_parallel = read_document(_read(file))
-        view = client.check_job(name, tasks, max_parallel=max_parallel, files=files)
+        job, tasks = read_document(_read(file))
+        view = client.check_job(tasks=tasks, files=files, **job.model_dump(exclude={"defaults"}))
     for line in dry_run_lines(view, UNSEEN if client.policy() is None else SEEN):
         typer.echo(line)
 

@@ -200,6 +200,11 @@ class Attempt(Record):
         return self.timings.ready_at is not None
 
     @property
+    def unwanted(self) -> bool:
+        """Whether nobody needs its container any more, and its command has not begun."""
+        return self.undecided and not self.needed and self.stopping is not None
+
+    @property
     def gated(self) -> bool:
         """Whether its container begins with a gate, which hands over to the command."""
         return self.gate or self.premade

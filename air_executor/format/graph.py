@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from air_executor.errors import BadInput, cut
+from air_executor.format.conditions import RunIf
 from air_executor.format.limits import MAX_EDGES, MAX_TASKS
 from air_executor.format.models import TaskFields
 from air_executor.format.nearest import did_you_mean
@@ -31,6 +32,7 @@ def check_graph(tasks: Sequence[TaskFields]) -> None:
         places[task.id] = index
     for index, task in enumerate(tasks):
         check_dependencies(task, places, f"tasks[{index}].dependencies", likely=places)
+        check_condition(task, field=f"tasks[{index}].")
     cycle = find_cycle({task.id: task.dependencies for task in tasks})
     if cycle:
         raise BadInput(f"dependency cycle: {_shown(cycle)}", field="tasks")
@@ -60,6 +62,16 @@ def check_dependencies(
         if dependency not in known:
             hint = did_you_mean(dependency, likely)
             raise BadInput(f"unknown dependency {dependency!r} of task {task.id!r}{hint}", field=field)
+
+
+def check_condition(task: TaskFields, field: str = "") -> None:
+    """Raises BadInput below `field` for a task that never could run."""
+    if task.run_if is RunIf.FAILURE and not task.dependencies:
+        raise BadInput(
+            f"task {task.id!r} runs if what it depends on has failed, and it depends on nothing: name the "
+            'tasks in `dependencies`, or leave out "run_if"',
+            field=f"{field}run_if",
+        )
 
 
 def _shown(cycle: Sequence[str]) -> str:

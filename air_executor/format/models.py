@@ -25,8 +25,11 @@ from air_executor.clock import utc_now
 from air_executor.errors import LONGEST_VALUE, BadInput, cut, quoted
 from air_executor.format import images, networks, paths, users
 from air_executor.format.attempts import Attempt, Cause, Failure
+from air_executor.format.conditions import ExitCodes, JobOutcome, OnFailure, OnSkip, Outcome, RunIf
 from air_executor.format.fields import Name, Record, Sentence, Spec, Text, Time, Word
+from air_executor.format.halts import Halt, TimeLimit
 from air_executor.format.inputs import Inputs
+from air_executor.format.labels import Labels
 from air_executor.format.limits import (
     A_STRINGS_REST,
     MAX_ARGUMENTS,
@@ -122,6 +125,14 @@ class RetryPolicy(Spec):
     """How much more memory an attempt gets for each one before it that ended with cause `oom`."""
     memory_max_mb: int | None = Field(None, ge=6, le=1 << 20, strict=True)
     """How far that may go; the operator's setting `retry_memory_mb` bounds it as well."""
+    exit_codes: ExitCodes = ()
+    """Of failures with cause `exit`, those that get another attempt; all where none is given."""
+
+    @model_validator(mode="after")
+    def _exit_codes_with_their_cause(self) -> Self:
+        if self.exit_codes and Cause.EXIT not in self.on:
+            raise ValueError('exit_codes: are those of the cause "exit", which `on` does not have')
+        return self
 
 
 DEFAULT_RETRIES = RetryPolicy(max=1, on=(Cause.LOST, Cause.ENGINE))
@@ -167,6 +178,15 @@ class TaskFields(BaseModel):
     """`job` (shared by the tasks of a job, the default), `private`, `none`, or what the operator allows."""
     user: Annotated[str, Field(strict=True), AfterValidator(_check_form_of_user)] | None = None
     """Numeric user id, with a group id if wanted; never root."""
+    run_if: RunIf = RunIf.SUCCESS
+    """What must have become of its dependencies. What runs after `failure` or `always` is cleanup."""
+    allow_failure: bool = Field(False, strict=True)
+    """Whether its failure does not fail the job, and its dependants go on as after a success."""
+    skip_exit_codes: ExitCodes = ()
+    """Exit codes by which it says that there was nothing to do: it is `skipped` then, and no failure."""
+    on_skip: OnSkip = OnSkip.SKIP
+    """What follows for its dependants then."""
+    labels: Labels = {}
 
     @model_validator(mode="after")
     def _env_names(self) -> Self:
@@ -255,6 +275,8 @@ class Task(Record, TaskFields):
     completed_at: Time | None = None
     error: Sentence | None = None
     failure: Failure | None = None
+    outcome: Outcome | None = None
+    """What came of it, where its status does not say it."""
     attempts: Annotated[tuple[Attempt, ...], FailFast()] = ()
     earlier: int = 0
     """Attempts before the last `retry` of the job: they do not count against `retries`."""
@@ -313,7 +335,28 @@ class Decision(Record):
     at: Time
 
 
-class Job(Record):
+class JobOptions(BaseModel):
+    """What a job may say of itself, beside its name."""
+
+    on_failure: OnFailure | None = None
+    """What follows for the rest of it when a task fails; `stop` where it is not set."""
+    timeout: float | None = Field(None, gt=0, allow_inf_nan=False, strict=True)
+    """Seconds from when the manager takes it, until all of it but cleanup is stopped."""
+    priority: int | None = Field(None, ge=-100, le=100, strict=True)
+    """Runners go to the job with the higher one first; 0 where it is not set."""
+    defaults: dict[str, Any] | None = None
+    """Fields for its tasks that do not say them; they are written into the tasks when it is taken."""
+    labels: Labels | None = None
+
+
+class JobSpec(Spec, JobOptions):
+    """A job as somebody asks for it, without its tasks."""
+
+    name: Name
+    max_parallel: int | None = Field(None, ge=1, strict=True)
+
+
+class Job(Record, JobOptions):
     """A job, as `state.json` holds it."""
 
     schema_: int = Field(SCHEMA, alias="schema")
@@ -335,6 +378,10 @@ class Job(Record):
     inputs: Inputs | None = None
     """What it brought in its work folder, where it was created with files: `reset` would lose that."""
     failure: Failure | None = None
+    outcome: JobOutcome | None = None
+    """What came of it, where its state and its failure do not say it."""
+    halt: Halt | None = None
+    limit: TimeLimit | None = None
     requests: Annotated[tuple[Decision, ...], FailFast()] = ()
 
     model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
@@ -368,6 +415,6 @@ class JobView(BaseModel):
 
     @property
     def failed_task(self) -> Task | None:
-        """The task that failed first."""
-        failed = [task for task in self.tasks if task.status is TaskStatus.FAILED]
+        """The task that failed first, of those that may not."""
+        failed = [task for task in self.tasks if task.status is TaskStatus.FAILED and not task.allow_failure]
         return min(failed, key=lambda task: task.completed_at or task.created_at, default=None)

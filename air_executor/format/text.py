@@ -23,11 +23,13 @@ OLD_FIELDS = (
 
 PRIVATE = {"claimed", "began"}
 """What an attempt's record has for the manager alone."""
+OF_THE_JOB = {"halt", "limit"}
+"""Likewise, a job's."""
 
 
 def job_text(job: Job) -> str:
     """A job as `state.json` holds it."""
-    return job.model_dump_json(by_alias=True, indent=2, exclude_none=True) + "\n"
+    return job.model_dump_json(by_alias=True, indent=2, exclude_none=True, exclude=OF_THE_JOB) + "\n"
 
 
 def task_text(task: Task) -> str:

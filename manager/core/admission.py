@@ -4,19 +4,26 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from air_executor.clock import Instant
 from air_executor.errors import BadInput
 from air_executor.format.attempts import Cause, Failure, Phase
+from air_executor.format.defaults import read_defaults, with_defaults
 from air_executor.format.graph import check_graph
 from air_executor.format.models import Job, JobState, JobView, Task, TaskStatus
 from manager.core import lifecycle, policy
 from manager.core.live_job import LiveJob
+from manager.core.rerun import rerun
 from manager.model.facts import JobFound, JobRefused, TaskRequested
 from manager.model.values import BY_ROOT, UNKNOWN_HOST, Host, Owner, Sharing
 from manager.settings import Settings
 
-NOTHING_GIVEN = {"network": None, "work_folder": None, "slot": None, "runs_as": None}
-"""What its tasks share, and as whom they run, a job does not say of itself; `slot` is how an older record
-told of the network."""
+NOTHING_GIVEN = {"network": None, "work_folder": None, "slot": None, "runs_as": None} | {
+    "outcome": None,
+    "halt": None,
+    "limit": None,
+}
+"""What its tasks share, as whom they run, and what became of it, a job does not say of itself; `slot` is how
+an older record told of the network."""
 NOT_BEGUN = {
     "attempts": (),
     "earlier": 0,
@@ -24,14 +31,22 @@ NOT_BEGUN = {
     "parent": None,
     "error": None,
     "failure": None,
+    "outcome": None,
 }
 """What became of a task, nobody says but a manager that made its containers."""
 
 
 def take(
-    found: JobFound, uid: str, settings: Settings, able: Sharing = BY_ROOT, host: Host = UNKNOWN_HOST
+    found: JobFound,
+    uid: str,
+    settings: Settings,
+    able: Sharing = BY_ROOT,
+    host: Host = UNKNOWN_HOST,
+    since: Instant | None = None,
 ) -> LiveJob:
-    """The live job. Raises BadInput."""
+    """The live job. `since` is now, from when on its time counts. Raises BadInput."""
+    found = _with_defaults(found)
+    policy.check_job(found.job, settings)
     _check(found.tasks, found.owner, settings, host)
     policy.check_sharing(found.tasks, found.owner, settings, able)
     for index, task in enumerate(found.tasks):
@@ -40,6 +55,7 @@ def take(
     tasks = [_until(found.at, task).model_copy(update=own) for task in found.tasks]
     times = _times_until(found.at, found.job)
     job = found.job.model_copy(update={"uid": uid, "failure": None, "requests": ()} | times | NOTHING_GIVEN)
+    job = _limited(job, settings, found.at, since)
     # A writer may give any time, a template's for example: nothing of the job could run before it was found.
     live = LiveJob(job, tasks, found.owner, max_tasks=settings.max_tasks, bare=found.bare, since=found.at)
     live.submitted = found.submitted
@@ -56,6 +72,7 @@ def take_again(
     at: datetime,
     able: Sharing = BY_ROOT,
     host: Host = UNKNOWN_HOST,
+    since: Instant | None = None,
 ) -> LiveJob:
     """The live job that goes on where the ended one stopped: what failed or was skipped is pending.
 
@@ -63,13 +80,15 @@ def take_again(
     Since its views can be written by others while no manager minds them, they are checked as anew. Raises
     BadInput.
     """
+    policy.check_job(view.job, settings)
     _check(view.tasks, owner, settings, host)
     policy.check_sharing(view.tasks, owner, settings, able)
     if view.state is not JobState.FAILED:
         raise BadInput(f'is "{view.state}"; only what failed or was skipped can be retried', field="state")
-    tasks = [lifecycle.start_over(_with_attempts_over(_until(at, task))) for task in view.tasks]
+    tasks = rerun([_with_attempts_over(_until(at, task)) for task in view.tasks])
     own = {"uid": uid, "failure": None} | NOTHING_GIVEN | {"work_folder": work_folder}
     job = view.job.model_copy(update=own | _times_until(at, view.job))
+    job = _limited(job, settings, at, since)
     live = LiveJob(job, tasks, owner, max_tasks=settings.max_tasks, since=at)
     live.take(at)
     live.tell_all()
@@ -84,6 +103,20 @@ def afresh(name: str, view: JobView, owner: Owner, at: datetime) -> JobFound:
     tasks = tuple(_as_defined(task, at) for task in view.tasks if task.request is None)
     job = view.job.model_copy(update={"state": JobState.WAITING, "created_at": at, "updated_at": at})
     return JobFound(name=name, job=job, tasks=tasks, owner=owner, at=at, bare=True)
+
+
+def _with_defaults(found: JobFound) -> JobFound:
+    """What the job says for all of its tasks, they say themselves from here on. Raises BadInput."""
+    if found.job.defaults is None:
+        return found
+    defaults = read_defaults(found.job.defaults)
+    tasks = tuple(with_defaults(task, defaults) for task in found.tasks)
+    return replace(found, job=found.job.model_copy(update={"defaults": None}), tasks=tasks)
+
+
+def _limited(job: Job, settings: Settings, at: datetime, since: Instant | None) -> Job:
+    limit = policy.time_limit(job, settings, at, since)
+    return job if limit is None else job.model_copy(update={"limit": limit})
 
 
 def _times_until(now: datetime, job: Job) -> dict[str, datetime]:

@@ -3,6 +3,7 @@
 import signal
 
 from air_executor.format.attempts import Attempt, Cause, Failure
+from air_executor.format.conditions import Outcome
 from air_executor.format.models import Task
 from manager.model.values import ExitResult
 
@@ -65,6 +66,15 @@ def failure_of(task: Task, stopping: Cause | None, result: ExitResult) -> Failur
         what = "it wrote a file" if by_signal else "the kernel does so where it writes a file"
         message += f": {what} larger than job_disk_mb allows"
     return Failure(cause=Cause.SIGNAL if by_signal else Cause.EXIT, message=message, exit_code=code)
+
+
+def outcome_of(task: Task, failure: Failure | None) -> Outcome | None:
+    """What the attempt's failure comes to, where that is not the task's, or not its job's."""
+    if failure is None:
+        return None
+    if failure.cause is Cause.EXIT and failure.exit_code in task.skip_exit_codes:
+        return Outcome.SKIPPED_BY_EXIT_CODE
+    return Outcome.ALLOWED_FAILURE if task.allow_failure else None
 
 
 def _signal_name(code: int) -> str | None:

@@ -117,4 +117,4 @@ class ImageShelf:
 
 
 def _goes_on(job: LiveJob | None) -> bool:
-    return job is not None and job.failure is None
+    return job is not None and job.may_begin

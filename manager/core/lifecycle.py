@@ -12,6 +12,7 @@ from typing import Any
 from air_executor.clock import Instant
 from air_executor.format import layout
 from air_executor.format.attempts import Attempt, Cause, Container, Failure, Phase, Timings
+from air_executor.format.conditions import Outcome
 from air_executor.format.models import Task, TaskStatus
 from manager.core import failures
 from manager.model import containers
@@ -53,6 +54,8 @@ def step(
             return _created(task, attempt, fact)
         case ContainerWaiting(), Phase.CLAIMED | Phase.CREATED if attempt.gated:
             return _waiting(task, attempt, fact)
+        case LaunchFailed() | ContainerExited() | ContainerLost(), _ if attempt.unwanted:
+            return _drop(task, attempt, not_run or _unwanted(attempt), fact.at)
         case LaunchFailed(), Phase.CLAIMED | Phase.CREATED | Phase.WAITING:
             return _record(task, attempt, fact.failure, fact.at)
         case ContainerStarted(), Phase.CREATED | Phase.WAITING:
@@ -118,6 +121,19 @@ def skip(task: Task, failure: Failure, at: datetime) -> Task:
     )
 
 
+def pass_over(task: Task, why: str, at: datetime) -> Task:
+    """A task that nothing calls for: it will never run, and no failure is the reason."""
+    return task.model_copy(
+        update={
+            "status": TaskStatus.SKIPPED,
+            "completed_at": at,
+            "failure": None,
+            "error": why,
+            "outcome": Outcome.NOT_CALLED_FOR,
+        }
+    )
+
+
 def give_up(task: Task, failure: Failure, at: datetime) -> Task:
     """A task that will not run any more: skipped, or failed as its last attempt did, where there was one.
 
@@ -126,9 +142,11 @@ def give_up(task: Task, failure: Failure, at: datetime) -> Task:
     last = next((attempt for attempt in reversed(task.attempts) if not attempt.dropped), None)
     if last is None or last.failure is None:
         return skip(task, failure, at)
+    outcome = failures.outcome_of(task, last.failure)
     return task.model_copy(
         update={
-            "status": TaskStatus.FAILED,
+            "status": _status(last.failure, outcome),
+            "outcome": outcome,
             "started_at": last.timings.started_at,
             "completed_at": last.timings.finished_at or at,
             "failure": last.failure,
@@ -153,9 +171,7 @@ def ran(attempt: Attempt, now: Instant, clock: datetime) -> float:
 
 
 def start_over(task: Task) -> Task:
-    """The task of a job that is tried again: what has failed, or never ran, is pending."""
-    if task.status is TaskStatus.COMPLETED:
-        return task
+    """The task of a job that is tried again, in which it runs again."""
     return again(task).model_copy(update={"earlier": len(task.attempts)})
 
 
@@ -168,6 +184,7 @@ def again(task: Task) -> Task:
             "completed_at": None,
             "failure": None,
             "error": None,
+            "outcome": None,
         }
     )
 
@@ -327,14 +344,22 @@ def _record(task: Task, attempt: Attempt, failure: Failure | None, at: datetime)
     finished = attempt.timings.finished_at or at
     timings = attempt.timings.model_copy(update={"recorded_at": max(at, finished)})
     recorded = _with(task, attempt, phase=Phase.RECORDED, failure=failure, timings=timings)
+    outcome = failures.outcome_of(task, failure)
     return recorded.model_copy(
         update={
-            "status": TaskStatus.FAILED if failure else TaskStatus.COMPLETED,
+            "status": _status(failure, outcome),
+            "outcome": outcome,
             "completed_at": finished,
             "failure": failure,
             "error": failure.message if failure else None,
         }
     )
+
+
+def _status(failure: Failure | None, outcome: Outcome | None) -> TaskStatus:
+    if failure is None:
+        return TaskStatus.COMPLETED
+    return TaskStatus.SKIPPED if outcome is Outcome.SKIPPED_BY_EXIT_CODE else TaskStatus.FAILED
 
 
 def _drop(task: Task, attempt: Attempt, not_run: Failure, at: datetime) -> Task:

@@ -4,15 +4,19 @@ No files, no clock, no engine. Every fact costs time in proportion to the tasks 
 of 10,000 tasks is no problem.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 
 from air_executor.errors import BadInput
 from air_executor.format.attempts import Attempt, Cause, Failure, Phase
-from air_executor.format.graph import check_dependencies
+from air_executor.format.conditions import JobOutcome, OnFailure, Outcome, RunIf
+from air_executor.format.graph import check_condition, check_dependencies
+from air_executor.format.halts import Halt
 from air_executor.format.models import Decision, Job, JobState, JobView, Task, TaskSpec, TaskStatus
-from manager.core import lifecycle, retries
+from manager.core import conditions, lifecycle, retries
+from manager.core.conditions import Standing, Verdict
 from manager.core.ready_queue import ReadyQueue
 from manager.model.changes import Changes
 from manager.model.facts import (
@@ -26,6 +30,7 @@ from manager.model.facts import (
     JobBroken,
     JobEnded,
     JobFact,
+    JobTimedOut,
     JobVanished,
     NetworkLost,
     OfAttempt,
@@ -80,6 +85,10 @@ class LiveJob:
         self.requests: dict[str, Decision] = {decision.request: decision for decision in job.requests}
         self.failure: Failure | None = job.failure
         self._queue = ReadyQueue()
+        self._over: deque[str] = deque()
+        """Tasks that are over, and whose dependants have not been told."""
+        self._cleanup: set[str] = set()
+        """Tasks that are not over, and still run when the job has failed."""
         self.live: dict[str, None] = {}
         """Tasks whose latest attempt may still have a container."""
         self.unsure: set[AttemptKey] = set()
@@ -98,6 +107,9 @@ class LiveJob:
         self._queued_bytes = sum(task.size for task in self.tasks.values() if task.request is not None)
         for task in self.tasks.values():
             self._index(task, since or job.created_at)
+        for task_id in self.tasks:
+            self._resolve(task_id, since or job.created_at)
+        self._tell_dependants(since or job.created_at)
 
     # --- What others ask ---------------------------------------------------------------------------------
 
@@ -125,6 +137,13 @@ class LiveJob:
     def settled(self) -> bool:
         """Whether nothing is left to do: every task is over and every container gone."""
         return not self._open and not self.live
+
+    @property
+    def may_begin(self) -> bool:
+        """Whether anything of it may still begin: in a job that has failed, cleanup at most."""
+        if self.job.halt is not None:
+            return self.job.halt.of == "work" and bool(self._cleanup)
+        return self.failure is None or self._goes_on_after_failures or bool(self._cleanup)
 
     @property
     def busy(self) -> int:
@@ -199,8 +218,12 @@ class LiveJob:
         if self.job.state.ended:
             return
         match fact:
-            case CancelRequested() | JobVanished():
+            case CancelRequested():
                 self._cancel(fact)
+            case JobTimedOut():
+                self._time_out(fact)
+            case JobVanished():
+                self._vanish(fact)
             case DiskExceeded():
                 self._exceed(fact)
             case TaskRequested():
@@ -231,6 +254,7 @@ class LiveJob:
                 self._step(fact)
             case _:
                 raise TypeError(f"no job knows what to do with {fact}")
+        self._tell_dependants(fact.at)
 
     def recall(self) -> None:
         """The job comes from a journal: what it tells of attempts may be old news."""
@@ -243,21 +267,43 @@ class LiveJob:
         self._update_job(at, state=JobState.WORKING)
         self._changed_tasks.update(dict.fromkeys(self.tasks))
 
-    def fail(self, failure: Failure, at: datetime) -> None:
-        """The job can't succeed any more: what has not begun is skipped. The first failure stays."""
+    def _fail(self, failure: Failure, at: datetime) -> None:
+        """The job can't succeed any more: unless it goes on, what has not begun is skipped, but for cleanup.
+
+        The first failure stays.
+        """
         if self.failure is not None:
             return
         self.failure = failure
         self._update_job(at, failure=failure)
-        not_run = _skipped_for(failure)
+        self._skip_rest(failure, at)
+
+    def _skip_rest(self, failure: Failure, at: datetime) -> None:
+        """What may not begin any more, and has not."""
+        not_run = conditions.never_ran(failure)
         for task in [task for task in self.tasks.values() if self._untouched(task)]:
-            self._replace(lifecycle.give_up(task, not_run, at), at)
+            if not self._may_begin(task):
+                self._replace(lifecycle.give_up(task, not_run, at), at)
         for task_id in [task_id for task_id in self.live if self._early(task_id)]:
-            self._stop(task_id, failure.cause, not_run, at)
+            if not self._may_begin(self.tasks[task_id]):
+                self._stop(task_id, failure.cause, not_run, at)
+
+    @property
+    def _goes_on_after_failures(self) -> bool:
+        return self.job.on_failure is OnFailure.CONTINUE
+
+    def _may_begin(self, task: Task) -> bool:
+        """Whether nothing that became of the job keeps the task from running."""
+        halt = self.job.halt
+        if halt is not None:
+            return halt.of == "work" and conditions.outlives_cancel(task)
+        return self.failure is None or self._goes_on_after_failures or conditions.is_cleanup(task)
 
     def _stop(self, task_id: str, cause: Cause, not_run: Failure, at: datetime) -> None:
         """Nothing is waited for where the command can't have begun: what is being made for it, is removed."""
-        self._replace(lifecycle.drop(lifecycle.stop(self.tasks[task_id], cause), not_run, at), at)
+        task = self.tasks[task_id]
+        dropped = lifecycle.drop(lifecycle.stop(task, cause), not_run, at)
+        self._replace(self._as_called(task, dropped, at), at)
 
     def _untouched(self, task: Task) -> bool:
         return task.status is TaskStatus.PENDING and not self._undecided(task.id)
@@ -266,7 +312,7 @@ class LiveJob:
         """Whether it waits for a runner only. The container of an attempt before must be gone first."""
         attempt = task.attempt
         free = attempt is None or not attempt.live or (self._early(task.id) and attempt.stopping is None)
-        return task.status is TaskStatus.PENDING and free and not self._queue.missing(task.id)
+        return task.status is TaskStatus.PENDING and free and self._queue.verdict(task) is Verdict.RUN
 
     def _undecided(self, task_id: str) -> bool:
         attempt = self.tasks[task_id].attempt
@@ -278,17 +324,20 @@ class LiveJob:
         return attempt is not None and attempt.undecided and not attempt.needed
 
     def _is_prospect(self, task: Task) -> bool:
-        if self.failure is not None:
+        """Not what runs after failures: as a rule there are none."""
+        if not self._may_begin(task) or task.run_if is RunIf.FAILURE:
             return False
         untried = self._untouched(task) and (task.attempt is None or not task.attempt.live)
         few = 0 < self._queue.missing(task.id) <= len(self.live)  # else some have not begun: no need to look
         return untried and few and all(map(self._under_way, task.dependencies))
 
     def _under_way(self, task_id: str) -> bool:
-        """Whether it is done, runs, or has a container made ahead: what has not begun yet, goes first."""
+        """Whether it is well, runs, or has a container made ahead: what has not begun yet, goes first."""
         task = self.tasks[task_id]
-        if task.status in (TaskStatus.COMPLETED, TaskStatus.RUNNING):
+        if task.status is TaskStatus.RUNNING:
             return True
+        if task.status.ended:
+            return conditions.standing(task) is Standing.WELL
         return self._undecided(task_id) and task.attempts[-1].premade
 
     def _timely(self, fact: OfAttempt) -> bool:
@@ -307,10 +356,10 @@ class LiveJob:
         before = self.tasks.get(fact.key.task)
         if before is None or not self._timely(fact):
             return
-        not_run = None if self.failure is None else _skipped_for(self.failure)
-        after = lifecycle.step(before, fact, self.ready.get(before.id), not_run)
+        after = lifecycle.step(before, fact, self.ready.get(before.id), self._not_run(before))
         if after is before:
             return
+        after = self._as_called(before, after, fact.at)
         if isinstance(fact, TaskClaimed):
             self.bare = False
             if self.job.work_folder is None:
@@ -321,11 +370,11 @@ class LiveJob:
             if fact.runs_as is not None and self.job.runs_as is None:
                 self._update_job(fact.at, runs_as=str(fact.runs_as))
         if after.status is TaskStatus.FAILED and before.status is not TaskStatus.FAILED:  # noqa: SIM102
-            if self.failure is None and retries.may_retry(after):
+            if self._may_begin(after) and retries.may_retry(after):
                 after = lifecycle.again(after)
         self._replace(after, fact.at)
-        if after.status is TaskStatus.FAILED and after.failure is not None:
-            self.fail(after.failure, fact.at)
+        if after.status is TaskStatus.FAILED and after.failure is not None and not after.allow_failure:
+            self._fail(after.failure, fact.at)
 
     def _replace(self, after: Task, at: datetime) -> None:
         before = self.tasks[after.id]
@@ -342,26 +391,74 @@ class LiveJob:
             self.unsure.discard(self.attempt_key(after))
         if before.attempt is not None and after.id not in self.live:
             self.overdue.discard(self.attempt_key(before))
-        if after.done and not before.done:
-            self._release(after.id, at)
+        if conditions.is_over(after) and not conditions.is_over(before):
+            self._over.append(after.id)
         if after.status.ended and not before.status.ended:
             self._open -= 1
+            self._cleanup.discard(after.id)
         if self._startable(after):
             self._queue.offer(after, at)
         else:
             self._queue.withdraw(after.id)
         self._update_job(at)
 
-    def _release(self, completed: str, at: datetime) -> None:
-        for dependant in self._queue.release(completed):
-            if self._startable(self.tasks[dependant]):
-                self._queue.offer(self.tasks[dependant], at)
+    def _tell_dependants(self, at: datetime) -> None:
+        """Of all that is over: some of them are over then as well, and theirs are told in turn."""
+        while self._over:
+            task_id = self._over.popleft()
+            for dependant in self._queue.release(task_id, conditions.standing(self.tasks[task_id])):
+                self._resolve(dependant, at)
+
+    def _resolve(self, task_id: str, at: datetime) -> None:
+        """What becomes of a task that may have nothing to wait for any more."""
+        task = self.tasks[task_id]
+        if self._startable(task):
+            self._queue.offer(task, at)
+        elif (never := self._never_called(task)) is None or task.status is not TaskStatus.PENDING:
+            return
+        elif self._untouched(task):
+            self._replace(self._as_called(task, lifecycle.give_up(task, never, at), at), at)
+        elif self._early(task_id):
+            self._stop(task_id, Cause.CANCELLED, never, at)
+
+    def _not_run(self, task: Task) -> Failure | None:
+        """Why the task does not run any more, where that is so."""
+        failure = self.failure if self.job.halt is None else self.job.halt.failure
+        if failure is not None and not self._may_begin(task):
+            return conditions.never_ran(failure)
+        return self._never_called(task)
+
+    def _never_called(self, task: Task) -> Failure | None:
+        """Why the task never runs, where what it depends on is over and does not call for it."""
+        dependencies = (self.tasks[each] for each in task.dependencies)
+        match self._queue.verdict(task):
+            case Verdict.FALLEN:
+                return conditions.why_fallen(dependencies)
+            case Verdict.IDLE:
+                return Failure(cause=Cause.CANCELLED, message=conditions.why_idle(task, dependencies))
+            case _:
+                return None
+
+    def _as_called(self, before: Task, after: Task, at: datetime) -> Task:
+        """The task after a step; where that skipped it and nothing had called for it, no failure is why."""
+        if after.status is before.status or after.status is not TaskStatus.SKIPPED or after.outcome:
+            return after
+        if after.failure is None or not self._may_begin(after):
+            return after
+        idle = self._queue.verdict(after) is Verdict.IDLE
+        return lifecycle.pass_over(after, after.failure.message, at) if idle else after
+
+    def _standing(self, task_id: str) -> Standing | None:
+        task = self.tasks[task_id]
+        return conditions.standing(task) if conditions.is_over(task) else None
 
     def _index(self, task: Task, at: datetime) -> None:
         """Enter a task into the graph; those it depends on need not be entered yet."""
-        self._queue.enter(task, lambda dependency: self.tasks[dependency].done)
+        self._queue.enter(task, self._standing)
         if not task.status.ended:
             self._open += 1
+            if conditions.is_cleanup(task):
+                self._cleanup.add(task.id)
         attempt = task.attempt
         if attempt is not None and attempt.live:
             self.live[task.id] = None
@@ -375,23 +472,60 @@ class LiveJob:
             if attempt is not None and attempt.over_at is not None:
                 yield attempt.over_at
 
-    def _cancel(self, fact: CancelRequested | JobVanished) -> None:
-        self.vanished = self.vanished or isinstance(fact, JobVanished)
-        if not self._open:
+    def _cancel(self, fact: CancelRequested) -> None:
+        """The first one leaves cleanup alone; one that was asked for after that, does not."""
+        halt = self.job.halt
+        if not self._open or (halt is not None and halt.marker == fact.marker):
             return
-        why = "its folder was deleted" if isinstance(fact, JobVanished) else "somebody asked for it"
-        failure = Failure(cause=Cause.CANCELLED, message=f"job {self.name!r} was cancelled: {why}")
-        self._call_off(failure, fact.at)
+        failure = Failure(
+            cause=Cause.CANCELLED, message=f"job {self.name!r} was cancelled: somebody asked for it"
+        )
+        if halt is None:
+            self._call_off(failure, Halt(of="work", failure=failure, marker=fact.marker), fact.at)
+        elif halt.marker is None:  # its time was over before
+            self._update_job(fact.at, halt=halt.model_copy(update={"marker": fact.marker}))
+        else:
+            self._call_off(failure, halt.model_copy(update={"of": "all", "marker": fact.marker}), fact.at)
+
+    def _time_out(self, fact: JobTimedOut) -> None:
+        limit = self.job.limit
+        if not self._open or limit is None or self.job.halt is not None:
+            return
+        message = f"job {self.name!r} was stopped: it took longer than its timeout of {limit.seconds:g} s"
+        failure = Failure(cause=Cause.TIMEOUT, message=message)
+        self._call_off(failure, Halt(of="work", failure=failure), fact.at)
+
+    def _vanish(self, fact: JobVanished) -> None:
+        self.vanished = True
+        if self._open:
+            message = f"job {self.name!r} was cancelled: its folder was deleted"
+            self._end_all(Failure(cause=Cause.CANCELLED, message=message), fact.at)
 
     def _give_up(self, fact: JobBroken) -> None:
         message = f"job {self.name!r} was stopped: {fact.message}"
-        self._call_off(Failure(cause=Cause.ENGINE, message=message), fact.at)
+        self._end_all(Failure(cause=Cause.ENGINE, message=message), fact.at)
 
-    def _call_off(self, failure: Failure, at: datetime) -> None:
-        """The job has failed, and what runs is stopped."""
-        self.fail(failure, at)
+    def _end_all(self, failure: Failure, at: datetime) -> None:
+        """Cleanup as well."""
+        self._call_off(failure, Halt(of="all", failure=failure), at)
+
+    def _call_off(self, failure: Failure, halt: Halt, at: datetime) -> None:
+        """The job has failed, and what runs is stopped, as far as `halt` goes."""
+        self._halt(failure, halt, at)
         for task_id in list(self.live):
-            self._stop(task_id, Cause.CANCELLED, _skipped_for(self.failure or failure), at)
+            if not self._may_begin(self.tasks[task_id]):
+                self._stop(task_id, Cause.CANCELLED, conditions.never_ran(self.failure or failure), at)
+
+    def _halt(self, failure: Failure, halt: Halt, at: datetime) -> None:
+        """Nothing begins any more, as far as `halt` goes: written down where something could."""
+        timed_out = failure.cause is Cause.TIMEOUT
+        noted = bool(self._cleanup) or self._goes_on_after_failures or timed_out
+        if noted:
+            self._update_job(at, halt=halt)
+        if self.failure is None:
+            self._fail(failure, at)
+        elif noted:
+            self._skip_rest(failure, at)
 
     def _exceed(self, fact: DiskExceeded) -> None:
         """Nothing of it gets a grace, in which it would go on writing."""
@@ -401,7 +535,8 @@ class LiveJob:
             f"job {self.name!r} was stopped: {fact.words}; delete some of its files, or raise the setting, "
             "before it is retried"
         )
-        self.fail(Failure(cause=Cause.CANCELLED, message=message, setting=fact.setting), fact.at)
+        failure = Failure(cause=Cause.CANCELLED, message=message, setting=fact.setting)
+        self._halt(failure, Halt(of="all", failure=failure), fact.at)
         for task_id in list(self.live):
             self._replace(lifecycle.stop(self.tasks[task_id], Cause.CANCELLED, fact.setting), fact.at)
             self.overdue.add(self.attempt_key(self.tasks[task_id]))
@@ -429,8 +564,9 @@ class LiveJob:
         self._changed_tasks[task.id] = None
         self._index(task, fact.at)
         self._decide(fact.request, task.id, None, fact.at)
-        if self.failure is not None:
-            self._replace(lifecycle.skip(task, _skipped_for(self.failure), fact.at), fact.at)
+        if not self._may_begin(task) and (not_run := self._not_run(task)) is not None:
+            self._replace(lifecycle.skip(task, not_run, fact.at), fact.at)
+        self._resolve(task.id, fact.at)
 
     def _admit(self, spec: TaskSpec) -> None:
         if len(self.tasks) >= self.max_tasks:
@@ -438,6 +574,7 @@ class LiveJob:
         if self._queued_bytes + spec.size > MAX_QUEUED_BYTES:
             raise BadInput(f"the job's queued tasks are larger than {MAX_QUEUED_BYTES} bytes together")
         check_dependencies(spec, self.tasks)
+        check_condition(spec)
 
     def _note(self, request: str, task: str | None, reason: str | None, at: datetime) -> None:
         """Decide on a request that brings no task: only so many are kept."""
@@ -456,13 +593,21 @@ class LiveJob:
     def _end(self, fact: JobEnded) -> None:
         if self.settled:
             state = JobState.FAILED if self.failure else JobState.COMPLETED
-            self._update_job(fact.at, state=state)
+            outcome = self._outcome()
+            self._update_job(fact.at, state=state, **({} if outcome is None else {"outcome": outcome}))
+
+    def _outcome(self) -> JobOutcome | None:
+        halt = self.job.halt
+        if halt is not None and halt.failure.cause is Cause.TIMEOUT:
+            return JobOutcome.TIMED_OUT
+        if halt is not None and halt.marker and self.failure and self.failure.cause is not Cause.CANCELLED:
+            return JobOutcome.CANCELLED
+        allowed = self.failure is None and any(
+            task.outcome is Outcome.ALLOWED_FAILURE for task in self.tasks.values()
+        )
+        return JobOutcome.COMPLETED_WITH_FAILURES if allowed else None
 
     def _update_job(self, at: datetime, **update: object) -> None:
         at = max(at, self.job.updated_at)
         self.job = self.job.model_copy(update={"updated_at": at, **update})
         self._changed = True
-
-
-def _skipped_for(failure: Failure) -> Failure:
-    return Failure(cause=failure.cause, message=f"never ran: {failure.message}")

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from air_executor.format.models import Task
 from manager.core import retries
+from manager.core.conditions import Standing, Tally, Verdict
 
 
 class ReadyQueue:
@@ -19,29 +20,38 @@ class ReadyQueue:
         """Those that could run but for their image, by that, and since when."""
         self._image: dict[str, str] = {}
         """What each of these waits for."""
-        self._missing: dict[str, int] = {}
+        self._tallies: dict[str, Tally] = {}
         self._dependants: dict[str, list[str]] = {}
 
-    def enter(self, task: Task, is_done: Callable[[str], bool]) -> None:
-        """From here on it is known what the task waits for."""
-        dependencies = list(dict.fromkeys(task.dependencies))
-        for dependency in dependencies:
+    def enter(self, task: Task, standing: Callable[[str], Standing | None]) -> None:
+        """From here on it is known what the task waits for. `standing` is None of what is not over."""
+        tally = self._tallies[task.id] = Tally()
+        for dependency in dict.fromkeys(task.dependencies):
             self._dependants.setdefault(dependency, []).append(task.id)
-        self._missing[task.id] = sum(not is_done(dependency) for dependency in dependencies)
+            already = standing(dependency)
+            if already is None:
+                tally.missing += 1
+            else:
+                tally.count(already)
 
     def missing(self, task_id: str) -> int:
-        """How many of those that the task depends on are not done."""
-        return self._missing[task_id]
+        """How many of those that the task depends on are not over."""
+        return self._tallies[task_id].missing
+
+    def verdict(self, task: Task) -> Verdict:
+        """What becomes of the task, as far as its dependencies tell."""
+        return self._tallies[task.id].verdict(task.run_if)
 
     def dependants(self, task_id: str) -> Sequence[str]:
         """The tasks that depend on this one."""
         return self._dependants.get(task_id, ())
 
-    def release(self, task_id: str) -> Sequence[str]:
-        """The task is done: its dependants, which wait for one less."""
+    def release(self, task_id: str, standing: Standing) -> Sequence[str]:
+        """The task is over: its dependants, which wait for one less."""
         dependants = self.dependants(task_id)
         for dependant in dependants:
-            self._missing[dependant] -= 1
+            self._tallies[dependant].missing -= 1
+            self._tallies[dependant].count(standing)
         return dependants
 
     def offer(self, task: Task, at: datetime) -> None:

@@ -1,7 +1,7 @@
 """PURE. Whether a task is tried again, when, and with how much memory."""
 
-from air_executor.format.attempts import Cause
-from air_executor.format.models import Task, TaskStatus
+from air_executor.format.attempts import Cause, Failure
+from air_executor.format.models import RetryPolicy, Task, TaskStatus
 
 LONGEST_REST = 3600.0
 """Seconds between two attempts at most, however often they were doubled."""
@@ -13,8 +13,13 @@ def may_retry(task: Task) -> bool:
         task.status is TaskStatus.FAILED
         and task.failure is not None
         and task.failure.cause in task.policy.on
+        and _is_curable(task.failure, task.policy)
         and len(task.attempts) - task.earlier <= task.policy.max
     )
+
+
+def _is_curable(failure: Failure, policy: RetryPolicy) -> bool:
+    return failure.cause is not Cause.EXIT or not policy.exit_codes or failure.exit_code in policy.exit_codes
 
 
 def rest(task: Task) -> float:

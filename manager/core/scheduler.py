@@ -79,8 +79,9 @@ class Scheduler:
 
         Each is to be applied before the next is asked for.
 
-        A job that has no runner at all comes first, whoever has waited longest for one; what is left goes
-        to the oldest job. So the oldest job is done first, and none starves. Raises Unclaimable.
+        Those with the highest priority come before all others. Among equals, a job that has no runner at all
+        comes first, whoever has waited longest for one; what is left goes to the oldest job. So the oldest of
+        them is done first, and none of them starves. Raises Unclaimable.
         """
         free = self.settings.max_runners - sum(job.busy for job in jobs)
         while free > 0:
@@ -150,7 +151,7 @@ class Scheduler:
         left = most - sum(job.ahead for job in jobs)
         if left <= self.settings.look_ahead // 2 and any(_is_opening(each, at) for each in _live(jobs)):
             return
-        for job in sorted(jobs, key=lambda job: (job.job.created_at, job.name)) if left > 0 else ():
+        for job in sorted(jobs, key=self._age) if left > 0 else ():
             for task_id in islice(self._suppliable(job, at), left):
                 with _blaming(job):
                     spare = self.pool.take_spare(job, job.tasks[task_id])
@@ -183,9 +184,14 @@ class Scheduler:
         self.users.release(uid)
         self.pool.forget(uid)
 
-    def _priority(self, job: LiveJob) -> tuple[bool, int, datetime, str]:
+    def _priority(self, job: LiveJob) -> tuple[int, bool, int, datetime, str]:
         busy = job.busy > 0
-        return busy, 0 if busy else self._served.get(job.uid, 0), job.job.created_at, job.name
+        priority, created_at, name = self._age(job)
+        return priority, busy, 0 if busy else self._served.get(job.uid, 0), created_at, name
+
+    def _age(self, job: LiveJob) -> tuple[int, datetime, str]:
+        """The oldest first, among those of the highest priority."""
+        return -policy.priority(job.job, self.settings), job.job.created_at, job.name
 
     def _is_full(self, job: LiveJob) -> bool:
         """Whether the job holds as many runners as it may: what is stuck in it leaves some to others.

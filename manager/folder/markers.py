@@ -45,8 +45,8 @@ class Markers:
 
     def look_at_live(self, job: JobFolder, uid: str) -> None:
         """Tell whether the live job is to be cancelled."""
-        if cancel_asked(job):
-            self._emit(CancelRequested(uid=uid, at=utc_now()))
+        if marker := cancel_asked(job):
+            self._emit(CancelRequested(uid=uid, marker=marker, at=utc_now()))
 
     def wake(self, names: Iterable[str]) -> None:
         """Look at the ended jobs that have a wake file, which is taken away."""
@@ -88,9 +88,13 @@ class Markers:
         return True
 
 
-def cancel_asked(job: JobFolder) -> bool:
-    """Whether the job is to be cancelled; False where its folder is closed to us."""
-    return job.is_marked(CANCEL)
+def cancel_asked(job: JobFolder) -> str | None:
+    """The marker by which the job is to be cancelled, told from an earlier one.
+
+    None where there is none, or where the job's folder is closed to us.
+    """
+    made = job.marked_at(CANCEL)
+    return None if made is None else str(made)
 
 
 def remove(marker: Path) -> None:

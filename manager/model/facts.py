@@ -108,6 +108,14 @@ class JobVanished(OfJob):
 class CancelRequested(OfJob):
     """Somebody put the cancel marker into the job's folder."""
 
+    marker: str | None = None
+    """What tells it from one that was put there before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobTimedOut(OfJob):
+    """The job has taken as long as it may."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiskExceeded(OfJob):

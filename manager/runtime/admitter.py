@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from air_executor.clock import instant
 from air_executor.errors import AirExecutorError, BadInput
 from air_executor.failpoints import Failpoint, reach
 from air_executor.files import Readers, open_to
@@ -66,9 +67,10 @@ class Admitter:
     def take(self, fact: JobFound) -> LiveJob | None:
         """The job, under a uid of its own; or None where it breaks a rule, and was refused."""
         try:
-            job = admission.take(fact, uuid.uuid4().hex, self._settings, self._sharing, self.host)
+            uid, now = uuid.uuid4().hex, instant()
+            job = admission.take(fact, uid, self._settings, self._sharing, self.host, now)
         except BadInput as error:
-            where = error.at(self._store.folder(fact.name).tasks_file)
+            where = _placed(error, self._store.folder(fact.name))
             self.refuse(JobRefused(name=fact.name, job=fact.job, message=str(where), at=fact.at))
             return None
         log.info("job=%s taken: %d tasks", job.name, len(job.tasks))
@@ -114,8 +116,8 @@ class Admitter:
         folder = self._store.folder(job.name)
         return folder.retry_marker, folder.reset_marker
 
-    def cancel_asked(self, job: LiveJob) -> bool:
-        """Whether somebody asks already that the job is stopped."""
+    def cancel_asked(self, job: LiveJob) -> str | None:
+        """The marker by which somebody asks already that the job is stopped."""
         return markers.cancel_asked(self._store.folder(job.name))
 
     def checked(self, job: LiveJob, fact: TaskRequested) -> TaskRequested | RequestRefused:
@@ -192,7 +194,8 @@ class Admitter:
         if ended is not None:  # the folder's group may be another by now: that of its readers
             owner, work = ended.owner, ended.job.work_folder
         uid, able = uuid.uuid4().hex, self._sharing
-        job = admission.take_again(view, owner, uid, work, self._settings, at, able, self.host)
+        rules, now = self._settings, instant()
+        job = admission.take_again(view, owner, uid, work, rules, at, able, self.host, now)
         markers.remove(folder.cancel_marker)
         Inbox.of_job(folder.path).empty_closed()
         workspace.open_inbox(folder.path)
@@ -231,6 +234,13 @@ class Admitter:
             markers.remove(marker)
         log.info("job=%s starts over", folder.name)
         return self.take(fresh)
+
+
+def _placed(error: BadInput, folder: JobFolder) -> BadInput:
+    """The complaint, with the file of the two that it is about."""
+    if error.field.startswith("job."):
+        return BadInput(error.rule, field=error.field.removeprefix("job."), where=folder.state_file)
+    return error.at(folder.tasks_file)
 
 
 def _set_aside(job: JobFolder, at: datetime) -> None:

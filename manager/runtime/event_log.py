@@ -2,6 +2,7 @@
 
 import logging
 
+from air_executor.format.conditions import Outcome
 from air_executor.format.models import Task
 from manager.core.live_job import LiveJob
 from manager.model.facts import (
@@ -18,6 +19,7 @@ from manager.model.facts import (
     DiskExceeded,
     JobEnded,
     JobFact,
+    JobTimedOut,
     JobVanished,
     LaunchFailed,
     NetworkLost,
@@ -50,7 +52,7 @@ def report(job: LiveJob, fact: JobFact) -> None:
             log.error("job=%s its network is gone; stopping the tasks that run in it", job.name)
         case DiskExceeded():
             log.error("job=%s is stopped: %s", job.name, fact.words)
-        case CancelRequested() | JobVanished():
+        case CancelRequested() | JobVanished() | JobTimedOut():
             log.info("job=%s is to stop: %s", job.name, job.failure.message if job.failure else "")
         case TaskRequested() | RequestRefused():
             decision = job.requests.get(fact.request)
@@ -102,8 +104,11 @@ def _ending(task: Task) -> str:
     if failure is None:
         ran = attempt.timings.ran_ms
         return f"completed after {ran:.0f} ms" if ran is not None else "completed"
+    if task.outcome is Outcome.SKIPPED_BY_EXIT_CODE:
+        return f"skipped: {failure.message}"
     again = " (to be tried again)" if not task.status.ended else ""
-    return f"failed, cause {failure.cause}: {failure.message}{again}"
+    allowed = ", which is allowed" if task.outcome is Outcome.ALLOWED_FAILURE else ""
+    return f"failed{allowed}, cause {failure.cause}: {failure.message}{again}"
 
 
 def _task(level: int, job: LiveJob, task_id: str, words: str) -> None:

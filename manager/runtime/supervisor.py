@@ -19,6 +19,7 @@ from pathlib import Path
 from air_executor.clock import instant, utc_now
 from air_executor.failpoints import Failpoint, reach
 from air_executor.format.attempts import Cause
+from manager.core import policy
 from manager.core.live_job import LiveJob
 from manager.core.scheduler import Scheduler, Unclaimable
 from manager.daemon.disk import Disk
@@ -44,6 +45,7 @@ from manager.model.facts import (
     JobFound,
     JobPublished,
     JobRefused,
+    JobTimedOut,
     JobVanished,
     LaunchFailed,
     OfAttempt,
@@ -345,8 +347,11 @@ class Supervisor:
     def _adopt(self, job: LiveJob) -> None:
         self._jobs[job.uid] = job
         self._watcher.follow(job.name, job.uid)
-        if self._admitter.cancel_asked(job):  # before anything of it is claimed
-            self._apply(CancelRequested(uid=job.uid, at=utc_now()))
+        if marker := self._admitter.cancel_asked(job):  # before anything of it is claimed
+            self._apply(CancelRequested(uid=job.uid, marker=marker, at=utc_now()))
+        if job.job.limit is not None:
+            left, uid = policy.time_left(job.job.limit, instant(), utc_now()), job.uid
+            self._timers.add(left, lambda at: JobTimedOut(uid=uid, at=at))
 
     # --- Decisions ---------------------------------------------------------------------------------------
 

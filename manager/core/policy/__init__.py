@@ -9,6 +9,7 @@ from manager.core.policy.bounds import Parent, bounded
 from manager.core.policy.ceilings import check_host, job_runners
 from manager.core.policy.grants import grant, is_usual, may_pull, usual_grant, with_grant
 from manager.core.policy.job_users import JobUsers
+from manager.core.policy.jobs import check_job, priority, time_left, time_limit
 from manager.core.policy.sharing import check_joining, check_sharing, sharers
 
 __all__ = [
@@ -18,13 +19,17 @@ __all__ = [
     "check",
     "check_count",
     "check_host",
+    "check_job",
     "check_joining",
     "check_sharing",
     "grant",
     "is_usual",
     "job_runners",
     "may_pull",
+    "priority",
     "sharers",
+    "time_left",
+    "time_limit",
     "user_of",
     "usual_grant",
     "usual_user",

@@ -537,8 +537,8 @@ def test_a_log_is_never_looked_for_outside_the_job(client: Client) -> None:
 
 def test_a_document_gives_name_tasks_and_max_parallel() -> None:
     document = {"_why": "a comment", "job": {"name": "demo", "max_parallel": 1, "_": 0}, "tasks": DEMO}
-    name, tasks, max_parallel = read_document(document)
-    assert (name, [task.id for task in tasks], max_parallel) == ("demo", ["greet", "process"], 1)
+    job, tasks = read_document(document)
+    assert (job.name, [task.id for task in tasks], job.max_parallel) == ("demo", ["greet", "process"], 1)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, given, settings
@@ -22,6 +23,7 @@ class Plan:
 
     graphs: tuple[tuple[Task, ...], ...]
     max_parallel: tuple[int | None, ...]
+    on_failure: tuple[str | None, ...]
     max_runners: int
     look_ahead: int
     fates: tuple[Fate, ...]
@@ -31,8 +33,10 @@ class Plan:
     def world(self) -> World:
         dice = Random(self.seed)
         jobs: list[LiveJob] = [
-            live_job(*graph, uid=f"{number:032x}", name=f"job{number}", max_parallel=limit)
-            for number, (graph, limit) in enumerate(zip(self.graphs, self.max_parallel, strict=True))
+            live_job(*graph, uid=f"{number:032x}", name=f"job{number}", max_parallel=limit, on_failure=then)
+            for number, (graph, limit, then) in enumerate(
+                zip(self.graphs, self.max_parallel, self.on_failure, strict=True)
+            )
         ]
         return World(jobs, self.max_runners, self._fate, dice.randrange, look_ahead=self.look_ahead)
 
@@ -45,7 +49,18 @@ class Plan:
 
 
 @st.composite
-def graphs(draw: st.DrawFn, images: tuple[str | None, ...] = (None,)) -> tuple[Task, ...]:
+def conditions(draw: st.DrawFn, after: bool) -> dict[str, Any]:
+    """When a task runs, and what its failure comes to."""
+    return {
+        "run_if": draw(st.sampled_from(["success", "success", "always", "failure"])) if after else "success",
+        "allow_failure": draw(st.sampled_from([False, False, False, True])),
+        "skip_exit_codes": draw(st.sampled_from([(), (), (3,)])),
+        "on_skip": draw(st.sampled_from(["skip", "continue"])),
+    }
+
+
+@st.composite
+def graphs(draw: st.DrawFn, images: tuple[str | None, ...] = (None,), calm: bool = True) -> tuple[Task, ...]:
     """Any graph without cycles: a task depends on tasks before it; then the order is shuffled."""
     size = draw(st.integers(1, 6))
     tasks = []
@@ -54,14 +69,15 @@ def graphs(draw: st.DrawFn, images: tuple[str | None, ...] = (None,)) -> tuple[T
         dependencies = draw(st.lists(st.sampled_from(before), unique=True, max_size=3)) if before else []
         retries = draw(st.sampled_from([0, None, 1, 2, {"max": 2, "on": ["exit", "lost"], "backoff": 5}]))
         image = draw(st.sampled_from(images))
-        tasks.append(task(f"t{number}", *dependencies, retries=retries, timeout=60, image=image))
+        when = {} if calm else draw(conditions(bool(dependencies)))
+        tasks.append(task(f"t{number}", *dependencies, retries=retries, timeout=60, image=image, **when))
     return tuple(draw(st.permutations(tasks)))
 
 
 @st.composite
 def plans(draw: st.DrawFn, calm: bool = False) -> Plan:
     images = (None, None, None, "one", "two") if calm else (None, None, None, "one", GONE)
-    made = draw(st.lists(graphs(images), min_size=1, max_size=3))
+    made = draw(st.lists(graphs(images, calm), min_size=1, max_size=3))
     fates = st.builds(
         Fate,
         code=CODES,
@@ -72,6 +88,7 @@ def plans(draw: st.DrawFn, calm: bool = False) -> Plan:
     return Plan(
         graphs=tuple(made),
         max_parallel=tuple(draw(st.sampled_from([None, 1, 2])) for _ in made),
+        on_failure=tuple(draw(st.sampled_from([None, None, "continue"])) for _ in made),
         max_runners=draw(st.integers(1, 4)),
         look_ahead=draw(st.integers(0, 3)),
         fates=() if calm else tuple(draw(st.lists(fates, min_size=1, max_size=8))),

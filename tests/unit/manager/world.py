@@ -426,7 +426,8 @@ class World:
         elif self.choose(4) == 3:
             if not all(task.status.ended for task in job.tasks.values()):  # what is recorded wins
                 self.cancelled.add(job.uid)
-            self._apply(CancelRequested(uid=job.uid, at=self.now()))
+            marker = f"{self.choose(2)}"  # a second one also stops cleanup
+            self._apply(CancelRequested(uid=job.uid, marker=marker, at=self.now()))
 
     def _queue(self) -> None:
         """A running task of a job asks for another one."""
@@ -437,7 +438,9 @@ class World:
         job = next(job for job in self.jobs if job.uid == key.uid)
         known = list(job.tasks)
         after = (known[self.choose(len(known))],) if self.choose(2) else ()
-        spec = TaskSpec(id=f"q{self.choose(3)}", command="true", dependencies=after)
+        run_if = ("success", "always", "failure")[self.choose(3)] if after else "success"
+        asked = {"id": f"q{self.choose(3)}", "command": "true", "dependencies": after, "run_if": run_if}
+        spec = TaskSpec.model_validate(asked)
         request = f"r{len(self.requests)}"
         self.requests.append((key.uid, spec))
         # The inbox is read before the end of the container is told: so the request is applied at once.
@@ -467,9 +470,8 @@ class World:
     def _check_claim(self, claim: TaskClaimed | AttemptNeeded) -> None:
         job = next(job for job in self.jobs if job.uid == claim.key.uid)
         task = job.tasks[claim.key.task]
-        assert job.failure is None, f"{claim.key} is claimed in a job that has failed"
-        for dependency in task.dependencies:
-            assert job.tasks[dependency].status is TaskStatus.COMPLETED, f"{claim.key} before {dependency}"
+        assert _may_begin(job, task), f"{claim.key} is claimed in a job that has failed"
+        assert _is_called_for(job, task), f"{claim.key} before {', '.join(task.dependencies)}"
         if isinstance(claim, TaskClaimed):
             self._check_new(job, claim)
         else:
@@ -478,7 +480,8 @@ class World:
 
     def _check_ahead(self, claim: TaskClaimed) -> None:
         job = next(job for job in self.jobs if job.uid == claim.key.uid)
-        assert job.failure is None, f"{claim.key} is claimed in a job that has failed"
+        task = job.tasks[claim.key.task]
+        assert _may_begin(job, task), f"{claim.key} is claimed in a job that has failed"
         assert sum(job.ahead for job in self.jobs) < self.look_ahead
         self._check_new(job, claim)
 
@@ -496,8 +499,7 @@ class World:
         assert not others, f"{key} starts beside {others}"
         assert not [other for other in self.runs if other[:3] == key[:3]], f"{key} runs twice"
         job = next(job for job in self.jobs if job.uid == key.uid)
-        for dependency in job.tasks[key.task].dependencies:
-            assert job.tasks[dependency].status is TaskStatus.COMPLETED
+        assert _is_called_for(job, job.tasks[key.task])
 
     def check(self) -> None:
         assert sum(job.busy for job in self.jobs) <= self.max_runners
@@ -523,13 +525,15 @@ class World:
             )
             for task in job.tasks.values():
                 self._check_task(job, task)
-            completed = all(task.status is TaskStatus.COMPLETED for task in job.tasks.values())
-            assert (job.job.state is JobState.COMPLETED) == completed == (job.failure is None)
+            well = all(_is_no_failure(task) for task in job.tasks.values())
+            assert (job.job.state is JobState.COMPLETED) == (job.failure is None)
+            assert well or job.failure is not None
+            assert not well or job.failure is None or job.uid in self.cancelled
             if job.uid in self.cancelled:
                 assert job.job.state is JobState.FAILED
             accepted = [spec.id for uid, spec in self.requests if uid == job.uid and spec.id in job.tasks]
             if job.job.state is JobState.COMPLETED:
-                assert all(job.tasks[task_id].status is TaskStatus.COMPLETED for task_id in accepted)
+                assert all(_is_no_failure(job.tasks[task_id]) for task_id in accepted)
 
     def _check_task(self, job: LiveJob, task: Task) -> None:
         assert task.status.ended
@@ -545,9 +549,47 @@ class World:
             assert task.attempts[-1].exit_code == 0
         elif task.status is TaskStatus.FAILED:
             assert task.failure is not None and task.failure.message
-        else:
+        elif task.outcome is None:
             assert task.failure is not None
             assert job.failure is not None
+        else:
+            assert task.outcome != "not_called_for" or not task.attempts or task.attempts[-1].failure
+
+
+def _may_begin(job: LiveJob, task: Task) -> bool:
+    """Whether what became of the job lets the task begin."""
+    cleanup = task.run_if != "success" and task.dependencies != ()
+    halt = job.job.halt
+    if halt is not None:
+        return halt.of == "work" and cleanup and task.parent is None
+    return job.failure is None or cleanup or job.job.on_failure == "continue"
+
+
+def _is_called_for(job: LiveJob, task: Task) -> bool:
+    """Whether all that it depends on is over, and has become what it runs after."""
+    before = [job.tasks[dependency] for dependency in task.dependencies]
+    if not all(each.status.ended for each in before):
+        return False
+    match task.run_if:
+        case "always":
+            return True
+        case "failure":
+            return not all(map(_is_no_failure, before))
+        case _:
+            return all(map(_goes_on, before))
+
+
+def _is_no_failure(task: Task) -> bool:
+    if task.status is TaskStatus.FAILED:
+        return task.allow_failure
+    return task.status is TaskStatus.COMPLETED or task.outcome is not None
+
+
+def _goes_on(task: Task) -> bool:
+    skipped = task.outcome == "skipped_by_exit_code"
+    return (
+        task.on_skip == "continue" if skipped else _is_no_failure(task) and task.outcome != "not_called_for"
+    )
 
 
 def replayed(job: LiveJob) -> LiveJob:

@@ -51,7 +51,7 @@ def test_create_hands_max_parallel_on(run: Run, client: Client) -> None:
     [
         ({"tasks": [DEMO[0], {"id": "b", "command": "x", "args": "y"}]}, "tasks[1].args: must be a list"),
         ({"tasks": [DEMO[1]]}, "tasks[0].dependencies: unknown dependency 'greet'"),
-        ({"job": {"name": "../x"}}, "job.name: '../x' is not a valid name"),
+        ({"job": {"name": "../x"}}, "job.name: '../x' must be 1 to 200"),
         ({"job": {"name": "demo", "max_parallel": "2"}}, "job.max_parallel: "),
         ({"more": 1}, "more: is not a known field"),
     ],

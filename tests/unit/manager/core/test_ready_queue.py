@@ -2,6 +2,7 @@
 
 from air_executor.format.attempts import Attempt, Container, Phase
 from air_executor.format.models import Task
+from manager.core.conditions import Standing
 from manager.core.ready_queue import ReadyQueue
 from tests.unit.manager.builders import at, task
 
@@ -9,7 +10,7 @@ from tests.unit.manager.builders import at, task
 def a_queue(*tasks: Task, done: tuple[str, ...] = ()) -> ReadyQueue:
     queue = ReadyQueue()
     for each in tasks:
-        queue.enter(each, done.__contains__)
+        queue.enter(each, lambda name: Standing.WELL if name in done else None)
     return queue
 
 
@@ -27,11 +28,11 @@ def test_a_task_waits_for_what_is_not_done_each_counted_once() -> None:
 def test_who_depends_on_a_task_waits_for_one_less_when_that_is_done() -> None:
     queue = a_queue(task("a"), task("b", "a"), task("c", "a", "b"))
     assert list(queue.dependants("a")) == ["b", "c"]
-    assert list(queue.release("a")) == ["b", "c"]
+    assert list(queue.release("a", Standing.WELL)) == ["b", "c"]
     assert (queue.missing("b"), queue.missing("c")) == (0, 1)
-    assert list(queue.release("b")) == ["c"]
+    assert list(queue.release("b", Standing.WELL)) == ["c"]
     assert queue.missing("c") == 0
-    assert list(queue.release("c")) == []
+    assert list(queue.release("c", Standing.WELL)) == []
 
 
 def test_the_first_to_be_ready_stays_first_and_keeps_its_time() -> None:

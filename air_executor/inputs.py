@@ -18,6 +18,7 @@ from pathlib import Path
 from air_executor.errors import BadInput, quoted
 from air_executor.files import FOLDER_MODE, create_exclusively, folder_of
 from air_executor.format import layout
+from air_executor.format.fields import is_encodable
 from air_executor.format.inputs import (
     FIELD,
     MAX_DEPTH,
@@ -103,11 +104,9 @@ class InputFiles:
         with opened(layout.WORK, folder=job) as work:
             os.fchmod(work, FOLDER_MODE)
             for found in self._all(meter):
-                if found.is_folder:
-                    with _made(work, found.place):
-                        continue
-                with _made(work, found.place[:-1]) as folder:
-                    _write(found, folder, meter)
+                with _made(work, found.place if found.is_folder else found.place[:-1]) as folder:
+                    if not found.is_folder:
+                        _write(found, folder, meter)
             os.fsync(work)
 
     def _all(self, meter: Meter) -> Iterator[_Found]:
@@ -137,7 +136,7 @@ def _content(place: str, content: Content) -> bytes | Path:
     match content:
         case bytes():
             return content
-        case str():
+        case str() if is_encodable(content):
             return content.encode()
         case os.PathLike():
             return Path(content).absolute()

@@ -119,7 +119,7 @@ def test_no_place_is_in_another_one() -> None:
     assert "'a/b/c' would be in 'a', which is brought as well" in refused({"a/b/c": b"", "a": b""})
 
 
-@pytest.mark.parametrize("content", [None, 7, ["x"]])
+@pytest.mark.parametrize("content", [None, 7, ["x"], "\ud800"])
 def test_what_is_no_content_is_refused(content: Any) -> None:
     assert "'a' must be bytes, text, or a path" in refused({"a": content})
     with pytest.raises(BadInput, match="must be an object"):

@@ -489,7 +489,8 @@ class LiveJob:
 
     def _time_out(self, fact: JobTimedOut) -> None:
         limit = self.job.limit
-        if not self._open or limit is None or self.job.halt is not None:
+        cancelled = self.failure is not None and self.failure.cause is Cause.CANCELLED
+        if not self._open or limit is None or self.job.halt is not None or cancelled:
             return
         message = f"job {self.name!r} was stopped: it took longer than its timeout of {limit.seconds:g} s"
         failure = Failure(cause=Cause.TIMEOUT, message=message)

@@ -53,7 +53,7 @@ def report(job: LiveJob, fact: JobFact) -> None:
         case DiskExceeded():
             log.error("job=%s is stopped: %s", job.name, fact.words)
         case CancelRequested() | JobVanished() | JobTimedOut():
-            log.info("job=%s is to stop: %s", job.name, job.failure.message if job.failure else "")
+            log.info("job=%s is to stop%s", job.name, _calling_off(job))
         case TaskRequested() | RequestRefused():
             decision = job.requests.get(fact.request)
             if decision is None or not decision.accepted:
@@ -65,6 +65,14 @@ def report(job: LiveJob, fact: JobFact) -> None:
             log.info("job=%s %s (%s)", job.name, job.job.state, job.view().progress)
         case _:
             pass
+
+
+def _calling_off(job: LiveJob) -> str:
+    halt = job.job.halt
+    if halt is None:
+        return f": {job.failure.message}" if job.failure else ""
+    cleanup = ", cleanup goes on" if halt.of == "work" else ", and its cleanup with it"
+    return f"{cleanup}: {halt.failure.message}"
 
 
 def _words(

@@ -113,6 +113,7 @@ def summary(client: Client, job: str, task: Task, facts: dict[str, Any]) -> dict
     log = client.log_file(job, task.id).read_bytes().decode() if task.attempt and task.attempt.log else ""
     everything = {
         "status": task.status.value,
+        "outcome": task.outcome,
         "cause": failure.cause.value if failure else None,
         "exit_code": task.attempt.exit_code if task.attempt else None,
         "attempts": sum(attempt.timings.started_at is not None for attempt in task.attempts),

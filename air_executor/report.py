@@ -7,6 +7,7 @@ line of the report.
 from collections.abc import Iterator
 from datetime import datetime
 
+from air_executor.format import arguments
 from air_executor.format.attempts import Attempt, Failure, Phase
 from air_executor.format.fields import format_time
 from air_executor.format.models import JobView, Task, TaskStatus
@@ -75,7 +76,7 @@ def one_line(text: str) -> str:
 
 def command_line(task: Task) -> str:
     """The command and its arguments on one line, for people to read; not for a shell to run."""
-    return one_line(" ".join((task.command, *task.args)))
+    return one_line(" ".join((task.command, *arguments.shown(task.args))))
 
 
 def reason_of(task: Task) -> str:

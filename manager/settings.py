@@ -24,14 +24,14 @@ from pydantic_settings import (
 from air_executor.errors import BadInput, quoted
 from air_executor.format import networks
 from air_executor.format.images import check_image
-from air_executor.format.limits import MAX_BYTES, MAX_TASKS, Bounds
+from air_executor.format.limits import MAX_BYTES, MAX_RESULT_BYTES, MAX_TASKS, Bounds
 from air_executor.format.users import MAX_ID, UserRange
 from air_executor.store import home_folder
 
 CONFIG_FILE = "config.toml"
 PREFIX = "AIR_EXECUTOR_"
 OF_COMPOSE = ("UID", "GID", "DAGS", "MANAGER_IMAGE", "AIRFLOW_IMAGE", "POSTGRES_IMAGE")
-OF_TASKS = ("JOB", "TASK", "ATTEMPT", "INBOX")
+OF_TASKS = ("JOB", "TASK", "ATTEMPT", "INBOX", "RESULT", "RESULTS")
 OTHER_VARIABLES = (*OF_COMPOSE, *OF_TASKS, "FAILPOINT")
 """What others read from the environment under this prefix."""
 A_DAY = 86_400.0
@@ -407,6 +407,23 @@ class Settings(BaseSettings):
         "each. They are remembered when the manager starts again; a home that has seen none begins with its "
         "owner, and with its Airflow's user. Default: 3, for Airflow, a person who writes jobs by hand, and "
         "task_uid. Not heeded with job_uids, where nobody knows a job's user before it comes.",
+    )
+
+    result_kb: int = Field(
+        256,
+        ge=0,
+        le=MAX_RESULT_BYTES >> 10,
+        description="KiB of JSON that a task may leave as its result; 0: none is taken. Of all tasks of a "
+        "job 16 MiB are kept. Default: 256, enough for values and lists of names; results stand in "
+        "tasks.json, which people and Airflow read whole. Data belongs into files.",
+    )
+    outputs_mb: int = Field(
+        10_240,
+        ge=0,
+        le=1 << 20,
+        description="MiB of files, together, that may be listed as the outputs of one task; 0: none. Each is "
+        "read to its end, at some 200 MB in a second, before dependants begin. Default: 10 GiB, what a job "
+        "may have on the disk by default.",
     )
 
     @classmethod

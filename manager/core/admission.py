@@ -24,6 +24,8 @@ NOT_BEGUN = {
     "parent": None,
     "error": None,
     "failure": None,
+    "result": None,
+    "produced": (),
 }
 """What became of a task, nobody says but a manager that made its containers."""
 

@@ -4,6 +4,7 @@ import signal
 
 from air_executor.format.attempts import Attempt, Cause, Failure
 from air_executor.format.models import Task
+from manager.model.delivery import Delivery
 from manager.model.values import ExitResult
 
 OUR_SIGNALS = (128 + signal.SIGTERM, 128 + signal.SIGKILL)
@@ -41,7 +42,7 @@ def failure_of(task: Task, stopping: Cause | None, result: ExitResult) -> Failur
         message = f"task {task.id!r} was stopped: its job {why}"
         return Failure(cause=stopping, message=message, exit_code=code)
     if code == 0:
-        return None
+        return _undelivered(task, result.delivery)
     if result.unusable_command is not None:
         message = f"task {task.id!r} could not be started: {result.unusable_command}"
         return Failure(cause=Cause.COMMAND, message=message, exit_code=code)
@@ -65,6 +66,14 @@ def failure_of(task: Task, stopping: Cause | None, result: ExitResult) -> Failur
         what = "it wrote a file" if by_signal else "the kernel does so where it writes a file"
         message += f": {what} larger than job_disk_mb allows"
     return Failure(cause=Cause.SIGNAL if by_signal else Cause.EXIT, message=message, exit_code=code)
+
+
+def _undelivered(task: Task, delivery: Delivery) -> Failure | None:
+    """Its command has succeeded; but not what is to be had of it."""
+    if delivery.problem is None:
+        return None
+    message = f"task {task.id!r} ended well, but what it leaves can't be taken: {delivery.problem}"
+    return Failure(cause=Cause.BAD_INPUT, message=message, exit_code=0)
 
 
 def _signal_name(code: int) -> str | None:

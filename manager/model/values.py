@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from manager.model.delivery import NOTHING, Delivery
+
 
 class AttemptKey(NamedTuple):
     """One container's place: which job (by the manager's uid), task, attempt, and incarnation of it."""
@@ -46,6 +48,8 @@ class ExitResult:
     """Whether the engine, or the whole machine, went away before it ended."""
     signalled: bool | None = None
     """Whether a signal ended the command, by its gate's word; None where nobody knows but by the code."""
+    delivery: Delivery = NOTHING
+    """What the command hands over, where it has succeeded."""
 
 
 SPARE = "-spare"

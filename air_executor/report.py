@@ -4,18 +4,25 @@ Commands, messages and logs were written by strangers: nothing here lets them st
 line of the report.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from air_executor.errors import cut
 from air_executor.format import arguments
 from air_executor.format.attempts import Attempt, Failure, Phase
 from air_executor.format.fields import format_time
 from air_executor.format.models import JobView, Task, TaskStatus
+from air_executor.format.results import OutputFile
 from air_executor.logs import harmless, readable
 
 WIDTH = 62
 LONGEST = 1000
 """Characters of a command or message that are shown; the files have the rest."""
+
+LONGEST_RESULT = 200
+"""Characters of a result, and of the path of an output."""
+NAMED = 5
+"""Outputs of a task that are named."""
 
 ICONS = {
     TaskStatus.PENDING: "⏳",
@@ -161,11 +168,23 @@ def _task_lines(task: Task) -> Iterator[str]:
         yield f"   Container: {container_line(attempts[-1])}"
     if len(attempts) > 1:
         yield f"   Attempts: {len(attempts)}"
+    if task.result is not None:
+        yield f"   Result: {cut(one_line(task.result.text), LONGEST_RESULT)}"
+    if task.produced:
+        yield f"   Outputs: {_files(task.produced)}"
     if task.failure:
         yield f"   Cause: {_cause(task.failure)}"
     message = task.failure.message if task.failure else task.error
     if message:
         yield f"   {one_line(message)}"
+
+
+def _files(files: Sequence[OutputFile]) -> str:
+    """The first of them, and how many more there are."""
+    named = ", ".join(
+        f"{cut(one_line(file.path), LONGEST_RESULT)} ({file.size} bytes)" for file in files[:NAMED]
+    )
+    return named if len(files) <= NAMED else f"{named} and {len(files) - NAMED} more"
 
 
 def _is_void(task: Task, attempt: Attempt) -> bool:

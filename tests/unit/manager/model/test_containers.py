@@ -72,6 +72,8 @@ def test_the_environment_tells_a_task_where_it_is_and_can_not_be_overridden() ->
         "AIR_EXECUTOR_TASK": "a",
         "AIR_EXECUTOR_ATTEMPT": "2",
         "AIR_EXECUTOR_INBOX": "/inbox",
+        "AIR_EXECUTOR_RESULT": "/inbox/result/result.json",
+        "AIR_EXECUTOR_RESULTS": "/inbox/results",
     }
 
 

@@ -4,18 +4,26 @@ Commands, messages and logs were written by strangers: nothing here lets them st
 line of the report.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
+from air_executor.errors import cut
+from air_executor.format import arguments
 from air_executor.format.attempts import Attempt, Failure, Phase
 from air_executor.format.conditions import JobOutcome, Outcome, RunIf
 from air_executor.format.fields import format_time
 from air_executor.format.models import JobView, Task, TaskStatus
+from air_executor.format.results import OutputFile
 from air_executor.logs import harmless, readable
 
 WIDTH = 62
 LONGEST = 1000
 """Characters of a command or message that are shown; the files have the rest."""
+
+LONGEST_RESULT = 200
+"""Characters of a result, and of the path of an output."""
+NAMED = 5
+"""Outputs of a task that are named."""
 
 ICONS = {
     TaskStatus.PENDING: "⏳",
@@ -87,7 +95,7 @@ def one_line(text: str) -> str:
 
 def command_line(task: Task) -> str:
     """The command and its arguments on one line, for people to read; not for a shell to run."""
-    return one_line(" ".join((task.command, *task.args)))
+    return one_line(" ".join((task.command, *arguments.shown(task.args))))
 
 
 def reason_of(task: Task) -> str:
@@ -176,6 +184,10 @@ def _task_lines(task: Task) -> Iterator[str]:
         yield f"   Container: {container_line(attempts[-1])}"
     if len(attempts) > 1:
         yield f"   Attempts: {len(attempts)}"
+    if task.result is not None:
+        yield f"   Result: {cut(one_line(task.result.text), LONGEST_RESULT)}"
+    if task.produced:
+        yield f"   Outputs: {_files(task.produced)}"
     if task.failure:
         yield f"   Cause: {_cause(task.failure)}"
     if task.labels:
@@ -203,6 +215,14 @@ def _labels(labels: Mapping[str, str]) -> str:
 def _outcome(outcome: JobOutcome) -> str:
     """In words."""
     return outcome.value.replace("_", " ")
+
+
+def _files(files: Sequence[OutputFile]) -> str:
+    """The first of them, and how many more there are."""
+    named = ", ".join(
+        f"{cut(one_line(file.path), LONGEST_RESULT)} ({file.size} bytes)" for file in files[:NAMED]
+    )
+    return named if len(files) <= NAMED else f"{named} and {len(files) - NAMED} more"
 
 
 def _is_void(task: Task, attempt: Attempt) -> bool:

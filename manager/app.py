@@ -87,7 +87,7 @@ class Manager:
         self.ends = EndListener(emit)
         gatekeeper = Gatekeeper(engine, home.id, self.keeper, self.ends, retry)
         acts = Acts(engine, home, network, gatekeeper, retry, pace, emit)
-        follower = Follower(engine, gatekeeper, retry, inboxes, self.workers.run_alone, emit)
+        follower = Follower(engine, gatekeeper, retry, inboxes, self.workers.run_alone, pace, emit)
         timers = Timers(emit)
         fetcher = Fetcher(engine, retry, self.workers.run_alone, emit)
         dispatcher = Dispatcher(

@@ -24,7 +24,7 @@ from pydantic_settings import (
 from air_executor.errors import BadInput, quoted
 from air_executor.format import networks
 from air_executor.format.images import check_image
-from air_executor.format.limits import MAX_BYTES, MAX_TASKS, Bounds
+from air_executor.format.limits import MAX_BYTES, MAX_RESULT_BYTES, MAX_TASKS, Bounds
 from air_executor.format.nearest import did_you_mean
 from air_executor.format.users import FIRST_OF_PEOPLE as FIRST_OF_PEOPLE
 from air_executor.format.users import MAX_ID, UserRange
@@ -34,7 +34,7 @@ from air_executor.store import home_folder
 CONFIG_FILE = "config.toml"
 PREFIX = "AIR_EXECUTOR_"
 OF_COMPOSE = ("UID", "GID", "DAGS", "MANAGER_IMAGE", "AIRFLOW_IMAGE", "POSTGRES_IMAGE")
-OF_TASKS = ("JOB", "TASK", "ATTEMPT", "INBOX")
+OF_TASKS = ("JOB", "TASK", "ATTEMPT", "INBOX", "RESULT", "RESULTS")
 OTHER_VARIABLES = (*OF_COMPOSE, *OF_TASKS, "FAILPOINT")
 """What others read from the environment under this prefix."""
 A_DAY = 86_400.0
@@ -423,6 +423,23 @@ class Settings(BaseSettings, Policy):
         le=100,
         description="Priority that a job may ask for, up to 100. Default: 0, which is that of jobs that say "
         "nothing: so a job may let others go first, and none can push others aside unless this allows it.",
+    )
+
+    result_kb: int = Field(
+        256,
+        ge=0,
+        le=MAX_RESULT_BYTES >> 10,
+        description="KiB of JSON that a task may leave as its result; 0: none is taken. Of all tasks of a "
+        "job 16 MiB are kept. Default: 256, enough for values and lists of names; results stand in "
+        "tasks.json, which people and Airflow read whole. Data belongs into files.",
+    )
+    outputs_mb: int = Field(
+        10_240,
+        ge=0,
+        le=1 << 20,
+        description="MiB of files, together, that may be listed as the outputs of one task; 0: none. Each is "
+        "read to its end, at some 200 MB in a second, before dependants begin. Default: 10 GiB, what a job "
+        "may have on the disk by default.",
     )
 
     @classmethod

@@ -9,6 +9,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from air_executor import BadInput, Client, JobNotFound, JobView, RequestConflict, TaskSpec
 from air_executor.airflow.request import job_name, request_of
 from air_executor.airflow.ui import inert
+from air_executor.airflow.xcom import results_of
 from air_executor.client import Options
 from air_executor.report import failure_summary, results_block
 
@@ -75,6 +76,9 @@ class CreateJobOperator(BaseOperator):
 class JobResultsOperator(BaseOperator):
     """Log the results of an ended job, task by task; fails, without a retry, when the job failed.
 
+    Returns (XCom) what its tasks have written to `$AIR_EXECUTOR_RESULT`, by task id, where that is no more
+    than 48 KiB together; nothing where no task has. A result with keys that begin with `__` is its JSON text.
+
     - `job`: the job's name (templated), such as the output of the JobSensor before it.
     - `home`: the folder that the manager watches; by default AIR_EXECUTOR_HOME, else `./.air-executor`.
 
@@ -90,7 +94,7 @@ class JobResultsOperator(BaseOperator):
         self.job = job
         self.home = home
 
-    def execute(self, context: Context) -> None:
+    def execute(self, context: Context) -> dict[str, Any] | None:
         """Log the block, each line as a record of its own, so that the UI shows it as it is."""
         client = Client(self.home)
         try:
@@ -104,6 +108,7 @@ class JobResultsOperator(BaseOperator):
             for line in summary.splitlines():
                 self.log.error("%s", line)
             raise AirflowFailException(summary)
+        return results_of(view)
 
 
 def _tail(client: Client, view: JobView) -> str:

@@ -120,6 +120,27 @@ def logs(
 
 
 @app.command()
+def results(
+    ctx: typer.Context,
+    job: JobName,
+    task: Annotated[
+        str | None, typer.Argument(metavar="[TASK]", help="The task; all of the job's, if none.")
+    ] = None,
+) -> None:
+    """Print what a job's tasks have written to $AIR_EXECUTOR_RESULT, as JSON: of all, or of one.
+
+    Exit code 2 where that task has no result.
+    """
+    from air_executor.cli import results
+
+    match task:
+        case None:
+            results.of_job(ctx.obj, job)
+        case str():
+            results.of_task(ctx.obj, job, task)
+
+
+@app.command()
 def wait(
     ctx: typer.Context,
     job: JobName,

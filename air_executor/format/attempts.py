@@ -71,6 +71,11 @@ class Grant(Record):
     file_mb: int | None = None
     """Size that a file may get which it writes; None in records of managers that set no limit."""
 
+    result_kb: int | None = None
+    """Size that its result may have; None where none is taken, as by managers that knew of none."""
+    outputs_mb: int | None = None
+    """Bytes of files that are listed as its outputs, in MiB; None where it promises none."""
+
 
 class Timings(Record):
     """When each step of an attempt happened, from the engine's clock where the engine knows."""

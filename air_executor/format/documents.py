@@ -68,13 +68,19 @@ def _parts(data: bytes) -> int:
 
 def _check_depth(value: Any) -> None:
     """What can be read may still be too deep to be written again."""
+    if depth_of(value) > MAX_DEPTH:
+        raise BadInput("is nested too deeply")
+
+
+def depth_of(value: Any) -> int:
+    """How many values are in each other, at the deepest place; of more than may be, no more are counted."""
     level = [value]
-    for _ in range(MAX_DEPTH):
+    for depth in range(1, MAX_DEPTH + 1):
         below = (entry for entry in level if isinstance(entry, dict | list))
         level = [part for entry in below for part in (entry.values() if isinstance(entry, dict) else entry)]
         if not level:
-            return
-    raise BadInput("is nested too deeply")
+            return depth
+    return MAX_DEPTH + 1
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from air_executor.errors import BadInput, cut
+from air_executor.format.arguments import ResultOf
 from air_executor.format.conditions import RunIf
 from air_executor.format.limits import MAX_EDGES, MAX_TASKS
 from air_executor.format.models import TaskFields
@@ -62,6 +63,19 @@ def check_dependencies(
         if dependency not in known:
             hint = did_you_mean(dependency, likely)
             raise BadInput(f"unknown dependency {dependency!r} of task {task.id!r}{hint}", field=field)
+    _check_references(task, field.removesuffix("dependencies"))
+
+
+def _check_references(task: TaskFields, field: str) -> None:
+    """A result is there only when the task has ended that leaves it."""
+    before = set(task.dependencies)
+    for index, argument in enumerate(task.args):
+        if isinstance(argument, ResultOf) and argument.result not in before:
+            raise BadInput(
+                f"{argument.result!r} is none of the task's dependencies; name it there as well, so that its "
+                "result is there when this command begins",
+                field=f"{field}args[{index}].result",
+            )
 
 
 def check_condition(task: TaskFields, field: str = "") -> None:

@@ -26,6 +26,11 @@ MAX_REQUEST_BYTES = 16 << 10
 """Of a request for a further task."""
 MAX_UNKNOWN_BYTES = 16 << 10
 """Of the keys in one record that are kept although nobody here knows them."""
+MAX_RESULT_BYTES = 1 << 20
+"""Of the result of one task, whatever the operator allows."""
+MAX_HANDED_OVER = 16 << 20
+"""Bytes of what all tasks of a job have left together, results and lists of files: the views must stay
+readable, with 10,000 tasks, too."""
 BYTES_A_PART = 8
 """Short values take no less, as a rule: a document of many is refused where all of them are shorter."""
 FEW_PARTS = 1 << 17

@@ -23,7 +23,8 @@ from pydantic import (
 
 from air_executor.clock import utc_now
 from air_executor.errors import LONGEST_VALUE, BadInput, cut, quoted
-from air_executor.format import images, networks, paths, users
+from air_executor.format import arguments, images, networks, paths, users
+from air_executor.format.arguments import Argument
 from air_executor.format.attempts import Attempt, Cause, Failure
 from air_executor.format.conditions import ExitCodes, JobOutcome, OnFailure, OnSkip, Outcome, RunIf
 from air_executor.format.fields import Name, Record, Sentence, Spec, Text, Time, Word
@@ -40,6 +41,8 @@ from air_executor.format.limits import (
     MAX_WORD,
     at_most,
 )
+from air_executor.format.outputs import Patterns
+from air_executor.format.results import OutputFile, Returned
 
 SCHEMA = 1
 
@@ -160,7 +163,10 @@ class TaskFields(BaseModel):
 
     id: Name
     command: Text = Field(min_length=1)
-    args: Annotated[tuple[Text, ...], FailFast(), BeforeValidator(at_most(MAX_ARGUMENTS, "arguments"))] = ()
+    args: Annotated[
+        tuple[Argument, ...], FailFast(), BeforeValidator(at_most(MAX_ARGUMENTS, "arguments"))
+    ] = ()
+    """Strings, or references to the results of tasks that it depends on."""
     dependencies: Annotated[
         tuple[Name, ...], FailFast(), BeforeValidator(at_most(MAX_TASKS, "dependencies"))
     ] = ()
@@ -187,6 +193,8 @@ class TaskFields(BaseModel):
     on_skip: OnSkip = OnSkip.SKIP
     """What follows for its dependants then."""
     labels: Labels = {}
+    outputs: Patterns = ()
+    """Files below `/work` that it promises to make: they are listed in its record when it has succeeded."""
 
     @model_validator(mode="after")
     def _env_names(self) -> Self:
@@ -232,7 +240,7 @@ class TaskFields(BaseModel):
     def _strings(self) -> Iterator[tuple[str, str]]:
         """What the kernel copies, and where it is said."""
         yield "command", self.command
-        for index, argument in enumerate(self.args):
+        for index, argument in enumerate(arguments.shown(self.args)):
             yield f"args[{index}]", argument
         for name, value in self.env.items():
             yield f"env.{cut(name, LONGEST_VALUE)}", f"{name}={value}"
@@ -284,6 +292,15 @@ class Task(Record, TaskFields):
     """The request in the inbox that brought it, where it was not there from the beginning."""
     parent: str | None = None
     """The task that queued it, where one did."""
+    result: Returned = None
+    """What it has written to `$AIR_EXECUTOR_RESULT`, once its command has succeeded."""
+    produced: Annotated[tuple[OutputFile, ...], FailFast()] = ()
+    """The files that fit its `outputs`, by path, as they were then."""
+
+    @property
+    def handed_over(self) -> int:
+        """Bytes that its result and the list of its files take."""
+        return (self.result.size if self.result else 0) + sum(file.cost for file in self.produced)
 
     @property
     def policy(self) -> RetryPolicy:

@@ -39,7 +39,10 @@ def task_text(task: Task) -> str:
     new = task.model_dump(mode="json", exclude=hidden, exclude_none=True, exclude_defaults=True)
     for entry, attempt in zip(new.get("attempts", ()), task.attempts, strict=False):
         entry["start"] = attempt.start  # also the usual one: people look for it
-    return to_json({field: old[field] for field in OLD_FIELDS} | new, indent=2).decode()
+    new.pop("result", None)
+    text = to_json({field: old[field] for field in OLD_FIELDS} | new, indent=2).decode()
+    # In one line: spread over many, as all else is, it would take many times its size.
+    return text if task.result is None else f'{text[:-2]},\n  "result": {task.result.text}\n}}'
 
 
 def tasks_text(entries: Iterator[str] | Sequence[str]) -> str:

@@ -6,6 +6,7 @@ from air_executor.format.networks import OF_ALL
 from air_executor.format.users import Owner
 from air_executor.policy.ceilings import check_ceilings
 from air_executor.policy.images import SHOWN, check_image
+from air_executor.policy.results import check_results
 from air_executor.policy.rules import Policy
 from air_executor.policy.users import check_user
 
@@ -14,6 +15,7 @@ def check(task: TaskFields, owner: Owner, settings: Policy, field: str = "") -> 
     """Whether the task may have all that it asks for, in a job whose folder is `owner`'s. Raises BadInput."""
     check_user(task, owner, settings, field)
     check_ceilings(task, settings, field)
+    check_results(task, settings, field)
     if task.image is not None:
         check_image(task.image, settings, field)
     networks = (*OF_ALL, *settings.networks)

@@ -25,3 +25,5 @@ class Policy(BaseModel):
     max_tasks: float = math.inf
     job_disk_mb: float = math.inf
     job_inodes: float = math.inf
+    result_kb: float = math.inf
+    outputs_mb: float = math.inf

@@ -32,6 +32,8 @@ NOT_BEGUN = {
     "error": None,
     "failure": None,
     "outcome": None,
+    "result": None,
+    "produced": (),
 }
 """What became of a task, nobody says but a manager that made its containers."""
 

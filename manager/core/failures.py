@@ -5,6 +5,7 @@ import signal
 from air_executor.format.attempts import Attempt, Cause, Failure
 from air_executor.format.conditions import Outcome
 from air_executor.format.models import Task
+from manager.model.delivery import Delivery
 from manager.model.values import ExitResult
 
 OUR_SIGNALS = (128 + signal.SIGTERM, 128 + signal.SIGKILL)
@@ -42,7 +43,7 @@ def failure_of(task: Task, stopping: Cause | None, result: ExitResult) -> Failur
         message = f"task {task.id!r} was stopped: its job {why}"
         return Failure(cause=stopping, message=message, exit_code=code)
     if code == 0:
-        return None
+        return _undelivered(task, result.delivery)
     if result.unusable_command is not None:
         message = f"task {task.id!r} could not be started: {result.unusable_command}"
         return Failure(cause=Cause.COMMAND, message=message, exit_code=code)
@@ -75,6 +76,14 @@ def outcome_of(task: Task, failure: Failure | None) -> Outcome | None:
     if failure.cause is Cause.EXIT and failure.exit_code in task.skip_exit_codes:
         return Outcome.SKIPPED_BY_EXIT_CODE
     return Outcome.ALLOWED_FAILURE if task.allow_failure else None
+
+
+def _undelivered(task: Task, delivery: Delivery) -> Failure | None:
+    """Its command has succeeded; but not what is to be had of it."""
+    if delivery.problem is None:
+        return None
+    message = f"task {task.id!r} ended well, but what it leaves can't be taken: {delivery.problem}"
+    return Failure(cause=Cause.BAD_INPUT, message=message, exit_code=0)
 
 
 def _signal_name(code: int) -> str | None:

@@ -16,6 +16,7 @@ from air_executor.format.conditions import Outcome
 from air_executor.format.models import Task, TaskStatus
 from manager.core import failures
 from manager.model import containers
+from manager.model.delivery import NOTHING, Delivery
 from manager.model.facts import (
     AttemptNeeded,
     CommandSucceeded,
@@ -61,7 +62,7 @@ def step(
         case ContainerStarted(), Phase.CREATED | Phase.WAITING:
             return _started(task, attempt, fact)
         case CommandSucceeded(), Phase.RUNNING if attempt.stopping is None and not attempt.ended_well:
-            return _ended_well(task, attempt, fact)
+            return task if fact.delivery.problem else _ended_well(task, attempt, fact)
         case ContainerExited(), Phase.CREATED | Phase.WAITING | Phase.RUNNING:
             return _exited(task, attempt, fact)
         case ContainerLost(), Phase.RUNNING if attempt.ended_well:
@@ -185,6 +186,8 @@ def again(task: Task) -> Task:
             "failure": None,
             "error": None,
             "outcome": None,
+            "result": None,
+            "produced": (),
         }
     )
 
@@ -300,9 +303,17 @@ def _ended_well(task: Task, attempt: Attempt, fact: CommandSucceeded) -> Task:
     """Its result is certain; it is recorded when its output is whole and its container has ended."""
     began = attempt.timings.started_at or fact.finished_at
     finished = max(began, min(fact.finished_at, fact.at))
-    return _with(
+    ended = _with(
         task, attempt, exit_code=0, timings=attempt.timings.model_copy(update={"finished_at": finished})
     )
+    return _handed_over(ended, fact.delivery)
+
+
+def _handed_over(task: Task, delivery: Delivery) -> Task:
+    """The task that has succeeded, with what is to be had of it."""
+    if delivery == NOTHING:
+        return task
+    return task.model_copy(update={"result": delivery.result, "produced": delivery.produced})
 
 
 def _exited(task: Task, attempt: Attempt, fact: ContainerExited) -> Task:
@@ -311,7 +322,7 @@ def _exited(task: Task, attempt: Attempt, fact: ContainerExited) -> Task:
         return _could_not_begin(task, attempt, fact)
     if attempt.ended_well:  # whatever has happened to the container since
         finished = attempt.timings.finished_at or result.finished_at
-        result = replace(result, exit_code=0, finished_at=finished)
+        result = replace(result, exit_code=0, finished_at=finished, delivery=NOTHING)
     began = attempt.timings.started_at or result.started_at
     timings = attempt.timings.model_copy(
         update={
@@ -328,8 +339,10 @@ def _exited(task: Task, attempt: Attempt, fact: ContainerExited) -> Task:
         timings=timings,
         log=None if attempt.gated and attempt.phase is not Phase.RUNNING else layout.log_path(task.id),
     ).model_copy(update={"started_at": began})
-    attempt = ended.attempts[-1]
-    return _record(ended, attempt, failures.failure_of(task, failures.stopped_by(attempt), result), fact.at)
+    failure = failures.failure_of(task, failures.stopped_by(ended.attempts[-1]), result)
+    if failure is None:
+        ended = _handed_over(ended, result.delivery)
+    return _record(ended, ended.attempts[-1], failure, fact.at)
 
 
 def _could_not_begin(task: Task, attempt: Attempt, fact: ContainerExited) -> Task:

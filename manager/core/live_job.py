@@ -14,8 +14,10 @@ from air_executor.format.attempts import Attempt, Cause, Failure, Phase
 from air_executor.format.conditions import JobOutcome, OnFailure, Outcome, RunIf
 from air_executor.format.graph import check_condition, check_dependencies
 from air_executor.format.halts import Halt
+from air_executor.format.limits import MAX_HANDED_OVER
 from air_executor.format.models import Decision, Job, JobState, JobView, Task, TaskSpec, TaskStatus
-from manager.core import conditions, lifecycle, retries
+from air_executor.format.results import Result
+from manager.core import conditions, deliveries, lifecycle, retries
 from manager.core.conditions import Standing, Verdict
 from manager.core.ready_queue import ReadyQueue
 from manager.model.changes import Changes
@@ -105,6 +107,8 @@ class LiveJob:
         self._refusals = max(0, len(self.requests) - queued)
         """Requests in the record that brought no task."""
         self._queued_bytes = sum(task.size for task in self.tasks.values() if task.request is not None)
+        self._handed_over = sum(task.handed_over for task in self.tasks.values())
+        """Bytes of what its tasks have left."""
         for task in self.tasks.values():
             self._index(task, since or job.created_at)
         for task_id in self.tasks:
@@ -161,6 +165,11 @@ class LiveJob:
             for dependant in islice(self._queue.dependants(task_id), PROSPECTS):
                 if self._is_prospect(self.tasks[dependant]):
                     yield dependant
+
+    def results_for(self, task: Task) -> dict[str, Result]:
+        """What the tasks have left that it depends on, as far as they have a result."""
+        found = ((each, self.tasks[each].result) for each in task.dependencies)
+        return {each: result for each, result in found if result is not None}
 
     def networked(self) -> Iterator[Task]:
         """Tasks that run, or wait at their gates, in the network which the job's tasks share."""
@@ -356,6 +365,7 @@ class LiveJob:
         before = self.tasks.get(fact.key.task)
         if before is None or not self._timely(fact):
             return
+        fact = deliveries.bounded(fact, MAX_HANDED_OVER - self._handed_over)
         after = lifecycle.step(before, fact, self.ready.get(before.id), self._not_run(before))
         if after is before:
             return
@@ -382,6 +392,8 @@ class LiveJob:
             return
         self.tasks[after.id] = after
         self._changed_tasks[after.id] = None
+        if (after.result, after.produced) != (before.result, before.produced):
+            self._handed_over += after.handed_over - before.handed_over
         attempt = after.attempt
         if attempt is not None and attempt.live:
             self.live[after.id] = None

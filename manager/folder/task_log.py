@@ -99,8 +99,12 @@ class LogFile:
 
     @property
     def idle(self) -> float:
-        """Seconds without output."""
+        """Seconds without output, or another sign of life."""
         return time.monotonic() - self._touched
+
+    def touch(self) -> None:
+        """Somebody is at work for the task, now that its output has ended."""
+        self._touched = time.monotonic()
 
     def give_up(self) -> None:
         """Write no more, whatever still comes: from now on another LogFile writes this log."""

@@ -6,7 +6,7 @@ whoever walks can rest and stop.
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,11 +37,20 @@ class _Level:
 class Walk:
     """A walk through a folder and everything below it, with one handle however deep it is."""
 
-    def __init__(self, place: Path) -> None:
-        """Raises OSError where `place` is no folder."""
+    def __init__(self, place: Path, enters: Callable[[Sequence[str]], bool] | None = None) -> None:
+        """`enters`: whether it goes on below the folder to which these names lead; everywhere, as a rule.
+
+        Raises OSError where `place` is no folder.
+        """
         self._place = place.absolute()
+        self._enters = enters
         self._handle = os.open(place, FOLDER)
         self._levels: list[_Level] = []
+
+    @property
+    def way(self) -> tuple[str, ...]:
+        """The names that lead to the folder that is open."""
+        return tuple(level.name for level in self._levels[1:])
 
     def steps(self) -> Iterator[Step | None]:
         """The folder itself and each name below it, a folder before what is in it; None for other steps.
@@ -65,6 +74,7 @@ class Walk:
     def _list(self, name: str) -> Iterator[Step | None]:
         level = _Level(name, _identity(self._handle), [])
         self._levels.append(level)
+        way = self.way if self._enters else ()
         with suppress(OSError), os.scandir(self._handle) as entries:
             for entry in entries:
                 try:
@@ -72,7 +82,7 @@ class Walk:
                 except FileNotFoundError:
                     yield None
                     continue
-                if stat.S_ISDIR(status.st_mode):
+                if stat.S_ISDIR(status.st_mode) and (not self._enters or self._enters((*way, entry.name))):
                     level.ahead.append(entry.name)
                 yield Step(self._handle, entry.name, status)
 

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from air_executor.clock import utc_now
+from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
+from manager.folder import deliveries
 from manager.folder.inbox import are_many_left, left_by
 from manager.gates import gate_folder, protocol
 from manager.gates.protocol import Ended
@@ -108,8 +110,14 @@ class EndListener:
                 return
             self._turn_away(assignment.key)
         # What takes a while is for the thread that follows the container: nobody else waits for that one.
-        if end is not None and end.exit_code == 0 and not are_many_left(assignment.gate.inbox):
+        outputs, inbox = assignment.task.outputs, assignment.gate.inbox
+        if end is not None and end.exit_code == 0 and not outputs and not are_many_left(inbox):
+            try:
+                delivery = deliveries.collect_result(assignment)
+            except BadInput:  # whoever follows it will tell
+                return
             for fact in left_by(assignment.key, assignment.gate.inbox, assignment.folder, utc_now()):
                 self._emit(fact)
             reach(Failpoint.END_UNRECORDED)
-            self._emit(CommandSucceeded(key=assignment.key, finished_at=end.at, at=utc_now()))
+            now = utc_now()
+            self._emit(CommandSucceeded(key=assignment.key, finished_at=end.at, delivery=delivery, at=now))

@@ -141,7 +141,8 @@ def _write(name: str, text: str, folder: int) -> None:
 
 
 def prepare_inbox(gate: GateFolder, user: Owner) -> None:
-    """Make the inbox of one container, unless it is there: its user may put requests into it, and no more.
+    """Make the inbox of one container, unless it is there: its user may put requests and a result into it,
+    and no more.
 
     Raises OSError.
     """
@@ -150,11 +151,15 @@ def prepare_inbox(gate: GateFolder, user: Owner) -> None:
             folder.mkdir(mode)
     with opened(gate.inbox) as inbox:
         os.fchmod(inbox, 0o755)
-        for name in (layout.TMP, layout.NEW):
+        for name in (layout.TMP, layout.NEW, layout.RESULT):
             with suppress(FileExistsError):
                 os.mkdir(name, 0o700, dir_fd=inbox)
             with opened(name, folder=inbox) as handle:
                 _give(handle, user)
+        with suppress(FileExistsError):
+            os.mkdir(layout.RESULTS, 0o755, dir_fd=inbox)
+        with opened(layout.RESULTS, folder=inbox) as handle:
+            os.fchmod(handle, 0o755)
 
 
 def _give(folder: int, user: Owner) -> None:

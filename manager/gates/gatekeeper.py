@@ -17,10 +17,12 @@ from functools import partial
 
 from air_executor.clock import instant, utc_now
 from air_executor.failpoints import Failpoint, reach
+from air_executor.format import layout
+from air_executor.format.arguments import Unresolved
 from air_executor.format.attempts import Phase
 from manager.engine.contract import ContainerGone, Engine, Observation, Status
-from manager.engine.retry import Retry, Stopped
-from manager.folder import workspace
+from manager.engine.retry import LONGEST_PAUSE, Retry, Stopped
+from manager.folder import result_file, workspace
 from manager.folder.trouble import TRANSIENT
 from manager.gates import gate_folder, protocol, unusable
 from manager.gates.end_listener import EndListener
@@ -94,7 +96,10 @@ class Gatekeeper:
         )
 
     def open(self, assignment: Assignment) -> Opened:
-        """Hand the command over, once, and tell what the gate says to that."""
+        """Hand the command over, once, and tell what the gate says to that.
+
+        Raises Unresolved where results that its arguments name are not there: then it never begins.
+        """
         reach(Failpoint.GATE_SHUT)
         if self._was_voided(assignment):
             return self.void(assignment)
@@ -105,7 +110,8 @@ class Gatekeeper:
                     self._retry.until_answered(lambda: self._keeper.vouch_for(assignment))
                 elif assignment.attempt.premade and len(assignment.sharers) > 1:
                     self._keeper.share(assignment)  # what was made since it waits
-            except Stopped:
+                self._give_results(assignment)
+            except (Stopped, Unresolved):
                 raise
             except Exception as error:  # whatever it is: nothing was handed over yet
                 log.info(
@@ -119,6 +125,20 @@ class Gatekeeper:
                 return self.void(assignment, "its gate was not there, or did not take the command")
             reach(Failpoint.GATE_OPENED)
         return self._await(assignment)
+
+    def _give_results(self, assignment: Assignment) -> None:
+        """Have them there, as soon as the machine has room for them."""
+        while assignment.grant.result_kb is not None:
+            try:
+                if not (assignment.gate.inbox / layout.RESULT).exists():  # an older manager made the inbox
+                    gate_folder.prepare_inbox(assignment.gate, assignment.user)
+                result_file.give(assignment.gate.inbox, assignment.results)
+                return
+            except OSError as error:
+                if error.errno not in TRANSIENT:
+                    raise
+                log.error("job=%s has no room for results: %s", assignment.folder.name, error)
+                self._retry.sleep(LONGEST_PAUSE)
 
     def listen(self, assignment: Assignment) -> None:
         """Hear from here on that the command has ended: that it began has been told."""
@@ -304,7 +324,7 @@ def _nonce(assignment: Assignment) -> str:
 def _frame(assignment: Assignment) -> bytes:
     """Raises ValueError where no gate takes as much, OSError where what it has mounted is not there."""
     # Also where the container was made with them: a runtime changes some, as an empty HOME.
-    spec, words = assignment.spec, (assignment.task.command, *assignment.task.args)
+    spec, words = assignment.spec, (assignment.task.command, *assignment.args)
     workdir = containers.workdir_of(assignment.task)
     return protocol.frame(_nonce(assignment), workdir, words, spec.env, tuple(_mounts(assignment)))
 

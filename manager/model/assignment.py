@@ -1,10 +1,14 @@
 """PURE. An attempt as it is handed to whoever works for it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from air_executor.errors import BadInput
+from air_executor.format import arguments
 from air_executor.format.attempts import Attempt, Grant
 from air_executor.format.models import Task
+from air_executor.format.results import Result
 from manager.model.container_spec import ContainerSpec
 from manager.model.home import GateFolder
 from manager.model.values import AttemptKey, Owner
@@ -26,6 +30,8 @@ class Assignment:
     gate: GateFolder
     """What is its container's alone."""
     network: ContainerSpec | None
+    results: Mapping[str, Result] = field(default_factory=dict)
+    """Of the tasks that its own depends on, once its turn has come."""
     sharers: frozenset[int] = frozenset()
     """Users that the tasks of its job have, and who all write in its work folder."""
 
@@ -33,6 +39,17 @@ class Assignment:
     def attempt(self) -> Attempt:
         """The record of the attempt."""
         return self.task.attempts[-1]
+
+    @property
+    def args(self) -> tuple[str, ...]:
+        """The arguments of its command, with results in the place of references. Raises Unresolved."""
+        found = arguments.resolved(self.task.args, self.results)
+        if found != self.task.args:
+            try:
+                self.task.model_copy(update={"args": found}).check_size()
+            except BadInput as error:
+                raise arguments.Unresolved(str(error)) from None
+        return found
 
     @property
     def user(self) -> Owner:

@@ -11,6 +11,7 @@ import re
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from air_executor.format import arguments, layout
 from air_executor.format.attempts import Grant
 from air_executor.format.models import Task
 from manager.model.container_spec import (
@@ -137,10 +138,20 @@ def task_container(
     spec = _granted(name, labels, grant, work, home)
     return replace(
         spec,
-        command=(task.command, *task.args),
-        env=spec.env | task.env | env,
+        command=(task.command, *arguments.shown(task.args)),
+        env=spec.env | task.env | env | _for_results(grant),
         workdir=workdir_of(task),
     )
+
+
+def _for_results(grant: Grant) -> dict[str, str]:
+    """Where a command finds results, and leaves its own; nothing of an older manager's takes any."""
+    if grant.result_kb is None:
+        return {}
+    return {
+        "AIR_EXECUTOR_RESULT": f"{INBOX}/{layout.RESULT}/{layout.RESULT_FILE}",
+        "AIR_EXECUTOR_RESULTS": f"{INBOX}/{layout.RESULTS}",
+    }
 
 
 def workdir_of(task: Task) -> str:

@@ -12,6 +12,7 @@ from air_executor.clock import Instant
 from air_executor.format.attempts import Failure, Grant
 from air_executor.format.models import Job, Task, TaskSpec
 from manager.model.actions import TaskAction
+from manager.model.delivery import NOTHING, Delivery
 from manager.model.values import (
     AttemptKey,
     Capabilities,
@@ -281,6 +282,7 @@ class CommandSucceeded(OfAttempt):
     """The command has ended with 0, and nothing of it runs; its container is about to end."""
 
     finished_at: datetime
+    delivery: Delivery = NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from air_executor.format.users import Owner as Owner
+from manager.model.delivery import NOTHING, Delivery
 
 
 class AttemptKey(NamedTuple):
@@ -32,6 +33,8 @@ class ExitResult:
     """Whether the engine, or the whole machine, went away before it ended."""
     signalled: bool | None = None
     """Whether a signal ended the command, by its gate's word; None where nobody knows but by the code."""
+    delivery: Delivery = NOTHING
+    """What the command hands over, where it has succeeded."""
 
 
 SPARE = "-spare"

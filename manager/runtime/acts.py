@@ -14,6 +14,7 @@ from typing import assert_never
 from air_executor.clock import instant, utc_now
 from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
+from air_executor.format.arguments import Unresolved
 from air_executor.format.attempts import Cause, Failure
 from manager.engine.contract import (
     ContainerGone,
@@ -27,7 +28,7 @@ from manager.engine.contract import (
 )
 from manager.engine.host_network import HostNetwork
 from manager.engine.retry import LONGEST_PAUSE, Retry, Stopped
-from manager.folder import task_log, workspace
+from manager.folder import result_file, task_log, workspace
 from manager.folder.pace import Pace
 from manager.folder.trouble import TRANSIENT
 from manager.gates import gate_folder
@@ -262,6 +263,8 @@ class _Verbs:
                 elif way := containers.in_work(assignment.spec.workdir):
                     workspace.make_workdir(assignment.work, way, assignment.user)
                 gate_folder.prepare_inbox(assignment.gate, assignment.user)
+                if not assignment.attempt.gated:
+                    result_file.give(assignment.gate.inbox, assignment.results)
                 return
             except OSError as error:
                 if error.errno not in TRANSIENT:
@@ -312,7 +315,7 @@ class _Plain(_Verbs):
     def create(self, assignment: Assignment) -> ContainerCreated | LaunchFailed:
         """What else is to be known of the container is told when it starts."""
         try:
-            container = self._created(assignment)
+            container = self._created(_with_results(assignment))
         except (BadInput, OSError, EngineError) as error:
             return _failed(assignment, _cause_of(error), error)
         now = utc_now()
@@ -363,6 +366,14 @@ class _Plain(_Verbs):
             raise
 
 
+def _with_results(assignment: Assignment) -> Assignment:
+    """What it is created with, is what it runs. Raises Unresolved where results are not there."""
+    if assignment.args == assignment.task.args:
+        return assignment
+    command = (assignment.task.command, *assignment.args)
+    return replace(assignment, spec=replace(assignment.spec, command=command))
+
+
 class _Gated(_Verbs):
     """The verbs for a container that begins with a gate: before that is opened, its command provably has not.
 
@@ -379,8 +390,12 @@ class _Gated(_Verbs):
         return self._waiting(assignment, lambda assignment: assignment.container)
 
     def open(self, assignment: Assignment) -> Fact:
-        """ContainerStarted, ContainerExited, ContainerVoided or ContainerLost."""
-        told = self._gatekeeper.open(assignment)
+        """ContainerStarted, ContainerExited, ContainerVoided or ContainerLost; or LaunchFailed where results
+        that it needs are not there."""
+        try:
+            told = self._gatekeeper.open(assignment)
+        except Unresolved as error:
+            return _failed(assignment, Cause.BAD_INPUT, error)
         if isinstance(told, ContainerStarted):
             reach(Failpoint.STARTED_UNRECORDED)
         return told

@@ -223,6 +223,8 @@ class Dispatcher:
         task = job.tasks[key.task]
         known = self._assignments.get(key)
         assignment = self._worked_out(job, task, key) if known is None else replace(known, task=task)
+        if task.dependencies and task.attempts[-1].needed:
+            assignment = replace(assignment, results=job.results_for(task))
         self._assignments[key] = assignment
         return assignment
 
@@ -242,7 +244,7 @@ class Dispatcher:
             spec = containers.gated(spec, self._home)
         gate = self._home.gate(attempt.warm or name)
         sharers = policy.sharers(job.users, job.runs_for, self._settings)
-        return Assignment(key, folder, work, task, grant, spec, gate, network, sharers)
+        return Assignment(key, folder, work, task, grant, spec, gate, network, sharers=sharers)
 
     def _work(self, job: LiveJob) -> Path:
         if job.job.work_folder is None:

@@ -8,11 +8,15 @@ from air_executor.clock import instant, utc_now
 from air_executor.failpoints import Failpoint, reach
 from manager.engine.contract import ContainerGone, Engine, EngineError, EngineUnavailable, Observation, Status
 from manager.engine.retry import LONGEST_PAUSE, Retry, Stopped
+from manager.folder import deliveries
 from manager.folder.inbox import Inboxes, left_by
+from manager.folder.pace import Pace
 from manager.folder.task_log import Enough, LogFile
+from manager.folder.trouble import TRANSIENT
 from manager.gates.gatekeeper import Gatekeeper, lost
 from manager.model.actions import Watch
 from manager.model.assignment import Assignment
+from manager.model.delivery import Delivery
 from manager.model.facts import ActPostponed, ContainerExited, Fact
 from manager.model.values import AttemptKey, ExitResult
 
@@ -32,6 +36,7 @@ class Follower:
         retry: Retry,
         inboxes: Inboxes,
         run_alone: Callable[[str, Callable[[], None]], None],
+        pace: Pace,
         emit: Callable[[Fact], None],
     ) -> None:
         self._engine = engine
@@ -39,6 +44,7 @@ class Follower:
         self._retry = retry
         self._inboxes = inboxes
         self._run_alone = run_alone
+        self._pace = pace
         self._emit = emit
         self._outputs: dict[AttemptKey, LogFile] = {}
         self._began = utc_now()
@@ -105,8 +111,13 @@ class Follower:
             )
         # Its requests before its end: what it has asked for comes before its dependants.
         self._drain(assignment)
+        result = self._result(assignment, found)
+        if result.exit_code == 0:
+            result = replace(result, delivery=self._collected(assignment, output))
+        if output.given_up:
+            return
         reach(Failpoint.EXIT_UNRECORDED)
-        self._emit(ContainerExited(key=assignment.key, result=self._result(assignment, found), at=utc_now()))
+        self._emit(ContainerExited(key=assignment.key, result=result, at=utc_now()))
 
     def _copy_output(self, assignment: Assignment, output: LogFile) -> Observation:
         whole = self._read(assignment, output)
@@ -151,6 +162,17 @@ class Follower:
                 self._emit(fact)
         except Exception:
             log.exception("job=%s its inbox can't be read", assignment.folder.name)
+
+    def _collected(self, assignment: Assignment, output: LogFile) -> Delivery:
+        """What it hands over, before its dependants begin: they may change it."""
+        while True:
+            try:
+                return deliveries.collect(assignment, self._pace, output.touch)
+            except OSError as error:
+                if error.errno not in TRANSIENT:
+                    return Delivery(problem=f"{error.filename or ''} {error.strerror}".strip())
+                log.error("job=%s what it leaves can't be read: %s", assignment.folder.name, error)
+                self._retry.sleep(LONGEST_PAUSE)
 
     def _result(self, assignment: Assignment, found: Observation) -> ExitResult:
         finished = found.finished_at or utc_now()

@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 
 from air_executor.clock import utc_now
+from air_executor.format import layout
 from manager.engine.contract import (
     CommandUnusable,
     Confinement,
@@ -82,6 +83,8 @@ class Program:
     """Why it can't be executed, where the engine notices that at the start."""
     looks_for: str | None = None
     """A file without which, in its working directory, it ends with 1."""
+    result: str | None = None
+    """What it writes as its result, where it does."""
 
 
 FOREVER = Program(seconds=None)
@@ -658,6 +661,9 @@ class FakeEngine:
                     inbox = box.folder(containers.INBOX)
                     (inbox / "tmp" / name).write_text(content)
                     (inbox / "tmp" / name).rename(inbox / "new" / name)
+                if box.program.result is not None:
+                    left = box.folder(containers.INBOX) / layout.RESULT / layout.RESULT_FILE
+                    left.write_text(box.program.result)
                 for name, content in box.program.writes.items():
                     (box.folder(containers.WORK) / name).write_text(content)
                 box.output = box.output or box.program.output

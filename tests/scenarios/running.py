@@ -121,6 +121,8 @@ def summary(client: Client, job: str, task: Task, facts: dict[str, Any]) -> dict
         "log_has": [words for words in facts.get("log_has", []) if words in log],
         "log_end": last_words(client, job, task.id),
         "message": wanted if wanted in message else message,
+        "result": task.result.value if task.result else "none",
+        "produced": [file.path for file in task.produced],
     }
     return {key: everything[key] for key in facts}
 

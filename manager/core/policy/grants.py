@@ -8,7 +8,7 @@ from manager.core import retries
 from manager.model.values import Owner
 from manager.settings import FIRST_OF_PEOPLE, Settings
 
-NOT_OF_THE_CONTAINER = {"timeout", "pull"}
+NOT_OF_THE_CONTAINER = {"timeout", "pull", "result_kb", "outputs_mb"}
 """What an attempt gets beside its container."""
 ANYBODY = Owner(FIRST_OF_PEOPLE, FIRST_OF_PEOPLE)
 
@@ -32,6 +32,8 @@ def grant(task: Task, owner: Owner, job_network: str, settings: Settings) -> Gra
         log_mb=settings.log_mb,
         timeout=min(task.timeout or settings.timeout, settings.max_timeout),
         file_mb=settings.job_disk_mb,
+        result_kb=settings.result_kb or None,
+        outputs_mb=settings.outputs_mb if task.outputs else None,
     )
 
 

@@ -220,3 +220,18 @@ def test_the_details_of_a_live_job_tell_what_is_waited_for_and_what_was_rejected
     assert "   Rejected request r1: unknown dependency 'x'" in lines
     assert not any("r2" in line for line in lines)
     assert lines[-1] == "   After: a"
+
+
+def test_a_result_and_outputs_have_a_line_each_that_nobody_can_forge() -> None:
+    files = [{"path": f"a{number}\n.csv", "size": number, "sha256": "0" * 64} for number in range(7)]
+    done = a_task(status="completed", result={"rows": "\x1b[31m" + "x" * 300}, produced=files)
+    lines = results_block(view(done)).splitlines()
+    result = next(line for line in lines if line.startswith("   Result: "))
+    assert result.startswith('   Result: {"rows":"') and len(result) < 220 and "\x1b" not in result
+    outputs = next(line for line in lines if line.startswith("   Outputs: "))
+    assert outputs.startswith("   Outputs: a0\\n.csv (0 bytes), a1") and outputs.endswith("and 2 more")
+
+
+def test_a_reference_is_shown_as_it_is_written() -> None:
+    asked = a_task(args=["-n", {"result": "fetch", "path": "rows"}])
+    assert '   Command: echo -n {"result": "fetch", "path": "rows"}' in results_block(view(asked))

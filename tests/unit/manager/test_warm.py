@@ -200,6 +200,8 @@ def test_its_variables_are_handed_over_and_are_in_no_inspection(manager: InProce
         "AIR_EXECUTOR_TASK": "a",
         "AIR_EXECUTOR_ATTEMPT": "1",
         "AIR_EXECUTOR_INBOX": "/inbox",
+        "AIR_EXECUTOR_RESULT": "/inbox/result/result.json",
+        "AIR_EXECUTOR_RESULTS": "/inbox/results",
     }
     assert "s3cret" not in str(list(engine.specs))
 

@@ -3,11 +3,13 @@
 import os
 import queue
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from air_executor.format.results import Result
 from manager.gates.end_listener import EndListener
 from manager.model.assignment import Assignment
 from manager.model.facts import CommandSucceeded, Fact, TaskRequested
@@ -103,6 +105,55 @@ def test_what_the_task_has_asked_for_is_told_before_its_end(
     assert isinstance(asked, TaskRequested) and (asked.spec.id, asked.parent) == ("x", A)
     assert isinstance(heard.get(timeout=5), CommandSucceeded)
     gate.leaves()
+
+
+def left(tmp_path: Path, text: str) -> None:
+    result = tmp_path / "gate" / "inbox" / "result"
+    result.mkdir(parents=True)
+    (result / "result.json").write_text(text)
+
+
+def test_what_it_has_left_is_told_with_its_end(
+    ends: EndListener, heard: "queue.SimpleQueue[Fact]", tmp_path: Path
+) -> None:
+    left(tmp_path, '{"rows": 42}')
+    gate = listened_to(ends, A, tmp_path / "a")
+    gate.says(ENDED)
+    fact = heard.get(timeout=5)
+    assert isinstance(fact, CommandSucceeded)
+    assert fact.delivery.result == Result('{"rows":42}')
+    gate.leaves()
+
+
+def test_a_success_that_leaves_no_result_but_something_else_is_told_by_who_follows_it(
+    ends: EndListener, heard: "queue.SimpleQueue[Fact]", tmp_path: Path
+) -> None:
+    left(tmp_path, "{")
+    gate = listened_to(ends, A, tmp_path / "a")
+    gate.says(ENDED)
+    gate.leaves()
+    (tmp_path / "other").mkdir()
+    other = listened_to(ends, B, tmp_path / "other" / "b")
+    other.says(ENDED)
+    assert heard.get(timeout=5).key == B  # type: ignore[union-attr]
+    assert heard.empty()
+    other.leaves()
+
+
+def test_what_promises_outputs_is_told_by_who_has_the_time_to_read_them(
+    ends: EndListener, heard: "queue.SimpleQueue[Fact]", tmp_path: Path
+) -> None:
+    gate = Gate(tmp_path / "a")
+    ends.hold(A, gate.listeners)
+    promising = replace(an_assignment(A, tmp_path), task=task(outputs=("*.csv",)))
+    ends.listen(promising)
+    gate.says(ENDED)
+    other = listened_to(ends, B, tmp_path / "b")
+    other.says(ENDED)
+    assert heard.get(timeout=5).key == B  # type: ignore[union-attr]
+    assert heard.empty()
+    for each in (gate, other):
+        each.leaves()
 
 
 @pytest.mark.parametrize("content", [b"", b"ENDED 3 1700000000.250000000\n", b"ENDED 0", ENDED + ENDED])

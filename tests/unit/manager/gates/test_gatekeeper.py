@@ -12,10 +12,13 @@ from typing import Any
 import pytest
 
 from air_executor.clock import utc_now
+from air_executor.format.arguments import ResultOf, Unresolved
 from air_executor.format.attempts import Attempt, Container, Phase, Timings
+from air_executor.format.results import Result
 from manager.engine.contract import EngineError, EngineUnavailable, Status
 from manager.engine.host_network import HostNetwork
 from manager.engine.retry import Retry, Stopped
+from manager.folder import result_file
 from manager.folder.pace import USUAL
 from manager.gates import gate_folder, protocol
 from manager.gates.end_listener import EndListener
@@ -166,6 +169,68 @@ def is_void(fact: object, engine: FakeEngine, assignment: Assignment) -> None:
     assert fact.key == KEY
     assert not there(engine, assignment)
     assert not assignment.gate.path.exists()
+
+
+class TestResultsOfOthers:
+    """Are there before the command begins; or it does not begin."""
+
+    @pytest.fixture
+    def assignment(self, tmp_path: Path) -> Assignment:
+        made = an_assignment(tmp_path, "say", "hello world", "é", "")
+        return replace(made, results={"a": Result('"é"')})
+
+    def test_stand_in_its_inbox(self, engine: FakeEngine, assignment: Assignment, keeper: Gatekeeper) -> None:
+        gate_folder.prepare_inbox(assignment.gate, assignment.user)
+        at_its_gate(engine, assignment)
+        assert isinstance(keeper.open(assignment), ContainerStarted)
+        assert (assignment.gate.inbox / "results" / "a.json").read_text() == '"é"'
+
+    def test_have_a_place_in_an_inbox_that_an_older_manager_made(
+        self, engine: FakeEngine, assignment: Assignment, keeper: Gatekeeper
+    ) -> None:
+        at_its_gate(engine, assignment)
+        assert not (assignment.gate.inbox / "results").exists()
+        assert isinstance(keeper.open(assignment), ContainerStarted)
+        assert (assignment.gate.inbox / "results" / "a.json").exists()
+        assert (assignment.gate.inbox / "result").is_dir()
+
+    def test_stand_in_the_arguments(
+        self, engine: FakeEngine, assignment: Assignment, keeper: Gatekeeper
+    ) -> None:
+        args = ("hello world", ResultOf(result="a"), "")
+        referring = replace(assignment, task=assignment.task.model_copy(update={"args": args}))
+        at_its_gate(engine, referring)
+        assert isinstance(keeper.open(referring), ContainerStarted), "it is the program that the engine has"
+
+    def test_that_are_not_there_keep_it_shut(
+        self, engine: FakeEngine, assignment: Assignment, keeper: Gatekeeper
+    ) -> None:
+        args = (ResultOf(result="a", path="rows"),)
+        referring = replace(assignment, task=assignment.task.model_copy(update={"args": args}))
+        at_its_gate(engine, referring)
+        with pytest.raises(Unresolved, match="has no 'rows'"):
+            keeper.open(referring)
+        assert engine.executions == [] and referring.gate.fifo.exists()
+
+    def test_are_written_as_soon_as_the_machine_has_room(
+        self,
+        engine: FakeEngine,
+        assignment: Assignment,
+        keeper: Gatekeeper,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        give, full = result_file.give, [OSError(errno.ENOSPC, "full")] * 2
+
+        def try_to(*about: Any) -> None:
+            if full:
+                raise full.pop()
+            give(*about)
+
+        monkeypatch.setattr("manager.folder.result_file.give", try_to)
+        monkeypatch.setattr("manager.gates.gatekeeper.LONGEST_PAUSE", 0.01)
+        at_its_gate(engine, assignment)
+        assert isinstance(keeper.open(assignment), ContainerStarted)
+        assert not full and engine.executions == [("job", "b", 1)]
 
 
 class TestAGateThatOpens:

@@ -72,7 +72,21 @@ def test_the_environment_tells_a_task_where_it_is_and_can_not_be_overridden() ->
         "AIR_EXECUTOR_TASK": "a",
         "AIR_EXECUTOR_ATTEMPT": "2",
         "AIR_EXECUTOR_INBOX": "/inbox",
+        "AIR_EXECUTOR_RESULT": "/inbox/result/result.json",
+        "AIR_EXECUTOR_RESULTS": "/inbox/results",
     }
+
+
+def test_what_was_claimed_by_a_manager_that_knew_no_results_is_asked_for_in_the_same_words() -> None:
+    older = spec(limits={"result_kb": 0})
+    assert not any("RESULT" in name for name in older.env)
+    assert older.digest != spec().digest
+
+
+def test_references_are_shown_as_they_are_written() -> None:
+    """What they stand for is known when the task's turn has come."""
+    args = [{"result": "a", "path": "rows"}]
+    assert spec(command="echo", args=args).command == ("echo", '{"result": "a", "path": "rows"}')
 
 
 def test_home_is_somewhere_writable() -> None:

@@ -16,8 +16,10 @@ from air_executor.errors import (
     RequestConflict,
     WaitTimeout,
 )
+from air_executor.format.arguments import ResultOf
 from air_executor.format.attempts import Attempt, Cause, Failure, Timings
 from air_executor.format.models import Job, JobState, JobView, Request, Resources, Task, TaskSpec, TaskStatus
+from air_executor.format.results import OutputFile, Result
 
 __all__ = [
     "AirExecutorError",
@@ -34,9 +36,12 @@ __all__ = [
     "JobState",
     "JobView",
     "NothingToRetry",
+    "OutputFile",
     "Request",
     "RequestConflict",
     "Resources",
+    "Result",
+    "ResultOf",
     "Task",
     "TaskSpec",
     "TaskStatus",

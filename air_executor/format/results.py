@@ -87,7 +87,7 @@ class OutputFile(Record):
     """Below `/work`."""
     size: int = Field(ge=0)
     """In bytes."""
-    sha256: str
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     """Of its content, as hexadecimal digits."""
 
     @property

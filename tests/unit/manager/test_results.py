@@ -1,6 +1,7 @@
 """Results on their way from task to task: a whole manager on the strict fake engine."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -166,3 +167,16 @@ def test_a_task_that_does_not_make_what_it_promises_has_failed(start: Start, eng
     task = start().run(a_task("a", outputs=["a.csv"]), a_task("b", "a")).tasks[0]
     assert task.failure is not None and task.failure.cause == "bad_input"
     assert "no file below /work fits 'a.csv'" in task.failure.message
+
+
+def test_outputs_of_a_work_folder_that_is_gone_fail_the_task_and_nothing_hangs(
+    start: Start, engine: FakeEngine
+) -> None:
+    manager = start()
+    manager.client.create_job("job", [a_task("a", command="long", outputs=["*.csv"], retries=0)])
+    container = manager.until_status("a", "running").attempts[0].container.name
+    work = manager.state()["work_folder"]
+    shutil.rmtree(manager.home / "work" / work)
+    engine.finish(container)
+    view = manager.client.wait("job", 20)
+    assert view.job.failure is not None and view.job.failure.cause == "bad_input"

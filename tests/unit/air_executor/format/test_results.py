@@ -90,6 +90,12 @@ def test_a_view_can_not_bring_what_no_task_may_leave() -> None:
         Task(id="a", command="x", result="x" * (1 << 20))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("sha256", ["", "x" * 64, "0" * 65, "0" * 63 + "\n"])
+def test_a_view_can_not_bring_what_is_no_hash(sha256: str) -> None:
+    with pytest.raises(ValueError, match="sha256"):
+        OutputFile(path="a", size=1, sha256=sha256)
+
+
 def test_what_it_takes_is_counted_with_the_list_of_its_files() -> None:
     file = OutputFile(path="a.csv", size=3, sha256="0" * 64)
     task = Task(id="a", command="x", result=Result.of("é"), produced=(file, file))

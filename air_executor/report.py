@@ -75,7 +75,8 @@ def one_line(text: str) -> str:
 
 def command_line(task: Task) -> str:
     """The command and its arguments on one line, for people to read; not for a shell to run."""
-    return one_line(" ".join((task.command, *task.args)))
+    own = ("(the image's)",) if task.runs_the_images else ()
+    return one_line(" ".join((*own, *task.words)))
 
 
 def reason_of(task: Task) -> str:

@@ -126,7 +126,8 @@ def validate(model: type[Model], value: Any, field: str = "") -> Model:
 
 def _complaint(error: ValidationError, field: str) -> BadInput:
     first = error.errors(include_url=False)[0]
-    place = _place(field, first["loc"])
+    inner = first["ctx"]["field"] if first["type"] == "missing_field" else None
+    place = _place(field, first["loc"] if inner is None else (*first["loc"], inner))
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     return BadInput(_rule(first["type"], first["msg"], first.get("input")) + more, field=place)
 
@@ -135,6 +136,8 @@ def _rule(kind: str, message: str, value: Any) -> str:
     match kind:
         case "missing":
             return "is missing"
+        case "missing_field":
+            return message
         case "extra_forbidden":
             return "is not a known field (begin its name with _ to make it a comment)"
         case "string_type":

@@ -175,7 +175,10 @@ class WarmKeeper:
         found = self._retry.until_answered(lambda: self._launch(warm, order.user))
         if found.status is not Status.RUNNING or found.started_at is None:
             raise EngineError("its container ended before its gate was opened")
-        return WarmContainer(warm, order.user, found.id, found.image_id, found.created_at, found.started_at)
+        of_image = self._retry.until_answered(lambda: self._engine.image_facts(found.image_id))
+        return WarmContainer(
+            warm, order.user, found.id, found.image_id, found.created_at, found.started_at, of_image
+        )
 
     def _launch(self, warm: str, user: Owner) -> Observation:
         network = containers.warm_network_container(warm, self._home, self._settings)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from air_executor.format.attempts import Attempt, Grant
 from air_executor.format.models import Task
+from manager.model import image_facts
 from manager.model.container_spec import ContainerSpec
 from manager.model.home import GateFolder
 from manager.model.values import AttemptKey, Owner
@@ -33,6 +34,14 @@ class Assignment:
     def attempt(self) -> Attempt:
         """The record of the attempt."""
         return self.task.attempts[-1]
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What is executed: its own words, or those of its image, which stand in the record."""
+        task, container = self.task, self.attempt.container
+        if not task.runs_the_images:
+            return task.words
+        return image_facts.words(task.words, container.entrypoint or (), container.command or ())
 
     @property
     def user(self) -> Owner:

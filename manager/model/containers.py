@@ -137,7 +137,8 @@ def task_container(
     spec = _granted(name, labels, grant, work, home)
     return replace(
         spec,
-        command=(task.command, *task.args),
+        command=task.words,
+        runs_the_images=task.runs_the_images,
         env=spec.env | task.env | env,
         workdir=workdir_of(task),
     )
@@ -178,6 +179,7 @@ def gated(spec: ContainerSpec, home: Home) -> ContainerSpec:
         spec,
         labels=spec.labels | {GATED: "1"},
         command=(f"{GATE_PLACE}/gate", *folders, str(GATE_PATIENCE)),
+        runs_the_images=False,
         workdir=WORK,
         mounts=(*spec.mounts, *mounts),
     )
@@ -275,6 +277,7 @@ def never_started(spec: ContainerSpec, image_id: str, name: str) -> ContainerSpe
         labels=_labels(home_of(spec), "probe"),
         image=image_id,
         command=("true",),
+        runs_the_images=False,
         env={},
         workdir="/",
         mounts=(),

@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from manager.model.image_facts import ImageFacts
+
 
 class AttemptKey(NamedTuple):
     """One container's place: which job (by the manager's uid), task, attempt, and incarnation of it."""
@@ -72,6 +74,8 @@ class WarmContainer:
     image_id: str
     created_at: datetime
     container_started_at: datetime
+    of_image: ImageFacts | None = None
+    """What its image says of itself, where that is known."""
     spare: "WarmContainer | None" = None
     """Another one, in the same folders and network, for the task that comes next in the job."""
 
@@ -81,6 +85,8 @@ class ImageOrder(NamedTuple):
 
     image: str
     number: int
+    renew: bool = False
+    """Whether its registry is asked although the image may be here."""
 
 
 def spare_of(warm: str) -> str:

@@ -199,6 +199,7 @@ class Acts:
             image_id=found.image_id,
             created_at=found.created_at,
             started_at=found.started_at,
+            of_image=self._retry.until_done(lambda: self._engine.image_facts(found.image_id)),
         )
         reach(Failpoint.INSPECTED)
         return inspected
@@ -331,7 +332,9 @@ class _Plain(_Verbs):
         except EngineError as error:
             return _failed(assignment, error.cause, error)
         reach(Failpoint.STARTED_UNRECORDED)
-        return replace(_started(assignment, found, utc_now()), instant=instant())
+        now, moment = utc_now(), instant()
+        of_image = self._retry.until_done(lambda: self._engine.image_facts(found.image_id))
+        return replace(_started(assignment, found, now), instant=moment, of_image=of_image)
 
     def drop(self, assignment: Assignment) -> ContainerDropped | ContainerStarted:
         """Not where it has begun after all. It is removed when that is recorded."""

@@ -3,6 +3,7 @@
 from air_executor.errors import BadInput
 from air_executor.format.models import TaskFields
 from air_executor.format.networks import OF_ALL
+from manager.core.policy import image_use
 from manager.core.policy.ceilings import check_ceilings
 from manager.core.policy.images import SHOWN, check_image
 from manager.core.policy.users import check_user
@@ -16,6 +17,7 @@ def check(task: TaskFields, owner: Owner, settings: Settings, field: str = "") -
     check_ceilings(task, settings, field)
     if task.image is not None:
         check_image(task.image, settings, field)
+    image_use.check(task, settings, field)
     networks = (*OF_ALL, *settings.networks)
     if task.network is not None and task.network not in networks:
         allowed = ", ".join(networks)

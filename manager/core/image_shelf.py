@@ -65,8 +65,7 @@ class ImageShelf:
         if self._under_way.get(fact.image) != fact.order:
             return False
         del self._under_way[fact.image]
-        if fact.order.renew:
-            self._to_renew.discard(fact.image)
+        self._to_renew.discard(fact.image)
         for uid in self._wanted.pop(fact.image, ()):
             self._wishes[uid].pop(fact.image, None)
         if fact.problem is None:

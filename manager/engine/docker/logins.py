@@ -7,6 +7,7 @@ What is found goes into the one request to the engine, and nowhere else: no mess
 import json
 import logging
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,12 +47,14 @@ class Logins:
 
     def of(self, registry: str) -> Login:
         """The log-in at a registry, by its host, with the port where it has one. Raises nothing."""
-        file = self._file()
         advice = f"log in there: `docker login {registry}`, as the manager's user, writes it"
+        file = self._file()
         if file is None:
             return Login({}, f"there is no log-in for {registry}; where it asks for one, {advice}")
         try:
             found = _entry(_read(file), registry, file)
+        except FileNotFoundError:
+            found = {}
         except OSError as error:
             why = f"{file}: {error.strerror}"
             return Login({}, f"log-ins can't be read by the manager, which has to be able to: {why}")
@@ -63,7 +66,9 @@ class Logins:
 
     def _file(self) -> Path | None:
         if self._place is not None:
-            return self._place / CONFIG if self._place.is_dir() else self._place
+            with suppress(OSError):  # who reads it meets that again
+                return self._place / CONFIG if self._place.is_dir() else self._place
+            return self._place
         found = find_config_file()
         return None if found is None else Path(str(found))
 

@@ -1,4 +1,4 @@
-"""Who writes a job, a task or an image says what is executed, how long it may take to stop, and when it is pulled.
+"""Who writes a job, a task or an image says what is executed, how it is stopped, and when it is pulled.
 
 None of it takes a runner, a registry or a password that is not theirs.
 """
@@ -61,7 +61,8 @@ def test_what_an_image_says_is_run_and_the_tasks_arguments_in_place_of_its_comma
 ) -> None:
     with_image.has_gate = gates
     manager = start(look_ahead=4)
-    assert manager.run(LEFT, a_task("b", "a"), name="one").state == "completed"
+    view = manager.run(LEFT, a_task("b", "a"), name="one")
+    assert (view.state, view.tasks[0].attempts[0].gated) == ("completed", gates)
     view = manager.run(LEFT | {"args": ["x"]}, name="two")
     assert view.tasks[0].attempts[0].exit_code == 3
 

@@ -300,7 +300,10 @@ class FakeEngine:
 
     def image_facts(self, image_id: str) -> ImageFacts | None:
         with self._call("image_facts", image_id):
-            return self.facts_of.get(image_id, ImageFacts())
+            here = {self._image_id(image) for image in self.images} | {
+                box.image_id for box in self._containers.values()
+            }
+            return self.facts_of.get(image_id, ImageFacts() if image_id in here else None)
 
     def stop_fetching(self, image: str) -> None:
         with self._changed:

@@ -450,8 +450,9 @@ class DockerEngine:
         return found
 
     def _remember(self, image_id: str, data: dict[str, Any]) -> None:
-        if image_id not in self._image_facts and len(self._image_facts) >= MOST_IMAGES:
-            self._image_facts.pop(next(iter(self._image_facts)), None)
+        self._image_facts.pop(image_id, None)
+        for oldest in list(self._image_facts)[: -MOST_IMAGES + 1]:
+            self._image_facts.pop(oldest, None)
         self._image_facts[image_id] = image_facts(data)
 
     def _pulling(self, image: str) -> Iterator[Entry]:

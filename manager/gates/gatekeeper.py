@@ -27,6 +27,7 @@ from manager.engine.contract import (
     Observation,
     Status,
 )
+from manager.engine.of_image import of_image
 from manager.engine.retry import Retry, Stopped
 from manager.folder import workspace
 from manager.folder.trouble import TRANSIENT
@@ -92,8 +93,8 @@ class Gatekeeper:
         if found.status is not Status.RUNNING:
             return self.void(assignment, f"its gate ended at once, with {found.exit_code}")
         reach(Failpoint.WAITING_UNRECORDED)
-        of_image = self._retry.until_answered(lambda: self._engine.image_facts(found.image_id))
-        _check_words(assignment, of_image)
+        learned = of_image(self._engine, self._retry, found.image_id)
+        _check_words(assignment, learned)
         now = utc_now()
         return ContainerWaiting(
             key=assignment.key,
@@ -101,7 +102,7 @@ class Gatekeeper:
             image_id=found.image_id,
             created_at=found.created_at,
             container_started_at=found.started_at or now,
-            of_image=of_image,
+            of_image=learned,
             at=now,
         )
 
@@ -291,15 +292,15 @@ class Gatekeeper:
         return lost(assignment) if found is None else _started(assignment, found.started_at)
 
 
-def _check_words(assignment: Assignment, of_image: ImageFacts | None) -> None:
+def _check_words(assignment: Assignment, learned: ImageFacts | None) -> None:
     """Raises CommandUnusable where the image is to say what is executed, and does not."""
     task, image = assignment.task, assignment.grant.image
     if not task.runs_the_images:
         return
-    if of_image is None:
-        raise ImageMissing(f"the image {quoted(image)} was removed just now")
+    if learned is None:
+        raise ImageMissing(f"the engine does not tell what the image {quoted(image)} runs")
     try:
-        check_words(task.words, image, of_image)
+        check_words(task.words, image, learned)
     except ValueError as error:
         raise CommandUnusable(str(error)) from None
 

@@ -26,6 +26,7 @@ from manager.engine.contract import (
     Status,
 )
 from manager.engine.host_network import HostNetwork
+from manager.engine.of_image import of_image
 from manager.engine.retry import LONGEST_PAUSE, Retry, Stopped
 from manager.folder import task_log, workspace
 from manager.folder.pace import Pace
@@ -199,7 +200,7 @@ class Acts:
             image_id=found.image_id,
             created_at=found.created_at,
             started_at=found.started_at,
-            of_image=self._retry.until_done(lambda: self._engine.image_facts(found.image_id)),
+            of_image=of_image(self._engine, self._retry, found.image_id),
         )
         reach(Failpoint.INSPECTED)
         return inspected
@@ -333,8 +334,8 @@ class _Plain(_Verbs):
             return _failed(assignment, error.cause, error)
         reach(Failpoint.STARTED_UNRECORDED)
         now, moment = utc_now(), instant()
-        of_image = self._retry.until_done(lambda: self._engine.image_facts(found.image_id))
-        return replace(_started(assignment, found, now), instant=moment, of_image=of_image)
+        learned = of_image(self._engine, self._retry, found.image_id)
+        return replace(_started(assignment, found, now), instant=moment, of_image=learned)
 
     def drop(self, assignment: Assignment) -> ContainerDropped | ContainerStarted:
         """Not where it has begun after all. It is removed when that is recorded."""

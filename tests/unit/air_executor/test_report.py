@@ -5,7 +5,14 @@ import pytest
 
 from air_executor import Failure, JobView
 from air_executor.format.attempts import Cause
-from air_executor.report import container_line, failure_summary, job_lines, one_line, results_block
+from air_executor.report import (
+    command_line,
+    container_line,
+    failure_summary,
+    job_lines,
+    one_line,
+    results_block,
+)
 from tests.unit.air_executor.builders import NOON, a_job, a_task, after, an_attempt
 
 FAILED = Failure(cause=Cause.EXIT, message="the command ended with exit code 3", exit_code=3)
@@ -220,3 +227,16 @@ def test_the_details_of_a_live_job_tell_what_is_waited_for_and_what_was_rejected
     assert "   Rejected request r1: unknown dependency 'x'" in lines
     assert not any("r2" in line for line in lines)
     assert lines[-1] == "   After: a"
+
+
+@pytest.mark.parametrize(
+    ("fields", "shown"),
+    [
+        ({"command": None, "image": "i"}, "(the image's)"),
+        ({"command": "c", "args": ["x"], "entrypoint": "image"}, "(the image's) c x"),
+        ({"command": "c", "entrypoint": ["sh", "-c"]}, "sh -c c"),
+        ({"command": "c"}, "c"),
+    ],
+)
+def test_what_is_executed_is_shown_as_far_as_the_task_says_it(fields: dict[str, Any], shown: str) -> None:
+    assert command_line(a_task(**fields)) == shown

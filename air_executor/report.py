@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from air_executor.errors import cut
-from air_executor.format import arguments
 from air_executor.format.attempts import Attempt, Failure, Phase
 from air_executor.format.conditions import JobOutcome, Outcome, RunIf
 from air_executor.format.fields import format_time
@@ -95,7 +94,8 @@ def one_line(text: str) -> str:
 
 def command_line(task: Task) -> str:
     """The command and its arguments on one line, for people to read; not for a shell to run."""
-    return one_line(" ".join((task.command, *arguments.shown(task.args))))
+    own = ("(the image's)",) if task.runs_the_images else ()
+    return one_line(" ".join((*own, *task.words)))
 
 
 def reason_of(task: Task) -> str:

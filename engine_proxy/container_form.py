@@ -103,8 +103,8 @@ class ContainerForm(_Words):
     """The body of `POST /containers/create`."""
 
     image: str
-    entrypoint: tuple[str, ...]
-    cmd: tuple[str, ...]
+    entrypoint: tuple[str, ...] | None
+    cmd: tuple[str, ...] | None
     env: tuple[str, ...]
     working_dir: str
     user: Annotated[str, Field(pattern=r"^\d{1,10}:\d{1,10}$")]

@@ -441,6 +441,24 @@ class Settings(BaseSettings, Policy):
         "read to its end, at some 200 MB in a second, before dependants begin. Default: 10 GiB, what a job "
         "may have on the disk by default.",
     )
+    max_stop_grace: float = Field(
+        600.0,
+        ge=0,
+        le=A_DAY,
+        description="Seconds that a task may ask for as its stop_grace; the setting cancel_grace counts as "
+        "this where it is more. Default: ten minutes. What is being stopped holds its runner.",
+    )
+    require_digest: bool = Field(
+        False,
+        description="Whether images that tasks name must be named by digest (debian@sha256:…), so that "
+        "nobody can put another one under the name; runner_image excepted. Default: no.",
+    )
+    docker_config: Path | None = Field(
+        None,
+        description="Docker's config.json, or the folder that it is in: with what it says of registries "
+        "(`docker login`), images are pulled. It is read again for each pull. Default: where the environment "
+        "variable DOCKER_CONFIG says, or ~/.docker.",
+    )
 
     @classmethod
     def settings_customise_sources(

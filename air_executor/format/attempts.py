@@ -41,6 +41,13 @@ class Container(Record):
     name: str
     image: str
     image_id: str | None = None
+    digest: str | None = None
+    """By which its registry knows the image: `debian@sha256:…`; None where it came from none."""
+    stop_signal: str | None = None
+    """That the image declares to stop it by; None: SIGTERM."""
+    entrypoint: tuple[str, ...] | None = None
+    """The image's, where the task runs that; and its CMD."""
+    command: tuple[str, ...] | None = None
 
 
 class GrantedNetwork(Record):
@@ -70,6 +77,8 @@ class Grant(Record):
     """Seconds that the command may run."""
     file_mb: int | None = None
     """Size that a file may get which it writes; None in records of managers that set no limit."""
+    stop_grace: float | None = None
+    """Seconds between its stop signal and SIGKILL; None: as the setting `cancel_grace` says by then."""
 
     result_kb: int | None = None
     """Size that its result may have; None where none is taken, as by managers that knew of none."""

@@ -134,7 +134,8 @@ def validate(model: type[Model], value: Any, field: str = "") -> Model:
 
 def _complaint(error: ValidationError, model: type[BaseModel], field: str) -> BadInput:
     first = error.errors(include_url=False)[0]
-    loc = first["loc"]
+    inner = first["ctx"]["field"] if first["type"] == "missing_field" else None
+    loc = first["loc"] if inner is None else (*first["loc"], inner)
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
         rule = unknown_field(str(loc[-1]), fields_at(model, loc[:-1]))
@@ -147,6 +148,8 @@ def _rule(kind: str, message: str, value: Any) -> str:
     match kind:
         case "missing":
             return "is missing"
+        case "missing_field":
+            return message
         case "string_type":
             hint = f'; write "{quoted(value)}"' if isinstance(value, int | float) else ""
             return f"must be a string, not {_kind(value)}{hint}"

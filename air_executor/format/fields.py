@@ -75,6 +75,7 @@ def is_encodable(value: str) -> bool:
 
 Time = Annotated[datetime, BeforeValidator(_read_time), PlainSerializer(format_time, when_used="json")]
 Text = Annotated[str, Field(strict=True), AfterValidator(_check_text)]
+FilledText = Annotated[str, Field(strict=True, min_length=1), AfterValidator(_check_text)]
 Word = Annotated[str, Field(strict=True, max_length=MAX_WORD), AfterValidator(_check_text)]
 Name = Annotated[str, Field(strict=True), AfterValidator(_check_name)]
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -20,6 +20,7 @@ from pydantic import (
     PlainSerializer,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from air_executor.clock import utc_now
 from air_executor.errors import LONGEST_VALUE, BadInput, cut, quoted
@@ -27,7 +28,8 @@ from air_executor.format import arguments, images, networks, paths, users
 from air_executor.format.arguments import Argument
 from air_executor.format.attempts import Attempt, Cause, Failure
 from air_executor.format.conditions import ExitCodes, JobOutcome, OnFailure, OnSkip, Outcome, RunIf
-from air_executor.format.fields import Name, Record, Sentence, Spec, Text, Time, Word
+from air_executor.format.entrypoints import NO_COMMAND, OF_IMAGE, Entrypoint
+from air_executor.format.fields import FilledText, Name, Record, Sentence, Spec, Text, Time, Word
 from air_executor.format.halts import Halt, TimeLimit
 from air_executor.format.inputs import Inputs
 from air_executor.format.labels import Labels
@@ -162,7 +164,7 @@ class TaskFields(BaseModel):
     """What a task is, apart from what became of it."""
 
     id: Name
-    command: Text = Field(min_length=1)
+    command: FilledText | None = None
     args: Annotated[
         tuple[Argument, ...], FailFast(), BeforeValidator(at_most(MAX_ARGUMENTS, "arguments"))
     ] = ()
@@ -195,6 +197,31 @@ class TaskFields(BaseModel):
     labels: Labels = {}
     outputs: Patterns = ()
     """Files below `/work` that it promises to make: they are listed in its record when it has succeeded."""
+    entrypoint: Entrypoint = None
+    """What comes before `command` and `args`: `image`, that of the image; a list; or nothing. Where there is
+    no command either, the image's."""
+    pull: Literal["missing", "always", "never"] | None = None
+    """When the image is asked of its registry: where it is missing, unless this says otherwise."""
+    stop_grace: float | None = Field(None, ge=0, le=86_400, allow_inf_nan=False, strict=True)
+    """Seconds between the image's stop signal and SIGKILL; the setting `cancel_grace` where it is not set."""
+
+    @model_validator(mode="after")
+    def _has_a_command(self) -> Self:
+        if self.command is None and self.image is None and self.entrypoint is None:
+            raise PydanticCustomError("missing_field", NO_COMMAND, {"field": "command"})
+        return self
+
+    @property
+    def runs_the_images(self) -> bool:
+        """Whether the image says what is executed."""
+        return self.entrypoint == OF_IMAGE or (self.entrypoint is None and self.command is None)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What it says itself of that: its own entry point, its command, and its arguments."""
+        own = () if self.entrypoint is None or self.entrypoint == OF_IMAGE else self.entrypoint
+        command = () if self.command is None else (self.command,)
+        return (*own, *command, *arguments.shown(self.args))
 
     @model_validator(mode="after")
     def _env_names(self) -> Self:
@@ -230,8 +257,11 @@ class TaskFields(BaseModel):
 
         An empty `workdir` is the usual one: so it was always read in files that are written by hand.
         """
-        for name, check in (("command", paths.check_path), ("workdir", paths.check_folder)):
-            path = getattr(self, name)
+        program = None if self.runs_the_images else self.words[0]
+        for name, path, check in (
+            ("command" if self.entrypoint is None else "entrypoint", program, paths.check_path),
+            ("workdir", self.workdir, paths.check_folder),
+        ):
             try:
                 check(path or "/")
             except ValueError as error:
@@ -239,7 +269,10 @@ class TaskFields(BaseModel):
 
     def _strings(self) -> Iterator[tuple[str, str]]:
         """What the kernel copies, and where it is said."""
-        yield "command", self.command
+        if isinstance(self.entrypoint, tuple):
+            for index, word in enumerate(self.entrypoint):
+                yield f"entrypoint[{index}]", word
+        yield "command", self.command or ""
         for index, argument in enumerate(arguments.shown(self.args)):
             yield f"args[{index}]", argument
         for name, value in self.env.items():

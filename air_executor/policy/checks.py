@@ -4,6 +4,7 @@ from air_executor.errors import BadInput
 from air_executor.format.models import TaskFields
 from air_executor.format.networks import OF_ALL
 from air_executor.format.users import Owner
+from air_executor.policy import image_use
 from air_executor.policy.ceilings import check_ceilings
 from air_executor.policy.images import SHOWN, check_image
 from air_executor.policy.results import check_results
@@ -18,6 +19,7 @@ def check(task: TaskFields, owner: Owner, settings: Policy, field: str = "") -> 
     check_results(task, settings, field)
     if task.image is not None:
         check_image(task.image, settings, field)
+    image_use.check(task, settings, field)
     networks = (*OF_ALL, *settings.networks)
     if task.network is not None and task.network not in networks:
         allowed = ", ".join(networks)

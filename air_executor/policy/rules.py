@@ -25,5 +25,9 @@ class Policy(BaseModel):
     max_tasks: float = math.inf
     job_disk_mb: float = math.inf
     job_inodes: float = math.inf
+    pull: bool = True
+    require_digest: bool = False
+    cancel_grace: float = math.inf
+    max_stop_grace: float = math.inf
     result_kb: float = math.inf
     outputs_mb: float = math.inf

@@ -6,6 +6,7 @@ from air_executor.format.attempts import Attempt, Cause, Failure
 from air_executor.format.conditions import Outcome
 from air_executor.format.models import Task
 from manager.model.delivery import Delivery
+from manager.model.stop_signals import USUAL, number_of
 from manager.model.values import ExitResult
 
 OUR_SIGNALS = (128 + signal.SIGTERM, 128 + signal.SIGKILL)
@@ -20,7 +21,8 @@ def stopped_by(attempt: Attempt) -> Cause | None:
     if attempt.stopping is not Cause.TIMEOUT or began is None or ended is None or attempt.grant is None:
         return attempt.stopping
     in_time = (ended - began).total_seconds() < attempt.grant.timeout
-    return None if in_time and attempt.exit_code not in OUR_SIGNALS else attempt.stopping
+    ours = (*OUR_SIGNALS, 128 + (number_of(attempt.container.stop_signal or USUAL) or 0))
+    return None if in_time and attempt.exit_code not in ours else attempt.stopping
 
 
 def failure_of(task: Task, stopping: Cause | None, result: ExitResult) -> Failure | None:

@@ -32,6 +32,8 @@ class ImageShelf:
     """Images that are not known to be here, and the jobs, by uid, that want them."""
     _wishes: dict[str, dict[str, None]] = field(default_factory=dict)
     """The same, by job: in the order in which it asked for them."""
+    _to_renew: set[str] = field(default_factory=set)
+    """Those among them that somebody wants as their registries have them now."""
     _under_way: dict[str, ImageOrder] = field(default_factory=dict)
     _not_had: dict[str, datetime] = field(default_factory=dict)
     """Images that could not be had, and when that was."""
@@ -47,6 +49,11 @@ class ImageShelf:
         self._wanted.setdefault(image, set()).add(uid)
         self._wishes.setdefault(uid, {})[image] = None
 
+    def renew(self, image: str, uid: str) -> None:
+        """A task of this job waits until the image's registry was asked."""
+        self._to_renew.add(image)
+        self.want(image, uid)
+
     def foresee(self, image: str, uid: str, at: datetime) -> None:
         """A task of this job will want the image, when its turn comes."""
         not_had = self._not_had.get(image)
@@ -58,12 +65,13 @@ class ImageShelf:
         if self._under_way.get(fact.image) != fact.order:
             return False
         del self._under_way[fact.image]
+        self._to_renew.discard(fact.image)
         for uid in self._wanted.pop(fact.image, ()):
             self._wishes[uid].pop(fact.image, None)
         if fact.problem is None:
             self._seen[fact.image] = fact.at
             self._not_had.pop(fact.image, None)
-        else:
+        elif not fact.order.renew:
             self._not_had[fact.image] = fact.at
         self._forget_old(fact.at)
         return True
@@ -82,7 +90,8 @@ class ImageShelf:
             image = min(self._next(shares), default=(0, None))[1]
             if image is None:
                 return
-            order = self._under_way[image] = ImageOrder(image, next(self._numbers))
+            order = ImageOrder(image, next(self._numbers), image in self._to_renew)
+            self._under_way[image] = order
             yield order
 
     def _next(self, shares: Mapping[str, int]) -> Iterator[tuple[int, str]]:
@@ -100,6 +109,7 @@ class ImageShelf:
                 self._wanted[image].discard(uid)
                 if not self._wanted[image]:
                     del self._wanted[image]
+                    self._to_renew.discard(image)
                     if image in self._under_way:
                         yield self._under_way.pop(image)
 

@@ -33,6 +33,8 @@ from manager.model.facts import (
     OfAttempt,
     TaskClaimed,
 )
+from manager.model.image_facts import ImageFacts
+from manager.model.stop_signals import USUAL
 
 INCARNATIONS = 5
 """Containers that one attempt may get, where those before the last never began."""
@@ -196,15 +198,16 @@ def _claim(task: Task, fact: TaskClaimed, ready_at: datetime | None) -> Task:
     if task.status is not TaskStatus.PENDING or (task.attempt is not None and task.attempt.undecided):
         return task
     earlier = tuple(_log_moved(task, one) for one in task.attempts)
-    attempt = _attempt(fact, None if fact.start == "ahead" else ready_at)
+    attempt = _attempt(task, fact, None if fact.start == "ahead" else ready_at)
     return task.model_copy(update={"attempts": (*earlier, attempt)})
 
 
-def _attempt(fact: TaskClaimed, ready_at: datetime | None) -> Attempt:
+def _attempt(task: Task, fact: TaskClaimed, ready_at: datetime | None) -> Attempt:
     container = Container(name=fact.container, image=fact.grant.image)
     timings, warm = Timings(ready_at=ready_at), fact.warm
     if warm is not None:
         container = container.model_copy(update={"id": warm.container_id, "image_id": warm.image_id})
+        container = _learned(container, task, warm.of_image)
         since = {"created_at": warm.created_at, "container_started_at": warm.container_started_at}
         timings = timings.model_copy(update=since)
     return Attempt(
@@ -263,7 +266,7 @@ def _created(task: Task, attempt: Attempt, fact: ContainerCreated) -> Task:
         task,
         attempt,
         phase=Phase.CREATED,
-        container=container,
+        container=_learned(container, task, fact.of_image),
         timings=attempt.timings.model_copy(update={"created_at": fact.created_at}),
     )
 
@@ -272,6 +275,7 @@ def _waiting(task: Task, attempt: Attempt, fact: ContainerWaiting) -> Task:
     container = attempt.container.model_copy(update={"id": fact.container_id, "image_id": fact.image_id})
     since = {"created_at": fact.created_at, "container_started_at": fact.container_started_at}
     timings = attempt.timings.model_copy(update=since)
+    container = _learned(container, task, fact.of_image)
     return _with(task, attempt, phase=Phase.WAITING, container=container, timings=timings)
 
 
@@ -287,6 +291,7 @@ def _started(task: Task, attempt: Attempt, fact: ContainerStarted) -> Task:
     container = attempt.container
     if fact.image_id is not None:
         container = container.model_copy(update={"image_id": fact.image_id})
+    container = _learned(container, task, fact.of_image)
     running = _with(
         task,
         attempt,
@@ -297,6 +302,19 @@ def _started(task: Task, attempt: Attempt, fact: ContainerStarted) -> Task:
         began=fact.instant,
     )
     return running.model_copy(update={"status": TaskStatus.RUNNING, "started_at": fact.started_at})
+
+
+def _learned(container: Container, task: Task, image: ImageFacts | None) -> Container:
+    """With what has to be known of its image later; of its words, where these are what is executed."""
+    if image is None:
+        return container
+    update: dict[str, Any] = {
+        "digest": image.digest_of(container.image),
+        "stop_signal": None if image.stop_signal == USUAL else image.stop_signal,
+    }
+    if task.runs_the_images:
+        update |= {"entrypoint": image.entrypoint or None, "command": image.command or None}
+    return container.model_copy(update=update)
 
 
 def _ended_well(task: Task, attempt: Attempt, fact: CommandSucceeded) -> Task:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 
-from air_executor.format.attempts import Cause, Phase
+from air_executor.format.attempts import Attempt, Cause, Phase
 from air_executor.format.models import Task
 from manager.core.live_job import LiveJob
 from manager.model.actions import (
+    KILL,
     Create,
     Drop,
     Inspect,
@@ -19,6 +20,7 @@ from manager.model.actions import (
     TaskAction,
     Watch,
 )
+from manager.model.stop_signals import USUAL
 from manager.model.values import AttemptKey
 
 
@@ -54,8 +56,13 @@ def _acts(task: Task, key: AttemptKey, overdue: set[AttemptKey]) -> Iterator[Tas
         case Phase.RUNNING:
             yield Watch(key)
             if attempt.ended_well:
-                yield Signal(key, "SIGKILL", Cause.ENGINE) if key in overdue else Linger(key)
+                yield Signal(key, KILL, Cause.ENGINE) if key in overdue else Linger(key)
             elif attempt.stopping:
-                yield Signal(key, "SIGKILL" if key in overdue else "SIGTERM", attempt.stopping)
+                yield Signal(key, KILL if key in overdue else _stop_signal(attempt), attempt.stopping)
         case Phase.RECORDED:
             yield Remove(key)
+
+
+def _stop_signal(attempt: Attempt) -> str:
+    """That of its image."""
+    return attempt.container.stop_signal or USUAL

@@ -87,6 +87,7 @@ def conclusions(attempt: Attempt, inspected: Inspected) -> Iterator[OfAttempt]:
                 at=inspected.at,
                 image_id=inspected.image_id,
                 created_at=inspected.created_at,
+                of_image=inspected.of_image,
             )
         case Verdict.LOST:
             message = (
@@ -117,5 +118,6 @@ def _created(inspected: Inspected) -> ContainerCreated:
         container_id=inspected.container_id,
         image_id=inspected.image_id,
         created_at=inspected.created_at or inspected.at,
+        of_image=inspected.of_image,
         at=inspected.at,
     )

@@ -12,7 +12,7 @@ from air_executor.format.attempts import Attempt, Failure, Phase
 from air_executor.format.images import is_same
 from air_executor.format.models import Task
 from manager.core import policy
-from manager.core.image_shelf import ImageShelf
+from manager.core.image_shelf import LATELY, ImageShelf
 from manager.core.live_job import LiveJob
 from manager.core.warm_pool import WarmPool
 from manager.model import containers
@@ -54,6 +54,8 @@ class Scheduler:
     shelf: ImageShelf = field(default_factory=ImageShelf)
     users: policy.JobUsers = field(init=False)
     """Which job has a user of its own."""
+    _renewed: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    """Tasks, by job and id, whose image was asked of its registry for their next attempt, and when."""
     _tended_at: datetime | None = None
     """When warm containers were last tended."""
     _turn: int = 0
@@ -104,17 +106,23 @@ class Scheduler:
         while job.ready:
             task_id = next(iter(job.ready))
             task = job.tasks[task_id]
-            image = self._lacks(task, at)
+            image = self._lacks(job, task, at)
             if image is None or (task.attempt is not None and task.attempt.undecided):
                 return
-            self.shelf.want(image, job.uid)
+            if policy.must_ask(task):
+                self.shelf.renew(image, job.uid)
+            else:
+                self.shelf.want(image, job.uid)
             yield ImageLacking(uid=job.uid, task=task_id, image=image, at=at)
             if task_id in job.ready:  # or it would be put off for ever
                 raise Unclaimable(job.uid)
 
-    def _lacks(self, task: Task, at: datetime) -> str | None:
+    def _lacks(self, job: LiveJob, task: Task, at: datetime) -> str | None:
         """The task's image, where it is to be fetched first. The usual one was tried with the engine."""
         image = task.image or self.settings.runner_image
+        if policy.must_ask(task):
+            asked = self._renewed.get((job.uid, task.id))
+            return None if asked is not None and at - asked < LATELY else image
         here = is_same(image, self.settings.runner_image) or self.shelf.has(image, at)
         return None if here or not policy.may_pull(task) else image
 
@@ -127,7 +135,12 @@ class Scheduler:
         if not waited:
             return
         yield ImageSupplied(uid=job.uid, image=fact.image, at=fact.at)
+        if fact.order.renew:
+            # The others have it, or it is fetched for them.
+            waited = [task_id for task_id in waited if policy.must_ask(job.tasks[task_id])]
         if fact.problem is None:
+            if fact.order.renew:
+                self._renewed |= {(job.uid, task_id): fact.at for task_id in waited}
             return
         for task_id in waited:
             if self.users.is_short(job.uid):  # it is asked for again when the job has its user
@@ -164,7 +177,9 @@ class Scheduler:
     def _suppliable(self, job: LiveJob, at: datetime) -> Iterator[str]:
         """Tasks that can't run yet, whose images are here; those of the others are asked for."""
         for task_id in job.prospects():
-            image = self._lacks(job.tasks[task_id], at)
+            if policy.must_ask(job.tasks[task_id]):  # when its turn has come, and not before
+                continue
+            image = self._lacks(job, job.tasks[task_id], at)
             if image is None:
                 yield task_id
             else:
@@ -181,6 +196,7 @@ class Scheduler:
     def forget(self, uid: str) -> None:
         """The job has ended."""
         self._served.pop(uid, None)
+        self._renewed = {whose: since for whose, since in self._renewed.items() if whose[0] != uid}
         self.users.release(uid)
         self.pool.forget(uid)
 
@@ -223,6 +239,7 @@ class Scheduler:
         warm: WarmContainer | None = None,
     ) -> TaskClaimed:
         key, task = job.next_key(task_id), job.tasks[task_id]
+        self._renewed.pop((job.uid, task_id), None)
         runs_as = self.users.user_for(job.uid)
         return TaskClaimed(
             key=key,

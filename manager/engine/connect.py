@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from manager.engine.contract import Engine, Pull
 from manager.engine.docker.engine import DockerEngine
+from manager.engine.docker.logins import Logins
 from manager.engine.registries import Registries
 from manager.settings import Settings
 
@@ -22,4 +23,5 @@ def connect(settings: Settings, on_pull: Callable[[Pull], None] = lambda _: None
         settings.seccomp,
         settings.open_files,
         settings.tmp_exec,
+        Logins(settings.docker_config),
     )

@@ -17,7 +17,8 @@ The contract, in prose. It is tested by one suite against every engine and the s
 - `follow` gives a container's output from its beginning, whenever it is called, and returns when the
   container has ended and everything was given.
 - An image that is missing when a container is made is fetched then. `fetch` is for whoever has it fetched
-  before, and wants to stop waiting for it.
+  before, and wants to stop waiting for it; `renew` for who wants it as its registry has it now.
+- A spec that `runs_the_images` executes the image's entry point and then its own words, or else the image's.
 - Every call is bounded in time, but for `follow`, `wait` and `listen`. When the engine can't be reached, it
   raises EngineUnavailable and may be made again.
 - What an engine can't do on any host, it says (`capabilities`), and nobody asks that of it.
@@ -38,6 +39,7 @@ from typing import Protocol
 from air_executor.format.attempts import Cause
 from manager.model.container_spec import ContainerSpec
 from manager.model.facts import Listed
+from manager.model.image_facts import ImageFacts
 from manager.model.values import Capabilities, Host
 
 
@@ -186,6 +188,12 @@ class Engine(Protocol):
 
         Raises ImageMissing, EngineError.
         """
+
+    def renew(self, image: str) -> None:
+        """As `fetch`, but that its registry is asked although it is here: it may have another one by now."""
+
+    def image_facts(self, image_id: str) -> ImageFacts | None:
+        """What the image with this id says of itself; None where it is not here. Raises EngineError."""
 
     def stop_fetching(self, image: str) -> None:
         """Whoever fetches it gets ImageMissing at once. Asks nothing of the engine."""

@@ -16,11 +16,20 @@ from datetime import datetime
 from functools import partial
 
 from air_executor.clock import instant, utc_now
+from air_executor.errors import quoted
 from air_executor.failpoints import Failpoint, reach
 from air_executor.format import layout
 from air_executor.format.arguments import Unresolved
 from air_executor.format.attempts import Phase
-from manager.engine.contract import ContainerGone, Engine, Observation, Status
+from manager.engine.contract import (
+    CommandUnusable,
+    ContainerGone,
+    Engine,
+    ImageMissing,
+    Observation,
+    Status,
+)
+from manager.engine.of_image import of_image
 from manager.engine.retry import LONGEST_PAUSE, Retry, Stopped
 from manager.folder import result_file, workspace
 from manager.folder.trouble import TRANSIENT
@@ -36,6 +45,7 @@ from manager.model.facts import (
     ContainerVoided,
     ContainerWaiting,
 )
+from manager.model.image_facts import ImageFacts, check_words
 from manager.model.values import AttemptKey, ExitResult
 
 log = logging.getLogger(__name__)
@@ -85,6 +95,8 @@ class Gatekeeper:
         if found.status is not Status.RUNNING:
             return self.void(assignment, f"its gate ended at once, with {found.exit_code}")
         reach(Failpoint.WAITING_UNRECORDED)
+        learned = of_image(self._engine, self._retry, found.image_id)
+        _check_words(assignment, learned)
         now = utc_now()
         return ContainerWaiting(
             key=assignment.key,
@@ -92,6 +104,7 @@ class Gatekeeper:
             image_id=found.image_id,
             created_at=found.created_at,
             container_started_at=found.started_at or now,
+            of_image=learned,
             at=now,
         )
 
@@ -299,6 +312,19 @@ class Gatekeeper:
         return lost(assignment) if found is None else _started(assignment, found.started_at)
 
 
+def _check_words(assignment: Assignment, learned: ImageFacts | None) -> None:
+    """Raises CommandUnusable where the image is to say what is executed, and does not."""
+    task, image = assignment.task, assignment.grant.image
+    if not task.runs_the_images:
+        return
+    if learned is None:
+        raise ImageMissing(f"the engine does not tell what the image {quoted(image)} runs")
+    try:
+        check_words(task.words, image, learned)
+    except ValueError as error:
+        raise CommandUnusable(str(error)) from None
+
+
 def _blink(since: float) -> float:
     return BLINK + (time.monotonic() - since) / 8
 
@@ -324,9 +350,9 @@ def _nonce(assignment: Assignment) -> str:
 def _frame(assignment: Assignment) -> bytes:
     """Raises ValueError where no gate takes as much, OSError where what it has mounted is not there."""
     # Also where the container was made with them: a runtime changes some, as an empty HOME.
-    spec, words = assignment.spec, (assignment.task.command, *assignment.args)
+    env, words = assignment.spec.env, assignment.words
     workdir = containers.workdir_of(assignment.task)
-    return protocol.frame(_nonce(assignment), workdir, words, spec.env, tuple(_mounts(assignment)))
+    return protocol.frame(_nonce(assignment), workdir, words, env, tuple(_mounts(assignment)))
 
 
 def _mounts(assignment: Assignment) -> Iterator[protocol.Mounted]:

@@ -53,7 +53,7 @@ def sentence(assignment: Assignment, problem: Problem, flaw: Flaw) -> str:
     """Why the command of this task could not be executed."""
     match problem:
         case "missing":
-            return _missing(assignment.task.command, assignment.task.workdir or containers.WORK)
+            return _missing(assignment.words[0], assignment.task.workdir or containers.WORK)
         case "workdir":
             return _workdir(assignment, flaw)
         case "denied":
@@ -87,7 +87,7 @@ def _workdir(assignment: Assignment, flaw: Flaw) -> str:
 
 
 def _denied(assignment: Assignment, flaw: Flaw) -> str:
-    command = f"the command {quoted(assignment.task.command)}"
+    command = f"the command {quoted(assignment.words[0])}"
     if flaw.errno == errno.E2BIG:
         return _too_much(command, flaw)
     if flaw.role == "shell":

@@ -15,6 +15,7 @@ from air_executor.failpoints import Failpoint, reach
 from manager.core import policy
 from manager.engine.contract import Engine, EngineError, Observation, Status
 from manager.engine.host_network import HostNetwork
+from manager.engine.of_image import of_image
 from manager.engine.retry import Retry, Stopped
 from manager.folder import task_log, workspace
 from manager.folder.pace import Pace
@@ -175,7 +176,10 @@ class WarmKeeper:
         found = self._retry.until_answered(lambda: self._launch(warm, order.user))
         if found.status is not Status.RUNNING or found.started_at is None:
             raise EngineError("its container ended before its gate was opened")
-        return WarmContainer(warm, order.user, found.id, found.image_id, found.created_at, found.started_at)
+        learned = of_image(self._engine, self._retry, found.image_id)
+        return WarmContainer(
+            warm, order.user, found.id, found.image_id, found.created_at, found.started_at, learned
+        )
 
     def _launch(self, warm: str, user: Owner) -> Observation:
         network = containers.warm_network_container(warm, self._home, self._settings)

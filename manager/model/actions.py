@@ -6,6 +6,9 @@ from datetime import datetime
 from air_executor.format.attempts import Cause
 from manager.model.values import AttemptKey
 
+KILL = "SIGKILL"
+"""What ends a container that has not ended in time."""
+
 
 @dataclass(frozen=True, slots=True)
 class ForAttempt:
@@ -64,7 +67,7 @@ class Linger(ForAttempt):
 
 @dataclass(frozen=True, slots=True)
 class Signal(ForAttempt):
-    """Send SIGTERM or SIGKILL to the running container."""
+    """Send the stop signal of its image, or SIGKILL, to the running container."""
 
     signal: str
     cause: Cause

@@ -9,6 +9,7 @@ from air_executor.format import arguments
 from air_executor.format.attempts import Attempt, Grant
 from air_executor.format.models import Task
 from air_executor.format.results import Result
+from manager.model import image_facts
 from manager.model.container_spec import ContainerSpec
 from manager.model.home import GateFolder
 from manager.model.values import AttemptKey, Owner
@@ -41,15 +42,31 @@ class Assignment:
         return self.task.attempts[-1]
 
     @property
-    def args(self) -> tuple[str, ...]:
-        """The arguments of its command, with results in the place of references. Raises Unresolved."""
+    def own_words(self) -> tuple[str, ...]:
+        """What its task says of what is executed, with results in the place of references.
+
+        Raises Unresolved.
+        """
         found = arguments.resolved(self.task.args, self.results)
-        if found != self.task.args:
-            try:
-                self.task.model_copy(update={"args": found}).check_size()
-            except BadInput as error:
-                raise arguments.Unresolved(str(error)) from None
-        return found
+        if found == self.task.args:
+            return self.task.words
+        task = self.task.model_copy(update={"args": found})
+        try:
+            task.check_size()
+        except BadInput as error:
+            raise arguments.Unresolved(str(error)) from None
+        return task.words
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What is executed: its own words, or those of its image, which stand in the record.
+
+        Raises Unresolved.
+        """
+        container = self.attempt.container
+        if not self.task.runs_the_images:
+            return self.own_words
+        return image_facts.words(self.own_words, container.entrypoint or (), container.command or ())
 
     @property
     def user(self) -> Owner:

@@ -50,7 +50,7 @@ class Network:
     name: str = ""
 
 
-NEWER = ("capabilities", "file_bytes")
+NEWER = ("capabilities", "file_bytes", "runs_the_images")
 """Words that containers of older managers were not asked for with."""
 
 
@@ -78,6 +78,8 @@ class ContainerSpec:
     """Those that its first process begins with; that of a task has none."""
     file_bytes: int | None = None
     """Size that a file may get which a process of it writes, where that is bounded."""
+    runs_the_images: bool = False
+    """Whether the image's entry point comes before `command`, and its command where that is empty."""
 
     @property
     def digest(self) -> str:

@@ -11,7 +11,7 @@ import re
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from air_executor.format import arguments, layout
+from air_executor.format import layout
 from air_executor.format.attempts import Grant
 from air_executor.format.models import Task
 from manager.model.container_spec import (
@@ -138,7 +138,8 @@ def task_container(
     spec = _granted(name, labels, grant, work, home)
     return replace(
         spec,
-        command=(task.command, *arguments.shown(task.args)),
+        command=task.words,
+        runs_the_images=task.runs_the_images,
         env=spec.env | task.env | env | _for_results(grant),
         workdir=workdir_of(task),
     )
@@ -189,6 +190,7 @@ def gated(spec: ContainerSpec, home: Home) -> ContainerSpec:
         spec,
         labels=spec.labels | {GATED: "1"},
         command=(f"{GATE_PLACE}/gate", *folders, str(GATE_PATIENCE)),
+        runs_the_images=False,
         workdir=WORK,
         mounts=(*spec.mounts, *mounts),
     )
@@ -286,6 +288,7 @@ def never_started(spec: ContainerSpec, image_id: str, name: str) -> ContainerSpe
         labels=_labels(home_of(spec), "probe"),
         image=image_id,
         command=("true",),
+        runs_the_images=False,
         env={},
         workdir="/",
         mounts=(),

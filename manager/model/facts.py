@@ -13,6 +13,7 @@ from air_executor.format.attempts import Failure, Grant
 from air_executor.format.models import Job, Task, TaskSpec
 from manager.model.actions import TaskAction
 from manager.model.delivery import NOTHING, Delivery
+from manager.model.image_facts import ImageFacts
 from manager.model.values import (
     AttemptKey,
     Capabilities,
@@ -235,6 +236,8 @@ class ContainerCreated(Completion):
     container_id: str
     image_id: str | None
     created_at: datetime
+    of_image: ImageFacts | None = None
+    """What its image says of itself, where that is news."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,6 +255,7 @@ class ContainerWaiting(Completion):
     image_id: str | None
     created_at: datetime
     container_started_at: datetime
+    of_image: ImageFacts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,6 +268,7 @@ class ContainerStarted(Completion):
     image_id: str | None = None
     """What the engine says of its container, where that is news; `created_at` as well."""
     created_at: datetime | None = None
+    of_image: ImageFacts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,6 +280,7 @@ class Inspected(Completion):
     image_id: str | None = None
     created_at: datetime | None = None
     started_at: datetime | None = None
+    of_image: ImageFacts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -360,7 +366,7 @@ class RestPassed(Completion):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GracePassed(OfAttempt):
-    """The time between SIGTERM and SIGKILL is over."""
+    """The time between the stop signal and SIGKILL is over."""
 
 
 # --- The manager itself ---------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from air_executor.format.users import Owner as Owner
 from manager.model.delivery import NOTHING, Delivery
+from manager.model.image_facts import ImageFacts
 
 
 class AttemptKey(NamedTuple):
@@ -61,6 +62,8 @@ class WarmContainer:
     image_id: str
     created_at: datetime
     container_started_at: datetime
+    of_image: ImageFacts | None = None
+    """What its image says of itself, where that is known."""
     spare: "WarmContainer | None" = None
     """Another one, in the same folders and network, for the task that comes next in the job."""
 
@@ -70,6 +73,8 @@ class ImageOrder(NamedTuple):
 
     image: str
     number: int
+    renew: bool = False
+    """Whether its registry is asked although the image may be here."""
 
 
 def spare_of(warm: str) -> str:

@@ -27,6 +27,7 @@ from manager.engine.contract import (
     Status,
 )
 from manager.engine.host_network import HostNetwork
+from manager.engine.of_image import of_image
 from manager.engine.retry import LONGEST_PAUSE, Retry, Stopped
 from manager.folder import result_file, task_log, workspace
 from manager.folder.pace import Pace
@@ -200,6 +201,7 @@ class Acts:
             image_id=found.image_id,
             created_at=found.created_at,
             started_at=found.started_at,
+            of_image=of_image(self._engine, self._retry, found.image_id),
         )
         reach(Failpoint.INSPECTED)
         return inspected
@@ -334,7 +336,9 @@ class _Plain(_Verbs):
         except EngineError as error:
             return _failed(assignment, error.cause, error)
         reach(Failpoint.STARTED_UNRECORDED)
-        return replace(_started(assignment, found, utc_now()), instant=instant())
+        now, moment = utc_now(), instant()
+        learned = of_image(self._engine, self._retry, found.image_id)
+        return replace(_started(assignment, found, now), instant=moment, of_image=learned)
 
     def drop(self, assignment: Assignment) -> ContainerDropped | ContainerStarted:
         """Not where it has begun after all. It is removed when that is recorded."""
@@ -368,10 +372,9 @@ class _Plain(_Verbs):
 
 def _with_results(assignment: Assignment) -> Assignment:
     """What it is created with, is what it runs. Raises Unresolved where results are not there."""
-    if assignment.args == assignment.task.args:
+    if assignment.own_words == assignment.task.words:
         return assignment
-    command = (assignment.task.command, *assignment.args)
-    return replace(assignment, spec=replace(assignment.spec, command=command))
+    return replace(assignment, spec=replace(assignment.spec, command=assignment.own_words))
 
 
 class _Gated(_Verbs):

@@ -20,6 +20,7 @@ from manager.gates.warm_keeper import WarmKeeper
 from manager.model import containers
 from manager.model.actions import (
     EXCLUSIVE,
+    KILL,
     Create,
     EngineAction,
     Linger,
@@ -189,10 +190,14 @@ class Dispatcher:
                 self._call_overdue(action.key, LINGERING)
             case Signal():
                 self._perform(action, job)
-                if action.signal == "SIGTERM":
-                    self._call_overdue(action.key, self._settings.cancel_grace)
+                if action.signal != KILL:
+                    self._call_overdue(action.key, self._grace(job, action.key))
             case _:
                 self._perform(action, job)
+
+    def _grace(self, job: LiveJob, key: AttemptKey) -> float:
+        own = self._assignment(job, key).grant.stop_grace
+        return self._settings.cancel_grace if own is None else own
 
     def _call_overdue(self, key: AttemptKey, seconds: float) -> None:
         self._timers.add(seconds, lambda at: GracePassed(key=key, at=at))

@@ -41,15 +41,16 @@ class Fetcher:
         self._engine.stop_fetching(order.image)
 
     def _fetch(self, order: ImageOrder) -> None:
-        self._tell(order, self._problem(order.image))
+        ask = self._engine.renew if order.renew else self._engine.fetch
+        self._tell(order, self._problem(order.image, ask))
 
     def _tell(self, order: ImageOrder, problem: Failure | None) -> None:
         self._emit(ImageFetched(image=order.image, order=order, problem=problem, at=utc_now()))
 
-    def _problem(self, image: str) -> Failure | None:
+    def _problem(self, image: str, ask: Callable[[str], None]) -> Failure | None:
         """Why it is not here."""
         try:
-            self._retry.until_answered(lambda: self._engine.fetch(image))
+            self._retry.until_answered(lambda: ask(image))
         except EngineError as error:
             return Failure(cause=error.cause, message=str(error))
         except Stopped:

@@ -196,3 +196,42 @@ def test_two_tasks_that_want_the_same_image_at_the_same_time_share_one_pull(
     assert made[0] != made[1]
     assert [each.ended for each in told].count(True) == 1
     assert source.asked["manifests"] == 1
+
+
+def test_what_is_here_is_asked_for_again_by_who_wants_it_renewed(
+    puller: Bench, source: Registry, docker_client: Any
+) -> None:
+    puller.engine.renew(source.image)
+    first, visits = docker_client.images.get(source.image).id, source.visits
+    blobs = source.asked["blobs"]
+    puller.engine.renew(source.image)
+    assert source.visits > visits
+    assert source.asked["blobs"] == blobs, "nothing has changed, and nothing was fetched"
+    assert docker_client.images.get(source.image).id == first
+
+
+def test_the_digest_of_what_was_pulled_is_known(puller: Bench, source: Registry) -> None:
+    made = puller.create(image=source.image)
+    facts = puller.engine.image_facts(made.image_id)
+    name = source.image.rpartition(":")[0]
+    assert facts is not None
+    assert (facts.digest_of(source.image) or "").startswith(f"{name}@sha256:")
+
+
+def test_an_image_that_is_here_is_not_renewed_where_its_registry_is_away(
+    puller: Bench, source: Registry
+) -> None:
+    puller.engine.fetch(source.image)
+    source.gives = False
+    with pytest.raises(ImageMissing, match="can't be asked of its registry, as its task wants"):
+        puller.engine.renew(source.image)
+    puller.engine.fetch(source.image)
+
+
+def test_nothing_is_renewed_where_the_operator_has_nothing_pulled(
+    puller: Bench, source: Registry, settings: Settings
+) -> None:
+    puller.engine = connect(settings)
+    with pytest.raises(ImageMissing, match="pulling is switched off here"):
+        puller.engine.renew(source.image)
+    assert source.visits == 0

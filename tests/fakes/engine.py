@@ -35,6 +35,8 @@ from manager.engine.contract import (
 )
 from manager.model import container_spec, containers
 from manager.model.container_spec import ContainerSpec
+from manager.model.image_facts import ImageFacts, check_words, words
+from manager.model.stop_signals import number_of
 from manager.model.values import Capabilities, Host
 from tests.fakes import gates
 
@@ -50,7 +52,6 @@ TASK_LABELS = (
     container_spec.ATTEMPT,
     container_spec.INCARNATION,
 )
-SIGNALS = {"SIGTERM": 143, "SIGKILL": 137}
 SIGN_OF_LIFE = "SIGHUP"
 """For what guards a network, and nobody else."""
 
@@ -156,6 +157,12 @@ class FakeEngine:
         self.no_folders = {"/etc/passwd", "/dev/null/x", "/proc/1/x", "/sys/x"}
         """Working directories that no container can have."""
         self.no_networks = {"nobody-made-it"}
+        self.facts_of: dict[str, ImageFacts] = {}
+        """What images say of themselves, by their ids; nothing, where nothing stands here."""
+        self.in_registry: dict[str, str] = {}
+        """Ids that images have in their registries by now."""
+        self.gone_from_registry: set[str] = set()
+        """Images that are here, and that no registry gives."""
         self.image_ids: dict[str, str] = {}
         """Of images that are others than they were at first."""
         self.violations: list[ContractViolation] = []
@@ -286,6 +293,21 @@ class FakeEngine:
         if image not in self.images:
             raise ImageMissing(f"there is no image {image!r} here")
 
+    def renew(self, image: str) -> None:
+        with self._call("renew", image):
+            pass
+        self._wait_for_registry(image)
+        if image not in self.images or image in self.gone_from_registry:
+            raise ImageMissing(f"the image {image!r} can't be asked of its registry")
+        self.image_ids |= {image: self.in_registry[image]} if image in self.in_registry else {}
+
+    def image_facts(self, image_id: str) -> ImageFacts | None:
+        with self._call("image_facts", image_id):
+            here = {self._image_id(image) for image in self.images} | {
+                box.image_id for box in self._containers.values()
+            }
+            return self.facts_of.get(image_id, ImageFacts() if image_id in here else None)
+
     def stop_fetching(self, image: str) -> None:
         with self._changed:
             self.calls.append(("stop_fetching", image))
@@ -399,12 +421,13 @@ class FakeEngine:
         with self._call("signal", container):
             box = self._find(container)
             guards = container_spec.GUARD in box.spec.labels
-            if signal not in SIGNALS and not (guards and signal == SIGN_OF_LIFE):
-                self._violated(f"the signal {signal!r} is not one of {list(SIGNALS)}")
-            if signal == SIGN_OF_LIFE:
+            own = self.facts_of.get(box.image_id, ImageFacts()).stop_signal
+            if signal not in (own, "SIGKILL") and not (guards and signal == SIGN_OF_LIFE):
+                self._violated(f"the signal {signal!r} is neither SIGKILL nor that of its image, {own!r}")
+            if guards and signal == SIGN_OF_LIFE:
                 return
-            if box.status is Status.RUNNING and not (signal == "SIGTERM" and box.program.ignores_term):
-                self._end(box, SIGNALS[signal])
+            if box.status is Status.RUNNING and (signal == "SIGKILL" or not box.program.ignores_term):
+                self._end(box, 128 + (number_of(signal) or 0))
 
     def remove(self, container: str, home_id: str) -> None:
         with self._call("remove", container):
@@ -531,7 +554,17 @@ class FakeEngine:
     def _program(self, spec: ContainerSpec) -> Program:
         if container_spec.GATED in spec.labels:
             return FOREVER  # until it is handed its command
-        return self._program_of(spec.command)
+        return self._program_of(self._words(spec))
+
+    def _words(self, spec: ContainerSpec) -> Command:
+        if not spec.runs_the_images:
+            return spec.command
+        facts = self.facts_of.get(self._image_id(spec.image), ImageFacts())
+        try:
+            check_words(spec.command, spec.image, facts)
+        except ValueError as error:
+            raise CommandUnusable(str(error)) from None
+        return words(spec.command, facts.entrypoint, facts.command)
 
     def _program_of(self, command: Command) -> Program:
         if command in self.programs:

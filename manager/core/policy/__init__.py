@@ -7,7 +7,7 @@ attempt gets (`grant`) holds to the same rules whatever a record says: it may co
 from air_executor.policy import check, check_count, user_of, usual_user
 from manager.core.policy.bounds import Parent, bounded
 from manager.core.policy.ceilings import check_host, job_runners
-from manager.core.policy.grants import grant, is_usual, may_pull, usual_grant, with_grant
+from manager.core.policy.grants import grant, is_usual, may_pull, must_ask, usual_grant, with_grant
 from manager.core.policy.job_users import JobUsers
 from manager.core.policy.jobs import check_job, priority, time_left, time_limit
 from manager.core.policy.sharing import check_joining, check_sharing, sharers
@@ -26,6 +26,7 @@ __all__ = [
     "is_usual",
     "job_runners",
     "may_pull",
+    "must_ask",
     "priority",
     "sharers",
     "time_left",

@@ -9,7 +9,7 @@ from typing import TypeVar
 from air_executor.errors import BadInput
 from air_executor.format.models import DEFAULT_RETRIES, Resources, RetryPolicy, Task, TaskSpec
 from air_executor.policy import images, users
-from manager.core.policy import grants
+from manager.core.policy import grants, image_use
 from manager.model.values import Owner
 from manager.settings import Settings
 
@@ -35,6 +35,7 @@ class Parent:
     pids: int
     timeout: float
     retries: int
+    stop_grace: float
 
     @classmethod
     def of(
@@ -57,6 +58,7 @@ class Parent:
             pids=found.pids,
             timeout=found.timeout,
             retries=task.policy.max,
+            stop_grace=settings.cancel_grace if found.stop_grace is None else found.stop_grace,
         )
 
 
@@ -66,6 +68,8 @@ def bounded(spec: TaskSpec, parent: Parent, owner: Owner, settings: Settings) ->
     It is one that may be asked for from outside: `checks.check` comes before.
     """
     _check_image(spec.image, parent, settings)
+    image_use.bounded_pull(spec.pull, parent.id)
+    grace = _at_most(spec.stop_grace, settings.cancel_grace, parent.stop_grace, "stop_grace", parent)
     limits = Resources(
         memory_mb=_memory(spec, parent, settings),
         cpus=_at_most(spec.resources.cpus, settings.cpus, parent.cpus, "resources.cpus", parent),
@@ -78,6 +82,7 @@ def bounded(spec: TaskSpec, parent: Parent, owner: Owner, settings: Settings) ->
             "timeout": _at_most(spec.timeout, settings.timeout, parent.timeout, "timeout", parent),
             "retries": _retries(spec.retries, parent),
             "resources": limits,
+            "stop_grace": grace,
         }
     )
 

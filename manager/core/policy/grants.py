@@ -5,10 +5,11 @@ from air_executor.format.attempts import Attempt, Grant, GrantedNetwork
 from air_executor.format.models import Task
 from air_executor.policy.users import user_of
 from manager.core import retries
+from manager.core.policy import image_use
 from manager.model.values import Owner
 from manager.settings import FIRST_OF_PEOPLE, Settings
 
-NOT_OF_THE_CONTAINER = {"timeout", "pull", "result_kb", "outputs_mb"}
+NOT_OF_THE_CONTAINER = {"timeout", "pull", "result_kb", "outputs_mb", "stop_grace"}
 """What an attempt gets beside its container."""
 ANYBODY = Owner(FIRST_OF_PEOPLE, FIRST_OF_PEOPLE)
 
@@ -34,12 +35,18 @@ def grant(task: Task, owner: Owner, job_network: str, settings: Settings) -> Gra
         file_mb=settings.job_disk_mb,
         result_kb=settings.result_kb or None,
         outputs_mb=settings.outputs_mb if task.outputs else None,
+        stop_grace=image_use.stop_grace(task, settings),
     )
 
 
 def may_pull(task: Task) -> bool:
     """Whether its image may be fetched where it is missing: not for what a task has queued."""
-    return task.parent is None
+    return image_use.may_pull(task, task.parent is not None)
+
+
+def must_ask(task: Task) -> bool:
+    """Whether its registry is asked first, although the image is here."""
+    return image_use.must_ask(task, task.parent is not None)
 
 
 def usual_grant(user: Owner, job_network: str, settings: Settings) -> Grant:

@@ -7,7 +7,7 @@ from typing import Any
 import docker
 import requests
 import urllib3
-from docker.errors import APIError, DockerException, NotFound
+from docker.errors import APIError, DockerException, InvalidConfigFile, NotFound
 from docker.transport import UnixHTTPAdapter
 from docker.utils import kwargs_from_env, version_lt
 
@@ -18,6 +18,13 @@ API_VERSION = "1.41"
 POOL_SIZE = 128
 BAD_REQUEST = 400
 """By this status the engine says that what it was asked for is at fault, and not itself."""
+
+
+BAD_CONFIG = (
+    "Docker's configuration (config.json in the folder DOCKER_CONFIG, or in ~/.docker) is none; correct it, "
+    "or name another folder"
+)
+"""docker-py reads it before it does anything."""
 
 
 class Connection:
@@ -98,7 +105,10 @@ class _Api(docker.APIClient):
 def _client(timeout: float, version: str) -> docker.APIClient:
     """A client; the engine is not asked for anything."""
     options = kwargs_from_env()
-    client = _Api(version=version, timeout=int(timeout), max_pool_size=POOL_SIZE, **options)
+    try:
+        client = _Api(version=version, timeout=int(timeout), max_pool_size=POOL_SIZE, **options)
+    except (ValueError, KeyError, TypeError, AttributeError, InvalidConfigFile):  # it may quote a password
+        raise DockerException(BAD_CONFIG) from None
     client.trust_env = False  # at each call it would look for proxies, which a socket has not
     own = client.get_adapter(client.base_url)
     if isinstance(own, UnixHTTPAdapter):

@@ -12,6 +12,7 @@ import urllib3
 from docker.errors import APIError, DockerException, NotFound
 
 from air_executor.errors import quoted
+from air_executor.format.images import parse_reference
 from manager.engine.contract import (
     CommandUnusable,
     Confinement,
@@ -33,7 +34,9 @@ from manager.engine.docker import confinement, log_stream, volumes
 from manager.engine.docker.account_files import AccountFiles
 from manager.engine.docker.archive import entry
 from manager.engine.docker.connection import BAD_REQUEST, Connection, sentence, translated
-from manager.engine.docker.images import A_SILENCE, Entry, Images, Refused
+from manager.engine.docker.image_config import image_facts
+from manager.engine.docker.images import A_SILENCE, Entry, Images, Refused, with_remark
+from manager.engine.docker.logins import Logins
 from manager.engine.docker.network_holders import NetworkHolders
 from manager.engine.docker.own_container import own_container_ids
 from manager.engine.docker.translate import (
@@ -53,6 +56,7 @@ from manager.engine.docker.translate import (
 )
 from manager.engine.registries import Registries
 from manager.model.container_spec import ACCOUNTS, DIGEST, GATED, HOME_ID, ROLE, ContainerSpec
+from manager.model.image_facts import ImageFacts, check_words
 from manager.model.values import Capabilities, Host
 
 NOT_EXECUTED = (126, 127)
@@ -62,6 +66,8 @@ BEING_REMOVED = ("removing", "dead")
 """Whoever removes a running container kills it first: its exit code is theirs, not the command's."""
 FOR_COMMANDS = ("task", "warm")
 """The roles of containers that run what somebody else wrote."""
+MOST_IMAGES = 256
+"""Images of which it is remembered what they say of themselves."""
 A_TASKS_LIFE = 7 * 24 * 3600.0
 """Seconds of silence in a call that lasts as long as a container runs, after which it is made again."""
 
@@ -78,16 +84,20 @@ class DockerEngine:
         seccomp: confinement.Choice,
         open_files: int,
         tmp_exec: bool,
+        logins: Logins,
     ) -> None:
         """Nothing is asked of the engine yet. `timeout`: seconds that a call may take."""
         self._timeout = timeout
         self._api = Connection(timeout).api
         self._registries = registries
+        self._logins = logins
         self._images = Images(pull, self._image_id, self._pulling, on_pull)
         self._seccomp = seccomp
         self._open_files = open_files
         self._tmp_exec = tmp_exec
         self._accounts = AccountFiles(self, self._api)
+        self._image_facts: dict[str, ImageFacts] = {}
+        """By id, of the images that containers were made of last."""
         self._told: dict[str, Any] | None = None
         """What it has said of itself and its host."""
         self._paths: PathTable | None = None
@@ -121,6 +131,17 @@ class DockerEngine:
     def fetch(self, image: str) -> None:
         if self.image_id(image) is None:
             self._images.fetch(image)
+
+    def renew(self, image: str) -> None:
+        self._images.renew(image)
+
+    def image_facts(self, image_id: str) -> ImageFacts | None:
+        known = self._image_facts.get(image_id)
+        if known is None:
+            with translated():
+                self._image(image_id)
+            known = self._image_facts.get(image_id)
+        return known
 
     def stop_fetching(self, image: str) -> None:
         self._images.give_up(image)
@@ -280,6 +301,7 @@ class DockerEngine:
             image = self._image(spec.image)
             if image is None:
                 return self._create_after_a_pull(spec, network_id)
+            self._check_words(spec, image)
             body = container_body(spec, self._path_table(), network_id, self._terms(spec, image))
             try:
                 made = self._api().create_container_from_config(body, name=spec.name)  # type: ignore[no-untyped-call]
@@ -300,6 +322,14 @@ class DockerEngine:
         if spec.labels[ROLE] == "task":  # helpers are removed by their names
             self._own[container] = spec.labels[HOME_ID]
         return container
+
+    def _check_words(self, spec: ContainerSpec, image: dict[str, Any]) -> None:
+        """Where the image says what is executed."""
+        if spec.runs_the_images:
+            try:
+                check_words(spec.command, spec.image, image_facts(image))
+            except ValueError as error:
+                raise CommandUnusable(str(error)) from None
 
     def _refusal(self, spec: ContainerSpec, body: dict[str, Any], error: APIError) -> EngineError | None:
         """What lies with the task of what the engine refuses; None where that is told by its status alone."""
@@ -325,7 +355,8 @@ class DockerEngine:
     def _create_after_a_pull(self, spec: ContainerSpec, network_id: str | None) -> str:
         if not spec.pull:
             raise ImageMissing(
-                f"there is no image {spec.image!r} here, and none is pulled for what tasks queue"
+                f"there is no image {spec.image!r} here, and none is pulled for what tasks queue, or where "
+                '`pull` is "never"'
             )
         self._images.fetch(spec.image)
         return self._create(spec, network_id)
@@ -415,20 +446,30 @@ class DockerEngine:
             if error.status_code == 400:  # of a call in which there is nothing but the name
                 raise ImageUnusable(f"{image!r} is no image's name: {sentence(error)}") from None
             raise
+        self._remember(str(found["Id"]), found)
         return found
+
+    def _remember(self, image_id: str, data: dict[str, Any]) -> None:
+        self._image_facts.pop(image_id, None)
+        for oldest in list(self._image_facts)[: -MOST_IMAGES + 1]:
+            self._image_facts.pop(oldest, None)
+        self._image_facts[image_id] = image_facts(data)
 
     def _pulling(self, image: str) -> Iterator[Entry]:
         refusal = self._registries.refusal(image)
         if refusal is not None:
             raise Refused(refusal)
+        login = self._logins.of(parse_reference(image).registry)
         with translated():
             try:
-                yield from self._api(A_SILENCE).pull(image, stream=True, decode=True)
+                api = self._api(A_SILENCE)
+                said = api.pull(image, stream=True, decode=True, auth_config=login.words)
+                yield from with_remark(said, login.remark)
             except (requests.Timeout, urllib3.exceptions.TimeoutError):  # the engine itself is well
                 raise Refused(f"nothing was heard of it for {A_SILENCE:g} s") from None
             except APIError as error:
-                raise Refused(sentence(error)) from None
-            except DockerException as error:  # the registry's password can't be had, for example
+                raise Refused(f"{sentence(error)}; {login.remark}") from None
+            except DockerException as error:
                 raise Refused(str(error)) from None
 
     # --- Folders -----------------------------------------------------------------------------------------

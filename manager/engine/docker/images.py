@@ -28,6 +28,16 @@ class Refused(Exception):
     """The engine, or the registry that it asks, does not give the image; the message is theirs."""
 
 
+class NotHad(Exception):
+    """A pull has ended without the image; the message says why."""
+
+
+def with_remark(entries: Iterator[Entry], remark: str) -> Iterator[Entry]:
+    """What the engine says, and this beside every complaint."""
+    for entry in entries:
+        yield entry | {"error": f"{str(entry['error']).strip()}; {remark}"} if "error" in entry else entry
+
+
 class Images:
     """Safe to use from several threads."""
 
@@ -52,7 +62,30 @@ class Images:
             raise ImageMissing(
                 f"there is no image {quoted(image)} here, and pulling is switched off; `docker pull` it"
             )
-        self._fetch(image)
+        try:
+            self._fetch(image)
+        except NotHad as error:
+            why = f"there is no image {quoted(image)} here, and it can't be pulled: {error}"
+            raise ImageMissing(why) from None
+        self._check_here(image)
+
+    def renew(self, image: str) -> None:
+        """Return when it is here as its registry has it now. Raises ImageMissing, EngineUnavailable."""
+        if not self._allowed:
+            raise ImageMissing(
+                f"the image {quoted(image)} is to be asked of its registry, as its task wants (`pull` is "
+                '"always"), and pulling is switched off here'
+            )
+        try:
+            self._fetch(image)
+        except NotHad as error:
+            raise ImageMissing(
+                f"the image {quoted(image)} can't be asked of its registry, as its task wants (`pull` is "
+                f'"always"): {error}'
+            ) from None
+        self._check_here(image)
+
+    def _check_here(self, image: str) -> None:
         if self._find(image) is None:
             raise ImageMissing(f"there is no image {quoted(image)} here, and its registry did not give it")
 
@@ -73,8 +106,7 @@ class Images:
         except EngineUnavailable:
             raise
         except Exception as error:
-            why = f"there is no image {quoted(image)} here, and it can't be pulled: {error}"
-            raise ImageMissing(why) from None
+            raise NotHad(str(error)) from None
         finally:
             with self._lock:
                 if self._under_way.get(image) is fetch:

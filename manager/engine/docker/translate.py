@@ -102,8 +102,7 @@ def container_body(
     mounts, host_name = (*spec.mounts, *terms.mounts), _host_name(spec)
     return {
         "Image": spec.image,
-        "Entrypoint": [spec.command[0]],
-        "Cmd": list(spec.command[1:]),
+        **_executed(spec),
         "Env": [f"{key}={value}" for key, value in (terms.env | spec.env).items()],
         "WorkingDir": spec.workdir,
         "User": spec.user,
@@ -144,6 +143,13 @@ def container_body(
             "RestartPolicy": {"Name": "no"},
         },
     }
+
+
+def _executed(spec: ContainerSpec) -> dict[str, list[str] | None]:
+    """Where nothing is said, the engine takes what the image has."""
+    if spec.runs_the_images:
+        return {"Entrypoint": None, "Cmd": list(spec.command) or None}
+    return {"Entrypoint": [spec.command[0]], "Cmd": list(spec.command[1:])}
 
 
 def _security(profile: str | None) -> list[str]:

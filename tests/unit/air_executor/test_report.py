@@ -5,7 +5,14 @@ import pytest
 
 from air_executor import Failure, JobView
 from air_executor.format.attempts import Cause
-from air_executor.report import container_line, failure_summary, job_lines, one_line, results_block
+from air_executor.report import (
+    command_line,
+    container_line,
+    failure_summary,
+    job_lines,
+    one_line,
+    results_block,
+)
 from tests.unit.air_executor.builders import NOON, a_job, a_task, after, an_attempt
 
 FAILED = Failure(cause=Cause.EXIT, message="the command ended with exit code 3", exit_code=3)
@@ -235,3 +242,16 @@ def test_a_result_and_outputs_have_a_line_each_that_nobody_can_forge() -> None:
 def test_a_reference_is_shown_as_it_is_written() -> None:
     asked = a_task(args=["-n", {"result": "fetch", "path": "rows"}])
     assert '   Command: echo -n {"result": "fetch", "path": "rows"}' in results_block(view(asked))
+
+
+@pytest.mark.parametrize(
+    ("fields", "shown"),
+    [
+        ({"command": None, "image": "i"}, "(the image's)"),
+        ({"command": "c", "args": ["x"], "entrypoint": "image"}, "(the image's) c x"),
+        ({"command": "c", "entrypoint": ["sh", "-c"]}, "sh -c c"),
+        ({"command": "c"}, "c"),
+    ],
+)
+def test_what_is_executed_is_shown_as_far_as_the_task_says_it(fields: dict[str, Any], shown: str) -> None:
+    assert command_line(a_task(**fields)) == shown

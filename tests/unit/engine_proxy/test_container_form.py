@@ -21,6 +21,9 @@ SETTINGS = Settings()
 TASK = container(task("a", command="echo", args=["hi"]), key("a"), Path("/home/jobs/a:b+c"))
 FORMS = {
     "task": TASK,
+    "an image that says what is run": container(
+        task("a", command=None, image="debian:12"), key("a"), Path("/home/jobs/a:b+c")
+    ),
     "gated": containers.gated(TASK, HOME),
     "network": containers.network_container("n", "job", "uid", HOME, SETTINGS),
     "probe": containers.probe_container(Path("/home/probe"), "nonce", HOME, SETTINGS),

@@ -1,5 +1,6 @@
 """Why an attempt failed."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from air_executor.format.attempts import Cause
 from air_executor.format.models import TaskStatus
 from manager.core import failures
 from manager.model.facts import DeadlinePassed
+from manager.model.image_facts import ImageFacts
 from manager.model.values import ExitResult
 from tests.unit.manager.builders import after, at, claimed, created, exited, key, started, task
 
@@ -106,3 +108,12 @@ def test_a_command_that_had_ended_in_time_is_not_a_timeout_because_that_was_seen
 def test_a_command_that_was_stopped_is_a_timeout_whatever_the_clocks_say() -> None:
     ended = after(claimed(A), created(A), started(A, 3), DeadlinePassed(key=A, at=at(63)), exited(A, 143, 4))
     assert ended.failure is not None and ended.failure.cause is Cause.TIMEOUT
+
+
+@pytest.mark.parametrize(("code", "cause"), [(128 + 37, Cause.TIMEOUT), (128 + 2, Cause.SIGNAL)])
+def test_a_command_that_was_stopped_by_the_signal_of_its_image_is_one_as_well(
+    code: int, cause: Cause
+) -> None:
+    begun = replace(started(A, 3), of_image=ImageFacts(stop_signal="SIGRTMIN+3"))
+    ended = after(claimed(A), created(A), begun, DeadlinePassed(key=A, at=at(63)), exited(A, code, 4))
+    assert ended.failure is not None and ended.failure.cause is cause

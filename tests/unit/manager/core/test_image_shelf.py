@@ -86,3 +86,28 @@ def test_what_could_not_be_had_is_not_asked_for_again_at_once_ahead_of_a_turn() 
     assert list(shelf.orders()) == []
     shelf.want("image", "one")
     assert [order.image for order in shelf.orders()] == ["image"]
+
+
+def test_who_wants_an_image_as_its_registry_has_it_has_that_asked_although_it_is_here() -> None:
+    shelf = ImageShelf()
+    shelf.want("image", "one")
+    (plain,) = shelf.orders()
+    shelf.renew("image", "two")
+    assert (plain.renew, list(shelf.orders())) == (False, []), "one pull of an image at a time"
+    shelf.take_in(fetched(plain))
+    shelf.renew("image", "two")
+    (order,) = shelf.orders()
+    assert order.renew
+    shelf.take_in(fetched(order, well=False))
+    assert shelf.has("image", T0), "that its registry is away does not make it go"
+    shelf.foresee("other", "one", T0)
+    assert [each.renew for each in shelf.orders()] == [False]
+
+
+def test_what_nobody_wants_renewed_any_more_is_not() -> None:
+    shelf, job = ImageShelf(), live_job()
+    shelf.renew("image", UID)
+    job.apply(CancelRequested(uid=UID, at=at(1)))
+    assert list(shelf.given_up({UID: job})) == []
+    shelf.want("image", "another")
+    assert [each.renew for each in shelf.orders()] == [False]

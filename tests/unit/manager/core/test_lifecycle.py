@@ -22,6 +22,7 @@ from manager.model.facts import (
     LaunchFailed,
     OfAttempt,
 )
+from manager.model.image_facts import ImageFacts
 from tests.unit.manager.builders import (
     T0,
     after,
@@ -55,6 +56,7 @@ def test_a_whole_life_leaves_every_time_and_the_container_in_the_record() -> Non
         "name": "airx-a-1",
         "image": "image",
         "image_id": "sha256:image",
+        **dict.fromkeys(("digest", "stop_signal", "entrypoint", "command")),
     }
     times = attempt.timings
     assert (times.ready_at, times.created_at, times.container_started_at) == (T0, at(2), at(3))
@@ -508,3 +510,24 @@ def test_a_container_with_a_gate_is_made_and_waits_in_one_step() -> None:
     assert waiting.phase is Phase.WAITING
     assert waiting.container.id
     assert None not in (waiting.timings.created_at, waiting.timings.container_started_at)
+
+
+DIGEST = "image@sha256:" + "a" * 64
+SPEAKING = ImageFacts(digests=(DIGEST,), entrypoint=("entry",), command=("usual",), stop_signal="SIGINT")
+
+
+@pytest.mark.parametrize("fact", [waits(A), started(A), created(A)])
+def test_what_has_to_be_known_of_the_image_later_is_recorded(fact: OfAttempt) -> None:
+    before = [claimed(A)] if isinstance(fact, ContainerCreated) else [ahead(A), created(A)]
+    told = replace(fact, of_image=SPEAKING)  # type: ignore[call-arg]
+    container = after(*before, told).attempts[-1].container
+    assert (container.digest, container.stop_signal) == (DIGEST, "SIGINT")
+    assert (container.entrypoint, container.command) == (None, None), "it is not what is executed"
+    left = after(*before, told, of=task("a", command=None, image="image")).attempts[-1].container
+    assert (left.entrypoint, left.command) == (("entry",), ("usual",))
+
+
+def test_what_is_usual_of_an_image_is_not_recorded() -> None:
+    told = replace(waits(A), of_image=ImageFacts())
+    container = after(ahead(A), created(A), told).attempts[-1].container
+    assert container.model_dump(exclude_none=True).keys() == {"name", "image", "id", "image_id"}

@@ -1,5 +1,7 @@
 """Which acts a state calls for."""
 
+from dataclasses import replace
+
 from air_executor.format.attempts import Cause
 from manager.core import planner
 from manager.core.live_job import LiveJob
@@ -16,6 +18,7 @@ from manager.model.actions import (
     Watch,
 )
 from manager.model.facts import CancelRequested, CommandSucceeded, GracePassed, NetworkLost, OfAttempt
+from manager.model.image_facts import ImageFacts
 from tests.unit.manager.builders import (
     UID,
     ahead,
@@ -54,6 +57,17 @@ def test_each_phase_calls_for_its_act_and_goes_on_calling() -> None:
         assert acts(job) == [act]
     job.apply(removed(of))
     assert acts(job) == []
+
+
+def test_a_task_is_told_to_stop_by_the_signal_of_its_image() -> None:
+    job, of = live_job(task("a")), key("a")
+    facts = ImageFacts(stop_signal="SIGRTMIN+3")
+    for fact in (claimed(of), created(of), replace(started(of), of_image=facts)):
+        job.apply(fact)
+    job.apply(CancelRequested(uid=UID, at=at(4)))
+    assert acts(job) == [Watch(of), Signal(of, "SIGRTMIN+3", Cause.CANCELLED)]
+    job.apply(GracePassed(key=of, at=at(5)))
+    assert acts(job) == [Watch(of), Signal(of, "SIGKILL", Cause.CANCELLED)]
 
 
 def test_a_container_that_is_not_wanted_any_more_is_dropped_before_its_start() -> None:

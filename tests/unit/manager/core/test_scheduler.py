@@ -187,6 +187,58 @@ def test_a_job_that_is_cancelled_waits_for_no_image() -> None:
     assert job.lacking.get("debian:12", {}) == {}
 
 
+def test_a_registry_that_is_always_asked_is_asked_once_for_each_attempt_although_the_image_is_here() -> None:
+    job = live_job(task("a", image="debian:12", pull="always", retries=1), task("b", image="debian:12"))
+    who = Scheduler("home", make(), no_pool(), shelf=shelf("debian:12"))
+    assert [type(fact).__name__ for fact in told(who, job)] == ["ImageLacking", "TaskClaimed"]
+    assert [type(fact).__name__ for fact in answered(who, job)] == ["ImageSupplied"]
+    assert [type(fact).__name__ for fact in told(who, job, 6)] == ["TaskClaimed"]
+    for fact in (created(key("a")), started(key("a")), exited(key("a"), 1), removed(key("a"))):
+        job.apply(fact)
+    assert [type(fact).__name__ for fact in told(who, job, 7)] == ["ImageLacking"]
+    assert [order.renew for order in who.shelf.orders()] == [True]
+
+
+def test_the_usual_image_is_asked_for_too_where_a_task_wants_that() -> None:
+    job = live_job(task("a", pull="always"))
+    who = Scheduler("home", make(), no_pool())
+    assert [type(fact).__name__ for fact in told(who, job)] == ["ImageLacking"]
+
+
+def test_where_the_registry_is_away_only_who_wanted_it_asked_fails() -> None:
+    job = live_job(
+        task("a", image="debian:12", pull="always", retries=0), task("b", image="debian:12", retries=0)
+    )
+    who = Scheduler("home", make(), no_pool())
+    told(who, job)
+    facts = answered(who, job, MISSING)
+    assert [type(fact).__name__ for fact in facts] == ["ImageSupplied", "TaskClaimed", "LaunchFailed"]
+    assert facts[2].key.task == "a"  # type: ignore[union-attr]
+
+
+def test_what_came_of_an_answer_that_came_too_late_is_forgotten_with_the_job() -> None:
+    job = live_job(task("a", image="debian:12", pull="always"))
+    who = Scheduler("home", make(), no_pool())
+    told(who, job)
+    answered(who, job)
+    who.forget(job.uid)
+    assert [type(fact).__name__ for fact in told(who, job, 6)] == ["ImageLacking"]
+
+
+def test_a_task_never_pulls_that_does_not_want_it() -> None:
+    job = live_job(task("a", image="debian:12", pull="never"))
+    (claim,) = told(Scheduler("home", make(), no_pool()), job)
+    assert isinstance(claim, TaskClaimed)
+    assert not claim.grant.pull
+
+
+def test_nothing_is_made_ahead_of_a_registrys_answer() -> None:
+    job = begun(live_job(task("a"), task("b", "a", image="debian:12", pull="always")), "a")
+    who = Scheduler("home", make(), no_pool(), capabilities=ABLE, shelf=shelf("debian:12"))
+    assert list(who.claims_ahead([job], at(2))) == []
+    assert list(who.shelf.orders()) == []
+
+
 def test_a_container_made_ahead_never_waits_for_an_image_but_has_it_fetched() -> None:
     job = begun(live_job(task("a"), task("b", "a", image="debian:12")), "a")
     who = Scheduler("home", make(), no_pool(), capabilities=ABLE)

@@ -86,3 +86,16 @@ def test_the_oldest_version_is_spoken_that_the_engine_still_does(
     patient = connection.api(3600)
     assert (patient.timeout, patient.api_version) == (3600, spoken)
     assert len(asked) == 1, "it is asked once"
+
+
+@pytest.mark.parametrize(
+    "content",
+    ['{"auths": {"x.test": {"auth": "aHVudGVy"}}}', '{"auths": {"x.test": 5}}', '{"auths": 5}', "[1]"],
+)
+def test_a_configuration_of_dockers_that_is_none_is_told_and_not_quoted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str
+) -> None:
+    (tmp_path / "config.json").write_text(content)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    with pytest.raises(EngineUnavailable, match="DOCKER_CONFIG"), translated():
+        Connection(30).api()

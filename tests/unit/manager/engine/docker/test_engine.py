@@ -11,6 +11,7 @@ import pytest
 from manager.engine.contract import ImageMissing
 from manager.engine.docker import engine as module
 from manager.engine.docker.engine import DockerEngine
+from manager.engine.docker.logins import Logins
 from manager.engine.registries import Registries
 
 
@@ -50,7 +51,9 @@ def silent_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[D
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, daemon=True).start()
         monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path / 's'}")
-        yield DockerEngine(5, True, Registries(("*",), "runner"), lambda pull: None, "strict", 1024, True)
+        yield DockerEngine(
+            5, True, Registries(("*",), "runner"), lambda pull: None, "strict", 1024, True, Logins(None)
+        )
         Visit.over.set()
         server.shutdown()
 

@@ -22,9 +22,11 @@ from manager.engine.docker.translate import (
     too_long,
     unusable_command,
 )
+from manager.model import containers
 from manager.model.container_spec import Mount, Network
 from manager.model.containers import MIB
 from tests.unit.manager.builders import (
+    HOME,
     container,
     key,
     task,
@@ -205,6 +207,24 @@ def test_the_command_replaces_the_images_entry_point() -> None:
     found = body()
     assert (found["Entrypoint"], found["Cmd"]) == (["echo"], ["hi"])
     assert body(command=("true",))["Cmd"] == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "entrypoint", "command"),
+    [
+        ({"command": None, "image": "i"}, None, None),
+        ({"command": None, "image": "i", "args": ["x"]}, None, ["x"]),
+        ({"command": "c", "entrypoint": "image", "args": ["x"]}, None, ["c", "x"]),
+        ({"command": "c", "entrypoint": ["sh", "-c"]}, ["sh"], ["-c", "c"]),
+    ],
+)
+def test_where_the_image_is_to_say_what_is_run_the_engine_is_told_nothing(
+    fields: dict[str, Any], entrypoint: list[str] | None, command: list[str] | None
+) -> None:
+    asked = container(task("a", **fields), key("a"), Path("/home/jobs/a"))
+    found = container_body(asked, PathTable(), None)
+    assert (found["Entrypoint"], found["Cmd"]) == (entrypoint, command)
+    assert not containers.gated(asked, HOME).runs_the_images
 
 
 def test_the_digest_is_a_label() -> None:

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, PlainSerializer
 
 from air_executor.errors import BadInput
-from air_executor.format.documents import MAX_DEPTH, depth_of, parse_json
+from air_executor.format.documents import depth_of, parse_json
 from air_executor.format.fields import Record, Word
 from air_executor.format.limits import BYTES_A_PART, MAX_RESULT_BYTES, Bounds
 
-MAX_RESULT_DEPTH = MAX_DEPTH - 36
-"""It stands within other values in `tasks.json`, and has to be readable there, too."""
+MAX_RESULT_DEPTH = 64
+"""Less than any document may have: it stands within other values in `tasks.json`, and is read there, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,8 @@ def read_result(data: bytes, most: int) -> Result:
 
 @dataclass(frozen=True)
 class _Few(Bounds):
+    """As of any document, but that a small one does not have more values than it has room for."""
+
     @property
     def parts(self) -> int:
         return max(1, self.bytes // BYTES_A_PART)

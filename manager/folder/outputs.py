@@ -81,9 +81,7 @@ class Search:
             )
         try:
             found = yield from self._read(step, path)
-        except FileNotFoundError:
-            return
-        except NotRegular:
+        except (FileNotFoundError, NotRegular):  # since the walk came by
             return
         except OSError as error:
             if error.errno in TRANSIENT:

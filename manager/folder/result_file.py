@@ -36,12 +36,8 @@ def read(inbox: Path, most: int) -> Result | None:
     except OSError as error:
         if error.errno in TRANSIENT:
             raise
-        why = (
-            "is a link"
-            if error.errno in (errno.ELOOP, errno.ENOTDIR)
-            else f"can't be read ({error.strerror})"
-        )
-        problem = BadInput(f"{why}: {A_FILE}")
+        is_link = error.errno in (errno.ELOOP, errno.ENOTDIR)
+        problem = BadInput(f"{'is a link' if is_link else error.strerror}: {A_FILE}")
     except BadInput as error:
         problem = error
     raise problem.at(f"/inbox/{RESULT}/{RESULT_FILE}")

@@ -220,3 +220,43 @@ def test_the_details_of_a_live_job_tell_what_is_waited_for_and_what_was_rejected
     assert "   Rejected request r1: unknown dependency 'x'" in lines
     assert not any("r2" in line for line in lines)
     assert lines[-1] == "   After: a"
+
+
+@pytest.mark.parametrize(
+    ("fields", "line"),
+    [
+        ({"status": "failed", "outcome": "allowed_failure"}, "❌ greet: failed, allowed"),
+        ({"status": "skipped", "outcome": "skipped_by_exit_code"}, "⏭ greet: skipped by its exit code"),
+        ({"status": "skipped", "outcome": "not_called_for"}, "⏭ greet: skipped, not called for"),
+    ],
+)
+def test_what_came_of_a_task_is_said_where_its_status_does_not_say_it(
+    fields: dict[str, Any], line: str
+) -> None:
+    shown = view(a_task(**fields), state="completed")
+    assert line in results_block(shown).splitlines()
+    assert line in job_lines(shown)
+
+
+def test_what_came_of_a_job_is_said_likewise_and_its_labels() -> None:
+    shown = view(
+        a_task(labels={"step": "1"}), state="failed", outcome="timed_out", labels={"a": "b", "c": ""}
+    )
+    assert "Outcome: timed out" in results_block(shown).splitlines()
+    lines = list(job_lines(shown))
+    assert {"   Outcome: timed out", "   Labels: a=b, c=", "   Labels: step=1"} <= set(lines)
+
+
+@pytest.mark.parametrize(
+    ("run_if", "words"),
+    [("success", ""), ("failure", ", if one of them has failed"), ("always", ", whatever becomes of them")],
+)
+def test_of_a_task_that_waits_it_is_said_for_what(run_if: str, words: str) -> None:
+    waits = a_task(id="b", dependencies=["greet"], run_if=run_if)
+    assert f"   After: greet{words}" in job_lines(view(a_task(), waits, state="working"))
+
+
+def test_the_failure_of_a_job_is_not_one_that_was_allowed() -> None:
+    allowed = a_task(id="a", status="failed", completed_at=NOON, allow_failure=True, failure=FAILED)
+    failed = a_task(id="b", status="failed", completed_at=after(3), failure=FAILED)
+    assert "task b failed" in failure_summary(view(allowed, failed, state="failed"), "")

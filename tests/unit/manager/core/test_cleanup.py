@@ -138,11 +138,6 @@ def test_a_first_cancel_after_a_failure_spares_cleanup() -> None:
     assert job.failure is not None and job.failure.cause is Cause.EXIT
 
 
-def test_a_job_without_any_writes_down_nothing_more_than_it_did() -> None:
-    job = cancelled(begun(live_job(task("a"), task("b", "a")), "a"))
-    assert (job.job.halt, job.job.limit) == (None, None)
-
-
 def asks(job: LiveJob, task_id: str, *after: str, parent: str | None = None, **fields: object) -> None:
     spec = TaskSpec.model_validate({"id": task_id, "command": "true", "dependencies": after} | fields)
     by = None if parent is None else key(parent)

@@ -440,13 +440,12 @@ class LiveJob:
                 return None
 
     def _as_called(self, before: Task, after: Task, at: datetime) -> Task:
-        """The task after a step; where that skipped it and nothing had called for it, no failure is why."""
-        if after.status is before.status or after.status is not TaskStatus.SKIPPED or after.outcome:
+        """The task after a step. Where that ended it and nothing had called for it, no failure is why."""
+        ends = after.status.ended and not before.status.ended
+        if not ends or self._queue.verdict(after) is not Verdict.IDLE:
             return after
-        if after.failure is None or not self._may_begin(after):
-            return after
-        idle = self._queue.verdict(after) is Verdict.IDLE
-        return lifecycle.pass_over(after, after.failure.message, at) if idle else after
+        dependencies = (self.tasks[each] for each in after.dependencies)
+        return lifecycle.pass_over(after, conditions.why_idle(after, dependencies), at)
 
     def _standing(self, task_id: str) -> Standing | None:
         task = self.tasks[task_id]

@@ -216,7 +216,8 @@ class Attempt(Record):
     @property
     def unwanted(self) -> bool:
         """Whether nobody needs its container any more, and its command has not begun."""
-        return self.undecided and not self.needed and self.stopping is not None
+        begun = self.needed or self.phase is Phase.RUNNING
+        return self.undecided and not begun and self.stopping is not None
 
     @property
     def gated(self) -> bool:

@@ -8,7 +8,7 @@ from air_executor.format.fields import Record, Time
 
 
 class Halt(Record):
-    """The job was called off, and some of it went on: its cleanup, or what a failure had not stopped."""
+    """The job was called off, and how far."""
 
     of: Literal["work", "all"]
     """`work`: cleanup still runs. `all`: nothing begins any more."""

@@ -129,6 +129,7 @@ def pass_over(task: Task, why: str, at: datetime) -> Task:
     return task.model_copy(
         update={
             "status": TaskStatus.SKIPPED,
+            "started_at": None,
             "completed_at": at,
             "failure": None,
             "error": why,

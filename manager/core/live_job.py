@@ -452,13 +452,12 @@ class LiveJob:
                 return None
 
     def _as_called(self, before: Task, after: Task, at: datetime) -> Task:
-        """The task after a step; where that skipped it and nothing had called for it, no failure is why."""
-        if after.status is before.status or after.status is not TaskStatus.SKIPPED or after.outcome:
+        """The task after a step. Where that ended it and nothing had called for it, no failure is why."""
+        ends = after.status.ended and not before.status.ended
+        if not ends or self._queue.verdict(after) is not Verdict.IDLE:
             return after
-        if after.failure is None or not self._may_begin(after):
-            return after
-        idle = self._queue.verdict(after) is Verdict.IDLE
-        return lifecycle.pass_over(after, after.failure.message, at) if idle else after
+        dependencies = (self.tasks[each] for each in after.dependencies)
+        return lifecycle.pass_over(after, conditions.why_idle(after, dependencies), at)
 
     def _standing(self, task_id: str) -> Standing | None:
         task = self.tasks[task_id]
@@ -501,8 +500,7 @@ class LiveJob:
 
     def _time_out(self, fact: JobTimedOut) -> None:
         limit = self.job.limit
-        cancelled = self.failure is not None and self.failure.cause is Cause.CANCELLED
-        if not self._open or limit is None or self.job.halt is not None or cancelled:
+        if not self._open or limit is None or self.job.halt is not None:
             return
         message = f"job {self.name!r} was stopped: it took longer than its timeout of {limit.seconds:g} s"
         failure = Failure(cause=Cause.TIMEOUT, message=message)
@@ -520,7 +518,11 @@ class LiveJob:
 
     def _end_all(self, failure: Failure, at: datetime) -> None:
         """Cleanup as well."""
-        self._call_off(failure, Halt(of="all", failure=failure), at)
+        self._call_off(failure, self._halt_of_all(failure), at)
+
+    def _halt_of_all(self, failure: Failure) -> Halt:
+        halt = self.job.halt or Halt(of="all", failure=failure)
+        return halt.model_copy(update={"of": "all"})
 
     def _call_off(self, failure: Failure, halt: Halt, at: datetime) -> None:
         """The job has failed, and what runs is stopped, as far as `halt` goes."""
@@ -530,15 +532,13 @@ class LiveJob:
                 self._stop(task_id, Cause.CANCELLED, conditions.never_ran(self.failure or failure), at)
 
     def _halt(self, failure: Failure, halt: Halt, at: datetime) -> None:
-        """Nothing begins any more, as far as `halt` goes: written down where something could."""
-        timed_out = failure.cause is Cause.TIMEOUT
-        noted = bool(self._cleanup) or self._goes_on_after_failures or timed_out
-        if noted:
+        """Nothing begins any more, as far as `halt` goes."""
+        if self.job.halt != halt:
             self._update_job(at, halt=halt)
-        if self.failure is None:
-            self._fail(failure, at)
-        elif noted:
-            self._skip_rest(failure, at)
+            if self.failure is None:
+                self._fail(failure, at)
+            else:
+                self._skip_rest(failure, at)
 
     def _exceed(self, fact: DiskExceeded) -> None:
         """Nothing of it gets a grace, in which it would go on writing."""
@@ -549,7 +549,7 @@ class LiveJob:
             "before it is retried"
         )
         failure = Failure(cause=Cause.CANCELLED, message=message, setting=fact.setting)
-        self._halt(failure, Halt(of="all", failure=failure), fact.at)
+        self._halt(failure, self._halt_of_all(failure), fact.at)
         for task_id in list(self.live):
             self._replace(lifecycle.stop(self.tasks[task_id], Cause.CANCELLED, fact.setting), fact.at)
             self.overdue.add(self.attempt_key(self.tasks[task_id]))

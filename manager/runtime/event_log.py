@@ -71,7 +71,7 @@ def _calling_off(job: LiveJob) -> str:
     halt = job.job.halt
     if halt is None:
         return f": {job.failure.message}" if job.failure else ""
-    cleanup = ", cleanup goes on" if halt.of == "work" else ", and its cleanup with it"
+    cleanup = "" if halt.of == "work" else ", and its cleanup with it"
     return f"{cleanup}: {halt.failure.message}"
 
 

@@ -45,6 +45,12 @@ def test_max_parallel_reaches_the_job(home):
     assert Client(home).status("hello").job.max_parallel == 1
 
 
+def test_options_reach_the_job(home):
+    create(home, options={"on_failure": "continue", "timeout": 60})
+    job = Client(home).status("hello").job
+    assert (job.on_failure, job.timeout) == ("continue", 60)
+
+
 def test_a_retry_finds_the_live_job_again(home):
     create(home, retries=2)
     ManagerDouble(home, "hello").work()

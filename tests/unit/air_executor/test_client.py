@@ -1,3 +1,4 @@
+import hashlib
 import json
 import pickle
 import threading
@@ -24,7 +25,7 @@ from air_executor import (
     TaskStatus,
     WaitTimeout,
 )
-from air_executor.client import read_document
+from air_executor.client import Options, read_document
 from air_executor.policy import Policy
 from tests.unit.air_executor.builders import (
     DEMO,
@@ -669,3 +670,54 @@ def test_what_is_only_checked_is_not_created(client: Client) -> None:
     client.create_job("demo", DEMO)
     with pytest.raises(JobExists):
         client.check_job("demo", DEMO)
+
+
+# --- what a job says of itself
+
+
+def test_what_a_job_says_of_itself_is_in_its_record(client: Client) -> None:
+    said: Options = {"on_failure": "continue", "timeout": 60, "priority": -1, "labels": {"team": "data"}}
+    job = client.create_job("demo", DEMO, **said).job
+    assert (job.on_failure, job.timeout, job.priority, job.labels) == ("continue", 60, -1, {"team": "data"})
+    assert client.status("demo").job == job
+
+
+def test_what_it_can_not_say_is_refused_with_the_field(client: Client) -> None:
+    with pytest.raises(BadInput, match=r"^job\.timeout: "):
+        client.create_job("demo", DEMO, timeout=-1)
+    with pytest.raises(BadInput, match=r"^job\.timeuot: is not a known field"):
+        client.create_job("demo", DEMO, timeuot=1)  # type: ignore[misc]
+    assert list(client.jobs()) == []
+
+
+def test_who_asks_for_something_else_of_the_job_gets_another_one(client: Client) -> None:
+    request = Request(dag_id="d", run_id="r", task_id="t")
+    first = client.submit("demo", DEMO, request, on_failure="continue")
+    assert client.submit("demo", DEMO, request, on_failure="continue").name == first.name == "demo"
+    complete(client.store.home, "demo")
+    assert client.submit("demo", DEMO, request).name == "demo.2"
+
+
+def test_a_request_without_options_has_the_hash_that_it_always_had(client: Client) -> None:
+    request = Request(dag_id="d", run_id="r", task_id="t")
+    asked = client.submit("demo", [{"id": "a", "command": "true"}], request).job.request
+    body = '[{"command": "true", "id": "a"}]'
+    assert asked is not None and asked.digest == hashlib.sha256(body.encode()).hexdigest()
+
+
+def test_a_clear_asks_a_job_once_to_stop_that_was_asked_already(client: Client) -> None:
+    request = Request(dag_id="d", run_id="r", task_id="t")
+    client.submit("demo", DEMO, request)
+    client.cancel("demo")
+    folder = client.store.folder("demo")
+    asked = folder.marked_at("cancel")
+
+    def ends(view: JobView) -> None:
+        complete(client.store.home, "demo")
+
+    with pytest.MonkeyPatch.context() as patch:
+        wait = client.wait
+        patch.setattr(client, "wait", lambda job, timeout: wait(job, timeout, on_change=ends))
+        cleared = client.submit("demo", DEMO, request.model_copy(update={"generation": 1}))
+    assert cleared.name == "demo.2"
+    assert folder.marked_at("cancel") == asked is not None

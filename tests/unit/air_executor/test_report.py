@@ -255,3 +255,43 @@ def test_a_reference_is_shown_as_it_is_written() -> None:
 )
 def test_what_is_executed_is_shown_as_far_as_the_task_says_it(fields: dict[str, Any], shown: str) -> None:
     assert command_line(a_task(**fields)) == shown
+
+
+@pytest.mark.parametrize(
+    ("fields", "line"),
+    [
+        ({"status": "failed", "outcome": "allowed_failure"}, "❌ greet: failed, allowed"),
+        ({"status": "skipped", "outcome": "skipped_by_exit_code"}, "⏭ greet: skipped by its exit code"),
+        ({"status": "skipped", "outcome": "not_called_for"}, "⏭ greet: skipped, not called for"),
+    ],
+)
+def test_what_came_of_a_task_is_said_where_its_status_does_not_say_it(
+    fields: dict[str, Any], line: str
+) -> None:
+    shown = view(a_task(**fields), state="completed")
+    assert line in results_block(shown).splitlines()
+    assert line in job_lines(shown)
+
+
+def test_what_came_of_a_job_is_said_likewise_and_its_labels() -> None:
+    shown = view(
+        a_task(labels={"step": "1"}), state="failed", outcome="timed_out", labels={"a": "b", "c": ""}
+    )
+    assert "Outcome: timed out" in results_block(shown).splitlines()
+    lines = list(job_lines(shown))
+    assert {"   Outcome: timed out", "   Labels: a=b, c=", "   Labels: step=1"} <= set(lines)
+
+
+@pytest.mark.parametrize(
+    ("run_if", "words"),
+    [("success", ""), ("failure", ", if one of them has failed"), ("always", ", whatever becomes of them")],
+)
+def test_of_a_task_that_waits_it_is_said_for_what(run_if: str, words: str) -> None:
+    waits = a_task(id="b", dependencies=["greet"], run_if=run_if)
+    assert f"   After: greet{words}" in job_lines(view(a_task(), waits, state="working"))
+
+
+def test_the_failure_of_a_job_is_not_one_that_was_allowed() -> None:
+    allowed = a_task(id="a", status="failed", completed_at=NOON, allow_failure=True, failure=FAILED)
+    failed = a_task(id="b", status="failed", completed_at=after(3), failure=FAILED)
+    assert "task b failed" in failure_summary(view(allowed, failed, state="failed"), "")

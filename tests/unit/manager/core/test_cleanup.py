@@ -4,8 +4,10 @@ import pytest
 
 from air_executor.clock import Instant
 from air_executor.format.attempts import Cause, Failure
+from air_executor.format.conditions import RunIf
 from air_executor.format.halts import TimeLimit
 from air_executor.format.models import JobState, TaskSpec
+from manager.core import lifecycle
 from manager.core.live_job import LiveJob
 from manager.model.facts import (
     CancelRequested,
@@ -26,12 +28,14 @@ from tests.unit.manager.builders import (
     ahead,
     at,
     begun,
+    claimed,
     created,
     exited,
     key,
     live_job,
     removed,
     run,
+    started,
     task,
     waits,
 )
@@ -136,11 +140,6 @@ def test_a_first_cancel_after_a_failure_spares_cleanup() -> None:
         job.apply(fact)
     assert ended(job).job.outcome == "cancelled"
     assert job.failure is not None and job.failure.cause is Cause.EXIT
-
-
-def test_a_job_without_any_writes_down_nothing_more_than_it_did() -> None:
-    job = cancelled(begun(live_job(task("a"), task("b", "a")), "a"))
-    assert (job.job.halt, job.job.limit) == (None, None)
 
 
 def asks(job: LiveJob, task_id: str, *after: str, parent: str | None = None, **fields: object) -> None:
@@ -280,3 +279,25 @@ def test_a_failure_with_ten_thousand_dependants_one_behind_the_other_is_one_walk
     job = live_job(*chain, max_tasks=10_000, on_failure="continue")
     run(job, "t0", 1)
     assert ended(job).tasks["t9999"].status == "skipped"
+
+
+@pytest.mark.parametrize("made", [False, True], ids=["untouched", "made ahead"])
+def test_what_is_not_called_for_this_time_is_skipped_although_it_has_failed_before(made: bool) -> None:
+    """In a job that was tried again: an attempt of the last time is no failure of this time."""
+    before = live_job(task("a", retries=0), task("b", "a", run_if="always", retries=0))
+    run(before, "a", 1)
+    run(before, "b", 1)
+    again = [lifecycle.start_over(each) for each in before.tasks.values()]
+    again[1] = again[1].model_copy(update={"run_if": RunIf.SUCCESS})
+    again[0] = again[0].model_copy(update={"skip_exit_codes": (99,)})
+    job = LiveJob(before.job.model_copy(update={"failure": None}), again, before.owner, max_tasks=9)
+    for fact in (claimed(key("a", 2)), created(key("a", 2)), started(key("a", 2))):
+        job.apply(fact)
+    if made:
+        job.apply(ahead(key("b", 2)))
+    job.apply(exited(key("a", 2), 99))
+    for of in (key("a", 2), key("b", 2)):
+        job.apply(removed(of))
+    b = job.tasks["b"]
+    assert (b.status, b.outcome, b.failure, b.started_at) == ("skipped", "not_called_for", None, None)
+    assert ended(job).job.state is JobState.COMPLETED

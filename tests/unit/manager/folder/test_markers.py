@@ -10,6 +10,7 @@ from air_executor.store import Store
 from manager.folder import markers as module
 from manager.folder.markers import Markers
 from manager.model.facts import CancelRequested, Fact, ResetRequested, RetryRequested
+from tests.waiting import until
 
 
 class Ended:
@@ -173,3 +174,17 @@ def test_a_marker_is_removed_where_it_is_there(tmp_path: Path) -> None:
     for _ in range(2):
         module.remove(tmp_path / "retry")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cancel_that_is_asked_for_again_is_told_from_the_first(ended: Ended) -> None:
+    folder = ended.store.folder("live")
+    folder.path.mkdir(parents=True)
+    folder.request_cancel()
+    first = module.cancel_asked(folder)
+    assert first is not None and module.cancel_asked(folder) == first
+
+    def asked_again() -> bool:
+        folder.request_cancel()
+        return module.cancel_asked(folder) != first
+
+    until(asked_again)  # clocks of file systems are coarse

@@ -1,6 +1,7 @@
 """What people read in the log of each event."""
 
 import logging
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from manager.model.facts import (
     DiskExceeded,
     JobEnded,
     JobFact,
+    JobVanished,
     LaunchFailed,
     NetworkLost,
     RequestRefused,
@@ -115,7 +117,16 @@ def test_a_task_that_could_not_be_started_says_why(caplog: pytest.LogCaptureFixt
         (DeadlinePassed(key=A, at=at(9)), "WARNING", "runs longer than its timeout; stopping it"),
         (NetworkLost(uid=UID, at=at(9)), "ERROR", "job=job its network is gone"),
         (EXCEEDED, "ERROR", "job=job is stopped: it has 9 MiB on the disk, the setting job_disk_mb allows 8"),
-        (CancelRequested(uid=UID, at=at(9)), "INFO", "job=job is to stop: "),
+        (
+            CancelRequested(uid=UID, at=at(9)),
+            "INFO",
+            "job=job is to stop, cleanup goes on: job 'job' was can",
+        ),
+        (
+            JobVanished(uid=UID, at=at(9)),
+            "INFO",
+            "job=job is to stop, and its cleanup with it: job 'job' was",
+        ),
         (asks("r1", "a"), "INFO", "job=job task=b queued by request=r1"),
         (asks("r1", "nobody"), "WARNING", "job=job request=r1 rejected: "),
         (RequestRefused(uid=UID, request="r1", reason="is not JSON", at=at(9)), "WARNING", "is not JSON"),
@@ -134,3 +145,17 @@ def test_the_end_of_a_job_is_told_with_how_far_it_came(caplog: pytest.LogCapture
     run(job, "a")
     level, words = told(job, JobEnded(uid=UID, at=at(9)), caplog)
     assert (level, words) == ("INFO", f"job=job completed ({job.view().progress})")
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"allow_failure": True}, "failed, which is allowed, cause exit: task 'a' ended with exit code 3"),
+        ({"skip_exit_codes": (3,)}, "skipped: task 'a' ended with exit code 3"),
+    ],
+)
+def test_a_failure_that_is_none_is_told_as_what_it_is(
+    fields: dict[str, Any], words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = begun(live_job(task("a", retries=0, **fields)), "a")
+    assert told(job, exited(A, 3), caplog)[1].endswith(words)

@@ -6,6 +6,8 @@ from typing import Literal
 
 from air_executor.clock import Instant
 from air_executor.format.fields import Record, Sentence, Time
+from air_executor.format.mounts import GrantedMount
+from air_executor.format.scratch import GrantedScratch
 
 
 class Cause(StrEnum):
@@ -70,6 +72,10 @@ class Grant(Record):
     """Seconds that the command may run."""
     file_mb: int | None = None
     """Size that a file may get which it writes; None in records of managers that set no limit."""
+    mounts: tuple[GrantedMount, ...] = ()
+    scratch: tuple[GrantedScratch, ...] = ()
+    shm_mb: int | None = None
+    """Size of `/dev/shm`, where its task asks for one."""
 
 
 class Timings(Record):

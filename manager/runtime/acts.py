@@ -30,7 +30,7 @@ from manager.engine.retry import LONGEST_PAUSE, Retry, Stopped
 from manager.folder import task_log, workspace
 from manager.folder.pace import Pace
 from manager.folder.trouble import TRANSIENT
-from manager.gates import gate_folder
+from manager.gates import gate_folder, spaces
 from manager.gates.gatekeeper import Gatekeeper, lost
 from manager.model import containers
 from manager.model.actions import Create, Drop, EngineAction, Inspect, Open, Remove, Replace, Signal, Start
@@ -262,6 +262,7 @@ class _Verbs:
                 elif way := containers.in_work(assignment.spec.workdir):
                     workspace.make_workdir(assignment.work, way, assignment.user)
                 gate_folder.prepare_inbox(assignment.gate, assignment.user)
+                spaces.prepare(assignment)
                 return
             except OSError as error:
                 if error.errno not in TRANSIENT:

@@ -153,6 +153,8 @@ class FakeEngine:
         self.no_folders = {"/etc/passwd", "/dev/null/x", "/proc/1/x", "/sys/x"}
         """Working directories that no container can have."""
         self.no_networks = {"nobody-made-it"}
+        self.volumes: set[str] = set()
+        """Those that somebody has made."""
         self.image_ids: dict[str, str] = {}
         """Of images that are others than they were at first."""
         self.violations: list[ContractViolation] = []
@@ -325,6 +327,10 @@ class FakeEngine:
             for mount in spec.mounts:
                 if not Path(mount.source).exists():
                     raise EngineError(f"bind source path does not exist: {mount.source}")
+            for each in spec.declared:
+                there = each.source in self.volumes if each.kind == "volume" else Path(each.source).is_dir()
+                if each.kind == "withdrawn" or not there:
+                    raise Impossible(f"the mount {each.name!r} can't be had")
             return self._make(spec, program, joins=joins).id
 
     def start(self, container: str) -> Observation:

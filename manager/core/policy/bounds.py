@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from air_executor.errors import BadInput
 from air_executor.format.models import DEFAULT_RETRIES, Resources, RetryPolicy, Task, TaskSpec
-from manager.core.policy import grants, images, users
+from manager.core.policy import grants, images, mounts, scratch, users
+from manager.model.container_spec import SHM_MB
 from manager.model.values import Owner
 from manager.settings import Settings
 
@@ -34,6 +35,11 @@ class Parent:
     pids: int
     timeout: float
     retries: int
+    mounts: dict[str, bool]
+    """By name, and whether only to be read."""
+    scratch: scratch.Room
+    tmp_mb: int
+    shm_mb: int
 
     @classmethod
     def of(
@@ -56,6 +62,10 @@ class Parent:
             pids=found.pids,
             timeout=found.timeout,
             retries=task.policy.max,
+            mounts={each.name: each.read_only for each in found.mounts if each.kind != "withdrawn"},
+            scratch=scratch.Room.of(found.scratch),
+            tmp_mb=found.tmp_mb,
+            shm_mb=found.shm_mb or SHM_MB,
         )
 
 
@@ -65,10 +75,13 @@ def bounded(spec: TaskSpec, parent: Parent, owner: Owner, settings: Settings) ->
     It is one that may be asked for from outside: `checks.check` comes before.
     """
     _check_image(spec.image, parent, settings)
+    scratch.check_bounded(spec, parent.id, parent.scratch)
     limits = Resources(
         memory_mb=_memory(spec, parent, settings),
         cpus=_at_most(spec.resources.cpus, settings.cpus, parent.cpus, "resources.cpus", parent),
         pids=_at_most(spec.resources.pids, settings.pids, parent.pids, "resources.pids", parent),
+        tmp_mb=_at_most(spec.resources.tmp_mb, settings.tmp_mb, parent.tmp_mb, "resources.tmp_mb", parent),
+        shm_mb=_at_most(spec.resources.shm_mb, SHM_MB, parent.shm_mb, "resources.shm_mb", parent),
     )
     return spec.model_copy(
         update={
@@ -77,6 +90,7 @@ def bounded(spec: TaskSpec, parent: Parent, owner: Owner, settings: Settings) ->
             "timeout": _at_most(spec.timeout, settings.timeout, parent.timeout, "timeout", parent),
             "retries": _retries(spec.retries, parent),
             "resources": limits,
+            "mounts": mounts.bounded(spec, parent.id, parent.mounts),
         }
     )
 

@@ -3,6 +3,7 @@
 from air_executor.errors import BadInput
 from air_executor.format.models import TaskFields
 from air_executor.format.networks import OF_ALL
+from manager.core.policy import mounts, scratch
 from manager.core.policy.ceilings import check_ceilings
 from manager.core.policy.images import SHOWN, check_image
 from manager.core.policy.users import check_user
@@ -23,3 +24,5 @@ def check(task: TaskFields, owner: Owner, settings: Settings, field: str = "") -
             f"{task.network[:SHOWN]!r} is not allowed here; allowed are {allowed} (setting `networks`)",
             field=f"{field}network",
         )
+    mounts.check(task, owner, settings, field)
+    scratch.check(task, settings, field)

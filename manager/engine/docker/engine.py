@@ -363,12 +363,13 @@ class DockerEngine:
         if problem is not None:
             raise ImageUnusable(f"the image {spec.image!r} can't be used: {problem}")
         named = spec.labels[ROLE] in FOR_COMMANDS
+        accounts = self._accounts.of(spec, str(image["Id"])) if named else None
         return Terms(
             volumes=found,
             seccomp=confinement.profile(self._info(), self._seccomp),
             open_files=self._open_files,
             tmp_exec=self._tmp_exec,
-            accounts=self._accounts.of(spec, str(image["Id"])) if named else None,
+            accounts=None if accounts and accounts.lie_in(spec.places) else accounts,
         )
 
     def _info(self) -> dict[str, Any]:

@@ -111,8 +111,11 @@ class DeclaredMount(BaseModel):
         return self.size_mb or CACHE_MB
 
     def serves(self, uid: int, gid: int) -> bool:
-        """Whether the operator means it for tasks of that user."""
-        return not self.users or any(UserRange.parse(each).allows(uid, gid) for each in self.users)
+        """Whether the operator means it for tasks of that user; the group counts where one is named."""
+        named = map(UserRange.parse, self.users)
+        return not self.users or any(
+            each.first <= uid <= each.last and each.gid in (None, gid) for each in named
+        )
 
     def place(self, name: str) -> str:
         """Where it is, unless a task says otherwise."""

@@ -2,7 +2,8 @@
 
 The engine follows links when it mounts a folder. A link is fine, as long as where it leads could have been
 declared itself; that is looked at when the manager starts. What becomes of it later, and of links within the
-folder, is the operator's: only who may write there can change it.
+folder, is the operator's: only who may write there can change it. A manager in a container sees none of it;
+that nothing is mounted of its own home, the engine's side sees to (`engine/docker/declared`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ from air_executor.format.mounts import DeclaredMount, check_source
 from air_executor.format.places import is_in
 
 IN_A_CONTAINER = Path("/.dockerenv")
-"""Where that is there, the folders of the engine's host are not to be seen."""
+"""Where that is there, a folder of the engine's host that is not to be seen may be there all the same."""
 
 
 def check(mounts: Mapping[str, DeclaredMount], home: Path) -> None:
@@ -27,6 +28,8 @@ def check(mounts: Mapping[str, DeclaredMount], home: Path) -> None:
 
 def missing(mounts: Mapping[str, DeclaredMount]) -> list[str]:
     """What is to be said of those that are not there."""
+    if IN_A_CONTAINER.exists():
+        return []
     return [
         f"{name}: {folder} is not there, so tasks that name it fail: make it, or take it out of config.toml"
         for name, folder in _folders(mounts)
@@ -35,8 +38,6 @@ def missing(mounts: Mapping[str, DeclaredMount]) -> list[str]:
 
 
 def _folders(mounts: Mapping[str, DeclaredMount]) -> Iterator[tuple[str, Path]]:
-    if IN_A_CONTAINER.exists():
-        return
     for name, declared in mounts.items():
         if declared.path is not None:
             yield name, Path(declared.path)

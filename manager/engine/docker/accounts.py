@@ -76,7 +76,7 @@ class Accounts:
     mounts: tuple[Mount, ...]
 
     def lie_in(self, places: Iterable[str]) -> bool:
-        """Whether the image's links lead to where a container has something else: they would be made there."""
+        """Whether the image's links lead to where a container has something else."""
         return any(is_in(mount.target, place) for mount in self.mounts for place in places)
 
 

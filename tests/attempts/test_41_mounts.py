@@ -1,4 +1,4 @@
-"""41: a job writer wants to see what of the host no operator has declared, or to write where it may only read.
+"""41: a job writer wants what of the host no operator has declared, or to write where it may only read.
 
 A task can say nothing but a name: what it stands for is the operator's to say, is checked when the manager
 starts, and is written into the grant at the claim.

@@ -100,6 +100,7 @@ _KNOWN = (
         _said("follow", "since", "stderr", "stdout", "tail", "timestamps", "until"),
     ),
     _Known(About.CONTAINER, "GET", _OF, _NAME, "/archive", _said("path")),
+    _Known(About.CONTAINER, "HEAD", _OF, _NAME, "/archive", _said("path")),
     _Known(About.REMOVE, "DELETE", _OF, _NAME, "", _said("force", "link", "v")),
 )
 

@@ -8,6 +8,8 @@ from air_executor.format import paths
 
 MAX_BYTES = 1024
 """Of one place."""
+MAX_NAMES = 16
+"""In one place: each is looked at in the image."""
 RULE = "must be an absolute path without `.`, `..`, `//` and a `/` at its end, such as /data"
 
 KEPT = ("/work", "/inbox", "/.air-executor", "/proc", "/sys", "/dev", "/run/secrets")
@@ -38,6 +40,8 @@ def check_place(place: str) -> str:
     paths.check_path(place)
     if len(place.encode()) > MAX_BYTES:
         raise ValueError(f"has {len(place.encode())} bytes, and at most {MAX_BYTES} are allowed")
+    if place.count("/") > MAX_NAMES:
+        raise ValueError(f"has {place.count('/')} names, and at most {MAX_NAMES} are allowed")
     for kept in (*KEPT, *KEPT_FILES):
         if is_in(kept, place) or is_in(place, kept):
             raise ValueError(f"is taken: every container has {kept} of its own")

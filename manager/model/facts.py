@@ -122,6 +122,11 @@ class DiskExceeded(OfJob):
     """The place of the scratch space that has more than its task asked for, where that is why."""
 
     @property
+    def advice(self) -> str:
+        """What helps before it is retried."""
+        return "ask for more" if self.scratch else "delete some of its files, or raise the setting"
+
+    @property
     def words(self) -> str:
         """For people."""
         if self.scratch:

@@ -36,6 +36,7 @@ from manager.engine.docker.connection import BAD_REQUEST, Connection, sentence, 
 from manager.engine.docker.images import A_SILENCE, Entry, Images, Refused
 from manager.engine.docker.network_holders import NetworkHolders
 from manager.engine.docker.own_container import own_container_ids
+from manager.engine.docker.places import ImagePlaces, workdir_problem
 from manager.engine.docker.translate import (
     A_RECORD,
     SURELY_KEPT,
@@ -88,6 +89,7 @@ class DockerEngine:
         self._open_files = open_files
         self._tmp_exec = tmp_exec
         self._accounts = AccountFiles(self, self._api)
+        self._places = ImagePlaces(self, self._api)
         self._told: dict[str, Any] | None = None
         """What it has said of itself and its host."""
         self._paths: PathTable | None = None
@@ -280,8 +282,7 @@ class DockerEngine:
             image = self._image(spec.image)
             if image is None:
                 return self._create_after_a_pull(spec, network_id)
-            if spec.declared:
-                self._check_declared(spec)
+            self._check_places(spec, str(image["Id"]))
             body = container_body(spec, self._path_table(), network_id, self._terms(spec, image))
             try:
                 made = self._api().create_container_from_config(body, name=spec.name)  # type: ignore[no-untyped-call]
@@ -318,9 +319,13 @@ class DockerEngine:
             return _no_such_folder(spec.workdir, error)
         return None
 
-    def _check_declared(self, spec: ContainerSpec) -> None:
-        """Before the engine is asked for it: it would make a volume that is missing. Raises Impossible."""
-        problem = declared.problem(spec, self._path_table().host_path(spec.labels[HOME_PATH]))
+    def _check_places(self, spec: ContainerSpec, image_id: str) -> None:
+        """Before the engine is asked for it: it would make what is missing. Raises EngineError."""
+        problem = (
+            declared.problem(spec, self._path_table().host_path(spec.labels[HOME_PATH]))
+            or workdir_problem(spec)
+            or self._places.problem(spec, image_id)
+        )
         if problem is not None:
             raise Impossible(problem)
         for each in spec.declared:

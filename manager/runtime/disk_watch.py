@@ -131,9 +131,14 @@ class DiskWatch:
         if free is None or self._before is None:
             return False
         self._before = before = self._before.or_more(free)
-        written = before.bytes - free.bytes > self._most.bytes / SHARE
+        written = before.bytes - free.bytes > self._least() / SHARE
         made = (before.inodes or 0) - (free.inodes or 0) > self._most.inodes / SHARE
         return written or made
+
+    def _least(self) -> int:
+        """Bytes of what has the lowest bound: all that a job has, or scratch space of one."""
+        spaces = (space for job in list(self._jobs.values()) for space in job.spaces)
+        return min((space.size_mb * MIB for space in spaces), default=self._most.bytes)
 
     def _look_at_jobs(self) -> None:
         """Those with few files first: they are looked at in no time."""

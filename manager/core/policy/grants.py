@@ -29,7 +29,7 @@ def grant(task: Task, owner: Owner, job_network: str, settings: Settings) -> Gra
         memory_mb=min(memory_mb, settings.max_memory_mb),
         cpus=min(limits.cpus or settings.cpus, settings.max_cpus),
         pids=min(limits.pids or settings.pids, settings.max_pids),
-        tmp_mb=min(limits.tmp_mb or settings.tmp_mb, settings.max_memory_mb),
+        tmp_mb=settings.tmp_mb if limits.tmp_mb is None else min(limits.tmp_mb, settings.max_memory_mb),
         log_mb=settings.log_mb,
         timeout=min(task.timeout or settings.timeout, settings.max_timeout),
         file_mb=settings.job_disk_mb,

@@ -4,6 +4,7 @@ ENGINE_PROXY_LISTEN     the socket for the manager
 ENGINE_PROXY_ENGINE     the engine's socket; default /var/run/docker.sock
 AIR_EXECUTOR_HOME       the home folder of the manager, read only
 AIR_EXECUTOR_NETWORKS   as for the manager: a list of the engine's networks that tasks may join
+AIR_EXECUTOR_MOUNTS     as for the manager: what tasks may have mounted beside the home's folders
 """
 
 import asyncio
@@ -18,6 +19,7 @@ import httpx
 from engine_proxy.engine import Engine
 from engine_proxy.guard import Guard
 from engine_proxy.home import Home
+from engine_proxy.mounts import Mounts
 from engine_proxy.server import Server
 from manager.engine.docker.own_container import own_container_ids
 from manager.engine.docker.translate import PathTable
@@ -36,12 +38,12 @@ def host_path(home: Path, engine: Path) -> str:
     return str(home)
 
 
-async def serve(listen: Path, socket: Path, path: Path, networks: list[str]) -> None:
+async def serve(listen: Path, socket: Path, path: Path, networks: list[str], mounts: Mounts) -> None:
     """Until SIGTERM or SIGINT."""
     engine = Engine(socket)
     home = Home(path, lambda: host_path(path, socket))
     listen.unlink(missing_ok=True)
-    serving = asyncio.ensure_future(Server(Guard(home, engine, networks), engine).run(listen))
+    serving = asyncio.ensure_future(Server(Guard(home, engine, networks, mounts), engine).run(listen))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
     try:
@@ -59,6 +61,7 @@ def main() -> None:
             Path(os.environ.get("ENGINE_PROXY_ENGINE", "/var/run/docker.sock")),
             Path(os.environ["AIR_EXECUTOR_HOME"]),
             json.loads(os.environ.get("AIR_EXECUTOR_NETWORKS") or "[]"),
+            Mounts.parse(os.environ.get("AIR_EXECUTOR_MOUNTS", "")),
         )
     )
 

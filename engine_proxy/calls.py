@@ -25,6 +25,7 @@ class About(Enum):
     EVENTS = auto()
     CREATE = auto()
     LOOK = auto()
+    VOLUME = auto()
     CONTAINER = auto()
     REMOVE = auto()
 
@@ -77,6 +78,7 @@ _KNOWN = (
     _Known(About.EVENTS, "GET", "/events", parameters=_said("filters", "since", "until")),
     _Known(About.IMAGE, "GET", "/images/", _IMAGE, "/json"),
     _Known(About.IMAGE, "POST", "/images/create", parameters=_said("fromImage", "tag")),
+    _Known(About.VOLUME, "GET", "/volumes/", _NAME),
     _Known(About.CREATE, "POST", "/containers/create", parameters=_said("name")),
     _Known(
         About.LIST,
@@ -98,6 +100,7 @@ _KNOWN = (
         _said("follow", "since", "stderr", "stdout", "tail", "timestamps", "until"),
     ),
     _Known(About.CONTAINER, "GET", _OF, _NAME, "/archive", _said("path")),
+    _Known(About.CONTAINER, "HEAD", _OF, _NAME, "/archive", _said("path")),
     _Known(About.REMOVE, "DELETE", _OF, _NAME, "", _said("force", "link", "v")),
 )
 

@@ -26,6 +26,13 @@ class _Words(BaseModel):
     )
 
 
+class BindOptions(_Words):
+    """What is said of a folder that the operator has declared, and of no other."""
+
+    propagation: Literal["rprivate"]
+    non_recursive: Literal[True]
+
+
 class Bind(_Words):
     """A folder or file of the engine's machine; whose it is, is asked elsewhere."""
 
@@ -33,6 +40,21 @@ class Bind(_Words):
     source: str
     target: str
     read_only: bool = False
+    bind_options: BindOptions | None = None
+
+
+class VolumeOptions(_Words):
+    no_copy: Literal[True]
+
+
+class Volume(_Words):
+    """One of the engine's, which the operator has declared."""
+
+    type: Literal["volume"]
+    source: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    target: str
+    read_only: bool = False
+    volume_options: VolumeOptions
 
 
 class TmpfsOptions(_Words):
@@ -68,7 +90,7 @@ class HostConfig(_Words):
     """What binds a container to its machine."""
 
     auto_remove: Literal[False] = False
-    mounts: tuple[Annotated[Bind | Tmpfs, Field(discriminator="type")], ...] = ()
+    mounts: tuple[Annotated[Bind | Tmpfs | Volume, Field(discriminator="type")], ...] = ()
     network_mode: str
     extra_hosts: tuple[OwnAddress, ...] = ()
     init: bool | None = None
@@ -132,9 +154,9 @@ class ContainerForm(_Words):
         return self.labels.get(ROLE, "")
 
     @property
-    def sources(self) -> tuple[str, ...]:
-        """What of the engine's machine is mounted in it."""
-        return tuple(mount.source for mount in self.host_config.mounts if isinstance(mount, Bind))
+    def sources(self) -> tuple[Bind | Volume, ...]:
+        """What of the engine and its machine is mounted in it."""
+        return tuple(mount for mount in self.host_config.mounts if isinstance(mount, Bind | Volume))
 
     def body(self) -> bytes:
         """What was said, and nothing else."""

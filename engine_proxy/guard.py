@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine_proxy.calls import About, Call, recognised
-from engine_proxy.container_form import understood
+from engine_proxy.container_form import Volume, understood
 from engine_proxy.engine import Engine
 from engine_proxy.home import Home
+from engine_proxy.mounts import Mounts
 from engine_proxy.refusal import Refused
 from manager.model.container_spec import HOME_ID, ROLE
 
@@ -29,8 +30,12 @@ class Question:
 class Guard:
     """Knows the containers of the home by their ids: labels never change, and no id is given twice."""
 
-    def __init__(self, home: Home, engine: Engine, networks: Collection[str]) -> None:
-        """`networks` are the engine's own that containers may join."""
+    def __init__(
+        self, home: Home, engine: Engine, networks: Collection[str], mounts: Mounts | None = None
+    ) -> None:
+        """`networks` are the engine's own that containers may join, `mounts` what they may have beside the
+        home's folders."""
+        self._mounts = mounts or Mounts({})
         self._home = home
         self._engine = engine
         self._networks = {"none", "bridge", "host", *networks}
@@ -51,6 +56,9 @@ class Guard:
                 return replace(_asked(call), body=await self._allowed(body))
             case About.LOOK:
                 return _asked(call, await self._seen(call.name))
+            case About.VOLUME:
+                self._mounts.check_volume(call.name, read_only=True)
+                return _asked(call, call.name)
             case About.CONTAINER:
                 container = await self._our(call.name)
                 if call.after == "/start":
@@ -68,8 +76,9 @@ class Guard:
             raise Refused(f"a container must bear the label {HOME_ID}={self._home.id}")
         if form.role not in ("task", "warm", "network", "probe"):
             raise Refused(f"a container must bear the label {ROLE}, and {form.role!r} is no role")
-        for source in form.sources:
-            self._home.check(source)
+        for mount in form.sources:
+            declared = isinstance(mount, Volume) or mount.bind_options is not None
+            self._check_mount(mount.type, mount.source, read_only=mount.read_only, declared=declared)
         kind, _, holder = form.host_config.network_mode.partition(":")
         if kind == "container" and holder:
             await self._our(holder)
@@ -81,8 +90,19 @@ class Guard:
         """Once more, since the engine looks for what it mounts when a container starts."""
         found = await self._look(container)
         for mount in found["HostConfig"].get("Mounts") or ():
-            if mount["Type"] == "bind":
-                self._home.check(mount["Source"])
+            if mount["Type"] in ("bind", "volume"):
+                declared = mount["Type"] == "volume" or bool(mount.get("BindOptions"))
+                read_only = bool(mount.get("ReadOnly"))
+                self._check_mount(mount["Type"], mount["Source"], read_only=read_only, declared=declared)
+
+    def _check_mount(self, kind: str, source: str, *, read_only: bool, declared: bool) -> None:
+        """Raises Refused where it is neither of the home nor declared by the operator."""
+        if kind == "volume":
+            self._mounts.check_volume(source, read_only=read_only)
+        elif declared:
+            self._mounts.check_path(source, read_only=read_only)
+        else:
+            self._home.check(source)
 
     async def _our(self, name: str) -> str:
         """The id of this home's container with that name or id. Raises Refused."""

@@ -14,7 +14,7 @@ from air_executor.errors import AirExecutorError
 from air_executor.store import Store
 from manager.core.scheduler import Scheduler
 from manager.core.warm_pool import WarmPool
-from manager.daemon import crash, identity, own_folders
+from manager.daemon import crash, declared_mounts, identity, own_folders
 from manager.daemon.disk import MIB, Disk, Floor
 from manager.daemon.heartbeat import Heartbeat
 from manager.daemon.lock import AlreadyManaged, hold
@@ -151,6 +151,7 @@ def main() -> int:
     """Run the manager until SIGTERM or SIGINT. Returns the process's exit code."""
     try:
         settings = load()
+        declared_mounts.check(settings.mounts, settings.home)
         settings.home.mkdir(parents=True, exist_ok=True)
         _allow_many_files()
         readers = partial(readers_of, settings.home, settings.readers_group)

@@ -23,8 +23,10 @@ from pydantic_settings import (
 
 from air_executor.errors import BadInput, quoted
 from air_executor.format import networks
+from air_executor.format.fields import Name
 from air_executor.format.images import check_image
 from air_executor.format.limits import MAX_BYTES, MAX_RESULT_BYTES, MAX_TASKS, Bounds
+from air_executor.format.mounts import DeclaredMount
 from air_executor.format.nearest import did_you_mean
 from air_executor.format.users import FIRST_OF_PEOPLE as FIRST_OF_PEOPLE
 from air_executor.format.users import MAX_ID, UserRange
@@ -76,6 +78,14 @@ GroupId = Annotated[int, Field(ge=1, le=MAX_ID, strict=True)]
 Network = Annotated[str, AfterValidator(_check_network)]
 Users = Annotated[str, AfterValidator(_check_range)]
 _LIST = (NoDecode, BeforeValidator(_read_list))
+
+
+def _read_mounts(value: Any) -> Any:
+    """Tables, as they stand in an environment variable."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError('must be an object such as {"datasets": {"path": "/srv/datasets"}}') from None
 
 
 def _read_networks(value: Any) -> Any:
@@ -458,6 +468,22 @@ class Settings(BaseSettings, Policy):
         description="Docker's config.json, or the folder that it is in: with what it says of registries "
         "(`docker login`), images are pulled. It is read again for each pull. Default: where the environment "
         "variable DOCKER_CONFIG says, or ~/.docker.",
+    )
+    mounts: Annotated[dict[Name, DeclaredMount], NoDecode, BeforeValidator(_read_mounts)] = Field(
+        {},
+        max_length=1000,
+        description="What of the host tasks may have mounted when they name it, each a table: "
+        '[mounts.datasets] with path = "/srv/datasets", or volume = "name", or cache = true; read_only = '
+        'false opens it to be written to, users = ["1000"] says whose tasks may have it (default: all), '
+        'at = "/data" where it is (default: /mnt/datasets). '
+        "Default: nothing, because it is the operator's to say what of the host may be seen.",
+    )
+    max_scratch_mb: int = Field(
+        10_240,
+        ge=0,
+        le=1 << 30,
+        description="MiB of scratch space that a task may ask for, in all its places together; 0: none. What "
+        "of it is in memory counts as memory besides. Default: 10 GiB, what a job may have on the disk.",
     )
 
     @classmethod

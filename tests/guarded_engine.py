@@ -10,18 +10,21 @@ from pathlib import Path
 from engine_proxy.engine import Engine
 from engine_proxy.guard import Guard
 from engine_proxy.home import Home
+from engine_proxy.mounts import Mounts
 from engine_proxy.server import Server
 from tests.engine_proxy import engine_socket
 from tests.waiting import until
 
 
 @contextmanager
-def guarded_engine(home: Path, folder: Path, networks: Collection[str] = ()) -> Iterator[str]:
+def guarded_engine(
+    home: Path, folder: Path, networks: Collection[str] = (), mounts: str = ""
+) -> Iterator[str]:
     """Its address, for DOCKER_HOST; it serves the manager of `home`."""
     address = folder / "guarded.sock"
     loop = asyncio.new_event_loop()
     engine = Engine(Path(engine_socket()))
-    server = Server(Guard(Home(home, lambda: str(home)), engine, networks), engine)
+    server = Server(Guard(Home(home, lambda: str(home)), engine, networks, Mounts.parse(mounts)), engine)
     serving = loop.create_task(server.run(address))
 
     def run() -> None:

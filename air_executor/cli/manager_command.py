@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel
 from typer.core import TyperCommand
 
 from air_executor.errors import AirExecutorError
@@ -132,6 +133,10 @@ def _shown(value: Any) -> str:
             return f'"{value}"'
         case tuple() | list():
             return "[" + ", ".join(map(_shown, value)) + "]"
+        case BaseModel():
+            return _shown(value.model_dump(exclude_defaults=True))
+        case dict():
+            return "{" + ", ".join(f'"{name}" = {_shown(each)}' for name, each in value.items()) + "}"
         case _:
             return str(value)
 

@@ -6,6 +6,8 @@ from typing import Literal
 
 from air_executor.clock import Instant
 from air_executor.format.fields import Record, Sentence, Time
+from air_executor.format.mounts import GrantedMount
+from air_executor.format.scratch import GrantedScratch
 
 
 class Cause(StrEnum):
@@ -84,6 +86,10 @@ class Grant(Record):
     """Size that its result may have; None where none is taken, as by managers that knew of none."""
     outputs_mb: int | None = None
     """Bytes of files that are listed as its outputs, in MiB; None where it promises none."""
+    mounts: tuple[GrantedMount, ...] = ()
+    scratch: tuple[GrantedScratch, ...] = ()
+    shm_mb: int | None = None
+    """Size of `/dev/shm`, where its task asks for one."""
 
 
 class Timings(Record):

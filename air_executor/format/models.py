@@ -43,8 +43,10 @@ from air_executor.format.limits import (
     MAX_WORD,
     at_most,
 )
+from air_executor.format.mounts import Mounts
 from air_executor.format.outputs import Patterns
 from air_executor.format.results import OutputFile, Returned
+from air_executor.format.scratch import Scratch
 
 SCHEMA = 1
 
@@ -99,6 +101,10 @@ class Resources(Spec):
     """CPUs, a hard limit; 0.5 is half of one."""
     pids: int | None = Field(None, ge=1, le=1 << 22, strict=True)
     """Processes and threads."""
+    tmp_mb: int | None = Field(None, ge=1, le=1 << 20, strict=True)
+    """Size of `/tmp` in MiB; what is in it counts as memory."""
+    shm_mb: int | None = Field(None, ge=1, le=1 << 20, strict=True)
+    """Size of `/dev/shm` in MiB; likewise."""
 
 
 RETRIABLE = (Cause.EXIT, Cause.SIGNAL, Cause.OOM, Cause.TIMEOUT, Cause.LOST, Cause.ENGINE, Cause.IMAGE)
@@ -186,6 +192,10 @@ class TaskFields(BaseModel):
     """`job` (shared by the tasks of a job, the default), `private`, `none`, or what the operator allows."""
     user: Annotated[str, Field(strict=True), AfterValidator(_check_form_of_user)] | None = None
     """Numeric user id, with a group id if wanted; never root."""
+    mounts: Mounts = {}
+    """What it has of the host, by names that the operator has declared."""
+    scratch: Scratch = {}
+    """Places that it can write to, with their sizes; empty at the beginning, and gone at the end."""
     run_if: RunIf = RunIf.SUCCESS
     """What must have become of its dependencies. What runs after `failure` or `always` is cleanup."""
     allow_failure: bool = Field(False, strict=True)

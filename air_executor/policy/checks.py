@@ -4,7 +4,7 @@ from air_executor.errors import BadInput
 from air_executor.format.models import TaskFields
 from air_executor.format.networks import OF_ALL
 from air_executor.format.users import Owner
-from air_executor.policy import image_use
+from air_executor.policy import image_use, mounts, scratch
 from air_executor.policy.ceilings import check_ceilings
 from air_executor.policy.images import SHOWN, check_image
 from air_executor.policy.results import check_results
@@ -27,3 +27,5 @@ def check(task: TaskFields, owner: Owner, settings: Policy, field: str = "") -> 
             f"{task.network[:SHOWN]!r} is not allowed here; allowed are {allowed} (setting `networks`)",
             field=f"{field}network",
         )
+    mounts.check(task, owner, settings, field)
+    scratch.check(task, settings, field)

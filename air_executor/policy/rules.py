@@ -1,8 +1,11 @@
 """The operator's rules for what tasks may ask for, by the names of the settings."""
 
 import math
+from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict
+
+from air_executor.format.mounts import MountRule
 
 
 class Policy(BaseModel):
@@ -29,5 +32,8 @@ class Policy(BaseModel):
     require_digest: bool = False
     cancel_grace: float = math.inf
     max_stop_grace: float = math.inf
+    memory_mb: float = math.inf
+    mounts: Mapping[str, MountRule] = {}
+    max_scratch_mb: float = math.inf
     result_kb: float = math.inf
     outputs_mb: float = math.inf

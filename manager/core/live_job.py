@@ -544,10 +544,7 @@ class LiveJob:
         """Nothing of it gets a grace, in which it would go on writing."""
         if not self._open:
             return
-        message = (
-            f"job {self.name!r} was stopped: {fact.words}; delete some of its files, or raise the setting, "
-            "before it is retried"
-        )
+        message = f"job {self.name!r} was stopped: {fact.words}; {fact.advice}, before it is retried"
         failure = Failure(cause=Cause.CANCELLED, message=message, setting=fact.setting)
         self._halt(failure, self._halt_of_all(failure), fact.at)
         for task_id in list(self.live):

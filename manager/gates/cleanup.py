@@ -17,7 +17,9 @@ def clear(home: Home, live: Iterable[LiveJob]) -> None:
     """Delete what was the own of containers that belong to no attempt of the `live` jobs."""
     attempts = [job.tasks[task_id].attempts[-1] for job in live for task_id in job.live]
     warm = {attempt.warm for attempt in attempts if attempt.warm is not None}
-    _delete(home.gates, keep={attempt.container.name for attempt in attempts} | warm | {"bin"})
+    _delete(
+        home.gates, keep={attempt.container.name for attempt in attempts} | warm | {"bin", home.caches.name}
+    )
     for pool in home.old_pools:
         workspace.delete(pool)
     for probe in home.jobs.glob(f".{containers.PREFIX}-probe-*"):

@@ -155,14 +155,14 @@ def prepare_inbox(gate: GateFolder, user: Owner) -> None:
             with suppress(FileExistsError):
                 os.mkdir(name, 0o700, dir_fd=inbox)
             with opened(name, folder=inbox) as handle:
-                _give(handle, user)
+                give(handle, user)
         with suppress(FileExistsError):
             os.mkdir(layout.RESULTS, 0o755, dir_fd=inbox)
         with opened(layout.RESULTS, folder=inbox) as handle:
             os.fchmod(handle, 0o755)
 
 
-def _give(folder: int, user: Owner) -> None:
+def give(folder: int, user: Owner) -> None:
     """Open the folder to the user. Who is not root can't give it away, and lets the user in.
 
     Where there are no lists for that, 0777 opens it to the container only, since what is above is closed to
@@ -199,7 +199,7 @@ def prepare(control: Path, receipt: Path, user: Owner) -> None:
             os.mkdir(name, 0o700, dir_fd=parent)
         # The umask takes bits away from what is made, so each mode is set.
         with opened(control.parent, receipt.name) as folder:
-            _give(folder, user)
+            give(folder, user)
         with opened(control.parent, control.name) as folder:
             token = secrets.token_hex(16)
             for place in (parent, folder):

@@ -50,7 +50,30 @@ class Network:
     name: str = ""
 
 
-NEWER = ("capabilities", "file_bytes", "runs_the_images")
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What of the engine's host, or of the engine, its operator has declared to be mounted."""
+
+    name: str
+    kind: Literal["path", "volume", "withdrawn"]
+    """`withdrawn`: not any more; no container can be made with it."""
+    source: str
+    target: str
+    read_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InMemory:
+    """A file system in memory, which belongs to the container's user."""
+
+    target: str
+    bytes: int
+
+
+SHM_MB = 64
+"""Size of /dev/shm where nothing is said: Docker's default. What is in it counts as the task's memory."""
+
+NEWER = ("capabilities", "file_bytes", "runs_the_images", "declared", "in_memory", "shm_bytes")
 """Words that containers of older managers were not asked for with."""
 
 
@@ -80,6 +103,16 @@ class ContainerSpec:
     """Size that a file may get which a process of it writes, where that is bounded."""
     runs_the_images: bool = False
     """Whether the image's entry point comes before `command`, and its command where that is empty."""
+    declared: tuple[Declared, ...] = ()
+    in_memory: tuple[InMemory, ...] = ()
+    shm_bytes: int | None = None
+    """Size of /dev/shm, where it is not SHM_MB."""
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where folders are mounted that are not its image's, nor in memory."""
+        own = (mount.target for mount in self.mounts)
+        return (*own, *(each.target for each in self.declared))
 
     @property
     def digest(self) -> str:

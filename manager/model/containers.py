@@ -27,11 +27,13 @@ from manager.model.container_spec import (
     TASK,
     WARM,
     ContainerSpec,
+    Declared,
+    InMemory,
     Mount,
     Network,
 )
 from manager.model.home import CONTROL, RECEIPT, Home
-from manager.model.values import AttemptKey, Guard, first_of
+from manager.model.values import AttemptKey, Guard, Owner, first_of
 from manager.settings import Settings
 
 PREFIX = "airx"
@@ -206,7 +208,11 @@ def _granted(name: str, labels: dict[str, str], grant: Grant, work: Path, home: 
         env={"HOME": "/tmp"},
         workdir=WORK,
         user=grant.user,
-        mounts=(Mount(str(work), WORK), Mount(str(home.gate(name).inbox), INBOX)),
+        mounts=(
+            Mount(str(work), WORK),
+            Mount(str(home.gate(name).inbox), INBOX),
+            *own_folders(name, grant, home),
+        ),
         network=Network(grant.network.kind, grant.network.name),
         memory_bytes=grant.memory_mb * MIB,
         cpus=grant.cpus,
@@ -215,7 +221,32 @@ def _granted(name: str, labels: dict[str, str], grant: Grant, work: Path, home: 
         log_bytes=grant.log_mb * MIB,
         pull=grant.pull,
         file_bytes=None if grant.file_mb is None else grant.file_mb * MIB,
+        declared=tuple(
+            Declared(each.name, each.kind, each.source, each.place, each.read_only)
+            for each in grant.mounts
+            if each.kind != "cache"
+        ),
+        in_memory=tuple(
+            InMemory(each.place, each.size_mb * MIB) for each in grant.scratch if each.on == "memory"
+        ),
+        shm_bytes=None if grant.shm_mb is None else grant.shm_mb * MIB,
     )
+
+
+def own_folders(name: str, grant: Grant, home: Home) -> tuple[Mount, ...]:
+    """Folders of the home that the container called `name` has beside the usual: scratch, and caches."""
+    uid = Owner.parse(grant.user).uid
+    scratch = (
+        Mount(str(home.gate(name).scratch(number)), each.place)
+        for number, each in enumerate(grant.scratch)
+        if each.on == "disk"
+    )
+    caches = (
+        Mount(str(home.cache(each.name, uid)), each.place, each.read_only)
+        for each in grant.mounts
+        if each.kind == "cache"
+    )
+    return (*scratch, *caches)
 
 
 # --- Helpers --------------------------------------------------------------------------------------------
@@ -294,6 +325,8 @@ def never_started(spec: ContainerSpec, image_id: str, name: str) -> ContainerSpe
         mounts=(),
         network=Network("none"),
         pull=False,
+        declared=(),
+        in_memory=(),
     )
 
 

@@ -128,10 +128,19 @@ class DiskExceeded(OfJob):
     unit: str
     limit: int
     used: int
+    scratch: str = ""
+    """The place of the scratch space that has more than its task asked for, where that is why."""
+
+    @property
+    def advice(self) -> str:
+        """What helps before it is retried."""
+        return "ask for more" if self.scratch else "delete some of its files, or raise the setting"
 
     @property
     def words(self) -> str:
         """For people."""
+        if self.scratch:
+            return f"its scratch space {self.scratch} has {self.used} {self.unit}, and asked for {self.limit}"
         return f"it has {self.used} {self.unit} on the disk, the setting {self.setting} allows {self.limit}"
 
 

@@ -33,6 +33,10 @@ class GateFolder:
         """The folder in which its command puts requests: so it is known who asks."""
         return self.path / INBOX
 
+    def scratch(self, number: int) -> Path:
+        """The folder that is the container's scratch space number so and so, where that is on the disk."""
+        return self.path / f"scratch-{number}"
+
     @property
     def fifo(self) -> Path:
         """Where the gate waits for its command."""
@@ -99,6 +103,15 @@ class Home:
     def gates(self) -> Path:
         """Where everything is that belongs to single containers."""
         return self.path / "gates"
+
+    @property
+    def caches(self) -> Path:
+        """What tasks share that name a cache: beside the gates, where nobody looks but the manager."""
+        return self.gates / "caches"
+
+    def cache(self, name: str, uid: int) -> Path:
+        """The folder of this cache for tasks of that user: what one user puts there, no other one uses."""
+        return self.caches / name / str(uid)
 
     @property
     def gate_program(self) -> Path:

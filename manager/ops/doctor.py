@@ -20,6 +20,7 @@ from air_executor.errors import BadInput
 from air_executor.store import Store
 from manager.core.live_job import LiveJob
 from manager.core.reconcile import CERTAIN_AFTER, orphans
+from manager.daemon import declared_mounts
 from manager.daemon.disk import MIB, Floor, Free, shortage
 from manager.daemon.identity import own_id
 from manager.daemon.lock import AlreadyManaged, hold
@@ -70,6 +71,7 @@ def visit(*, dry_run: bool) -> Iterator[Finding]:
     """
     try:
         settings = load()
+        declared_mounts.check(settings.mounts, settings.home)
     except BadInput as error:
         yield Finding(Grade.BAD, "settings", str(error))
         return
@@ -99,6 +101,7 @@ class Doctor:
             yield self._sharing()
             yield from self._damaged_journals()
             yield from self._jobs()
+        yield from _named(Grade.WARN, "mounts", declared_mounts.missing(self._settings.mounts))
         yield from self._engine_and_image()
 
     def _home_folder(self) -> Iterator[Finding]:

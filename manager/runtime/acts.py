@@ -32,7 +32,7 @@ from manager.engine.retry import LONGEST_PAUSE, Retry, Stopped
 from manager.folder import result_file, task_log, workspace
 from manager.folder.pace import Pace
 from manager.folder.trouble import TRANSIENT
-from manager.gates import gate_folder
+from manager.gates import gate_folder, spaces
 from manager.gates.gatekeeper import Gatekeeper, lost
 from manager.model import containers
 from manager.model.actions import Create, Drop, EngineAction, Inspect, Open, Remove, Replace, Signal, Start
@@ -267,6 +267,7 @@ class _Verbs:
                 gate_folder.prepare_inbox(assignment.gate, assignment.user)
                 if not assignment.attempt.gated:
                     result_file.give(assignment.gate.inbox, assignment.results)
+                spaces.prepare(assignment)
                 return
             except OSError as error:
                 if error.errno not in TRANSIENT:

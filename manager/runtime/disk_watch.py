@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from air_executor.clock import utc_now
 from manager.core.live_job import LiveJob
@@ -46,12 +47,22 @@ SURVEY_AGAIN = 60.0
 """Seconds after which that is found out again."""
 
 
+class _Space(NamedTuple):
+    """Scratch space of a container that is there."""
+
+    folder: Path
+    place: str
+    size_mb: int
+
+
 @dataclass(slots=True)
 class _Watched:
     """A job that is watched, and what it had at the last look."""
 
     uid: str
     places: tuple[Path, ...]
+    spaces: tuple[_Space, ...] = ()
+    """Scratch space, which has bounds of its own."""
     usage: Usage = NOTHING
     told: bool = False
 
@@ -92,7 +103,7 @@ class DiskWatch:
         """Watch this job, where it is now; its containers come and go."""
         places = _places(self._home, job)
         known = self._jobs.setdefault(job.uid, _Watched(job.uid, places))
-        known.places = places
+        known.places, known.spaces = places, _spaces(self._home, job)
 
     def observe(self, job: LiveJob, fact: JobFact) -> None:
         """Something has changed the job."""
@@ -120,9 +131,14 @@ class DiskWatch:
         if free is None or self._before is None:
             return False
         self._before = before = self._before.or_more(free)
-        written = before.bytes - free.bytes > self._most.bytes / SHARE
+        written = before.bytes - free.bytes > self._least() / SHARE
         made = (before.inodes or 0) - (free.inodes or 0) > self._most.inodes / SHARE
         return written or made
+
+    def _least(self) -> int:
+        """Bytes of what has the lowest bound: all that a job has, or scratch space of one."""
+        spaces = (space for job in list(self._jobs.values()) for space in job.spaces)
+        return min((space.size_mb * MIB for space in spaces), default=self._most.bytes)
 
     def _look_at_jobs(self) -> None:
         """Those with few files first: they are looked at in no time."""
@@ -141,6 +157,29 @@ class DiskWatch:
         if self._exceeds(job.usage) and not job.told:
             job.told = True
             self._emit(self._excess(job))
+        for space in job.spaces if not job.told else ():
+            self._look_into(space, job)
+
+    def _look_into(self, space: _Space, job: _Watched) -> None:
+        look = Look([space.folder])
+        while (
+            look.go_on(STEPS) and look.usage.bytes <= space.size_mb * MIB and not self._stopping.wait(PAUSE)
+        ):
+            pass
+        used = -(-look.usage.bytes // MIB)
+        if used > space.size_mb and not job.told:
+            job.told = True
+            self._emit(
+                DiskExceeded(
+                    uid=job.uid,
+                    setting="scratch",
+                    unit="MiB",
+                    limit=space.size_mb,
+                    used=used,
+                    scratch=space.place,
+                    at=utc_now(),
+                )
+            )
 
     def _exceeds(self, usage: Usage) -> bool:
         return usage.bytes > self._most.bytes or usage.inodes > self._most.inodes
@@ -179,6 +218,17 @@ class DiskWatch:
         if self._survey is not None and not self._survey.go_on(SURVEY):
             self._disk.filled_by = self._survey.words
             self._survey, self._survey_due = None, time.monotonic() + SURVEY_AGAIN
+
+
+def _spaces(home: Home, job: LiveJob) -> tuple[_Space, ...]:
+    attempts = (job.tasks[task_id].attempts[-1] for task_id in job.live)
+    return tuple(
+        _Space(home.gate(attempt.container.name).scratch(number), each.place, each.size_mb)
+        for attempt in attempts
+        if attempt.grant is not None
+        for number, each in enumerate(attempt.grant.scratch)
+        if each.on == "disk"
+    )
 
 
 def _places(home: Home, job: LiveJob) -> tuple[Path, ...]:

@@ -163,6 +163,8 @@ class FakeEngine:
         """Ids that images have in their registries by now."""
         self.gone_from_registry: set[str] = set()
         """Images that are here, and that no registry gives."""
+        self.volumes: set[str] = set()
+        """Those that somebody has made."""
         self.image_ids: dict[str, str] = {}
         """Of images that are others than they were at first."""
         self.violations: list[ContractViolation] = []
@@ -350,6 +352,10 @@ class FakeEngine:
             for mount in spec.mounts:
                 if not Path(mount.source).exists():
                     raise EngineError(f"bind source path does not exist: {mount.source}")
+            for each in spec.declared:
+                there = each.source in self.volumes if each.kind == "volume" else Path(each.source).is_dir()
+                if each.kind == "withdrawn" or not there:
+                    raise Impossible(f"the mount {each.name!r} can't be had")
             return self._make(spec, program, joins=joins).id
 
     def start(self, container: str) -> Observation:

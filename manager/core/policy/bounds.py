@@ -9,7 +9,9 @@ from typing import TypeVar
 from air_executor.errors import BadInput
 from air_executor.format.models import DEFAULT_RETRIES, Resources, RetryPolicy, Task, TaskSpec
 from air_executor.policy import images, users
-from manager.core.policy import grants, image_use
+from air_executor.policy.scratch import Room
+from manager.core.policy import grants, image_use, mounts, scratch
+from manager.model.container_spec import SHM_MB
 from manager.model.values import Owner
 from manager.settings import Settings
 
@@ -36,6 +38,11 @@ class Parent:
     timeout: float
     retries: int
     stop_grace: float
+    mounts: dict[str, bool]
+    """By name, and whether only to be read."""
+    scratch: Room
+    tmp_mb: int
+    shm_mb: int
 
     @classmethod
     def of(
@@ -59,6 +66,10 @@ class Parent:
             timeout=found.timeout,
             retries=task.policy.max,
             stop_grace=settings.cancel_grace if found.stop_grace is None else found.stop_grace,
+            mounts={each.name: each.read_only for each in found.mounts if each.kind != "withdrawn"},
+            scratch=Room.of(found.scratch),
+            tmp_mb=found.tmp_mb,
+            shm_mb=found.shm_mb or SHM_MB,
         )
 
 
@@ -70,10 +81,13 @@ def bounded(spec: TaskSpec, parent: Parent, owner: Owner, settings: Settings) ->
     _check_image(spec.image, parent, settings)
     image_use.bounded_pull(spec.pull, parent.id)
     grace = _at_most(spec.stop_grace, settings.cancel_grace, parent.stop_grace, "stop_grace", parent)
+    scratch.check_bounded(spec, parent.id, parent.scratch)
     limits = Resources(
         memory_mb=_memory(spec, parent, settings),
         cpus=_at_most(spec.resources.cpus, settings.cpus, parent.cpus, "resources.cpus", parent),
         pids=_at_most(spec.resources.pids, settings.pids, parent.pids, "resources.pids", parent),
+        tmp_mb=_at_most(spec.resources.tmp_mb, settings.tmp_mb, parent.tmp_mb, "resources.tmp_mb", parent),
+        shm_mb=_at_most(spec.resources.shm_mb, SHM_MB, parent.shm_mb, "resources.shm_mb", parent),
     )
     return spec.model_copy(
         update={
@@ -83,6 +97,7 @@ def bounded(spec: TaskSpec, parent: Parent, owner: Owner, settings: Settings) ->
             "retries": _retries(spec.retries, parent),
             "resources": limits,
             "stop_grace": grace,
+            "mounts": mounts.bounded(spec, parent.id, parent.mounts),
         }
     )
 

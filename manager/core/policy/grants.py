@@ -5,7 +5,7 @@ from air_executor.format.attempts import Attempt, Grant, GrantedNetwork
 from air_executor.format.models import Task
 from air_executor.policy.users import user_of
 from manager.core import retries
-from manager.core.policy import image_use
+from manager.core.policy import image_use, mounts, scratch
 from manager.model.values import Owner
 from manager.settings import FIRST_OF_PEOPLE, Settings
 
@@ -19,23 +19,26 @@ def grant(task: Task, owner: Owner, job_network: str, settings: Settings) -> Gra
 
     `job_network` is the container that holds the network of the job's tasks, or is to.
     """
-    limits = task.resources
+    limits, user = task.resources, user_of(task, owner, settings)
     memory_mb = retries.memory_mb(task, settings.memory_mb, settings.retry_memory_mb)
     return Grant(
         image=task.image or settings.runner_image,
-        user=str(user_of(task, owner, settings)),
+        user=str(user),
         network=_network(task, job_network, settings),
         pull=may_pull(task),
         memory_mb=min(memory_mb, settings.max_memory_mb),
         cpus=min(limits.cpus or settings.cpus, settings.max_cpus),
         pids=min(limits.pids or settings.pids, settings.max_pids),
-        tmp_mb=settings.tmp_mb,
+        tmp_mb=settings.tmp_mb if limits.tmp_mb is None else min(limits.tmp_mb, settings.max_memory_mb),
         log_mb=settings.log_mb,
         timeout=min(task.timeout or settings.timeout, settings.max_timeout),
         file_mb=settings.job_disk_mb,
         result_kb=settings.result_kb or None,
         outputs_mb=settings.outputs_mb if task.outputs else None,
         stop_grace=image_use.stop_grace(task, settings),
+        mounts=mounts.granted(task, user, settings),
+        scratch=scratch.granted(task, settings),
+        shm_mb=limits.shm_mb and min(limits.shm_mb, settings.max_memory_mb),
     )
 
 

@@ -4,8 +4,10 @@ What the image says is kept word for word: what is missing is added below it.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from air_executor.format.places import is_in
 from manager.model.container_spec import Mount
 from manager.model.values import Owner
 
@@ -72,6 +74,10 @@ class Accounts:
     folder: str
     """The name of the folder that they are in; empty where there are none."""
     mounts: tuple[Mount, ...]
+
+    def lie_in(self, places: Iterable[str]) -> bool:
+        """Whether the image's links lead to where a container has something else."""
+        return any(is_in(mount.target, place) for mount in self.mounts for place in places)
 
 
 def completed(image: ImageAccounts, owner: Owner) -> Completed:

@@ -30,7 +30,7 @@ from manager.engine.contract import (
     StartUnanswered,
     Status,
 )
-from manager.engine.docker import confinement, log_stream, volumes
+from manager.engine.docker import confinement, declared, log_stream, volumes
 from manager.engine.docker.account_files import AccountFiles
 from manager.engine.docker.archive import entry
 from manager.engine.docker.connection import BAD_REQUEST, Connection, sentence, translated
@@ -39,6 +39,7 @@ from manager.engine.docker.images import A_SILENCE, Entry, Images, Refused, with
 from manager.engine.docker.logins import Logins
 from manager.engine.docker.network_holders import NetworkHolders
 from manager.engine.docker.own_container import own_container_ids
+from manager.engine.docker.places import ImagePlaces, workdir_problem
 from manager.engine.docker.translate import (
     A_RECORD,
     SURELY_KEPT,
@@ -55,7 +56,7 @@ from manager.engine.docker.translate import (
     unusable_command,
 )
 from manager.engine.registries import Registries
-from manager.model.container_spec import ACCOUNTS, DIGEST, GATED, HOME_ID, ROLE, ContainerSpec
+from manager.model.container_spec import ACCOUNTS, DIGEST, GATED, HOME_ID, HOME_PATH, ROLE, ContainerSpec
 from manager.model.image_facts import ImageFacts, check_words
 from manager.model.values import Capabilities, Host
 
@@ -98,6 +99,7 @@ class DockerEngine:
         self._accounts = AccountFiles(self, self._api)
         self._image_facts: dict[str, ImageFacts] = {}
         """By id, of the images that containers were made of last."""
+        self._places = ImagePlaces(self, self._api)
         self._told: dict[str, Any] | None = None
         """What it has said of itself and its host."""
         self._paths: PathTable | None = None
@@ -302,6 +304,7 @@ class DockerEngine:
             if image is None:
                 return self._create_after_a_pull(spec, network_id)
             self._check_words(spec, image)
+            self._check_places(spec, str(image["Id"]))
             body = container_body(spec, self._path_table(), network_id, self._terms(spec, image))
             try:
                 made = self._api().create_container_from_config(body, name=spec.name)  # type: ignore[no-untyped-call]
@@ -336,11 +339,40 @@ class DockerEngine:
         if error.status_code == 404 and spec.network.kind == "named":
             return NetworkMissing(spec.network.name)
         if error.status_code == BAD_REQUEST:
+            undeclarable = self._undeclarable(spec, body, error)
+            if undeclarable is not None:
+                return undeclarable
             gone = next((each.source for each in spec.mounts if not Path(each.source).exists()), None)
             return None if gone is None else EngineError(sentence(error))  # somebody has removed it just now
         own_workdir = spec.workdir not in ("/", *(mount.target for mount in spec.mounts))
         if own_workdir and self._can_be_made(body | {"WorkingDir": "/"}, f"{spec.name}-elsewhere"):
             return _no_such_folder(spec.workdir, error)
+        return None
+
+    def _check_places(self, spec: ContainerSpec, image_id: str) -> None:
+        """Before the engine is asked for it: it would make what is missing. Raises EngineError."""
+        problem = (
+            declared.problem(spec, self._path_table().host_path(spec.labels[HOME_PATH]))
+            or workdir_problem(spec)
+            or self._places.problem(spec, image_id)
+        )
+        if problem is not None:
+            raise Impossible(problem)
+        for each in spec.declared:
+            if each.kind == "volume":
+                try:
+                    self._api().inspect_volume(each.source)
+                except NotFound:
+                    raise Impossible(declared.no_such_volume(each)) from None
+
+    def _undeclarable(self, spec: ContainerSpec, body: dict[str, Any], error: APIError) -> Impossible | None:
+        """The first of the operator's folders that can't be mounted, where that is what is at fault."""
+        if not spec.declared or not self._can_be_made(declared.without(body, spec), f"{spec.name}-elsewhere"):
+            return None
+        for each in spec.declared:
+            alone = declared.without(body, spec, but=each)
+            if each.kind == "path" and not self._can_be_made(alone, f"{spec.name}-elsewhere"):
+                return Impossible(declared.no_such_folder(each, sentence(error)))
         return None
 
     def _can_be_made(self, body: dict[str, Any], name: str) -> bool:
@@ -362,17 +394,18 @@ class DockerEngine:
         return self._create(spec, network_id)
 
     def _terms(self, spec: ContainerSpec, image: dict[str, Any]) -> Terms:
-        declared = volumes.declared(image)
-        problem = volumes.unusable(declared, [mount.target for mount in spec.mounts])
+        found = volumes.declared(image)
+        problem = volumes.unusable(found, spec.places)
         if problem is not None:
             raise ImageUnusable(f"the image {spec.image!r} can't be used: {problem}")
         named = spec.labels[ROLE] in FOR_COMMANDS
+        accounts = self._accounts.of(spec, str(image["Id"])) if named else None
         return Terms(
-            volumes=declared,
+            volumes=found,
             seccomp=confinement.profile(self._info(), self._seccomp),
             open_files=self._open_files,
             tmp_exec=self._tmp_exec,
-            accounts=self._accounts.of(spec, str(image["Id"])) if named else None,
+            accounts=None if accounts and accounts.lie_in(spec.places) else accounts,
         )
 
     def _info(self) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from typing import Any
 
 from air_executor.errors import quoted
 from manager.engine.contract import Observation, Status
-from manager.engine.docker import volumes
+from manager.engine.docker import declared, volumes
 from manager.engine.docker.accounts import Accounts
-from manager.model.container_spec import ACCOUNTS, DIGEST, GATED, ContainerSpec, Mount, Network
+from manager.model.container_spec import ACCOUNTS, DIGEST, GATED, SHM_MB, ContainerSpec, Mount, Network
 
 NEVER = "0001-01-01T00:00:00Z"
 """What the API says for a time that has not come (Docker Engine API, container inspect)."""
@@ -23,8 +23,6 @@ NOT_OF_COMPOSE = {"com.docker.compose.project": "", "com.docker.compose.service"
 one of its own, and remove it as an orphan."""
 
 
-SHM_BYTES = 64 << 20
-"""Of /dev/shm: Docker's default. What is in it counts as the task's memory."""
 PAGE = 4096
 """What a file takes of a file system in memory, at least, unless it is empty."""
 OWN_ADDRESS = "127.0.1.1"
@@ -120,7 +118,8 @@ def container_body(
                     "ReadOnly": mount.read_only,
                 }
                 for mount in mounts
-            ],
+            ]
+            + declared.mounts(spec),
             "NetworkMode": _network_mode(spec.network, network_id),
             # Passes signals on and reaps orphans, as the gate does; a bare command would ignore SIGTERM.
             # Not where the first process lays its capabilities down: an init would keep them.
@@ -165,9 +164,14 @@ def _in_memory(spec: ContainerSpec, mounts: Iterable[Mount], terms: Terms) -> di
     tmp = "exec" if terms.tmp_exec else "noexec"
     own = {
         "/tmp": f"rw,nosuid,nodev,{tmp},mode=1777,{_bounds(spec.tmp_bytes)}",
-        "/dev/shm": f"rw,nosuid,nodev,noexec,mode=1777,{_bounds(SHM_BYTES)}",
+        "/dev/shm": f"rw,nosuid,nodev,noexec,mode=1777,{_bounds(spec.shm_bytes or SHM_MB << 20)}",
     }
-    mounted = [*own, *(mount.target for mount in mounts)]
+    uid, _, gid = spec.user.partition(":")
+    own |= {
+        each.target: f"rw,nosuid,nodev,{tmp},mode=700,uid={uid},gid={gid},{_bounds(each.bytes)}"
+        for each in spec.in_memory
+    }
+    mounted = [*own, *spec.places, *(mount.target for mount in mounts)]
     return own | volumes.in_their_place(terms.volumes, mounted)
 
 

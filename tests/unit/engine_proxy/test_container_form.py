@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from engine_proxy.container_form import understood
 from engine_proxy.refusal import Refused
 from manager.engine.docker.translate import PathTable, container_body
 from manager.model import containers
-from manager.model.container_spec import ROLE, ContainerSpec
+from manager.model.container_spec import ROLE, ContainerSpec, Declared, InMemory
 from manager.model.home import Home
 from manager.settings import Settings
 from tests.unit.manager.builders import container, key, task
@@ -19,7 +20,12 @@ from tests.unit.manager.builders import container, key, task
 HOME = Home("home", Path("/home"))
 SETTINGS = Settings()
 TASK = container(task("a", command="echo", args=["hi"]), key("a"), Path("/home/jobs/a:b+c"))
+DECLARED = (
+    Declared("d", "path", "/srv/d", "/data", read_only=True),
+    Declared("v", "volume", "vol", "/vol", read_only=False),
+)
 FORMS = {
+    "with mounts": replace(TASK, declared=DECLARED, in_memory=(InMemory("/s", 1 << 20),)),
     "task": TASK,
     "an image that says what is run": container(
         task("a", command=None, image="debian:12"), key("a"), Path("/home/jobs/a:b+c")

@@ -231,3 +231,29 @@ def test_every_number_has_bounds() -> None:
 def test_every_setting_is_explained() -> None:
     unexplained = [name for name, field in Settings.model_fields.items() if not field.description]
     assert unexplained == []
+
+
+def test_mounts_are_tables_of_the_file_or_an_object_in_the_environment(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toml(home, '[mounts.data]\npath = "/srv/data/"\nread_only = false\n[mounts.pip]\ncache = true')
+    found = settings.load().mounts
+    assert (found["data"].path, found["data"].writable, found["pip"].cache) == ("/srv/data", True, True)
+    monkeypatch.setenv("AIR_EXECUTOR_MOUNTS", '{"vol": {"volume": "v"}}')
+    assert list(settings.load().mounts) == ["vol"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[mounts.data]\npath = "/"', "mounts.data.path: can't be handed out"),
+        ('[mounts.data]\npath = "srv"', "mounts.data.path: must be an absolute path"),
+        ('[mounts."a/b"]\npath = "/srv"', "mounts.a/b"),
+        ("[mounts.data]\nread_only = true", "mounts.data: must have one of `path`, `volume` and `cache"),
+        ('mounts = ["data"]', "mounts: "),
+    ],
+)
+def test_mounts_that_can_not_be_are_named(home: Path, text: str, words: str) -> None:
+    toml(home, text)
+    with pytest.raises(BadInput, match=rf"^{words}.*config\.toml"):
+        settings.load()

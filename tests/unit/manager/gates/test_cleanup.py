@@ -73,3 +73,10 @@ def test_what_a_probe_left_goes(home: Home) -> None:
     made(home.jobs / ".airx-probe-0123", home.jobs / "job")
     cleanup.clear(home, [])
     assert left(home.jobs) == {"job"}
+
+
+def test_caches_stay_which_are_nobodys_own(home: Home) -> None:
+    made(home.cache("pip", 1000), home.gate("airx-gone").path)
+    cleanup.clear(home, [])
+    assert left(home.gates) == {"caches"}
+    assert left(home.cache("pip", 1000)) == {"work"}

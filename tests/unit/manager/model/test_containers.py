@@ -9,10 +9,10 @@ from hypothesis import given
 from air_executor.format import names
 from air_executor.format.attempts import Grant, GrantedNetwork
 from manager.model import containers
-from manager.model.container_spec import GUARD, Mount, Network
+from manager.model.container_spec import GUARD, Declared, InMemory, Mount, Network
 from manager.model.containers import MIB, container_name, network_name, task_container
 from manager.model.values import AttemptKey, Guard
-from tests.unit.manager.builders import HOME, UID, key, network, settings, spec, task
+from tests.unit.manager.builders import HOME, UID, container, key, network, settings, spec, task
 
 DOCKERS_RULE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 A_HOST_NAME = 253
@@ -151,3 +151,36 @@ def test_a_guard_changes_nothing_of_what_holds_a_network_but_what_it_runs() -> N
     assert found.command[-1] == "-link"
     assert (found.name, found.mounts, found.network) == (plain.name, (), Network("private"))
     assert found.labels == plain.labels | {GUARD: "these settings"}
+
+
+def test_what_was_granted_beside_the_usual_is_mounted_where_the_grant_says() -> None:
+    declared = {
+        "d": {"path": "/srv/d"},
+        "v": {"volume": "vol", "read_only": False},
+        "c": {"cache": True},
+    }
+    asked = task(
+        "a",
+        mounts={"d": "/data", "v": {}, "c": {}},
+        scratch={"/s": 1, "/t": {"size_mb": 2, "on": "disk"}},
+        resources={"shm_mb": 3, "tmp_mb": 4},
+    )
+    made = container(asked, key("a"), mounts=declared)
+    assert made.declared == (
+        Declared("d", "path", "/srv/d", "/data", read_only=True),
+        Declared("v", "volume", "vol", "/mnt/v", read_only=False),
+    )
+    assert made.mounts[2:] == (
+        Mount(str(HOME.gate(made.name).path / "scratch-1"), "/t"),
+        Mount(str(HOME.gates / "caches" / "c" / "1000"), "/mnt/c"),
+    )
+    assert made.in_memory == (InMemory("/s", MIB),)
+    assert (made.shm_bytes, made.tmp_bytes) == (3 * MIB, 4 * MIB)
+    assert made.places == ("/work", "/inbox", "/t", "/mnt/c", "/data", "/mnt/v")
+
+
+def test_what_is_looked_at_only_has_nothing_of_the_operators() -> None:
+    asked = task("a", mounts=["d"], scratch={"/s": 1})
+    made = container(asked, key("a"), mounts={"d": {"path": "/srv/d"}})
+    found = containers.never_started(made, "sha256:image", "n")
+    assert (found.mounts, found.declared, found.in_memory) == ((), (), ())

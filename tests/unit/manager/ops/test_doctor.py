@@ -14,6 +14,7 @@ import pytest
 from air_executor.client import Client
 from air_executor.clock import utc_now
 from air_executor.daemon import STATUS, ManagerStatus, process_of
+from manager.daemon import declared_mounts
 from manager.daemon.disk import MIB
 from manager.daemon.identity import own_id
 from manager.daemon.lock import hold
@@ -428,3 +429,16 @@ def test_a_variable_that_looks_like_a_setting_and_is_none_is_named(
     (finding,) = [each for each in module.visit(dry_run=True) if each.subject == "settings"]
     assert finding.grade is Grade.WARN
     assert "did you mean AIR_EXECUTOR_MAX_RUNNERS?" in finding.text
+
+
+def test_folders_of_mounts_that_are_not_there_are_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(declared_mounts, "IN_A_CONTAINER", Path("/nowhere"))
+    home, data = tmp_path / "home", tmp_path / "data"
+    home.mkdir()
+    data.mkdir()
+    declared = {"here": {"path": str(data)}, "gone": {"path": f"{tmp_path}/gone"}, "vol": {"volume": "v"}}
+    finding = Patient(home, mounts=declared).one("mounts")
+    assert finding.grade is Grade.WARN
+    assert finding.text.startswith(f"gone: {tmp_path}/gone is not there")

@@ -1,7 +1,7 @@
 """When jobs are looked at, and what is told of them."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from manager.model.home import Home
 from manager.runtime import disk_watch
 from manager.runtime.disk_watch import DiskWatch
 from tests.fakes.manager import HOME_ID
-from tests.unit.manager.builders import UID, at, live_job, settings
+from tests.unit.manager.builders import UID, at, claimed, granted, key, live_job, settings, task
 from tests.waiting import until
 
 PLENTY = Free(1 << 40, 10_000_000)
@@ -129,3 +129,18 @@ def test_who_has_filled_the_disk_is_found_out_while_it_is_full(watched: Watched,
     until(lambda: watched.disk.filled_by.startswith("job (3 MiB in "))
     watched.disk.shortage = None
     until(lambda: watched.disk.filled_by == "")
+
+
+def test_scratch_space_with_more_than_was_asked_for_is_told_with_its_place(
+    watched: Watched, watch: Watch
+) -> None:
+    job = live_job(task("a", scratch={"/big": {"size_mb": 1, "on": "disk"}}))
+    claim = replace(claimed(key("a")), grant=granted(job.tasks["a"]))
+    job.apply(claim)
+    scratch = Home(HOME_ID, watched.home).gate(claim.container).scratch(0)
+    scratch.mkdir(parents=True)
+    (scratch / "much").write_bytes(bytes(2 * MIB))
+    watch().follow(job)
+    until(lambda: watched.told)
+    (told,) = (fact for fact in watched.facts if isinstance(fact, DiskExceeded))
+    assert told.words == "its scratch space /big has 3 MiB, and asked for 1"

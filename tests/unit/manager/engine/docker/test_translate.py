@@ -23,7 +23,7 @@ from manager.engine.docker.translate import (
     unusable_command,
 )
 from manager.model import containers
-from manager.model.container_spec import Mount, Network
+from manager.model.container_spec import Declared, InMemory, Mount, Network
 from manager.model.containers import MIB
 from tests.unit.manager.builders import (
     HOME,
@@ -392,3 +392,20 @@ def test_why_a_command_could_not_be_executed(command: str, words: str | None) ->
 def test_a_file_that_is_executable_somewhere_on_the_path_counts() -> None:
     files = {"/a/tool": 0o644, "/b/tool": 0o755}
     assert unusable_command("tool", "/a:/b", "/", files.get) is None
+
+
+def test_scratch_in_memory_belongs_to_the_containers_user_and_is_bounded() -> None:
+    tmpfs = body(in_memory=(InMemory("/s", 2 * MIB),), shm_bytes=MIB)["HostConfig"]["Tmpfs"]
+    assert tmpfs["/s"] == f"rw,nosuid,nodev,exec,mode=700,uid=1000,gid=1000,size={2 * MIB},nr_inodes=512"
+    assert tmpfs["/dev/shm"] == f"rw,nosuid,nodev,noexec,mode=1777,size={MIB},nr_inodes=256"
+
+
+def test_a_volume_of_the_image_gives_way_to_whatever_is_mounted_there() -> None:
+    mounted = {
+        "in_memory": (InMemory("/s", MIB),),
+        "declared": (Declared("d", "path", "/srv/d", "/data", read_only=True),),
+    }
+    tmpfs = body(terms=Terms(volumes=("/s", "/data", "/other")), **mounted)["HostConfig"]["Tmpfs"]
+    assert tmpfs["/s"].startswith("rw,")
+    assert "/data" not in tmpfs
+    assert tmpfs["/other"] == volumes.EMPTY

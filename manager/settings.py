@@ -22,7 +22,7 @@ from pydantic_settings import (
 )
 
 from air_executor.errors import BadInput, quoted
-from air_executor.format import networks
+from air_executor.format import gpus, networks, runtimes, ulimits
 from air_executor.format.images import check_image
 from air_executor.format.limits import MAX_BYTES, MAX_TASKS, Bounds
 from air_executor.format.users import MAX_ID, UserRange
@@ -39,6 +39,13 @@ FIRST_OF_PEOPLE = 1000
 """Users and groups below are the system's own, on all the usual distributions."""
 OPEN = ("0.0.0.0/0", "::/0")
 """`egress` that is open, as a list."""
+MOST_GPUS = 1024
+ELSEWHERE = {
+    "nofile": "that is the setting `open_files`",
+    "fsize": "that is the setting `job_disk_mb`",
+    "nproc": ulimits.OF_ALL,
+}
+"""Limits that other settings bound, and the one that no task may have."""
 MOST_NETWORKS = 200
 """In one setting: a packet is held against one after the other."""
 
@@ -75,6 +82,29 @@ GroupId = Annotated[int, Field(ge=1, le=MAX_ID, strict=True)]
 Network = Annotated[str, AfterValidator(_check_network)]
 Users = Annotated[str, AfterValidator(_check_range)]
 _LIST = (NoDecode, BeforeValidator(_read_list))
+
+
+def _read_gpus(value: Any) -> Any:
+    """The ids that are meant: a number stands for those that begin with 0."""
+    found = _read_list(value)
+    if isinstance(found, int) and not isinstance(found, bool) and 0 <= found <= MOST_GPUS:
+        return tuple(map(str, range(found)))
+    if not isinstance(found, list | tuple) or len(found) > MOST_GPUS:
+        raise ValueError(f'must be a number, or a list such as ["0", "1"], of {MOST_GPUS} GPUs at most')
+    return gpus.check_ids(found)
+
+
+def _read_ulimits(value: Any) -> Any:
+    """Ceilings by name."""
+    found = _read_list(value)
+    if not isinstance(found, dict):
+        raise ValueError("must be a table of ceilings by name, such as memlock = 67108864 in [ulimits]")
+    for name in found:
+        if name in ELSEWHERE:
+            raise ValueError(f"{name} has no ceiling here: {ELSEWHERE[name]}")
+        if name not in ulimits.UNITS:
+            raise ValueError(f"{quoted(name)} is no limit; there are {', '.join(ulimits.UNITS)}")
+    return found
 
 
 def _read_networks(value: Any) -> Any:
@@ -180,8 +210,13 @@ class Settings(BaseSettings):
         description="Seconds for which a container of this home must have served nobody before it is "
         "removed.",
     )
-    memory_mb: int = Field(
-        512, ge=6, le=1 << 20, description="Memory of a task in MiB, unless it sets resources.memory_mb."
+    memory_mb: int | None = Field(
+        None,
+        ge=6,
+        le=1 << 20,
+        description="Memory of a task in MiB, unless it sets resources.memory_mb. Default: three quarters of "
+        "the memory of the engine's host, shared by max_runners; 512 at least, 8192 at most. So all tasks "
+        "together hardly need more than there is, and none is killed for what it could have had.",
     )
     cpus: float = Field(
         1.0, ge=0.01, le=1024, description="CPUs of a task, a hard limit, unless it sets resources.cpus."
@@ -407,6 +442,31 @@ class Settings(BaseSettings):
         "each. They are remembered when the manager starts again; a home that has seen none begins with its "
         "owner, and with its Airflow's user. Default: 3, for Airflow, a person who writes jobs by hand, and "
         "task_uid. Not heeded with job_uids, where nobody knows a job's user before it comes.",
+    )
+
+    gpus: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_read_gpus)] = Field(
+        (),
+        description="GPUs of the engine's host that tasks may ask for, by the ids that the engine takes: "
+        '["0", "1"], ["GPU-8932f937"], or ["nvidia.com/gpu=0"] for CDI; a number n stands for "0" to "n-1". '
+        "Each is given to one task at a time. Default: none, so a task that asks for one is refused: only the "
+        "operator knows which are free for tasks.",
+    )
+    ulimits: Annotated[
+        dict[str, Annotated[int, Field(ge=0, le=ulimits.MOST, strict=True)]],
+        NoDecode,
+        BeforeValidator(_read_ulimits),
+    ] = Field(
+        {},
+        description="Ceilings for the limits of processes that a task may set in `ulimits`, by their names "
+        "as a table: [ulimits] memlock = 67108864 (units: docs/jobs/devices.md). Default: 0 for core, memlock, "
+        "msgqueue, nice, rtprio and sigpending, which reach beyond the task; none for the others, since a task "
+        "that sets none of these has no such limit. open_files bounds nofile, and job_disk_mb bounds fsize.",
+    )
+    runtimes: Annotated[tuple[Annotated[str, AfterValidator(runtimes.check_runtime)], ...], *_LIST] = Field(
+        (),
+        description="Runtimes of the engine that tasks may ask for, as a list of the names that its "
+        'daemon.json gives them: ["runsc", "kata"]. Default: only the engine\'s own default, since another one '
+        "may isolate less.",
     )
 
     @classmethod

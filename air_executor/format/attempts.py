@@ -4,6 +4,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
+from pydantic import Field
+
 from air_executor.clock import Instant
 from air_executor.format.fields import Record, Sentence, Time
 
@@ -50,6 +52,15 @@ class GrantedNetwork(Record):
     name: str = ""
 
 
+class GrantedNames(Record):
+    """What it knows of hosts, beside what every container does."""
+
+    hosts: dict[str, str] = Field({})
+    dns: tuple[str, ...] = ()
+    dns_search: tuple[str, ...] = ()
+    hostname: str | None = None
+
+
 class Grant(Record):
     """What an attempt gets. It is decided once, at the claim; the container is built from it alone."""
 
@@ -70,6 +81,13 @@ class Grant(Record):
     """Seconds that the command may run."""
     file_mb: int | None = None
     """Size that a file may get which it writes; None in records of managers that set no limit."""
+    gpus: tuple[str, ...] = ()
+    """Ids of the GPUs that nobody else gets as long as its container may be there."""
+    ulimits: dict[str, tuple[int, int]] = Field({})
+    """Limits of each process by name, soft and hard, beside the usual ones or in their place."""
+    names: GrantedNames | None = None
+    runtime: str | None = None
+    """What runs its container; None: the engine's usual one."""
 
 
 class Timings(Record):

@@ -26,6 +26,8 @@ from air_executor.errors import LONGEST_VALUE, BadInput, cut, quoted
 from air_executor.format import images, networks, paths, users
 from air_executor.format.attempts import Attempt, Cause, Failure
 from air_executor.format.fields import Name, Record, Sentence, Spec, Text, Time, Word
+from air_executor.format.gpus import Gpus
+from air_executor.format.host_names import Domains, HostName, Hosts, Servers
 from air_executor.format.limits import (
     A_STRINGS_REST,
     MAX_ARGUMENTS,
@@ -36,6 +38,8 @@ from air_executor.format.limits import (
     MAX_WORD,
     at_most,
 )
+from air_executor.format.runtimes import Runtime
+from air_executor.format.ulimits import Ulimits
 
 SCHEMA = 1
 
@@ -90,6 +94,8 @@ class Resources(Spec):
     """CPUs, a hard limit; 0.5 is half of one."""
     pids: int | None = Field(None, ge=1, le=1 << 22, strict=True)
     """Processes and threads."""
+    gpus: Gpus | None = None
+    """How many of the host's GPUs it gets for itself, or which."""
 
 
 RETRIABLE = (Cause.EXIT, Cause.SIGNAL, Cause.OOM, Cause.TIMEOUT, Cause.LOST, Cause.ENGINE, Cause.IMAGE)
@@ -166,6 +172,18 @@ class TaskFields(BaseModel):
     """`job` (shared by the tasks of a job, the default), `private`, `none`, or what the operator allows."""
     user: Annotated[str, Field(strict=True), AfterValidator(_check_form_of_user)] | None = None
     """Numeric user id, with a group id if wanted; never root."""
+    ulimits: Ulimits = {}
+    """Limits of each of its processes."""
+    hosts: Hosts = {}
+    """Addresses by names of hosts, in its /etc/hosts."""
+    dns: Servers = ()
+    """Name servers that it asks, in place of the usual ones."""
+    dns_search: Domains = ()
+    """Domains in which a short name is looked for."""
+    hostname: HostName | None = None
+    """Its host's own name, where its network is its own."""
+    runtime: Runtime | None = None
+    """What runs its container: one that the operator allows, or `default`."""
 
     @model_validator(mode="after")
     def _env_names(self) -> Self:

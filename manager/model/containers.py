@@ -30,6 +30,7 @@ from manager.model.container_spec import (
     Network,
 )
 from manager.model.home import CONTROL, RECEIPT, Home
+from manager.model.host_names import HostNames
 from manager.model.values import AttemptKey, Guard, first_of
 from manager.settings import Settings
 
@@ -202,6 +203,10 @@ def _granted(name: str, labels: dict[str, str], grant: Grant, work: Path, home: 
         log_bytes=grant.log_mb * MIB,
         pull=grant.pull,
         file_bytes=None if grant.file_mb is None else grant.file_mb * MIB,
+        gpus=grant.gpus,
+        ulimits=tuple((limit, soft, hard) for limit, (soft, hard) in sorted(grant.ulimits.items())),
+        names=None if grant.names is None else HostNames.of(grant.names),
+        runtime=grant.runtime,
     )
 
 
@@ -221,10 +226,15 @@ def warm_network_container(warm: str, home: Home, settings: Settings) -> Contain
 
 
 def private_network_container(task: ContainerSpec, home: Home, settings: Settings) -> ContainerSpec:
-    """As `network_container`, for the container of one attempt alone; it goes when that goes."""
+    """As `network_container`, for the container of one attempt alone; it goes when that goes.
+
+    A container has the name of the one whose network it joins.
+    """
     labels = task.labels | _labels(home, "network")
     name = private_network_name(task.name)
-    return _helper(name, labels, ("sleep", "infinity"), (), Network("private"), settings)
+    spec = _helper(name, labels, ("sleep", "infinity"), (), Network("private"), settings)
+    hostname = "" if task.names is None else task.names.hostname
+    return replace(spec, names=HostNames(hostname=hostname)) if hostname else spec
 
 
 def guarded(spec: ContainerSpec, guard: Guard | None, settings: Settings) -> ContainerSpec:
@@ -280,6 +290,10 @@ def never_started(spec: ContainerSpec, image_id: str, name: str) -> ContainerSpe
         mounts=(),
         network=Network("none"),
         pull=False,
+        gpus=(),
+        ulimits=(),
+        names=None,
+        runtime=None,
     )
 
 

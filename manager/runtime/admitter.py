@@ -32,7 +32,7 @@ from manager.model.facts import (
     TaskRequested,
 )
 from manager.model.home import Home
-from manager.model.values import UNKNOWN_HOST, Owner, Sharing
+from manager.model.values import UNKNOWN_HOST, Host, Owner, Sharing
 from manager.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -59,13 +59,17 @@ class Admitter:
         self._journal = journal
         self._publisher = publisher
         self._sharing = sharing
-        self.host = UNKNOWN_HOST
+        self._host = UNKNOWN_HOST
         """What the engine runs on, as far as it was told."""
+
+    def meet(self, host: Host) -> None:
+        """What the engine runs on is known now."""
+        self._host, self._settings = host, policy.on_host(self._settings, host)
 
     def take(self, fact: JobFound) -> LiveJob | None:
         """The job, under a uid of its own; or None where it breaks a rule, and was refused."""
         try:
-            job = admission.take(fact, uuid.uuid4().hex, self._settings, self._sharing, self.host)
+            job = admission.take(fact, uuid.uuid4().hex, self._settings, self._sharing, self._host)
         except BadInput as error:
             where = error.at(self._store.folder(fact.name).tasks_file)
             self.refuse(JobRefused(name=fact.name, job=fact.job, message=str(where), at=fact.at))
@@ -120,7 +124,7 @@ class Admitter:
     def checked(self, job: LiveJob, fact: TaskRequested) -> TaskRequested | RequestRefused:
         """The request as it is taken, or its refusal where what is asked for is not allowed."""
         try:
-            return admission.requested(fact, job, self._settings, self._sharing, self.host)
+            return admission.requested(fact, job, self._settings, self._sharing, self._host)
         except BadInput as error:
             return RequestRefused(
                 uid=fact.uid, request=fact.request, reason=str(error), parent=fact.parent, at=fact.at
@@ -191,7 +195,7 @@ class Admitter:
         if ended is not None:  # the folder's group may be another by now: that of its readers
             owner, work = ended.owner, ended.job.work_folder
         uid, able = uuid.uuid4().hex, self._sharing
-        job = admission.take_again(view, owner, uid, work, self._settings, at, able, self.host)
+        job = admission.take_again(view, owner, uid, work, self._settings, at, able, self._host)
         markers.remove(folder.cancel_marker)
         Inbox.of_job(folder.path).empty_closed()
         workspace.open_inbox(folder.path)

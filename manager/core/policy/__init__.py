@@ -7,8 +7,10 @@ attempt gets (`grant`) holds to the same rules whatever a record says: it may co
 from manager.core.policy.bounds import Parent, bounded
 from manager.core.policy.ceilings import check_host, job_runners
 from manager.core.policy.checks import check
+from manager.core.policy.devices import is_made_late, lack
 from manager.core.policy.grants import grant, is_usual, may_pull, usual_grant, with_grant
 from manager.core.policy.job_users import JobUsers
+from manager.core.policy.memory import on_host
 from manager.core.policy.sharing import check_joining, check_sharing, sharers
 from manager.core.policy.users import user_of, usual_user
 
@@ -21,9 +23,12 @@ __all__ = [
     "check_joining",
     "check_sharing",
     "grant",
+    "is_made_late",
     "is_usual",
     "job_runners",
+    "lack",
     "may_pull",
+    "on_host",
     "sharers",
     "user_of",
     "usual_grant",

@@ -8,7 +8,9 @@ from typing import TypeVar
 
 from air_executor.errors import BadInput
 from air_executor.format.models import DEFAULT_RETRIES, Resources, RetryPolicy, Task, TaskSpec
-from manager.core.policy import grants, images, users
+from manager.core.policy import devices, grants, images, users
+from manager.core.policy.memory import usual_memory
+from manager.core.policy.ulimits import Limits, bounded_ulimits
 from manager.model.values import Owner
 from manager.settings import Settings
 
@@ -34,6 +36,9 @@ class Parent:
     pids: int
     timeout: float
     retries: int
+    gpus: tuple[str, ...]
+    ulimits: Limits
+    runtime: str | None
 
     @classmethod
     def of(
@@ -56,6 +61,9 @@ class Parent:
             pids=found.pids,
             timeout=found.timeout,
             retries=task.policy.max,
+            gpus=found.gpus,
+            ulimits=found.ulimits,
+            runtime=found.runtime,
         )
 
 
@@ -69,6 +77,7 @@ def bounded(spec: TaskSpec, parent: Parent, owner: Owner, settings: Settings) ->
         memory_mb=_memory(spec, parent, settings),
         cpus=_at_most(spec.resources.cpus, settings.cpus, parent.cpus, "resources.cpus", parent),
         pids=_at_most(spec.resources.pids, settings.pids, parent.pids, "resources.pids", parent),
+        gpus=devices.bounded_gpus(spec.resources.gpus, parent.gpus, parent.id),
     )
     return spec.model_copy(
         update={
@@ -77,6 +86,8 @@ def bounded(spec: TaskSpec, parent: Parent, owner: Owner, settings: Settings) ->
             "timeout": _at_most(spec.timeout, settings.timeout, parent.timeout, "timeout", parent),
             "retries": _retries(spec.retries, parent),
             "resources": limits,
+            "ulimits": bounded_ulimits(spec.ulimits, parent.ulimits, parent.id, settings),
+            "runtime": devices.bounded_runtime(spec.runtime, parent.runtime, parent.id),
         }
     )
 
@@ -100,7 +111,7 @@ def _refusal(asked: str, has: str, field: str, parent: Parent) -> BadInput:
 def _memory(spec: TaskSpec, parent: Parent, settings: Settings) -> int | None:
     asked = spec.resources.memory_mb
     most = parent.first_memory_mb if asked is None else parent.memory_mb
-    return _at_most(asked, settings.memory_mb, most, "resources.memory_mb", parent)
+    return _at_most(asked, usual_memory(settings), most, "resources.memory_mb", parent)
 
 
 def _user(spec: TaskSpec, parent: Parent, owner: Owner, settings: Settings) -> str | None:

@@ -4,6 +4,10 @@ from air_executor.format import images
 from air_executor.format.attempts import Attempt, Grant, GrantedNetwork
 from air_executor.format.models import Task
 from manager.core import retries
+from manager.core.policy.devices import runtime_of
+from manager.core.policy.host_names import granted_names
+from manager.core.policy.memory import usual_memory
+from manager.core.policy.ulimits import granted_ulimits
 from manager.core.policy.users import user_of
 from manager.model.values import Owner
 from manager.settings import FIRST_OF_PEOPLE, Settings
@@ -19,7 +23,7 @@ def grant(task: Task, owner: Owner, job_network: str, settings: Settings) -> Gra
     `job_network` is the container that holds the network of the job's tasks, or is to.
     """
     limits = task.resources
-    memory_mb = retries.memory_mb(task, settings.memory_mb, settings.retry_memory_mb)
+    memory_mb = retries.memory_mb(task, usual_memory(settings), settings.retry_memory_mb)
     return Grant(
         image=task.image or settings.runner_image,
         user=str(user_of(task, owner, settings)),
@@ -32,6 +36,9 @@ def grant(task: Task, owner: Owner, job_network: str, settings: Settings) -> Gra
         log_mb=settings.log_mb,
         timeout=min(task.timeout or settings.timeout, settings.max_timeout),
         file_mb=settings.job_disk_mb,
+        ulimits=granted_ulimits(task, settings),
+        names=granted_names(task),
+        runtime=runtime_of(task),
     )
 
 
@@ -71,6 +78,8 @@ def is_usual(task: Task, settings: Settings) -> bool:
 
     Whoever it runs as, and in whatever words it asks for the same.
     """
+    if task.resources.gpus is not None:  # which it gets, its claim decides
+        return False
     own = grant(task, ANYBODY, "", settings)
     usual = usual_grant(Owner.parse(own.user), "", settings)
     return images.is_same(own.image, usual.image) and _form(own) == _form(usual)

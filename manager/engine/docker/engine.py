@@ -29,7 +29,7 @@ from manager.engine.contract import (
     StartUnanswered,
     Status,
 )
-from manager.engine.docker import confinement, log_stream, volumes
+from manager.engine.docker import confinement, devices, log_stream, name_files, volumes
 from manager.engine.docker.account_files import AccountFiles
 from manager.engine.docker.archive import entry
 from manager.engine.docker.connection import BAD_REQUEST, Connection, sentence, translated
@@ -52,7 +52,7 @@ from manager.engine.docker.translate import (
     unusable_command,
 )
 from manager.engine.registries import Registries
-from manager.model.container_spec import ACCOUNTS, DIGEST, GATED, HOME_ID, ROLE, ContainerSpec
+from manager.model.container_spec import ACCOUNTS, DIGEST, GATED, HOME_ID, NAMES, ROLE, ContainerSpec
 from manager.model.values import Capabilities, Host
 
 NOT_EXECUTED = (126, 127)
@@ -109,7 +109,7 @@ class DockerEngine:
     def host(self) -> Host:
         with translated():  # anew: it may have been restarted, on a machine that is another by now
             self._told = told = self._api().info()
-        return Host(cpus=told["NCPU"])
+        return Host(cpus=told["NCPU"], memory_mb=told["MemTotal"] >> 20)
 
     def confinement(self) -> Confinement:
         return confinement.confinement(self._info(), self._seccomp)
@@ -267,7 +267,8 @@ class DockerEngine:
             found = self._api().containers(all=True, filters={"label": f"{HOME_ID}={home_id}"})
         all_of_them = [listed(data) for data in found]
         self._holders.keep([each.id for each in all_of_them if each.status is Status.RUNNING])
-        self._accounts.keep({each.labels.get(ACCOUNTS, "") for each in all_of_them})
+        folders = (each.labels.get(label, "") for each in all_of_them for label in (ACCOUNTS, NAMES))
+        self._accounts.keep(set(folders))
         return all_of_them
 
     # --- Containers --------------------------------------------------------------------------------------
@@ -280,7 +281,7 @@ class DockerEngine:
             image = self._image(spec.image)
             if image is None:
                 return self._create_after_a_pull(spec, network_id)
-            body = container_body(spec, self._path_table(), network_id, self._terms(spec, image))
+            body = container_body(spec, self._path_table(), network_id, self._terms(spec, image, network_id))
             try:
                 made = self._api().create_container_from_config(body, name=spec.name)  # type: ignore[no-untyped-call]
             except APIError as error:
@@ -306,6 +307,9 @@ class DockerEngine:
         if error.status_code == 404 and spec.network.kind == "named":
             return NetworkMissing(spec.network.name)
         if error.status_code == BAD_REQUEST:
+            unknown = devices.unknown_runtime(spec, self._info())
+            if unknown is not None:
+                return unknown
             gone = next((each.source for each in spec.mounts if not Path(each.source).exists()), None)
             return None if gone is None else EngineError(sentence(error))  # somebody has removed it just now
         own_workdir = spec.workdir not in ("/", *(mount.target for mount in spec.mounts))
@@ -330,7 +334,7 @@ class DockerEngine:
         self._images.fetch(spec.image)
         return self._create(spec, network_id)
 
-    def _terms(self, spec: ContainerSpec, image: dict[str, Any]) -> Terms:
+    def _terms(self, spec: ContainerSpec, image: dict[str, Any], network_id: str | None) -> Terms:
         declared = volumes.declared(image)
         problem = volumes.unusable(declared, [mount.target for mount in spec.mounts])
         if problem is not None:
@@ -342,6 +346,7 @@ class DockerEngine:
             open_files=self._open_files,
             tmp_exec=self._tmp_exec,
             accounts=self._accounts.of(spec, str(image["Id"])) if named else None,
+            names=name_files.of(spec, network_id, self, self._accounts),
         )
 
     def _info(self) -> dict[str, Any]:
@@ -369,6 +374,9 @@ class DockerEngine:
             return NetworkEnded(sentence(error))
         if kind != "container" and error.status_code == 404:  # the container itself was inspected just now
             return NetworkMissing(kind)
+        without = devices.refusal(data, sentence(error))
+        if without is not None:
+            return without
         if is_the_kernels(data["Config"]["WorkingDir"] or "/"):
             return _no_such_folder(data["Config"]["WorkingDir"], error)
         if error.status_code == BAD_REQUEST and GATED not in (data["Config"]["Labels"] or {}):

@@ -81,6 +81,8 @@ Word = Annotated[str, Field(min_length=1)]
 GroupId = Annotated[int, Field(ge=1, le=MAX_ID, strict=True)]
 Network = Annotated[str, AfterValidator(_check_network)]
 Users = Annotated[str, AfterValidator(_check_range)]
+Ceiling = Annotated[int, Field(ge=0, le=ulimits.MOST, strict=True)]
+Runtime = Annotated[str, AfterValidator(runtimes.check_runtime)]
 _LIST = (NoDecode, BeforeValidator(_read_list))
 
 
@@ -448,25 +450,21 @@ class Settings(BaseSettings):
         (),
         description="GPUs of the engine's host that tasks may ask for, by the ids that the engine takes: "
         '["0", "1"], ["GPU-8932f937"], or ["nvidia.com/gpu=0"] for CDI; a number n stands for "0" to "n-1". '
-        "Each is given to one task at a time. Default: none, so a task that asks for one is refused: only the "
+        "Each is given to one task at a time. Default: none, so a task that asks for one is refused: the "
         "operator knows which are free for tasks.",
     )
-    ulimits: Annotated[
-        dict[str, Annotated[int, Field(ge=0, le=ulimits.MOST, strict=True)]],
-        NoDecode,
-        BeforeValidator(_read_ulimits),
-    ] = Field(
+    ulimits: Annotated[dict[str, Ceiling], NoDecode, BeforeValidator(_read_ulimits)] = Field(
         {},
         description="Ceilings for the limits of processes that a task may set in `ulimits`, by their names "
-        "as a table: [ulimits] memlock = 67108864 (units: docs/jobs/devices.md). Default: 0 for core, memlock, "
-        "msgqueue, nice, rtprio and sigpending, which reach beyond the task; none for the others, since a task "
-        "that sets none of these has no such limit. open_files bounds nofile, and job_disk_mb bounds fsize.",
+        "as a table: [ulimits] memlock = 67108864 (units: docs/jobs/devices.md). Default: 0 for core, "
+        "memlock, msgqueue, nice, rtprio and sigpending, which reach beyond the task; none for the others: "
+        "who sets none of these has no such limit. open_files bounds nofile, and job_disk_mb bounds fsize.",
     )
-    runtimes: Annotated[tuple[Annotated[str, AfterValidator(runtimes.check_runtime)], ...], *_LIST] = Field(
+    runtimes: Annotated[tuple[Runtime, ...], *_LIST] = Field(
         (),
         description="Runtimes of the engine that tasks may ask for, as a list of the names that its "
-        'daemon.json gives them: ["runsc", "kata"]. Default: only the engine\'s own default, since another one '
-        "may isolate less.",
+        'daemon.json gives them: ["runsc", "kata"]. Default: only the engine\'s own, since others may '
+        "isolate less.",
     )
 
     @classmethod

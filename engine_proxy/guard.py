@@ -37,7 +37,7 @@ class Guard:
         runtimes: Collection[str] = (),
         gpus: Collection[str] = (),
     ) -> None:
-        """`networks` are the engine's own that containers may join; `runtimes` may run them, `gpus` be theirs."""
+        """What the engine has, and containers may: join `networks`, be run by `runtimes`, have `gpus`."""
         self._runtimes = {None, *runtimes}
         self._gpus = set(gpus)
         self._home = home

@@ -28,7 +28,7 @@ from manager.model.facts import (
     LaunchFailed,
     TaskClaimed,
 )
-from manager.model.values import NOT_TRIED, Capabilities, Host, WarmContainer
+from manager.model.values import NOT_TRIED, Capabilities, WarmContainer
 from manager.settings import Settings
 
 HASTE = timedelta(seconds=0.1)
@@ -77,9 +77,9 @@ class Scheduler:
         """What can be done here is known now."""
         self.capabilities = self.pool.capabilities = able
 
-    def meet(self, host: Host) -> None:
-        """What the engine runs on is known now."""
-        self.settings = self.pool.settings = policy.on_host(self.settings, host)
+    def go_by(self, settings: Settings) -> None:
+        """What follows from the engine's host is known now."""
+        self.settings = self.pool.settings = settings
 
     def claims(
         self, jobs: Sequence[LiveJob], at: datetime, instant: Instant | None = None

@@ -23,7 +23,7 @@ from manager.model import containers
 from manager.model.assignment import Assignment
 from manager.model.facts import WarmFailed, WarmReady
 from manager.model.home import Home
-from manager.model.values import Host, Owner, WarmContainer, WarmOrder, first_of, is_spare, spare_of
+from manager.model.values import Owner, WarmContainer, WarmOrder, first_of, is_spare, spare_of
 from manager.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -62,9 +62,9 @@ class WarmKeeper:
         self._pace = pace
         self._asked: dict[str, _Answers] = {}
 
-    def meet(self, host: Host) -> None:
-        """What the engine runs on is known now."""
-        self._settings = policy.on_host(self._settings, host)
+    def go_by(self, settings: Settings) -> None:
+        """What follows from the engine's host is known now."""
+        self._settings = settings
 
     def make(self, order: WarmOrder) -> WarmReady | WarmFailed:
         """Have a container wait at its gate, and its spare. Where that fails, nothing is left of them."""

@@ -62,9 +62,9 @@ class Admitter:
         self._host = UNKNOWN_HOST
         """What the engine runs on, as far as it was told."""
 
-    def meet(self, host: Host) -> None:
-        """What the engine runs on is known now."""
-        self._host, self._settings = host, policy.on_host(self._settings, host)
+    def go_by(self, settings: Settings, host: Host) -> None:
+        """What the engine runs on is known now, and what follows from that."""
+        self._host, self._settings = host, settings
 
     def take(self, fact: JobFound) -> LiveJob | None:
         """The job, under a uid of its own; or None where it breaks a rule, and was refused."""

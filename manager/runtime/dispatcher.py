@@ -42,7 +42,7 @@ from manager.model.facts import (
     RestPassed,
 )
 from manager.model.home import Home
-from manager.model.values import AttemptKey, Host, Owner, WarmOrder
+from manager.model.values import AttemptKey, Owner, WarmOrder
 from manager.runtime.acts import Acts
 from manager.runtime.fetcher import Fetcher
 from manager.runtime.follower import Follower
@@ -155,9 +155,9 @@ class Dispatcher:
             for question in self._keeper.prefetch(attempt.warm, attempt.container.image):
                 self._workers.submit(question)
 
-    def meet(self, host: Host) -> None:
-        """What the engine runs on is known now."""
-        self._keeper.meet(host)
+    def go_by(self, settings: Settings) -> None:
+        """What follows from the engine's host is known now."""
+        self._keeper.go_by(settings)
 
     def discard(self, warm: str) -> None:
         """Throw away a warm container that the pool has forgotten."""

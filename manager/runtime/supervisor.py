@@ -19,6 +19,7 @@ from pathlib import Path
 from air_executor.clock import instant, utc_now
 from air_executor.failpoints import Failpoint, reach
 from air_executor.format.attempts import Cause
+from manager.core import policy
 from manager.core.live_job import LiveJob
 from manager.core.scheduler import Scheduler, Unclaimable
 from manager.daemon.disk import Disk
@@ -286,11 +287,11 @@ class Supervisor:
 
     def _meet(self, host: Host) -> None:
         """Warm containers that were made for another host are not what tasks get on this one."""
-        before = self._scheduler.settings
-        self._scheduler.meet(host)
-        self._admitter.meet(host)
-        self._dispatcher.meet(host)
-        if self._scheduler.settings != before:
+        before, rules = self._scheduler.settings, policy.on_host(self._settings, host)
+        self._admitter.go_by(rules, host)
+        if rules != before:
+            self._scheduler.go_by(rules)
+            self._dispatcher.go_by(rules)
             for warm in self._scheduler.pool.clear():
                 self._dispatcher.discard(warm)
 

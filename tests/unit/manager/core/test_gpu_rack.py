@@ -85,7 +85,10 @@ def test_what_a_job_has_that_stands_still_is_taken() -> None:
     who, still, other = sharing(1), job("a", on("x")), job("b", on("y"))
     decide(who, still)
     who.rack.look([still, other])
-    assert not [fact for fact in who.claims([other], at(2)) if isinstance(fact, TaskClaimed)]
+    for fact in who.claims([other], at(2)):
+        assert not isinstance(fact, TaskClaimed)
+        other.apply(fact)
+    assert list(other.short) == ["y"]
 
 
 def test_what_a_job_has_that_can_t_be_taken_up_is_taken() -> None:

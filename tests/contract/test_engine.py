@@ -161,6 +161,11 @@ def test_a_command_that_is_too_long_is_the_commands_fault_and_no_container_is_ma
     assert bench.engine.containers(bench.home.id) == []
 
 
+def test_the_host_tells_its_memory(docker_bench: Bench) -> None:
+    told, has = docker_bench.engine.host().memory_mb, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert told == has >> 20
+
+
 def test_more_cpus_than_the_host_has_are_the_requests_fault(bench: Bench) -> None:
     cpus = bench.engine.host().cpus
     assert bench.ended(cpus=cpus).exit_code == 0

@@ -12,7 +12,7 @@ import pytest
 
 from air_executor import JobView
 from tests.own_engine import OwnEngine
-from tests.real_manager import RealManager, need_engine, real_manager
+from tests.real_manager import RealManager, docker, need_engine, real_manager
 from tests.waiting import until
 
 NO_HOOK = "#!/bin/sh\ncat > /dev/null\n"
@@ -38,7 +38,7 @@ def manager(tools: Path) -> Iterator[RealManager]:
     need_engine()
     with pytest.MonkeyPatch.context() as patch, OwnEngine() as engine:
         patch.setenv("PATH", str(tools), prepend=":")
-        engine.start(f"--add-runtime=noting={tools}/noting")
+        engine.start(f"--add-runtime=noting={tools}/noting", "--add-runtime=nvidia=runc")
         engine.load()
         patch.setenv("DOCKER_HOST", engine.address)
         with real_manager(gpus=2, runtimes='["noting", "gone"]', poll_interval=1) as manager:
@@ -78,6 +78,17 @@ def test_a_gpu_is_given_to_nobody_else_also_after_the_manager_was_killed(manager
     recorded, began = had.tasks[0].attempts[0].timings, got.tasks[0].attempts[0].timings
     assert recorded.finished_at is not None and began.created_at is not None
     assert recorded.finished_at <= began.created_at
+
+
+def test_a_variable_gets_a_task_no_gpu(manager: RealManager) -> None:
+    """With the runtime `nvidia` it would; that looks at what the container was made with."""
+    greedy = sh("a", "until [ -e go ]; do sleep 0.05; done", env={"NVIDIA_VISIBLE_DEVICES": "all"})
+    manager.client.create_job("greedy", [greedy])
+    (name,) = until(lambda: manager.containers("--filter", "label=air-executor.job=greedy"))
+    variables = docker("inspect", "--format", "{{json .Config.Env}}", name)
+    (manager.home / "jobs" / "greedy" / "work" / "go").touch()
+    assert '"NVIDIA_VISIBLE_DEVICES=void"' in variables and "=all" not in variables
+    assert manager.client.wait("greedy", 30).state == "completed"
 
 
 def test_a_container_is_run_by_the_runtime_that_is_asked_for_and_by_no_other(

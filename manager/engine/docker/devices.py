@@ -6,6 +6,10 @@ from typing import Any
 from manager.engine.contract import EngineError, Impossible
 from manager.model.container_spec import ContainerSpec
 
+NVIDIA = "nvidia"
+"""A runtime that gives a container whatever GPUs a variable of it names: its image's, or its task's."""
+VISIBLE = "NVIDIA_VISIBLE_DEVICES"
+NO_GPUS = "void"
 CDI = "cdi"
 """The driver for devices that a file of the host describes (Container Device Interface)."""
 
@@ -13,6 +17,16 @@ CDI = "cdi"
 def of_host(spec: ContainerSpec) -> dict[str, Any]:
     """What is added to a container's HostConfig."""
     return _runtime(spec) | _requests(spec)
+
+
+def heeds_variables(info: dict[str, Any]) -> bool:
+    """Whether the engine has a runtime by which a variable could get a container GPUs of others."""
+    return NVIDIA in (info.get("Runtimes") or {})
+
+
+def visible(spec: ContainerSpec) -> dict[str, str]:
+    """The variable in the place of the one that an image or a task sets, where that is heeded."""
+    return {VISIBLE: ",".join(each for each in spec.gpus if "=" not in each) or NO_GPUS}
 
 
 def ulimits(spec: ContainerSpec, usual: Mapping[str, int]) -> list[dict[str, Any]]:

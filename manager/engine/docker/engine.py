@@ -346,6 +346,7 @@ class DockerEngine:
             open_files=self._open_files,
             tmp_exec=self._tmp_exec,
             accounts=self._accounts.of(spec, str(image["Id"])) if named else None,
+            heeds_variables=devices.heeds_variables(self._info()),
             names=name_files.of(spec, network_id, self, self._accounts),
         )
 

@@ -57,6 +57,8 @@ class Terms:
     """Whether what is in /tmp may be executed."""
     accounts: Accounts | None = None
     """By which its user has a name."""
+    heeds_variables: bool = False
+    """Whether a variable could get it GPUs that it was not given."""
     names: NameFiles | None = None
     """By which it knows what its spec says of hosts."""
 
@@ -108,7 +110,7 @@ def container_body(
         "Image": spec.image,
         "Entrypoint": [spec.command[0]],
         "Cmd": list(spec.command[1:]),
-        "Env": [f"{key}={value}" for key, value in (terms.env | spec.env).items()],
+        "Env": [f"{key}={value}" for key, value in (terms.env | spec.env | _visible(spec, terms)).items()],
         "WorkingDir": spec.workdir,
         "User": spec.user,
         "Labels": NOT_OF_COMPOSE | spec.labels | terms.labels | {DIGEST: spec.digest},
@@ -149,6 +151,10 @@ def container_body(
             "RestartPolicy": {"Name": "no"},
         },
     }
+
+
+def _visible(spec: ContainerSpec, terms: Terms) -> dict[str, str]:
+    return devices.visible(spec) if terms.heeds_variables else {}
 
 
 def _security(profile: str | None) -> list[str]:

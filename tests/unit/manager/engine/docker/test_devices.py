@@ -3,8 +3,11 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from manager.engine.contract import Impossible
 from manager.engine.docker import devices
+from manager.engine.docker.translate import PathTable, Terms, container_body
 from tests.unit.manager.builders import spec
 
 SPEC = spec()
@@ -26,6 +29,23 @@ def test_gpus_are_asked_for_by_id_and_never_all() -> None:
 
 def test_a_runtime_is_named() -> None:
     assert devices.of_host(replace(SPEC, runtime="runsc")) == {"Runtime": "runsc"}
+
+
+@pytest.mark.parametrize(
+    ("gpus", "expected"), [((), "void"), (("0", "GPU-1"), "0,GPU-1"), (("nvidia.com/gpu=0",), "void")]
+)
+def test_no_variable_of_an_image_or_a_task_gets_it_gpus_that_it_was_not_given(
+    gpus: tuple[str, ...], expected: str
+) -> None:
+    asks = replace(SPEC, gpus=gpus, env={"NVIDIA_VISIBLE_DEVICES": "all"})
+    terms = Terms(heeds_variables=devices.heeds_variables({"Runtimes": {"runc": {}, "nvidia": {}}}))
+    assert container_body(asks, PathTable(), "n", terms)["Env"] == [f"NVIDIA_VISIBLE_DEVICES={expected}"]
+
+
+def test_where_no_runtime_heeds_it_a_task_may_set_it() -> None:
+    assert not devices.heeds_variables({"Runtimes": {"runc": {}}})
+    asks = replace(SPEC, env={"NVIDIA_VISIBLE_DEVICES": "all"})
+    assert container_body(asks, PathTable(), "n")["Env"] == ["NVIDIA_VISIBLE_DEVICES=all"]
 
 
 def test_a_tasks_limits_take_the_place_of_the_usual_ones() -> None:

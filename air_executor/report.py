@@ -116,6 +116,8 @@ def container_line(attempt: Attempt) -> str:
         line += f", ran {timings.ran_ms:.0f} ms"
     if attempt.oom_killed:
         line += ", out of memory"
+    if attempt.grant is not None and attempt.grant.gpus:
+        line += f", GPU {one_line(', '.join(attempt.grant.gpus))}"
     return line + _exit_code(attempt.exit_code)
 
 

@@ -5,6 +5,8 @@ ENGINE_PROXY_ENGINE     the engine's socket; default /var/run/docker.sock
 AIR_EXECUTOR_HOME       the home folder of the manager, read only
 AIR_EXECUTOR_NETWORKS   as for the manager: a list of the engine's networks that tasks may join
 AIR_EXECUTOR_MOUNTS     as for the manager: what tasks may have mounted beside the home's folders
+AIR_EXECUTOR_RUNTIMES   likewise, of its runtimes
+AIR_EXECUTOR_GPUS       likewise, of its GPUs; or their number
 """
 
 import asyncio
@@ -38,18 +40,27 @@ def host_path(home: Path, engine: Path) -> str:
     return str(home)
 
 
-async def serve(listen: Path, socket: Path, path: Path, networks: list[str], mounts: Mounts) -> None:
+async def serve(
+    listen: Path, socket: Path, path: Path, allowed: dict[str, list[str]], mounts: Mounts
+) -> None:
     """Until SIGTERM or SIGINT."""
     engine = Engine(socket)
     home = Home(path, lambda: host_path(path, socket))
     listen.unlink(missing_ok=True)
-    serving = asyncio.ensure_future(Server(Guard(home, engine, networks, mounts), engine).run(listen))
+    guard = Guard(home, engine, **allowed, mounts=mounts)
+    serving = asyncio.ensure_future(Server(guard, engine).run(listen))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
     try:
         await serving
     except asyncio.CancelledError:
         logging.info("stopped")
+
+
+def listed(variable: str) -> list[str]:
+    """What an environment variable lists; a number stands for as many, from "0" on."""
+    found = json.loads(os.environ.get(variable) or "[]")
+    return [str(number) for number in range(found)] if isinstance(found, int) else found
 
 
 def main() -> None:
@@ -60,7 +71,7 @@ def main() -> None:
             Path(os.environ["ENGINE_PROXY_LISTEN"]),
             Path(os.environ.get("ENGINE_PROXY_ENGINE", "/var/run/docker.sock")),
             Path(os.environ["AIR_EXECUTOR_HOME"]),
-            json.loads(os.environ.get("AIR_EXECUTOR_NETWORKS") or "[]"),
+            {name: listed(f"AIR_EXECUTOR_{name.upper()}") for name in ("networks", "runtimes", "gpus")},
             Mounts.parse(os.environ.get("AIR_EXECUTOR_MOUNTS", "")),
         )
     )

@@ -4,6 +4,7 @@ Each field that the manager sends stands here with what it may say. What does no
 `Devices`, `PidMode`, `Binds`, and whatever a later engine understands) is refused, however it is spelled.
 """
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -14,7 +15,11 @@ from manager.model.container_spec import ROLE
 
 Role = Literal["task", "warm", "network", "probe"]
 SecurityOption = Annotated[str, Field(pattern=r"^(no-new-privileges([:=]true)?|seccomp=\{.*)$")]
-OwnAddress = Annotated[str, Field(pattern=r"^[0-9a-f]{12}:127\.0\.1\.1$")]
+HOST = r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"
+Address = Annotated[str, Field(pattern=r"^[0-9a-f.:]{2,45}$")]
+KnownHost = Annotated[str, Field(pattern=rf"^{HOST}:[0-9a-f.:]{{2,45}}$")]
+"""By its address, and never as `host-gateway`."""
+Domain = Annotated[str, Field(pattern=f"^{HOST}$")]
 Positive = Annotated[int, Field(gt=0)]
 
 
@@ -77,6 +82,15 @@ class Ulimit(_Words):
     hard: int
 
 
+class DeviceRequest(_Words):
+    """GPUs; which ones may be had, is asked elsewhere."""
+
+    driver: Literal["", "cdi"]
+    count: Literal[0] = 0
+    device_ids: tuple[str, ...] = Field(alias="DeviceIDs", min_length=1)
+    capabilities: tuple[tuple[Literal["gpu"]]] | None = None
+
+
 class LogConfig(_Words):
     type: Literal["local"]
     config: dict[str, str]
@@ -92,7 +106,9 @@ class HostConfig(_Words):
     auto_remove: Literal[False] = False
     mounts: tuple[Annotated[Bind | Tmpfs | Volume, Field(discriminator="type")], ...] = ()
     network_mode: str
-    extra_hosts: tuple[OwnAddress, ...] = ()
+    extra_hosts: tuple[KnownHost, ...] = ()
+    dns: tuple[Address, ...] = ()
+    dns_search: tuple[Domain, ...] = ()
     init: bool | None = None
     cap_drop: tuple[Literal["ALL"]]
     cap_add: tuple[Literal["NET_ADMIN", "SETGID", "SETUID"], ...] = ()
@@ -104,6 +120,8 @@ class HostConfig(_Words):
     nano_cpus: Positive
     pids_limit: Positive
     ulimits: tuple[Ulimit, ...] = ()
+    runtime: str | None = None
+    device_requests: tuple[DeviceRequest, ...] = ()
     cgroupns_mode: Literal["private"] = "private"
     ipc_mode: Literal["private"] = "private"
     oom_score_adj: Annotated[int, Field(ge=0)] = 0
@@ -132,7 +150,7 @@ class ContainerForm(_Words):
     user: Annotated[str, Field(pattern=r"^\d{1,10}:\d{1,10}$")]
     labels: dict[str, str]
     healthcheck: Healthcheck
-    hostname: Annotated[str, Field(pattern=r"^([0-9a-f]{12})?$")] = ""
+    hostname: Annotated[str, Field(pattern=f"^({HOST})?$", max_length=63)] = ""
     attach_stdin: Literal[False] = False
     host_config: HostConfig
 
@@ -157,6 +175,12 @@ class ContainerForm(_Words):
     def sources(self) -> tuple[Bind | Volume, ...]:
         """What of the engine and its machine is mounted in it."""
         return tuple(mount for mount in self.host_config.mounts if isinstance(mount, Bind | Volume))
+
+    @property
+    def gpus(self) -> Iterator[str]:
+        """The ids of those that it is to have."""
+        for request in self.host_config.device_requests:
+            yield from request.device_ids
 
     def body(self) -> bytes:
         """What was said, and nothing else."""

@@ -31,10 +31,20 @@ class Guard:
     """Knows the containers of the home by their ids: labels never change, and no id is given twice."""
 
     def __init__(
-        self, home: Home, engine: Engine, networks: Collection[str], mounts: Mounts | None = None
+        self,
+        home: Home,
+        engine: Engine,
+        networks: Collection[str],
+        runtimes: Collection[str] = (),
+        gpus: Collection[str] = (),
+        mounts: Mounts | None = None,
     ) -> None:
-        """`networks` are the engine's own that containers may join, `mounts` what they may have beside the
-        home's folders."""
+        """What the engine has, and containers may: join `networks`, be run by `runtimes`, have `gpus`.
+
+        `mounts` are what they may have beside the home's folders.
+        """
+        self._runtimes = {None, *runtimes}
+        self._gpus = set(gpus)
         self._mounts = mounts or Mounts({})
         self._home = home
         self._engine = engine
@@ -84,6 +94,10 @@ class Guard:
             await self._our(holder)
         elif form.host_config.network_mode not in self._networks:
             raise Refused(f"the network {kind!r} is not among AIR_EXECUTOR_NETWORKS")
+        if form.host_config.runtime not in self._runtimes:
+            raise Refused(f"the runtime {form.host_config.runtime!r} is not among AIR_EXECUTOR_RUNTIMES")
+        if not self._gpus.issuperset(form.gpus):
+            raise Refused(f"the GPUs {', '.join(form.gpus)} are not among AIR_EXECUTOR_GPUS")
         return form.body()
 
     async def _check_mounts(self, container: str) -> None:

@@ -22,7 +22,7 @@ from pydantic_settings import (
 )
 
 from air_executor.errors import BadInput, quoted
-from air_executor.format import networks
+from air_executor.format import gpus, networks, runtimes, ulimits
 from air_executor.format.fields import Name
 from air_executor.format.images import check_image
 from air_executor.format.limits import MAX_BYTES, MAX_RESULT_BYTES, MAX_TASKS, Bounds
@@ -42,6 +42,13 @@ OTHER_VARIABLES = (*OF_COMPOSE, *OF_TASKS, "FAILPOINT")
 A_DAY = 86_400.0
 OPEN = ("0.0.0.0/0", "::/0")
 """`egress` that is open, as a list."""
+MOST_GPUS = 1024
+ELSEWHERE = {
+    "nofile": "that is the setting `open_files`",
+    "fsize": "that is the setting `job_disk_mb`",
+    "nproc": ulimits.OF_ALL,
+}
+"""Limits that other settings bound, and the one that no task may have."""
 MOST_NETWORKS = 200
 """In one setting: a packet is held against one after the other."""
 
@@ -77,6 +84,8 @@ Word = Annotated[str, Field(min_length=1)]
 GroupId = Annotated[int, Field(ge=1, le=MAX_ID, strict=True)]
 Network = Annotated[str, AfterValidator(_check_network)]
 Users = Annotated[str, AfterValidator(_check_range)]
+Ceiling = Annotated[int, Field(ge=0, le=ulimits.MOST, strict=True)]
+Runtime = Annotated[str, AfterValidator(runtimes.check_runtime)]
 _LIST = (NoDecode, BeforeValidator(_read_list))
 
 
@@ -86,6 +95,29 @@ def _read_mounts(value: Any) -> Any:
         return json.loads(value) if isinstance(value, str) else value
     except ValueError:
         raise ValueError('must be an object such as {"datasets": {"path": "/srv/datasets"}}') from None
+
+
+def _read_gpus(value: Any) -> Any:
+    """The ids that are meant: a number stands for those that begin with 0."""
+    found = _read_list(value)
+    if isinstance(found, int) and not isinstance(found, bool) and 0 <= found <= MOST_GPUS:
+        return tuple(map(str, range(found)))
+    if not isinstance(found, list | tuple) or len(found) > MOST_GPUS:
+        raise ValueError(f'must be a number, or a list such as ["0", "1"], of {MOST_GPUS} GPUs at most')
+    return gpus.check_ids(found)
+
+
+def _read_ulimits(value: Any) -> Any:
+    """Ceilings by name."""
+    found = _read_list(value)
+    if not isinstance(found, dict):
+        raise ValueError("must be a table of ceilings by name, such as memlock = 67108864 in [ulimits]")
+    for name in found:
+        if name in ELSEWHERE:
+            raise ValueError(f"{name} has no ceiling here: {ELSEWHERE[name]}")
+        if name not in ulimits.UNITS:
+            raise ValueError(f"{quoted(name)} is no limit; there are {', '.join(ulimits.UNITS)}")
+    return found
 
 
 def _read_networks(value: Any) -> Any:
@@ -191,8 +223,13 @@ class Settings(BaseSettings, Policy):
         description="Seconds for which a container of this home must have served nobody before it is "
         "removed.",
     )
-    memory_mb: int = Field(
-        512, ge=6, le=1 << 20, description="Memory of a task in MiB, unless it sets resources.memory_mb."
+    memory_mb: int | None = Field(
+        None,
+        ge=6,
+        le=1 << 20,
+        description="Memory of a task in MiB, unless it sets resources.memory_mb. Default: three quarters of "
+        "the memory of the engine's host, shared by max_runners; 512 at least, 8192 at most. So all tasks "
+        "together hardly need more than there is, and none is killed for what it could have had.",
     )
     cpus: float = Field(
         1.0, ge=0.01, le=1024, description="CPUs of a task, a hard limit, unless it sets resources.cpus."
@@ -484,6 +521,27 @@ class Settings(BaseSettings, Policy):
         le=1 << 30,
         description="MiB of scratch space that a task may ask for, in all its places together; 0: none. What "
         "of it is in memory counts as memory besides. Default: 10 GiB, what a job may have on the disk.",
+    )
+
+    gpus: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_read_gpus)] = Field(
+        (),
+        description="GPUs of the engine's host that tasks may ask for, by the ids that the engine takes: "
+        '["0", "1"], ["GPU-8932f937"], or ["nvidia.com/gpu=0"] for CDI; a number n stands for "0" to "n-1". '
+        "Each is given to one task at a time. Default: none, so a task that asks for one is refused: the "
+        "operator knows which are free for tasks.",
+    )
+    ulimits: Annotated[dict[str, Ceiling], NoDecode, BeforeValidator(_read_ulimits)] = Field(
+        {},
+        description="Ceilings for the limits of processes that a task may set in `ulimits`, by their names "
+        "as a table: [ulimits] memlock = 67108864 (units: docs/jobs/devices.md). Default: 0 for core, "
+        "memlock, msgqueue, nice, rtprio and sigpending, which reach beyond the task; none for the others: "
+        "who sets none of these has no such limit. open_files bounds nofile, and job_disk_mb bounds fsize.",
+    )
+    runtimes: Annotated[tuple[Runtime, ...], *_LIST] = Field(
+        (),
+        description="Runtimes of the engine that tasks may ask for, as a list of the names that its "
+        'daemon.json gives them: ["runsc", "kata"]. Default: only the engine\'s own, since others may '
+        "isolate less.",
     )
 
     @classmethod

@@ -50,6 +50,7 @@ class RealManager:
             "sweep_after": 1,
             "look_ahead": 0,
             "warm": 0,
+            "memory_mb": 512,  # the same on every machine, and soon used up
         } | settings
         self._environment = os.environ | {"AIR_EXECUTOR_HOME": str(home)}
         self._environment |= {f"AIR_EXECUTOR_{name.upper()}": str(value) for name, value in rules.items()}

@@ -4,6 +4,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
+from pydantic import Field
+
 from air_executor.clock import Instant
 from air_executor.format.fields import Record, Sentence, Time
 from air_executor.format.mounts import GrantedMount
@@ -59,6 +61,15 @@ class GrantedNetwork(Record):
     name: str = ""
 
 
+class GrantedNames(Record):
+    """What it knows of hosts, beside what every container does."""
+
+    hosts: dict[str, str] = Field({})
+    dns: tuple[str, ...] = ()
+    dns_search: tuple[str, ...] = ()
+    hostname: str | None = None
+
+
 class Grant(Record):
     """What an attempt gets. It is decided once, at the claim; the container is built from it alone."""
 
@@ -90,6 +101,13 @@ class Grant(Record):
     scratch: tuple[GrantedScratch, ...] = ()
     shm_mb: int | None = None
     """Size of `/dev/shm`, where its task asks for one."""
+    gpus: tuple[str, ...] = ()
+    """Ids of the GPUs that nobody else gets as long as its container may be there."""
+    ulimits: dict[str, tuple[int, int]] = Field({})
+    """Limits of each process by name, soft and hard, beside the usual ones or in their place."""
+    names: GrantedNames | None = None
+    runtime: str | None = None
+    """What runs its container; None: the engine's usual one."""
 
 
 class Timings(Record):

@@ -30,7 +30,9 @@ from air_executor.format.attempts import Attempt, Cause, Failure
 from air_executor.format.conditions import ExitCodes, JobOutcome, OnFailure, OnSkip, Outcome, RunIf
 from air_executor.format.entrypoints import NO_COMMAND, OF_IMAGE, Entrypoint
 from air_executor.format.fields import FilledText, Name, Record, Sentence, Spec, Text, Time, Word
+from air_executor.format.gpus import Gpus
 from air_executor.format.halts import Halt, TimeLimit
+from air_executor.format.host_names import Domains, HostName, Hosts, Servers
 from air_executor.format.inputs import Inputs
 from air_executor.format.labels import Labels
 from air_executor.format.limits import (
@@ -46,7 +48,9 @@ from air_executor.format.limits import (
 from air_executor.format.mounts import Mounts
 from air_executor.format.outputs import Patterns
 from air_executor.format.results import OutputFile, Returned
+from air_executor.format.runtimes import Runtime
 from air_executor.format.scratch import Scratch
+from air_executor.format.ulimits import Ulimits
 
 SCHEMA = 1
 
@@ -105,6 +109,8 @@ class Resources(Spec):
     """Size of `/tmp` in MiB; what is in it counts as memory."""
     shm_mb: int | None = Field(None, ge=1, le=1 << 20, strict=True)
     """Size of `/dev/shm` in MiB; likewise."""
+    gpus: Gpus | None = None
+    """How many of the host's GPUs it gets for itself, or which."""
 
 
 RETRIABLE = (Cause.EXIT, Cause.SIGNAL, Cause.OOM, Cause.TIMEOUT, Cause.LOST, Cause.ENGINE, Cause.IMAGE)
@@ -192,6 +198,18 @@ class TaskFields(BaseModel):
     """`job` (shared by the tasks of a job, the default), `private`, `none`, or what the operator allows."""
     user: Annotated[str, Field(strict=True), AfterValidator(_check_form_of_user)] | None = None
     """Numeric user id, with a group id if wanted; never root."""
+    ulimits: Ulimits = {}
+    """Limits of each of its processes."""
+    hosts: Hosts = {}
+    """Addresses by names of hosts, in its /etc/hosts."""
+    dns: Servers = ()
+    """Name servers that it asks, in place of the usual ones."""
+    dns_search: Domains = ()
+    """Domains in which a short name is looked for."""
+    hostname: HostName | None = None
+    """Its host's own name, where its network is its own."""
+    runtime: Runtime | None = None
+    """What runs its container: one that the operator allows, or `default`."""
     mounts: Mounts = {}
     """What it has of the host, by names that the operator has declared."""
     scratch: Scratch = {}

@@ -6,9 +6,12 @@ from air_executor.format.networks import OF_ALL
 from air_executor.format.users import Owner
 from air_executor.policy import image_use, mounts, scratch
 from air_executor.policy.ceilings import check_ceilings
+from air_executor.policy.devices import check_devices
+from air_executor.policy.host_names import check_host_names
 from air_executor.policy.images import SHOWN, check_image
 from air_executor.policy.results import check_results
 from air_executor.policy.rules import Policy
+from air_executor.policy.ulimits import check_ulimits
 from air_executor.policy.users import check_user
 
 
@@ -17,6 +20,9 @@ def check(task: TaskFields, owner: Owner, settings: Policy, field: str = "") -> 
     check_user(task, owner, settings, field)
     check_ceilings(task, settings, field)
     check_results(task, settings, field)
+    check_devices(task, settings, field)
+    check_ulimits(task, settings, field)
+    check_host_names(task, field)
     if task.image is not None:
         check_image(task.image, settings, field)
     image_use.check(task, settings, field)

@@ -32,7 +32,11 @@ class Policy(BaseModel):
     require_digest: bool = False
     cancel_grace: float = math.inf
     max_stop_grace: float = math.inf
-    memory_mb: float = math.inf
+    memory_mb: float | None = None
+    gpus: tuple[str, ...] = ()
+    runtimes: tuple[str, ...] = ()
+    ulimits: Mapping[str, int] = {}
+    open_files: float = math.inf
     mounts: Mapping[str, MountRule] = {}
     max_scratch_mb: float = math.inf
     result_kb: float = math.inf

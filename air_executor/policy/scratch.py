@@ -52,7 +52,7 @@ def check(task: TaskFields, settings: Policy, field: str = "") -> None:
 def _check_memory(task: TaskFields, settings: Policy, field: str) -> None:
     parts = dict(_in_memory(task))
     asked, has = sum(parts.values()), task.resources.memory_mb or settings.memory_mb
-    if asked > has:
+    if has is not None and asked > has:
         raise BadInput(
             f"{asked} MiB are asked for in memory ({', '.join(parts)}), and the task has {has} MiB of "
             "that: ask for more in resources.memory_mb (its default is the setting `memory_mb`)",

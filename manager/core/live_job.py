@@ -25,6 +25,8 @@ from manager.model.facts import (
     AttemptNeeded,
     CancelRequested,
     DiskExceeded,
+    GpusLacking,
+    GpusSupplied,
     GracePassed,
     ImageLacking,
     ImageSupplied,
@@ -131,6 +133,11 @@ class LiveJob:
     def lacking(self) -> Mapping[str, Mapping[str, datetime]]:
         """Tasks that could run but for their image, by that, and since when."""
         return self._queue.lacking
+
+    @property
+    def short(self) -> Mapping[str, datetime]:
+        """Tasks that could run but for the GPUs that they ask for, and since when."""
+        return self._queue.short
 
     @property
     def runs_for(self) -> Owner:
@@ -253,6 +260,10 @@ class LiveJob:
                 self._queue.end_rest(fact.key.task, fact.at)
             case ImageLacking():
                 self._queue.put_off(fact.task, fact.image)
+            case GpusLacking():
+                self._queue.fall_short(fact.task)
+            case GpusSupplied():
+                self._queue.make_up(fact.task)
             case ImageSupplied():
                 self._queue.supply(fact.image)
             case JobBroken():

@@ -18,6 +18,8 @@ class ReadyQueue:
         """Those that could run but for the pause after their last attempt, and its length in seconds."""
         self.lacking: dict[str, dict[str, datetime]] = {}
         """Those that could run but for their image, by that, and since when."""
+        self.short: dict[str, datetime] = {}
+        """Those that could run but for the GPUs that they ask for, and since when."""
         self._image: dict[str, str] = {}
         """What each of these waits for."""
         self._tallies: dict[str, Tally] = {}
@@ -58,6 +60,8 @@ class ReadyQueue:
         """The task could run since `at`, but for a pause after its last attempt, maybe."""
         if task.id in self.ready or task.id in self.resting or task.id in self._image:
             return
+        if task.id in self.short:
+            return
         seconds = retries.rest(task)
         if seconds:
             self.resting[task.id] = seconds
@@ -82,8 +86,21 @@ class ReadyQueue:
             del self._image[task_id]
             self.ready[task_id] = since
 
+    def fall_short(self, task_id: str) -> None:
+        """The task waits for GPUs."""
+        since = self.ready.pop(task_id, None)
+        if since is not None:
+            self.short[task_id] = since
+
+    def make_up(self, task_id: str) -> None:
+        """There are GPUs for the task."""
+        since = self.short.pop(task_id, None)
+        if since is not None:
+            self.ready[task_id] = since
+
     def withdraw(self, task_id: str) -> None:
         """The task can't run now: it has begun, or is over."""
+        self.short.pop(task_id, None)
         self.ready.pop(task_id, None)
         self.resting.pop(task_id, None)
         image = self._image.pop(task_id, None)

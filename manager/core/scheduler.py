@@ -8,16 +8,19 @@ from itertools import islice
 from typing import Literal
 
 from air_executor.clock import Instant
-from air_executor.format.attempts import Attempt, Failure, Phase
+from air_executor.format.attempts import Attempt, Cause, Failure, Phase
 from air_executor.format.images import is_same
 from air_executor.format.models import Task
 from manager.core import policy
+from manager.core.gpu_rack import Allotment, GpuRack
 from manager.core.image_shelf import LATELY, ImageShelf
 from manager.core.live_job import LiveJob
 from manager.core.warm_pool import WarmPool
 from manager.model import containers
 from manager.model.facts import (
     AttemptNeeded,
+    GpusLacking,
+    GpusSupplied,
     ImageFetched,
     ImageLacking,
     ImageSupplied,
@@ -52,6 +55,7 @@ class Scheduler:
     capabilities: Capabilities = NOT_TRIED
     """What can be done with the engine on this host."""
     shelf: ImageShelf = field(default_factory=ImageShelf)
+    rack: GpuRack = field(init=False)
     users: policy.JobUsers = field(init=False)
     """Which job has a user of its own."""
     _renewed: dict[tuple[str, str], datetime] = field(default_factory=dict)
@@ -63,6 +67,7 @@ class Scheduler:
 
     def __post_init__(self) -> None:
         self.users = policy.JobUsers(self.settings.job_uids)
+        self.rack = GpuRack(self.settings.gpus)
 
     def take_up(self, job: LiveJob) -> None:
         """The job was live before: it keeps what it was given."""
@@ -74,10 +79,14 @@ class Scheduler:
         """What can be done here is known now."""
         self.capabilities = self.pool.capabilities = able
 
+    def go_by(self, settings: Settings) -> None:
+        """What follows from the engine's host is known now."""
+        self.settings = self.pool.settings = settings
+
     def claims(
         self, jobs: Sequence[LiveJob], at: datetime, instant: Instant | None = None
-    ) -> Iterator[TaskClaimed | AttemptNeeded | ImageLacking]:
-        """The tasks that get a runner now, and those that wait for their images.
+    ) -> Iterator[JobFact]:
+        """The tasks that get a runner now, and those that wait for their images, or for GPUs.
 
         Each is to be applied before the next is asked for.
 
@@ -87,33 +96,55 @@ class Scheduler:
         """
         free = self.settings.max_runners - sum(job.busy for job in jobs)
         while free > 0:
-            waiting = [job for job in jobs if job.ready and not self._is_full(job)]
+            allotment = self.rack.next(jobs, self._may_run)
+            if allotment is not None:
+                yield from self._hand_over(allotment, at, instant)
+                free -= 1
+                continue
+            waiting = [job for job in jobs if job.ready and self._may_run(job, next(iter(job.ready)))]
             if not waiting:
                 return
             job = min(waiting, key=self._priority)
             yield from self._put_off(job, at)
             if not job.ready:
                 continue
-            self._turn += 1
-            self._served[job.uid] = self._turn
+            self._serve(job)
             with _blaming(job):
                 claim = self._next(job, at, instant)
             yield claim
             free -= 1
 
-    def _put_off(self, job: LiveJob, at: datetime) -> Iterator[ImageLacking]:
-        """Those that come before the first whose image is here."""
+    def _serve(self, job: LiveJob) -> None:
+        self._turn += 1
+        self._served[job.uid] = self._turn
+
+    def _hand_over(self, allotment: Allotment, at: datetime, instant: Instant | None) -> Iterator[JobFact]:
+        """The claim of a task that has waited for these GPUs."""
+        job, task_id, gpus = allotment
+        self._serve(job)
+        self.rack.take(job.uid, gpus)
+        yield GpusSupplied(uid=job.uid, task=task_id, at=at)
+        with _blaming(job):
+            claim = self._claim(job, task_id, at, instant, "cold", gpus=gpus)
+        yield claim
+
+    def _put_off(self, job: LiveJob, at: datetime) -> Iterator[JobFact]:
+        """Those that come before the first which can be claimed as it is."""
         while job.ready:
             task_id = next(iter(job.ready))
             task = job.tasks[task_id]
-            image = self._lacks(job, task, at)
-            if image is None or (task.attempt is not None and task.attempt.undecided):
+            if task.attempt is not None and task.attempt.undecided:
                 return
-            if policy.must_ask(task):
-                self.shelf.renew(image, job.uid)
+            lack, image = policy.lack(task, self.settings), self._lacks(job, task, at)
+            if lack is not None:
+                yield from self._refuse(job, task_id, Failure(cause=Cause.BAD_INPUT, message=lack), at)
+            elif image is not None:
+                self._want(job, task, image)
+                yield ImageLacking(uid=job.uid, task=task_id, image=image, at=at)
+            elif task.resources.gpus is not None:
+                yield GpusLacking(uid=job.uid, task=task_id, at=at)
             else:
-                self.shelf.want(image, job.uid)
-            yield ImageLacking(uid=job.uid, task=task_id, image=image, at=at)
+                return
             if task_id in job.ready:  # or it would be put off for ever
                 raise Unclaimable(job.uid)
 
@@ -125,6 +156,12 @@ class Scheduler:
             return None if asked is not None and at - asked < LATELY else image
         here = is_same(image, self.settings.runner_image) or self.shelf.has(image, at)
         return None if here or not policy.may_pull(task) else image
+
+    def _want(self, job: LiveJob, task: Task, image: str) -> None:
+        if policy.must_ask(task):
+            self.shelf.renew(image, job.uid)
+        else:
+            self.shelf.want(image, job.uid)
 
     def supply(self, job: LiveJob, fact: ImageFetched) -> Iterator[JobFact]:
         """What becomes of the job's tasks that have waited for an image; as `claims`.
@@ -146,11 +183,14 @@ class Scheduler:
             if self.users.is_short(job.uid):  # it is asked for again when the job has its user
                 return
             if task_id in job.ready:  # else the job has failed by now
-                claim = self._claim(job, task_id, fact.at, None, "cold")
-                yield claim
-                message = f"task {task_id!r} could not be started: {fact.problem.message}"
-                failure = Failure(cause=fact.problem.cause, message=message)
-                yield LaunchFailed(key=claim.key, failure=failure, at=fact.at)
+                yield from self._refuse(job, task_id, fact.problem, fact.at)
+
+    def _refuse(self, job: LiveJob, task_id: str, problem: Failure, at: datetime) -> Iterator[JobFact]:
+        """It fails before anything is asked of the engine."""
+        claim = self._claim(job, task_id, at, None, "cold")
+        yield claim
+        message = f"task {task_id!r} could not be started: {problem.message}"
+        yield LaunchFailed(key=claim.key, failure=Failure(cause=problem.cause, message=message), at=at)
 
     def claims_ahead(
         self, jobs: Sequence[LiveJob], at: datetime, instant: Instant | None = None
@@ -177,7 +217,7 @@ class Scheduler:
     def _suppliable(self, job: LiveJob, at: datetime) -> Iterator[str]:
         """Tasks that can't run yet, whose images are here; those of the others are asked for."""
         for task_id in job.prospects():
-            if policy.must_ask(job.tasks[task_id]):  # when its turn has come, and not before
+            if policy.must_ask(job.tasks[task_id]) or policy.is_made_late(job.tasks[task_id]):
                 continue
             image = self._lacks(job, job.tasks[task_id], at)
             if image is None:
@@ -209,15 +249,15 @@ class Scheduler:
         """The oldest first, among those of the highest priority."""
         return -policy.priority(job.job, self.settings), job.job.created_at, job.name
 
-    def _is_full(self, job: LiveJob) -> bool:
-        """Whether the job holds as many runners as it may: what is stuck in it leaves some to others.
+    def _may_run(self, job: LiveJob, task_id: str) -> bool:
+        """Whether the job may hold a runner more, for this task: what is stuck in it leaves some to others.
 
-        Or whether it has to wait for a user of its own.
+        Not where it has to wait for a user of its own.
         """
         if self.users.is_short(job.uid):
-            return True
-        most = policy.job_runners(job.tasks[next(iter(job.ready))], self.settings)
-        return job.busy >= min(most, job.job.max_parallel or most)
+            return False
+        most = policy.job_runners(job.tasks[task_id], self.settings)
+        return job.busy < min(most, job.job.max_parallel or most)
 
     def _next(self, job: LiveJob, at: datetime, instant: Instant | None) -> TaskClaimed | AttemptNeeded:
         task_id = next(iter(job.ready))
@@ -237,20 +277,22 @@ class Scheduler:
         instant: Instant | None,
         start: Literal["warm", "ahead", "cold"],
         warm: WarmContainer | None = None,
+        gpus: tuple[str, ...] = (),
     ) -> TaskClaimed:
         key, task = job.next_key(task_id), job.tasks[task_id]
         self._renewed.pop((job.uid, task_id), None)
         runs_as = self.users.user_for(job.uid)
+        grant = policy.grant(task, runs_as or job.owner, self._network(job, warm), self.settings)
         return TaskClaimed(
             key=key,
             at=at,
             container=containers.container_name(self.home_id, job.name, key),
-            grant=policy.grant(task, runs_as or job.owner, self._network(job, warm), self.settings),
+            grant=grant.model_copy(update={"gpus": gpus}) if gpus else grant,
             work=_work(job, warm),
             runs_as=runs_as,
             instant=instant,
             start=start,
-            gated=self.capabilities.gates is None,
+            gated=self.capabilities.gates is None and grant.runtime is None,
             warm=warm,
         )
 

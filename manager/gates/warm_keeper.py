@@ -63,6 +63,10 @@ class WarmKeeper:
         self._pace = pace
         self._asked: dict[str, _Answers] = {}
 
+    def go_by(self, settings: Settings) -> None:
+        """What follows from the engine's host is known now."""
+        self._settings = settings
+
     def make(self, order: WarmOrder) -> WarmReady | WarmFailed:
         """Have a container wait at its gate, and its spare. Where that fails, nothing is left of them."""
         try:

@@ -5,6 +5,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from manager.model.host_names import HostNames
 from manager.model.values import AttemptKey
 
 LABEL = "air-executor"
@@ -26,6 +27,8 @@ GUARD = f"{LABEL}.guard"
 """By which settings the network that it holds was shut; there is none where it was not."""
 ACCOUNTS = f"{LABEL}.accounts"
 """The name of the folder with the accounts that are mounted in it, where it has some of its own."""
+NAMES = f"{LABEL}.names"
+"""The name of the folder with what it knows of hosts, where it has files of its own for that."""
 GATED = f"{LABEL}.gated"
 """Says that the first process is the gate, and not the task's command."""
 
@@ -73,7 +76,18 @@ class InMemory:
 SHM_MB = 64
 """Size of /dev/shm where nothing is said: Docker's default. What is in it counts as the task's memory."""
 
-NEWER = ("capabilities", "file_bytes", "runs_the_images", "declared", "in_memory", "shm_bytes")
+NEWER = (
+    "capabilities",
+    "file_bytes",
+    "runs_the_images",
+    "declared",
+    "in_memory",
+    "shm_bytes",
+    "gpus",
+    "ulimits",
+    "names",
+    "runtime",
+)
 """Words that containers of older managers were not asked for with."""
 
 
@@ -107,6 +121,14 @@ class ContainerSpec:
     in_memory: tuple[InMemory, ...] = ()
     shm_bytes: int | None = None
     """Size of /dev/shm, where it is not SHM_MB."""
+    gpus: tuple[str, ...] = ()
+    """Ids of the host's GPUs that it has."""
+    ulimits: tuple[tuple[str, int, int], ...] = ()
+    """Limits of each process, soft and hard, in place of the usual ones."""
+    names: HostNames | None = None
+    """What it knows of hosts, beside what every container does."""
+    runtime: str | None = None
+    """What runs it; None: the engine's usual one."""
 
     @property
     def places(self) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ from manager.model.container_spec import (
     Network,
 )
 from manager.model.home import CONTROL, RECEIPT, Home
+from manager.model.host_names import HostNames
 from manager.model.values import AttemptKey, Guard, Owner, first_of
 from manager.settings import Settings
 
@@ -230,6 +231,10 @@ def _granted(name: str, labels: dict[str, str], grant: Grant, work: Path, home: 
             InMemory(each.place, each.size_mb * MIB) for each in grant.scratch if each.on == "memory"
         ),
         shm_bytes=None if grant.shm_mb is None else grant.shm_mb * MIB,
+        gpus=grant.gpus,
+        ulimits=tuple((limit, soft, hard) for limit, (soft, hard) in sorted(grant.ulimits.items())),
+        names=None if grant.names is None else HostNames.of(grant.names),
+        runtime=grant.runtime,
     )
 
 
@@ -265,10 +270,15 @@ def warm_network_container(warm: str, home: Home, settings: Settings) -> Contain
 
 
 def private_network_container(task: ContainerSpec, home: Home, settings: Settings) -> ContainerSpec:
-    """As `network_container`, for the container of one attempt alone; it goes when that goes."""
+    """As `network_container`, for the container of one attempt alone; it goes when that goes.
+
+    A container has the name of the one whose network it joins.
+    """
     labels = task.labels | _labels(home, "network")
     name = private_network_name(task.name)
-    return _helper(name, labels, ("sleep", "infinity"), (), Network("private"), settings)
+    spec = _helper(name, labels, ("sleep", "infinity"), (), Network("private"), settings)
+    hostname = "" if task.names is None else task.names.hostname
+    return replace(spec, names=HostNames(hostname=hostname)) if hostname else spec
 
 
 def guarded(spec: ContainerSpec, guard: Guard | None, settings: Settings) -> ContainerSpec:
@@ -327,6 +337,10 @@ def never_started(spec: ContainerSpec, image_id: str, name: str) -> ContainerSpe
         pull=False,
         declared=(),
         in_memory=(),
+        gpus=(),
+        ulimits=(),
+        names=None,
+        runtime=None,
     )
 
 

@@ -223,6 +223,20 @@ class ImageSupplied(OfJob):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GpusLacking(OfJob):
+    """The task's turn has come, and it asks for GPUs: it waits for these."""
+
+    task: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpusSupplied(OfJob):
+    """There are GPUs for the task: it is claimed next."""
+
+    task: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImageFetched:
     """The image is here; or why it can't be had."""
 

@@ -122,6 +122,8 @@ class Host:
     """How much there is on the host that containers are made on."""
 
     cpus: float
+    memory_mb: int | None = None
+    """None where nobody has said so."""
 
 
 UNKNOWN_HOST = Host(cpus=math.inf)

@@ -34,7 +34,7 @@ from manager.model.facts import (
     TaskRequested,
 )
 from manager.model.home import Home
-from manager.model.values import UNKNOWN_HOST, Owner, Sharing
+from manager.model.values import UNKNOWN_HOST, Host, Owner, Sharing
 from manager.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -61,14 +61,18 @@ class Admitter:
         self._journal = journal
         self._publisher = publisher
         self._sharing = sharing
-        self.host = UNKNOWN_HOST
+        self._host = UNKNOWN_HOST
         """What the engine runs on, as far as it was told."""
+
+    def go_by(self, settings: Settings, host: Host) -> None:
+        """What the engine runs on is known now, and what follows from that."""
+        self._host, self._settings = host, settings
 
     def take(self, fact: JobFound) -> LiveJob | None:
         """The job, under a uid of its own; or None where it breaks a rule, and was refused."""
         try:
             uid, now = uuid.uuid4().hex, instant()
-            job = admission.take(fact, uid, self._settings, self._sharing, self.host, now)
+            job = admission.take(fact, uid, self._settings, self._sharing, self._host, now)
         except BadInput as error:
             where = _placed(error, self._store.folder(fact.name))
             self.refuse(JobRefused(name=fact.name, job=fact.job, message=str(where), at=fact.at))
@@ -123,7 +127,7 @@ class Admitter:
     def checked(self, job: LiveJob, fact: TaskRequested) -> TaskRequested | RequestRefused:
         """The request as it is taken, or its refusal where what is asked for is not allowed."""
         try:
-            return admission.requested(fact, job, self._settings, self._sharing, self.host)
+            return admission.requested(fact, job, self._settings, self._sharing, self._host)
         except BadInput as error:
             return RequestRefused(
                 uid=fact.uid, request=fact.request, reason=str(error), parent=fact.parent, at=fact.at
@@ -195,7 +199,7 @@ class Admitter:
             owner, work = ended.owner, ended.job.work_folder
         uid, able = uuid.uuid4().hex, self._sharing
         rules, now = self._settings, instant()
-        job = admission.take_again(view, owner, uid, work, rules, at, able, self.host, now)
+        job = admission.take_again(view, owner, uid, work, rules, at, able, self._host, now)
         markers.remove(folder.cancel_marker)
         Inbox.of_job(folder.path).empty_closed()
         workspace.open_inbox(folder.path)

@@ -156,6 +156,10 @@ class Dispatcher:
             for question in self._keeper.prefetch(attempt.warm, attempt.container.image):
                 self._workers.submit(question)
 
+    def go_by(self, settings: Settings) -> None:
+        """What follows from the engine's host is known now."""
+        self._keeper.go_by(settings)
+
     def discard(self, warm: str) -> None:
         """Throw away a warm container that the pool has forgotten."""
         self._workers.submit(partial(self._keeper.discard, warm))

@@ -37,7 +37,6 @@ from manager.model.facts import (
     Fact,
     FolderGone,
     ImageFetched,
-    ImageLacking,
     Inspected,
     JobBroken,
     JobEnded,
@@ -61,7 +60,7 @@ from manager.model.facts import (
     WarmReady,
 )
 from manager.model.home import Home
-from manager.model.values import AttemptKey, Capabilities
+from manager.model.values import AttemptKey, Capabilities, Host
 from manager.runtime.admitter import Admitter
 from manager.runtime.dispatcher import Dispatcher
 from manager.runtime.reconciler import Reconciler
@@ -138,6 +137,7 @@ class Supervisor:
             except Exception:
                 log.critical("job=%s can't be taken up again", record.job.name, exc_info=True)
                 self._aside[record.job.uid or record.job.name] = record.job.name
+                self._scheduler.rack.withhold(record.tasks)
                 continue
             try:
                 self._take_up(job, record)
@@ -227,7 +227,8 @@ class Supervisor:
                 self._published(fact.uid)
             case EngineChanged():
                 self._reconciler.engine_changed(fact)
-                self._admitter.host = fact.host or self._admitter.host
+                if fact.host is not None:
+                    self._meet(fact.host)
             case ContainersListed():
                 for lost in self._reconciler.listed(fact, self._jobs):
                     self._apply(lost)
@@ -284,6 +285,16 @@ class Supervisor:
         needed = {job.job.work_folder for job in jobs} | self._scheduler.pool.names
         with suppress(OSError):
             self._dispatcher.delete_works({each.name for each in self._home.works.iterdir()} - needed)
+
+    def _meet(self, host: Host) -> None:
+        """Warm containers that were made for another host are not what tasks get on this one."""
+        before, rules = self._scheduler.settings, policy.on_host(self._settings, host)
+        self._admitter.go_by(rules, host)
+        if rules != before:
+            self._scheduler.go_by(rules)
+            self._dispatcher.go_by(rules)
+            for warm in self._scheduler.pool.clear():
+                self._dispatcher.discard(warm)
 
     def _adapt_to(self, able: Capabilities) -> None:
         self._scheduler.adapt_to(able)
@@ -360,6 +371,7 @@ class Supervisor:
         self._disk.look()
         if self._may_start and not self._stopping:
             recorded, moment = list(self._recorded.values()), instant()
+            self._scheduler.rack.look(self._jobs.values())
             try:
                 for claim in self._scheduler.claims(recorded, now, moment):
                     self._claim(claim)
@@ -373,11 +385,11 @@ class Supervisor:
             except Exception as error:
                 self._break(job, error)
 
-    def _claim(self, claim: TaskClaimed | AttemptNeeded | ImageLacking) -> None:
+    def _claim(self, claim: JobFact) -> None:
         job = self._jobs[claim.uid]
         try:
             self._fold_in(job, claim)
-            if not isinstance(claim, ImageLacking):
+            if isinstance(claim, TaskClaimed | AttemptNeeded):
                 self._dispatcher.prefetch(job, claim.key.task)
         except Exception as error:
             self._break(job, error)

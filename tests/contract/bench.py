@@ -199,14 +199,15 @@ class Bench:
         name = containers.network_name(self.home.id, self.folder.name, uid)
         return containers.network_container(name, self.folder.name, uid, self.home, self.settings)
 
-    def joined(self, command: tuple[str, ...]) -> Observation:
+    def joined(self, command: tuple[str, ...], **change: Any) -> Observation:
         """Started, in the network of the job."""
-        return self.engine.start(self.prepared(command))
+        return self.engine.start(self.prepared(command, **change))
 
-    def prepared(self, command: tuple[str, ...]) -> str:
+    def prepared(self, command: tuple[str, ...], **change: Any) -> str:
         """Created, to run in the network of the job."""
         holder = self.network()
-        return self.engine.create(self.spec(command, network=Network("job", holder.name)), holder)
+        spec = self.spec(command, network=Network("job", holder.name), **change)
+        return self.engine.create(spec, holder)
 
     def status(self, container: str) -> Status:
         return self.engine.observe(container).status

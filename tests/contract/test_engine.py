@@ -30,6 +30,7 @@ from manager.engine.contract import (
 from manager.gates.probe import Probe
 from manager.model.container_spec import DIGEST, HOME_ID, Network
 from manager.model.home import Home
+from manager.model.host_names import HostNames
 from manager.model.values import Capabilities
 from manager.settings import Settings
 from tests import engine_room
@@ -160,6 +161,11 @@ def test_a_command_that_is_too_long_is_the_commands_fault_and_no_container_is_ma
     assert bench.engine.containers(bench.home.id) == []
 
 
+def test_the_host_tells_its_memory(docker_bench: Bench) -> None:
+    told, has = docker_bench.engine.host().memory_mb, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert told == has >> 20
+
+
 def test_more_cpus_than_the_host_has_are_the_requests_fault(bench: Bench) -> None:
     cpus = bench.engine.host().cpus
     assert bench.ended(cpus=cpus).exit_code == 0
@@ -180,6 +186,39 @@ def test_a_network_that_the_engine_has_not_is_named_with_what_to_do(bench: Bench
     with pytest.raises(NetworkMissing, match="docker network create nobody-made-it") as caught:
         bench.run(network=Network("named", "nobody-made-it"))
     assert caught.value.cause is Cause.BAD_INPUT
+
+
+def test_a_runtime_that_the_engine_does_not_know_is_impossible(bench: Bench) -> None:
+    assert bench.run(runtime="runc").status in Status
+    with pytest.raises(Impossible, match="the engine has no runtime 'none-such'"):
+        bench.create(runtime="none-such")
+
+
+def test_gpus_that_the_engine_has_no_driver_for_are_impossible(bench: Bench) -> None:
+    """No engine knows of devices by this name."""
+    made = bench.create(gpus=("none-such.example/gpu=0",))
+    with pytest.raises(Impossible, match=r"can't give it the GPUs none-such\.example/gpu=0"):
+        bench.engine.start(made.id)
+
+
+def test_what_a_task_says_of_hosts_it_finds_in_any_network_and_what_is_usual_too(
+    docker_bench: Bench,
+) -> None:
+    knows_hosts(docker_bench)
+
+
+def knows_hosts(bench: Bench) -> None:
+    names = HostNames((("db", "10.0.0.5"), ("six", "fd00::5")), ("10.0.0.53",), ("corp.example",))
+    asks = (
+        "getent hosts localhost && getent hosts $(hostname) && getent hosts db | grep 10.0.0.5 && "
+        "grep fd00::5 /etc/hosts && "
+        "grep 'nameserver 10.0.0.53' /etc/resolv.conf && grep 'search corp.example' /etc/resolv.conf"
+    )
+    ended = bench.ended(sh(asks), names=names)
+    assert ended.exit_code == 0, bench.output(ended.id)
+    joined = bench.joined(sh(asks), names=names)
+    bench.engine.wait(joined.id)
+    assert bench.engine.observe(joined.id).exit_code == 0, bench.output(joined.id)
 
 
 def test_the_longest_argument_that_linux_takes_arrives(docker_bench: Bench) -> None:

@@ -23,6 +23,7 @@ from manager.gates.probe import Probe
 from manager.model.container_spec import HOME_ID, ROLE, Mount
 from tests import engine_room
 from tests.contract.bench import EXIT_3, FOREVER, SAY, Bench
+from tests.contract.test_engine import knows_hosts
 from tests.guarded_engine import guarded_engine
 from tests.waiting import until
 
@@ -74,6 +75,16 @@ def test_tasks_share_the_network_of_their_job_and_wait_at_gates(guarded_bench: B
     opened = guarded_bench.opened(SAY)
     guarded_bench.engine.wait(opened.id)
     assert guarded_bench.engine.observe(opened.id).exit_code == 0
+
+
+def test_a_task_knows_the_hosts_that_it_asks_for(guarded_bench: Bench) -> None:
+    knows_hosts(guarded_bench)
+
+
+def test_a_runtime_and_gpus_that_are_not_listed_are_refused(guarded_bench: Bench) -> None:
+    for change in ({"runtime": "runc"}, {"gpus": ("0",)}):
+        with pytest.raises(EngineError, match="not among AIR_EXECUTOR_"):
+            guarded_bench.create(**change)
 
 
 def test_the_probe_finds_what_it_finds_without_it(guarded_bench: Bench) -> None:

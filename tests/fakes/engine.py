@@ -165,6 +165,9 @@ class FakeEngine:
         """Images that are here, and that no registry gives."""
         self.volumes: set[str] = set()
         """Those that somebody has made."""
+        self.runtimes = {None, "runc"}
+        self.gpus: set[str] = set()
+        """Those that it has a driver for."""
         self.image_ids: dict[str, str] = {}
         """Of images that are others than they were at first."""
         self.violations: list[ContractViolation] = []
@@ -342,6 +345,8 @@ class FakeEngine:
             program = self._program(spec)
             if program.refused is not None:
                 raise CommandUnusable(program.refused)
+            if spec.runtime not in self.runtimes:
+                raise Impossible(f"the engine has no runtime {spec.runtime!r}")
             self._check_image(spec.image)
             if spec.image not in self.images:
                 raise ImageMissing(f"there is no image {spec.image!r} here")
@@ -370,6 +375,8 @@ class FakeEngine:
                     raise NetworkEnded(f"cannot join the network of {box.joins}, which is not running")
                 if box.spec.network.name in self.no_networks:
                     raise NetworkMissing(box.spec.network.name)
+                if not self.gpus.issuperset(box.spec.gpus):
+                    raise Impossible(f"the engine can't give it the GPUs {', '.join(box.spec.gpus)}")
                 if box.program.start_fails:
                     raise CommandUnusable(box.program.start_fails)
                 self._begin(box)

@@ -107,8 +107,6 @@ def test_the_longest_names_have_room_in_all_that_is_made_of_them(served: RealMan
     assert logs == [f"{task}.log", f"{task}.log.1"]
 
 
-def test_an_empty_workdir_by_hand_is_the_usual_one_and_more_memory_than_there_is_no_harm(
-    served: RealManager,
-) -> None:
-    by_hand(served, "as-ever", a_task(workdir="", resources={"memory_mb": 65_536}))
+def test_an_empty_workdir_by_hand_is_the_usual_one(served: RealManager) -> None:
+    by_hand(served, "as-ever", a_task(workdir=""))
     assert served.client.wait("as-ever", 30).state == "completed"

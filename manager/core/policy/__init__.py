@@ -7,9 +7,11 @@ attempt gets (`grant`) holds to the same rules whatever a record says: it may co
 from air_executor.policy import check, check_count, user_of, usual_user
 from manager.core.policy.bounds import Parent, bounded
 from manager.core.policy.ceilings import check_host, job_runners
+from manager.core.policy.devices import is_made_late, lack
 from manager.core.policy.grants import grant, is_usual, may_pull, must_ask, usual_grant, with_grant
 from manager.core.policy.job_users import JobUsers
 from manager.core.policy.jobs import check_job, priority, time_left, time_limit
+from manager.core.policy.memory import on_host
 from manager.core.policy.sharing import check_joining, check_sharing, sharers
 
 __all__ = [
@@ -23,10 +25,13 @@ __all__ = [
     "check_joining",
     "check_sharing",
     "grant",
+    "is_made_late",
     "is_usual",
     "job_runners",
+    "lack",
     "may_pull",
     "must_ask",
+    "on_host",
     "priority",
     "sharers",
     "time_left",

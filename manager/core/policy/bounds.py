@@ -10,7 +10,9 @@ from air_executor.errors import BadInput
 from air_executor.format.models import DEFAULT_RETRIES, Resources, RetryPolicy, Task, TaskSpec
 from air_executor.policy import images, users
 from air_executor.policy.scratch import Room
-from manager.core.policy import grants, image_use, mounts, scratch
+from manager.core.policy import devices, grants, image_use, mounts, scratch
+from manager.core.policy.memory import usual_memory
+from manager.core.policy.ulimits import Limits, bounded_ulimits
 from manager.model.container_spec import SHM_MB
 from manager.model.values import Owner
 from manager.settings import Settings
@@ -43,6 +45,9 @@ class Parent:
     scratch: Room
     tmp_mb: int
     shm_mb: int
+    gpus: tuple[str, ...]
+    ulimits: Limits
+    runtime: str | None
 
     @classmethod
     def of(
@@ -70,6 +75,9 @@ class Parent:
             scratch=Room.of(found.scratch),
             tmp_mb=found.tmp_mb,
             shm_mb=found.shm_mb or SHM_MB,
+            gpus=found.gpus,
+            ulimits=found.ulimits,
+            runtime=found.runtime,
         )
 
 
@@ -88,6 +96,7 @@ def bounded(spec: TaskSpec, parent: Parent, owner: Owner, settings: Settings) ->
         pids=_at_most(spec.resources.pids, settings.pids, parent.pids, "resources.pids", parent),
         tmp_mb=_at_most(spec.resources.tmp_mb, settings.tmp_mb, parent.tmp_mb, "resources.tmp_mb", parent),
         shm_mb=_at_most(spec.resources.shm_mb, SHM_MB, parent.shm_mb, "resources.shm_mb", parent),
+        gpus=devices.bounded_gpus(spec.resources.gpus, parent.gpus, parent.id),
     )
     return spec.model_copy(
         update={
@@ -98,6 +107,8 @@ def bounded(spec: TaskSpec, parent: Parent, owner: Owner, settings: Settings) ->
             "resources": limits,
             "stop_grace": grace,
             "mounts": mounts.bounded(spec, parent.id, parent.mounts),
+            "ulimits": bounded_ulimits(spec.ulimits, parent.ulimits, parent.id, settings),
+            "runtime": devices.bounded_runtime(spec.runtime, parent.runtime, parent.id),
         }
     )
 
@@ -121,7 +132,7 @@ def _refusal(asked: str, has: str, field: str, parent: Parent) -> BadInput:
 def _memory(spec: TaskSpec, parent: Parent, settings: Settings) -> int | None:
     asked = spec.resources.memory_mb
     most = parent.first_memory_mb if asked is None else parent.memory_mb
-    return _at_most(asked, settings.memory_mb, most, "resources.memory_mb", parent)
+    return _at_most(asked, usual_memory(settings), most, "resources.memory_mb", parent)
 
 
 def _user(spec: TaskSpec, parent: Parent, owner: Owner, settings: Settings) -> str | None:

@@ -2,6 +2,7 @@
 
 from air_executor.errors import BadInput
 from air_executor.format.models import Task, TaskFields
+from manager.core.policy.memory import check_memory
 from manager.model.values import Host
 from manager.settings import Settings
 
@@ -10,10 +11,8 @@ ENOUGH_TO_SHARE = 3
 
 
 def check_host(task: TaskFields, host: Host, field: str = "") -> None:
-    """Raises BadInput where the task asks for more than the host has: an engine takes no such limit.
-
-    But for memory: there engines take any, and whatever is asked for was always given.
-    """
+    """Raises BadInput where the task asks for more than the host has: no engine can give it that."""
+    check_memory(task, host, field)
     cpus = task.resources.cpus
     if cpus is not None and cpus > host.cpus:
         raise BadInput(

@@ -6,6 +6,10 @@ from air_executor.format.models import Task
 from air_executor.policy.users import user_of
 from manager.core import retries
 from manager.core.policy import image_use, mounts, scratch
+from manager.core.policy.devices import runtime_of
+from manager.core.policy.host_names import granted_names
+from manager.core.policy.memory import usual_memory
+from manager.core.policy.ulimits import granted_ulimits
 from manager.model.values import Owner
 from manager.settings import FIRST_OF_PEOPLE, Settings
 
@@ -20,7 +24,7 @@ def grant(task: Task, owner: Owner, job_network: str, settings: Settings) -> Gra
     `job_network` is the container that holds the network of the job's tasks, or is to.
     """
     limits, user = task.resources, user_of(task, owner, settings)
-    memory_mb = retries.memory_mb(task, settings.memory_mb, settings.retry_memory_mb)
+    memory_mb = retries.memory_mb(task, usual_memory(settings), settings.retry_memory_mb)
     return Grant(
         image=task.image or settings.runner_image,
         user=str(user),
@@ -39,6 +43,9 @@ def grant(task: Task, owner: Owner, job_network: str, settings: Settings) -> Gra
         mounts=mounts.granted(task, user, settings),
         scratch=scratch.granted(task, settings),
         shm_mb=limits.shm_mb and min(limits.shm_mb, settings.max_memory_mb),
+        ulimits=granted_ulimits(task, settings),
+        names=granted_names(task),
+        runtime=runtime_of(task),
     )
 
 
@@ -83,6 +90,8 @@ def is_usual(task: Task, settings: Settings) -> bool:
 
     Whoever it runs as, and in whatever words it asks for the same.
     """
+    if task.resources.gpus is not None:  # which it gets, its claim decides
+        return False
     own = grant(task, ANYBODY, "", settings)
     usual = usual_grant(Owner.parse(own.user), "", settings)
     return images.is_same(own.image, usual.image) and _form(own) == _form(usual)

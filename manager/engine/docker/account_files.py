@@ -162,15 +162,19 @@ class AccountFiles:
     def _kept(self, found: Completed, home: Home) -> Accounts:
         if not found.files:
             return Accounts(found.user, "", ())
-        contents = {name: file.content for name, file in found.files.items()}
+        folder = self.folder_with({name: file.content for name, file in found.files.items()}, home)
+        mounts = (Mount(str(folder / name), file.place, read_only=True) for name, file in found.files.items())
+        return Accounts(found.user, folder.name, tuple(mounts))
+
+    def folder_with(self, contents: dict[str, bytes], home: Home) -> Path:
+        """The folder that has these files, for a container that is made next. Raises OSError."""
         folder = home.accounts / _hash(contents)
         with self._lock:
             if folder.name not in self._given or not folder.is_dir():
                 _have(folder, contents)
             self._given[folder.name] = time.monotonic()
             self._place, self._writable = home.accounts, True
-        mounts = (Mount(str(folder / name), file.place, read_only=True) for name, file in found.files.items())
-        return Accounts(found.user, folder.name, tuple(mounts))
+        return folder
 
 
 def _content(path: str, chunks: Iterable[bytes], stat: dict[str, Any]) -> bytes:

@@ -30,7 +30,7 @@ from manager.engine.contract import (
     StartUnanswered,
     Status,
 )
-from manager.engine.docker import confinement, declared, log_stream, volumes
+from manager.engine.docker import confinement, declared, devices, log_stream, name_files, volumes
 from manager.engine.docker.account_files import AccountFiles
 from manager.engine.docker.archive import entry
 from manager.engine.docker.connection import BAD_REQUEST, Connection, sentence, translated
@@ -56,7 +56,16 @@ from manager.engine.docker.translate import (
     unusable_command,
 )
 from manager.engine.registries import Registries
-from manager.model.container_spec import ACCOUNTS, DIGEST, GATED, HOME_ID, HOME_PATH, ROLE, ContainerSpec
+from manager.model.container_spec import (
+    ACCOUNTS,
+    DIGEST,
+    GATED,
+    HOME_ID,
+    HOME_PATH,
+    NAMES,
+    ROLE,
+    ContainerSpec,
+)
 from manager.model.image_facts import ImageFacts, check_words
 from manager.model.values import Capabilities, Host
 
@@ -121,7 +130,7 @@ class DockerEngine:
     def host(self) -> Host:
         with translated():  # anew: it may have been restarted, on a machine that is another by now
             self._told = told = self._api().info()
-        return Host(cpus=told["NCPU"])
+        return Host(cpus=told["NCPU"], memory_mb=told["MemTotal"] >> 20)
 
     def confinement(self) -> Confinement:
         return confinement.confinement(self._info(), self._seccomp)
@@ -290,7 +299,8 @@ class DockerEngine:
             found = self._api().containers(all=True, filters={"label": f"{HOME_ID}={home_id}"})
         all_of_them = [listed(data) for data in found]
         self._holders.keep([each.id for each in all_of_them if each.status is Status.RUNNING])
-        self._accounts.keep({each.labels.get(ACCOUNTS, "") for each in all_of_them})
+        folders = (each.labels.get(label, "") for each in all_of_them for label in (ACCOUNTS, NAMES))
+        self._accounts.keep(set(folders))
         return all_of_them
 
     # --- Containers --------------------------------------------------------------------------------------
@@ -305,7 +315,8 @@ class DockerEngine:
                 return self._create_after_a_pull(spec, network_id)
             self._check_words(spec, image)
             self._check_places(spec, str(image["Id"]))
-            body = container_body(spec, self._path_table(), network_id, self._terms(spec, image))
+            terms = self._terms(spec, image, network_id)
+            body = container_body(spec, self._path_table(), network_id, terms)
             try:
                 made = self._api().create_container_from_config(body, name=spec.name)  # type: ignore[no-untyped-call]
             except APIError as error:
@@ -339,9 +350,9 @@ class DockerEngine:
         if error.status_code == 404 and spec.network.kind == "named":
             return NetworkMissing(spec.network.name)
         if error.status_code == BAD_REQUEST:
-            undeclarable = self._undeclarable(spec, body, error)
-            if undeclarable is not None:
-                return undeclarable
+            unknown = devices.unknown_runtime(spec, self._info()) or self._undeclarable(spec, body, error)
+            if unknown is not None:
+                return unknown
             gone = next((each.source for each in spec.mounts if not Path(each.source).exists()), None)
             return None if gone is None else EngineError(sentence(error))  # somebody has removed it just now
         own_workdir = spec.workdir not in ("/", *(mount.target for mount in spec.mounts))
@@ -393,7 +404,7 @@ class DockerEngine:
         self._images.fetch(spec.image)
         return self._create(spec, network_id)
 
-    def _terms(self, spec: ContainerSpec, image: dict[str, Any]) -> Terms:
+    def _terms(self, spec: ContainerSpec, image: dict[str, Any], network_id: str | None) -> Terms:
         found = volumes.declared(image)
         problem = volumes.unusable(found, spec.places)
         if problem is not None:
@@ -406,6 +417,8 @@ class DockerEngine:
             open_files=self._open_files,
             tmp_exec=self._tmp_exec,
             accounts=None if accounts and accounts.lie_in(spec.places) else accounts,
+            heeds_variables=devices.heeds_variables(self._info()),
+            names=name_files.of(spec, network_id, self, self._accounts),
         )
 
     def _info(self) -> dict[str, Any]:
@@ -433,6 +446,9 @@ class DockerEngine:
             return NetworkEnded(sentence(error))
         if kind != "container" and error.status_code == 404:  # the container itself was inspected just now
             return NetworkMissing(kind)
+        without = devices.refusal(data, sentence(error))
+        if without is not None:
+            return without
         if is_the_kernels(data["Config"]["WorkingDir"] or "/"):
             return _no_such_folder(data["Config"]["WorkingDir"], error)
         if error.status_code == BAD_REQUEST and GATED not in (data["Config"]["Labels"] or {}):

@@ -1,6 +1,5 @@
 """PURE. From the manager's words to the Docker API's, and back."""
 
-import hashlib
 import io
 import tarfile
 from collections.abc import Iterable, Sequence
@@ -11,8 +10,9 @@ from typing import Any
 
 from air_executor.errors import quoted
 from manager.engine.contract import Observation, Status
-from manager.engine.docker import declared, volumes
+from manager.engine.docker import declared, devices, names, volumes
 from manager.engine.docker.accounts import Accounts
+from manager.engine.docker.names import NameFiles
 from manager.model.container_spec import ACCOUNTS, DIGEST, GATED, SHM_MB, ContainerSpec, Mount, Network
 
 NEVER = "0001-01-01T00:00:00Z"
@@ -25,8 +25,6 @@ one of its own, and remove it as an orphan."""
 
 PAGE = 4096
 """What a file takes of a file system in memory, at least, unless it is empty."""
-OWN_ADDRESS = "127.0.1.1"
-"""Of a container's own name where it has no network: Debian's choice for machines without."""
 OOM_SCORE = 1000
 """The most there is: when the host runs out of memory, tasks go before anything that is not one."""
 
@@ -57,16 +55,24 @@ class Terms:
     """Whether what is in /tmp may be executed."""
     accounts: Accounts | None = None
     """By which its user has a name."""
+    heeds_variables: bool = False
+    """Whether a variable could get it GPUs that it was not given."""
+    names: NameFiles | None = None
+    """By which it knows what its spec says of hosts."""
 
     @property
     def mounts(self) -> tuple[Mount, ...]:
         """Beside those that a spec asks for."""
-        return () if self.accounts is None else self.accounts.mounts
+        of_names = () if self.names is None else self.names.mounts
+        return of_names if self.accounts is None else (*self.accounts.mounts, *of_names)
 
     @property
     def labels(self) -> dict[str, str]:
         """Beside those that a spec asks for."""
-        return {} if not self.mounts or self.accounts is None else {ACCOUNTS: self.accounts.folder}
+        of_names = {} if self.names is None else self.names.labels
+        if self.accounts is None or not self.accounts.mounts:
+            return of_names
+        return {ACCOUNTS: self.accounts.folder} | of_names
 
     @property
     def env(self) -> dict[str, str]:
@@ -97,16 +103,16 @@ def container_body(
     spec: ContainerSpec, paths: PathTable, network_id: str | None, terms: Terms = Terms()
 ) -> dict[str, Any]:
     """The body of `POST /containers/create`: the safe defaults of every task's container are here."""
-    mounts, host_name = (*spec.mounts, *terms.mounts), _host_name(spec)
+    mounts = (*spec.mounts, *terms.mounts)
     return {
         "Image": spec.image,
         **_executed(spec),
-        "Env": [f"{key}={value}" for key, value in (terms.env | spec.env).items()],
+        "Env": [f"{key}={value}" for key, value in (terms.env | spec.env | _visible(spec, terms)).items()],
         "WorkingDir": spec.workdir,
         "User": spec.user,
         "Labels": NOT_OF_COMPOSE | spec.labels | terms.labels | {DIGEST: spec.digest},
         "Healthcheck": {"Test": ["NONE"]},
-        "Hostname": host_name,
+        "Hostname": names.own_name(spec),
         "AttachStdin": False,
         "HostConfig": {
             "AutoRemove": False,
@@ -130,7 +136,7 @@ def container_body(
             "CgroupnsMode": "private",
             "IpcMode": "private",
             "ReadonlyRootfs": True,
-            "ExtraHosts": [f"{host_name}:{OWN_ADDRESS}"] if host_name else [],
+            **names.of_host(spec),
             "Tmpfs": _in_memory(spec, mounts, terms),
             "Memory": spec.memory_bytes,
             "MemorySwap": spec.memory_bytes,
@@ -138,6 +144,7 @@ def container_body(
             "PidsLimit": spec.pids + 1,  # the first process is ours
             "OomScoreAdj": OOM_SCORE,
             "Ulimits": _ulimits(spec, terms.open_files),
+            **devices.of_host(spec),
             "LogConfig": _log_config(spec.log_bytes),
             "RestartPolicy": {"Name": "no"},
         },
@@ -149,6 +156,10 @@ def _executed(spec: ContainerSpec) -> dict[str, list[str] | None]:
     if spec.runs_the_images:
         return {"Entrypoint": None, "Cmd": list(spec.command) or None}
     return {"Entrypoint": [spec.command[0]], "Cmd": list(spec.command[1:])}
+
+
+def _visible(spec: ContainerSpec, terms: Terms) -> dict[str, str]:
+    return devices.visible(spec) if terms.heeds_variables else {}
 
 
 def _security(profile: str | None) -> list[str]:
@@ -184,12 +195,9 @@ def _ulimits(spec: ContainerSpec, open_files: int) -> list[dict[str, Any]]:
 
     Not nproc: the kernel counts that over all containers of a user.
     """
-    limits = [_limit("nofile", open_files), _limit("core", 0)]
-    return limits if spec.file_bytes is None else [*limits, _limit("fsize", spec.file_bytes)]
-
-
-def _limit(name: str, value: int) -> dict[str, Any]:
-    return {"Name": name, "Soft": value, "Hard": value}
+    usual = {"nofile": open_files, "core": 0}
+    usual |= {} if spec.file_bytes is None else {"fsize": spec.file_bytes}
+    return devices.ulimits(spec, usual)
 
 
 def _network_mode(network: Network, network_id: str | None) -> str:
@@ -202,14 +210,6 @@ def _network_mode(network: Network, network_id: str | None) -> str:
             return kind
         case "named":
             return network.name
-
-
-def _host_name(spec: ContainerSpec) -> str:
-    """Without a network nobody else says which address its own name has. Empty: as the engine names it.
-
-    It looks like the engine's own names, and is known beforehand.
-    """
-    return hashlib.sha256(spec.name.encode()).hexdigest()[:12] if spec.network.kind == "none" else ""
 
 
 def _log_config(log_bytes: int) -> dict[str, Any]:

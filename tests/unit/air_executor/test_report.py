@@ -154,6 +154,13 @@ def test_a_skipped_task_shows_no_container_that_was_made_for_nothing(dropped: bo
     assert with_one == without
 
 
+def test_the_gpus_that_an_attempt_has_are_named() -> None:
+    grant = {"image": "i", "user": "1:1", "network": {"kind": "none"}, "gpus": ["0", "GPU-1"]}
+    limits = {"memory_mb": 1, "cpus": 1, "pids": 1, "tmp_mb": 1, "log_mb": 1, "timeout": 1}
+    assert ", GPU 0, GPU-1" in container_line(an_attempt(grant=grant | limits))
+    assert "GPU" not in container_line(an_attempt(grant=grant | limits | {"gpus": []}))
+
+
 def test_the_last_of_several_attempts_is_shown_and_how_many_there_were() -> None:
     attempts = [an_attempt(number=number, exit_code=number).model_dump() for number in (1, 2)]
     block = results_block(view(a_task(attempts=attempts)))

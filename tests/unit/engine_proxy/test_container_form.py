@@ -12,8 +12,9 @@ from engine_proxy.container_form import understood
 from engine_proxy.refusal import Refused
 from manager.engine.docker.translate import PathTable, container_body
 from manager.model import containers
-from manager.model.container_spec import ROLE, ContainerSpec, Declared, InMemory
+from manager.model.container_spec import ROLE, ContainerSpec, Declared, InMemory, Network
 from manager.model.home import Home
+from manager.model.host_names import HostNames
 from manager.settings import Settings
 from tests.unit.manager.builders import container, key, task
 
@@ -32,6 +33,14 @@ FORMS = {
     ),
     "gated": containers.gated(TASK, HOME),
     "network": containers.network_container("n", "job", "uid", HOME, SETTINGS),
+    "with all that a task may ask for": replace(
+        TASK,
+        network=Network("none"),
+        gpus=("0", "nvidia.com/gpu=1"),
+        ulimits=(("nofile", 10, 20),),
+        names=HostNames((("db.internal", "fd00::5"),), ("10.0.0.53",), ("corp.example",), "me"),
+        runtime="runsc",
+    ),
     "probe": containers.probe_container(Path("/home/probe"), "nonce", HOME, SETTINGS),
     "gate probe": containers.gate_probe_container(Path("/home/probe"), "name", HOME, SETTINGS),
 }
@@ -81,12 +90,17 @@ ALTERED = {
     "memory without end": host(Memory=0),
     "processes without end": host(PidsLimit=-1),
     "sysctls": host(Sysctls={"net.ipv4.ip_forward": "1"}),
-    "another runtime": host(Runtime="evil"),
+    "devices by a driver of its choice": host(DeviceRequests=[{"Driver": "amd", "DeviceIDs": ["0"]}]),
+    "all devices": host(DeviceRequests=[{"Driver": "", "Count": -1, "Capabilities": [["gpu"]]}]),
+    "devices that are no GPUs": host(
+        DeviceRequests=[{"Driver": "", "DeviceIDs": ["0"], "Capabilities": [["nic"]]}]
+    ),
     "ports": host(PortBindings={"80/tcp": [{"HostPort": "80"}]}),
     "always": host(RestartPolicy={"Name": "always"}),
     "another log": host(LogConfig={"Type": "syslog", "Config": {}}),
-    "names of others": host(ExtraHosts=["example.org:10.0.0.1"]),
-    "a name of its choice": lambda body: body.update(Hostname="db"),
+    "names of others": host(ExtraHosts=["example.org:host-gateway"]),
+    "a name that is none": lambda body: body.update(Hostname="d b"),
+    "options of a resolver": host(DnsOptions=["ndots:1"]),
     "root": lambda body: body.update(User="0:1000"),
     "root's group": lambda body: body.update(User="1000:0"),
     "root in long": lambda body: body.update(User="00:1000"),

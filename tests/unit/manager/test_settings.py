@@ -92,6 +92,17 @@ def test_the_environment_wins(home: Path, monkeypatch: pytest.MonkeyPatch) -> No
         ),
         ("groups", ["[0]", '["100"]', "[true]", "[2147483648]", "[1.5]"], ["[100]", "[]"]),
         ("max_memory_mb", ["5", "inf", "1048577"], ["6"]),
+        (
+            "gpus",
+            ["-1", "1025", "true", '[""]', "[0]", '["0", "0"]', '{"0": 1}', "all"],
+            ["0", "2", '["GPU-1"]'],
+        ),
+        (
+            "ulimits",
+            ["5", "[]", '{"nproc": 1}', '{"nofile": 1}', '{"fsize": 1}', '{"x": 1}', '{"cpu": -1}'],
+            ['{"memlock": 67108864}', "{}"],
+        ),
+        ("runtimes", ["runsc", '[""]', '["../x"]'], ['["runsc", "kata"]', "[]"]),
         ("max_timeout", ["0", "inf", "1e300"], ["60"]),
         ("max_retries", ["-1", "101"], ["0"]),
         ("job_runners", ["-1", "1001"], ["0", "5"]),

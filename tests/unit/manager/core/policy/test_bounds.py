@@ -14,7 +14,9 @@ from manager.core.policy.bounds import BELOW, Parent
 from manager.model.values import Owner
 from tests.unit.manager.builders import OWNER, T0, after, claimed, key, settings, task
 
-RULES = settings(networks=("db",), users=("7", "1000-2000"), queued_images=("queued:*",))
+RULES = settings(
+    networks=("db",), users=("7", "1000-2000"), queued_images=("queued:*",), runtimes=("runsc", "kata")
+)
 
 
 def parent(**fields: Any) -> Parent:
@@ -137,6 +139,10 @@ WORDS = st.fixed_dictionaries(
         "network": st.sampled_from(["job", "private", "none", "db"]),
         "user": st.sampled_from(["7", "7:7", "1000", "1000:1000", "1500"]),
         "timeout": st.floats(0.1, 100_000),
+        "runtime": st.sampled_from(["default", "runsc", "kata"]),
+        "ulimits": st.dictionaries(
+            st.sampled_from(["nofile", "cpu", "stack"]), st.integers(1 << 17, 1 << 20)
+        ),
         "retries": st.one_of(
             st.integers(0, 5),
             st.builds(
@@ -171,6 +177,9 @@ def test_a_chain_of_requests_never_gains_anything(first: dict[str, Any], chain: 
         assert has.user == had.user
         assert has.memory_mb <= had.memory_mb and has.cpus <= had.cpus and has.pids <= had.pids
         assert has.timeout <= had.timeout
+        assert has.runtime == had.runtime
+        for name, (soft, hard) in had.ulimits.items():
+            assert soft >= 0 and has.ulimits[name][1] <= hard
         kinds = [
             grant.network.name if grant.network.kind == "named" else grant.network.kind
             for grant in (had, has)

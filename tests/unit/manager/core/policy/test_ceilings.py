@@ -22,10 +22,6 @@ def test_more_cpus_than_the_host_has_are_refused_with_its_number() -> None:
         check_host(task("a", resources={"cpus": 2.5}), Host(cpus=2), "tasks[1].")
 
 
-def test_more_memory_than_the_host_has_was_always_given() -> None:
-    check_host(task("a", resources={"memory_mb": 1 << 20}), Host(cpus=2))
-
-
 @pytest.mark.parametrize(
     ("max_runners", "share", "expected"),
     [(1, 0, 1), (2, 0, 2), (3, 0, 2), (10, 0, 9), (10, 4, 4), (10, 10, 9)],

@@ -4,6 +4,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
+from pydantic import Field
+
 from air_executor.clock import Instant
 from air_executor.format.fields import Record, Sentence, Time
 
@@ -70,6 +72,12 @@ class Grant(Record):
     """Seconds that the command may run."""
     file_mb: int | None = None
     """Size that a file may get which it writes; None in records of managers that set no limit."""
+    secrets_kb: int | None = None
+    """Size of `/run/secrets`; None in records of managers that made none."""
+    secrets: dict[str, str] = Field({})
+    """The operator's secrets that it finds as files, by name, and where. Never a value."""
+    secret_env: dict[str, str] = Field({})
+    """Variables, and the names of the secrets that they have the values of."""
 
 
 class Timings(Record):

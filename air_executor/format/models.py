@@ -36,6 +36,13 @@ from air_executor.format.limits import (
     MAX_WORD,
     at_most,
 )
+from air_executor.format.secrets import (
+    check_secret_env,
+    check_secrets,
+    count_variables,
+    read_secrets,
+    short_secrets,
+)
 
 SCHEMA = 1
 
@@ -166,6 +173,26 @@ class TaskFields(BaseModel):
     """`job` (shared by the tasks of a job, the default), `private`, `none`, or what the operator allows."""
     user: Annotated[str, Field(strict=True), AfterValidator(_check_form_of_user)] | None = None
     """Numeric user id, with a group id if wanted; never root."""
+    secrets: Annotated[
+        dict[Text, Text],
+        BeforeValidator(read_secrets),
+        AfterValidator(check_secrets),
+        PlainSerializer(short_secrets),
+    ] = {}
+    """The operator's secrets that it finds as files, and where; a list has those in `/run/secrets/<name>`."""
+    secret_env: Annotated[
+        dict[Text, Text],
+        BeforeValidator(count_variables),
+        AfterValidator(check_secret_env),
+    ] = {}
+    """Variables, and the operator's secrets that they have the values of."""
+
+    @model_validator(mode="after")
+    def _one_value_for_a_variable(self) -> Self:
+        for name in self.secret_env:
+            if name in self.env:
+                raise ValueError(f"secret_env: {quoted(name)} is in env as well")
+        return self
 
     @model_validator(mode="after")
     def _env_names(self) -> Self:

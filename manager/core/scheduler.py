@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Literal
 
 from air_executor.clock import Instant
-from air_executor.format.attempts import Attempt, Failure, Phase
+from air_executor.format.attempts import Attempt, Cause, Failure, Phase
 from air_executor.format.images import is_same
 from air_executor.format.models import Task
 from manager.core import policy
@@ -74,8 +74,8 @@ class Scheduler:
 
     def claims(
         self, jobs: Sequence[LiveJob], at: datetime, instant: Instant | None = None
-    ) -> Iterator[TaskClaimed | AttemptNeeded | ImageLacking]:
-        """The tasks that get a runner now, and those that wait for their images.
+    ) -> Iterator[TaskClaimed | AttemptNeeded | ImageLacking | LaunchFailed]:
+        """The tasks that get a runner now, those that wait for their images, and what can't be begun here.
 
         Each is to be applied before the next is asked for.
 
@@ -96,7 +96,23 @@ class Scheduler:
             with _blaming(job):
                 claim = self._next(job, at, instant)
             yield claim
+            yield from self._refused(claim, job, at)
             free -= 1
+
+    def _refused(
+        self, claim: TaskClaimed | AttemptNeeded, job: LiveJob, at: datetime
+    ) -> Iterator[LaunchFailed]:
+        """That the task's secrets can't be handed over, where that is so: it does not begin without."""
+        if self._lacks_secrets(job.tasks[claim.key.task]):
+            message = (
+                f"task {claim.key.task!r} could not be started: it asks for secrets, which tasks get from "
+                f"their gates, and here none hands them over: {self.capabilities.secrets}"
+            )
+            failure = Failure(cause=Cause.BAD_INPUT, message=message)
+            yield LaunchFailed(key=claim.key, failure=failure, at=at)
+
+    def _lacks_secrets(self, task: Task) -> bool:
+        return self.capabilities.secrets is not None and bool(task.secrets or task.secret_env)
 
     def _put_off(self, job: LiveJob, at: datetime) -> Iterator[ImageLacking]:
         """Those that come before the first whose image is here."""
@@ -163,6 +179,8 @@ class Scheduler:
     def _suppliable(self, job: LiveJob, at: datetime) -> Iterator[str]:
         """Tasks that can't run yet, whose images are here; those of the others are asked for."""
         for task_id in job.prospects():
+            if self._lacks_secrets(job.tasks[task_id]):
+                continue
             image = self._lacks(job.tasks[task_id], at)
             if image is None:
                 yield task_id
@@ -218,11 +236,12 @@ class Scheduler:
     ) -> TaskClaimed:
         key, task = job.next_key(task_id), job.tasks[task_id]
         runs_as = self.users.user_for(job.uid)
+        grant = policy.grant(task, runs_as or job.owner, self._network(job, warm), self.settings)
         return TaskClaimed(
             key=key,
             at=at,
             container=containers.container_name(self.home_id, job.name, key),
-            grant=policy.grant(task, runs_as or job.owner, self._network(job, warm), self.settings),
+            grant=policy.with_secrets(grant, task, job.owner, self.settings),
             work=_work(job, warm),
             runs_as=runs_as,
             instant=instant,

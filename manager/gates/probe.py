@@ -6,8 +6,10 @@ import shutil
 import time
 from dataclasses import replace
 
+from air_executor.format.secrets import FOLDER
 from manager.engine.contract import Engine, EngineError, Status
 from manager.gates import gate_folder, protocol
+from manager.gates.protocol import HandedFile
 from manager.model import containers
 from manager.model.container_spec import ContainerSpec
 from manager.model.home import GateFolder, Home
@@ -59,10 +61,13 @@ class Probe:
         if not self._home.gate_program.exists():
             image = self._settings.runner_image
             return Capabilities.without_gates(f"the image {image} has no {containers.GATE_IN_IMAGE}")
-        tried = self._try_gate()
+        tried = self._try_gate((HandedFile(f"{FOLDER}/probe", b"probe"),))
+        if tried.gates is not None:  # perhaps it is one of before there were secrets
+            why = f"the gate of {self._settings.runner_image} is of another version: {tried.gates}"
+            tried = replace(self._try_gate(()), secrets=why)
         return tried if able.warm is None else replace(tried, warm=able.warm)
 
-    def _try_gate(self) -> Capabilities:
+    def _try_gate(self, files: tuple[HandedFile, ...]) -> Capabilities:
         """Have a container wait at a gate, put a file into the folder that it mounts, and open the gate."""
         name = f"{containers.PREFIX}-probe-{secrets.token_hex(6)}"
         gate = self._home.gate(name)
@@ -77,7 +82,7 @@ class Probe:
             (mounted / "seen").touch()
             command = ("test", "-f", f"{containers.WORK}/seen")
             seen = gate_folder.mounted(containers.WORK, mounted)
-            problem = self._pass(name, gate, protocol.frame("probe", "", command, {}, (seen,)))
+            problem = self._pass(name, gate, protocol.frame("probe", "", command, {}, (seen,), files))
             if problem is None and self._engine.observe(name).exit_code:
                 problem = f"a container that waited does not see what was put into {mounted}"
             return Capabilities(gates=problem, warm=problem)

@@ -50,7 +50,7 @@ class Network:
     name: str = ""
 
 
-NEWER = ("capabilities", "file_bytes")
+NEWER = ("capabilities", "file_bytes", "secrets_bytes")
 """Words that containers of older managers were not asked for with."""
 
 
@@ -78,6 +78,8 @@ class ContainerSpec:
     """Those that its first process begins with; that of a task has none."""
     file_bytes: int | None = None
     """Size that a file may get which a process of it writes, where that is bounded."""
+    secrets_bytes: int | None = None
+    """Size of the folder in memory for its user's secrets, where it has one."""
 
     @property
     def digest(self) -> str:

@@ -368,11 +368,11 @@ class Supervisor:
             except Exception as error:
                 self._break(job, error)
 
-    def _claim(self, claim: TaskClaimed | AttemptNeeded | ImageLacking) -> None:
+    def _claim(self, claim: TaskClaimed | AttemptNeeded | ImageLacking | LaunchFailed) -> None:
         job = self._jobs[claim.uid]
         try:
             self._fold_in(job, claim)
-            if not isinstance(claim, ImageLacking):
+            if not isinstance(claim, ImageLacking | LaunchFailed):
                 self._dispatcher.prefetch(job, claim.key.task)
         except Exception as error:
             self._break(job, error)

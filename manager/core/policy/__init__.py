@@ -9,6 +9,7 @@ from manager.core.policy.ceilings import check_host, job_runners
 from manager.core.policy.checks import check
 from manager.core.policy.grants import grant, is_usual, may_pull, usual_grant, with_grant
 from manager.core.policy.job_users import JobUsers
+from manager.core.policy.secrets import check_secrets, with_secrets
 from manager.core.policy.sharing import check_joining, check_sharing, sharers
 from manager.core.policy.users import user_of, usual_user
 
@@ -19,6 +20,7 @@ __all__ = [
     "check",
     "check_host",
     "check_joining",
+    "check_secrets",
     "check_sharing",
     "grant",
     "is_usual",
@@ -29,4 +31,5 @@ __all__ = [
     "usual_grant",
     "usual_user",
     "with_grant",
+    "with_secrets",
 ]

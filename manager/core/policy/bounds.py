@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from air_executor.errors import BadInput
 from air_executor.format.models import DEFAULT_RETRIES, Resources, RetryPolicy, Task, TaskSpec
-from manager.core.policy import grants, images, users
+from manager.core.policy import grants, images, secrets, users
 from manager.model.values import Owner
 from manager.settings import Settings
 
@@ -34,6 +34,8 @@ class Parent:
     pids: int
     timeout: float
     retries: int
+    secrets: frozenset[str] = frozenset()
+    """The names of those that it has, as files or in variables."""
 
     @classmethod
     def of(
@@ -56,6 +58,7 @@ class Parent:
             pids=found.pids,
             timeout=found.timeout,
             retries=task.policy.max,
+            secrets=secrets.granted(found),
         )
 
 
@@ -65,6 +68,7 @@ def bounded(spec: TaskSpec, parent: Parent, owner: Owner, settings: Settings) ->
     It is one that may be asked for from outside: `checks.check` comes before.
     """
     _check_image(spec.image, parent, settings)
+    secrets.check_below(spec, parent.id, parent.secrets)
     limits = Resources(
         memory_mb=_memory(spec, parent, settings),
         cpus=_at_most(spec.resources.cpus, settings.cpus, parent.cpus, "resources.cpus", parent),

@@ -5,10 +5,11 @@ from air_executor.format.attempts import Attempt, Grant, GrantedNetwork
 from air_executor.format.models import Task
 from manager.core import retries
 from manager.core.policy.users import user_of
+from manager.model.containers import SECRETS_KB
 from manager.model.values import Owner
 from manager.settings import FIRST_OF_PEOPLE, Settings
 
-NOT_OF_THE_CONTAINER = {"timeout", "pull"}
+NOT_OF_THE_CONTAINER = {"timeout", "pull", "secrets", "secret_env"}
 """What an attempt gets beside its container."""
 ANYBODY = Owner(FIRST_OF_PEOPLE, FIRST_OF_PEOPLE)
 
@@ -32,6 +33,7 @@ def grant(task: Task, owner: Owner, job_network: str, settings: Settings) -> Gra
         log_mb=settings.log_mb,
         timeout=min(task.timeout or settings.timeout, settings.max_timeout),
         file_mb=settings.job_disk_mb,
+        secrets_kb=SECRETS_KB,
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from air_executor.errors import quoted
+from air_executor.format import secrets
 from manager.engine.contract import Observation, Status
 from manager.engine.docker import volumes
 from manager.engine.docker.accounts import Accounts
@@ -161,8 +162,17 @@ def _in_memory(spec: ContainerSpec, mounts: Iterable[Mount], terms: Terms) -> di
         "/tmp": f"rw,nosuid,nodev,{tmp},mode=1777,{_bounds(spec.tmp_bytes)}",
         "/dev/shm": f"rw,nosuid,nodev,noexec,mode=1777,{_bounds(SHM_BYTES)}",
     }
+    if spec.secrets_bytes is not None and GATED in spec.labels:
+        own[secrets.FOLDER] = _secrets(spec.user, spec.secrets_bytes)
     mounted = [*own, *(mount.target for mount in mounts)]
     return own | volumes.in_their_place(terms.volumes, mounted)
+
+
+def _secrets(user: str, size: int) -> str:
+    """The user's alone: its gate puts into it what comes with the command. The engine's host swaps none of it
+    out, for no container of ours may use swap."""
+    uid, _, gid = user.partition(":")
+    return f"rw,nosuid,nodev,noexec,mode=0700,uid={uid},gid={gid},{_bounds(size)}"
 
 
 def _bounds(size: int) -> str:

@@ -105,9 +105,8 @@ def _printed(name: str, command: Sequence[str]) -> bytes:
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-    if words or code:
-        log.warning("secret=%s its command ended with %s and said: %s", name, code, _harmless(words, value))
     if code:
+        log.warning("secret=%s its command ended with %s and said: %s", name, code, _harmless(words, value))
         raise ValueError(f"its command ended with exit code {code}; manager.log has what it said")
     return bytes(value)
 

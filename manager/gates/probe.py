@@ -30,6 +30,8 @@ class Probe:
         self._settings = settings
         self._ends: list[int] = []
         """Descriptors through which the gate that is tried tells that its command has ended."""
+        self._malformed = False
+        """Whether a gate took what it was told for no frame: one of before files came with a command."""
 
     def folders(self) -> None:
         """Have a container look for a file that was made just now. Raises EngineError when it sees none.
@@ -62,8 +64,9 @@ class Probe:
             image = self._settings.runner_image
             return Capabilities.without_gates(f"the image {image} has no {containers.GATE_IN_IMAGE}")
         tried = self._try_gate((HandedFile(f"{FOLDER}/probe", b"probe"),))
-        if tried.gates is not None:  # perhaps it is one of before there were secrets
-            why = f"the gate of {self._settings.runner_image} is of another version: {tried.gates}"
+        if tried.gates is not None and self._malformed:
+            image = self._settings.runner_image
+            why = f"the gate of {image} is of before there were secrets; build or pull that image anew"
             tried = replace(self._try_gate(()), secrets=why)
         return tried if able.warm is None else replace(tried, warm=able.warm)
 
@@ -144,6 +147,7 @@ class Probe:
             if isinstance(receipt, protocol.Began):
                 return self._see_the_end(name, deadline)
             if receipt is not None:
+                self._malformed = isinstance(receipt, protocol.Never) and receipt.reason == "malformed"
                 return f"a gate said {receipt}"
             time.sleep(LOOK)
         return "a gate was opened and did not answer" if handed_over else "nobody waited at a gate"

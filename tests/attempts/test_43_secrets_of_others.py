@@ -1,6 +1,5 @@
-"""A job asks for secrets by paths, by others' names, ten thousand times, over each other and over variables; and
-a task queues one that has more of them than itself; and files of jobs lie where other accounts could read them.
-"""
+"""A job asks for secrets by paths, by others' names, in thousands, over each other and over variables; a
+task queues one that has more of them than itself; files of jobs lie where other accounts could read them."""
 
 import json
 import os

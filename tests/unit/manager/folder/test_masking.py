@@ -1,6 +1,7 @@
 """What a log does not show, in whatever pieces the output comes."""
 
 import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -29,7 +30,7 @@ def test_the_same_is_masked_in_whatever_pieces_it_comes(
     longest_first = sorted(set(secrets), key=len, reverse=True)
     whole = re.sub(b"|".join(map(re.escape, longest_first)), lambda _: MASK, output)
     edges = [0, *sorted(min(cut, len(output)) for cut in cuts), len(output)]
-    pieces = [output[begin:end] for begin, end in zip(edges, edges[1:], strict=False)]
+    pieces = [output[begin:end] for begin, end in pairwise(edges)]
     assert masked(secrets, *pieces) == whole
 
 

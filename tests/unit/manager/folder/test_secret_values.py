@@ -1,6 +1,5 @@
 """What the operator's files and commands are read for, and what is said where they can't be."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,7 @@ def test_a_command_is_run_without_a_shell_and_without_input() -> None:
         ({"file": "/nowhere/db"}, "No such file"),
         ({"file": "/dev/zero"}, "not a regular file"),
         ({"command": ["/no/such"]}, "No such file"),
-        ({"command": ["sh", "-c", "echo value; echo words >&2; exit 3"]}, "exit code 3; manager.log"),
+        ({"command": ["sh", "-c", "echo the-value; echo whispers >&2; exit 3"]}, "exit code 3; manager.log"),
         ({"command": ["true"]}, "it is empty"),
         ({"command": ["cat", "/dev/zero"]}, f"prints more than {MAX_SECRET_BYTES} bytes"),
         ({"command": ["sh", "-c", "kill -9 $$"]}, "exit code -9"),
@@ -47,7 +46,7 @@ def test_what_can_not_be_had_is_told_with_its_setting_and_without_its_words(
     with pytest.raises(SecretUnreadable, match=told) as raised:
         value_of("db", {"db": Secret(**secret)})
     assert f"(setting `secrets.db.{place}`)" in str(raised.value)
-    assert "words" not in str(raised.value) and "value" not in caplog.text
+    assert "whispers" not in str(raised.value) and "the-value" not in caplog.text
 
 
 def test_the_log_has_what_a_command_said_without_the_value(caplog: pytest.LogCaptureFixture) -> None:
@@ -86,7 +85,7 @@ def test_the_operator_is_told_before_a_task_asks(tmp_path: Path) -> None:
     good, open_to_all = tmp_path / "good", tmp_path / "open"
     for file, mode in ((good, 0o600), (open_to_all, 0o644)):
         file.write_text("value")
-        os.chmod(file, mode)
+        file.chmod(mode)
     declared = {
         "good": Secret(file=good),
         "open": Secret(file=open_to_all),

@@ -29,10 +29,10 @@ def engine() -> FakeEngine:
     )
 
 
-def manager_of(home: Path, engine: FakeEngine, file: Path, **declared: Any) -> InProcess:
+def manager_of(home: Path, engine: FakeEngine, path: Path, **declared: Any) -> InProcess:
     home.mkdir(exist_ok=True)
     users = ["1-2147483647"]
-    return InProcess(home, engine, secrets={"db": {"file": str(file), "users": users} | declared}).start()
+    return InProcess(home, engine, secrets={"db": {"file": str(path), "users": users} | declared}).start()
 
 
 def run(manager: InProcess, **fields: Any) -> JobView:

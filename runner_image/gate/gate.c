@@ -34,7 +34,7 @@
  * manager that was not there to hear it.
  *
  * Files may come with a command: its secrets.  They are made where they are to be, by this process and so as the
- * command's user, before the command begins, and are overwritten in our memory before its first instruction.
+ * command's user, before the command begins, and are overwritten in our memory before that goes on.
  * What the command was given it has anyway; but it is in one place less.
  *
  * What the command can do to us: it has our user, and is to find its output at /proc/1/fd/1 and 2 as behind any

@@ -428,3 +428,12 @@ def test_a_variable_that_looks_like_a_setting_and_is_none_is_named(
     (finding,) = [each for each in module.visit(dry_run=True) if each.subject == "settings"]
     assert finding.grade is Grade.WARN
     assert "did you mean AIR_EXECUTOR_MAX_RUNNERS?" in finding.text
+
+
+def test_a_secret_that_can_not_be_had_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIR_EXECUTOR_HOME", str(tmp_path))
+    (tmp_path / "config.toml").write_text('[secrets.db]\nfile = "/nowhere/db"\n')
+    monkeypatch.setattr(module, "connect", lambda _: FakeEngine())
+    (finding,) = [each for each in module.visit(dry_run=True) if each.subject == "secret"]
+    assert finding.grade is Grade.WARN
+    assert "'db'" in finding.text and "/nowhere/db: No such file" in finding.text

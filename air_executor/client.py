@@ -28,14 +28,14 @@ from air_executor.format.attempts import Cause
 from air_executor.format.defaults import read_defaults, with_defaults
 from air_executor.format.documents import validate
 from air_executor.format.graph import check_graph
-from air_executor.format.inputs import Inputs, check_reset
+from air_executor.format.inputs import check_reset
 from air_executor.format.models import Job, JobOptions, JobSpec, JobState, JobView, Request, Task, TaskSpec
 from air_executor.format.nearest import unknown_field
 from air_executor.format.users import Owner
 from air_executor.inbox import drop_request
 from air_executor.inputs import Content, InputFiles
 from air_executor.logs import tail
-from air_executor.policy import Policy, check, check_inputs, check_job
+from air_executor.policy import Policy, check, check_inputs, check_job, check_secrets, check_tasks
 from air_executor.store import JobFolder, Store
 
 LOOK_INTERVAL = 0.02
@@ -124,16 +124,17 @@ class Client:
         header = {"id": uuid.uuid4().hex, "created_at": now, "updated_at": now, "request": request}
         own = said.model_dump(exclude={"defaults"}) | {"inputs": files.measured() if files else None}
         job = validate(Job, header | own, "job")
-        self._check_allowed(specs, job.inputs)
+        self._check_allowed(job, specs)
         return JobView(job=job, tasks=tuple(Task.of(spec, name, now) for spec in specs))
 
-    def _check_allowed(self, specs: Sequence[TaskSpec], inputs: Inputs | None) -> None:
+    def _check_allowed(self, job: Job, specs: Sequence[TaskSpec]) -> None:
         rules = self.policy()
         if rules is None:
             return
-        check_job(specs, self.store.owner_of_new(), rules)
-        if inputs is not None:
-            check_inputs(inputs, rules)
+        check_job(job, rules)
+        check_tasks(specs, self.store.owner_of_new(), rules)
+        if job.inputs is not None:
+            check_inputs(job.inputs, rules)
 
     def policy(self) -> Policy | None:
         """What the operator allows; None where no manager is running, or its words are not ours to read.
@@ -339,6 +340,7 @@ class Client:
         if rules is not None:
             owner = Owner(folder.owner, self.store.owner_of_new().gid)
             check(spec, owner, rules, "task.")
+            check_secrets(spec, owner, rules, "task.")
         drop_request(folder, spec)
         return spec.id
 

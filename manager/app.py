@@ -32,11 +32,13 @@ from manager.folder.inbox import Inboxes
 from manager.folder.journal import Journal
 from manager.folder.pace import Pace
 from manager.folder.publisher import Publisher
+from manager.folder.secret_values import problems
 from manager.folder.watcher import Watcher
 from manager.gates.end_listener import EndListener
 from manager.gates.gatekeeper import Gatekeeper
 from manager.gates.probe import Probe
 from manager.gates.regulars import regulars
+from manager.gates.secret_keeper import SecretKeeper
 from manager.gates.warm_keeper import WarmKeeper
 from manager.model import containers
 from manager.model.facts import Fact
@@ -85,9 +87,10 @@ class Manager:
         pace = Pace(settings.job_inodes, retry.sleep)
         self.keeper = WarmKeeper(engine, home, settings, network, retry, pace)
         self.ends = EndListener(emit)
-        gatekeeper = Gatekeeper(engine, home.id, self.keeper, self.ends, retry)
+        kept = SecretKeeper(settings.secrets)
+        gatekeeper = Gatekeeper(engine, home.id, self.keeper, self.ends, kept, retry)
         acts = Acts(engine, home, network, gatekeeper, retry, pace, emit)
-        follower = Follower(engine, gatekeeper, retry, inboxes, self.workers.run_alone, pace, emit)
+        follower = Follower(engine, gatekeeper, kept, retry, inboxes, self.workers.run_alone, pace, emit)
         timers = Timers(emit)
         fetcher = Fetcher(engine, retry, self.workers.run_alone, emit)
         dispatcher = Dispatcher(
@@ -182,7 +185,7 @@ def run(settings: Settings) -> int:
     heartbeat.start()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: manager.supervisor.stop())
-    for complaint in misspelt(os.environ):
+    for complaint in (*misspelt(os.environ), *problems(settings.secrets)):
         log.warning("%s", complaint)
     log.info("manager started for %s, %d runners", settings.home, settings.max_runners)
     manager.start()

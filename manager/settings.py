@@ -5,14 +5,24 @@ Read from the environment (`AIR_EXECUTOR_MAX_RUNNERS=20`) and from `config.toml`
 """
 
 import json
+import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -28,6 +38,7 @@ from air_executor.format.images import check_image
 from air_executor.format.limits import MAX_BYTES, MAX_RESULT_BYTES, MAX_TASKS, Bounds
 from air_executor.format.mounts import DeclaredMount
 from air_executor.format.nearest import did_you_mean
+from air_executor.format.secrets import SecretRule, check_name
 from air_executor.format.users import FIRST_OF_PEOPLE as FIRST_OF_PEOPLE
 from air_executor.format.users import MAX_ID, UserRange
 from air_executor.policy import Policy
@@ -69,6 +80,12 @@ def _check_network(name: str) -> str:
     return name
 
 
+def _check_absolute(path: Path) -> Path:
+    if not path.is_absolute():
+        raise ValueError("must be an absolute path")
+    return path
+
+
 def _check_range(text: str) -> str:
     UserRange.parse(text)
     return text
@@ -86,6 +103,7 @@ Network = Annotated[str, AfterValidator(_check_network)]
 Users = Annotated[str, AfterValidator(_check_range)]
 Ceiling = Annotated[int, Field(ge=0, le=ulimits.MOST, strict=True)]
 Runtime = Annotated[str, AfterValidator(runtimes.check_runtime)]
+SecretName = Annotated[str, AfterValidator(check_name)]
 _LIST = (NoDecode, BeforeValidator(_read_list))
 
 
@@ -139,6 +157,40 @@ def _read_egress(value: Any) -> Any:
             raise ValueError('must be "open", "none", or a list such as ["10.0.0.0/8"]')
         case _:
             return _read_networks(value)
+
+
+def _own_user() -> tuple[str, ...]:
+    uid = os.geteuid()
+    return (str(uid),) if uid else ()
+
+
+def _read_table(value: Any) -> Any:
+    """A table as it stands in an environment variable."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError('must be an object such as {"db": {"file": "/srv/secrets/db"}}') from None
+
+
+class Secret(SecretRule):
+    """A secret that the operator has, and where its value is to be had: that stands nowhere here."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    file: Annotated[Path, AfterValidator(_check_absolute)] | None = None
+    """What is in it is the value, as it stands."""
+    command: Annotated[tuple[Word, ...], Field(min_length=1)] | None = None
+    """What it prints is the value. The manager runs it, as itself and without a shell."""
+    users: tuple[Users, ...] = Field(default_factory=_own_user)
+    """By default the manager's own user alone, since whoever writes a job can have it print what it gets."""
+    mask: bool = True
+    """Whether the logs of tasks that have it show *** in its place."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.file is None) == (self.command is None):
+            raise ValueError("must have either file or command")
+        return self
 
 
 class Settings(BaseSettings, Policy):
@@ -542,6 +594,17 @@ class Settings(BaseSettings, Policy):
         description="Runtimes of the engine that tasks may ask for, as a list of the names that its "
         'daemon.json gives them: ["runsc", "kata"]. Default: only the engine\'s own, since others may '
         "isolate less.",
+    )
+    secrets: Annotated[
+        dict[SecretName, Secret], NoDecode, BeforeValidator(_read_table), Field(max_length=1000)
+    ] = Field(
+        {},
+        description="Secrets that tasks may ask for by name, each a table: [secrets.db], and below it file = "
+        '"/srv/secrets/db", or command = ["vault", "kv", "get", "-field=password", "secret/db"], which the '
+        'manager runs, without a shell, for 10 seconds and 64 KiB at most; users = ["50000"], whose jobs may '
+        "have it (default: the manager's own user alone, and root; whoever writes a job can print what it "
+        "gets); mask = false, where logs are to show it (default: they have *** in its place). A value is "
+        "read anew for each attempt. Default: none.",
     )
 
     @classmethod

@@ -104,6 +104,12 @@ class RealManager:
         process.send_signal(number)
         return process.wait(20)
 
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        assert self._process is not None, "no manager runs"
+        return self._process.pid
+
     def output(self) -> str:
         """What it has printed."""
         return self.printed.read_text(errors="replace")

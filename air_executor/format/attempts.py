@@ -108,6 +108,12 @@ class Grant(Record):
     names: GrantedNames | None = None
     runtime: str | None = None
     """What runs its container; None: the engine's usual one."""
+    secrets_kb: int | None = None
+    """Size of `/run/secrets`; None in records of managers that made none."""
+    secrets: dict[str, str] = Field({})
+    """The operator's secrets that it finds as files, by name, and where. Never a value."""
+    secret_env: dict[str, str] = Field({})
+    """Variables, and the names of the secrets that they have the values of."""
 
 
 class Timings(Record):

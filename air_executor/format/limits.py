@@ -22,6 +22,8 @@ A_STRINGS_REST = 9
 """Bytes that the kernel counts beside those of each argument and variable: a NUL, and a pointer to it."""
 MAX_WORD = 4096
 """Characters of a name or path that something else than this project gives its meaning."""
+MAX_SECRETS = 32
+"""Of one task: as files, and as variables."""
 MAX_REQUEST_BYTES = 16 << 10
 """Of a request for a further task."""
 MAX_UNKNOWN_BYTES = 16 << 10

@@ -50,6 +50,13 @@ from air_executor.format.outputs import Patterns
 from air_executor.format.results import OutputFile, Returned
 from air_executor.format.runtimes import Runtime
 from air_executor.format.scratch import Scratch
+from air_executor.format.secrets import (
+    check_secret_env,
+    check_secrets,
+    count_variables,
+    read_secrets,
+    short_secrets,
+)
 from air_executor.format.ulimits import Ulimits
 
 SCHEMA = 1
@@ -198,6 +205,20 @@ class TaskFields(BaseModel):
     """`job` (shared by the tasks of a job, the default), `private`, `none`, or what the operator allows."""
     user: Annotated[str, Field(strict=True), AfterValidator(_check_form_of_user)] | None = None
     """Numeric user id, with a group id if wanted; never root."""
+    secrets: Annotated[
+        dict[Text, Text],
+        BeforeValidator(read_secrets),
+        AfterValidator(check_secrets),
+        PlainSerializer(short_secrets),
+    ] = {}
+    """The operator's secrets that it finds as files, and where; a list has those in `/run/secrets/<name>`."""
+    secret_env: Annotated[
+        dict[Text, Text],
+        BeforeValidator(count_variables),
+        AfterValidator(check_secret_env),
+    ] = {}
+    """Variables, and the operator's secrets that they have the values of."""
+
     ulimits: Ulimits = {}
     """Limits of each of its processes."""
     hosts: Hosts = {}
@@ -250,6 +271,13 @@ class TaskFields(BaseModel):
         own = () if self.entrypoint is None or self.entrypoint == OF_IMAGE else self.entrypoint
         command = () if self.command is None else (self.command,)
         return (*own, *command, *arguments.shown(self.args))
+
+    @model_validator(mode="after")
+    def _one_value_for_a_variable(self) -> Self:
+        for name in self.secret_env:
+            if name in self.env:
+                raise ValueError(f"secret_env: {quoted(name)} is in env as well")
+        return self
 
     @model_validator(mode="after")
     def _env_names(self) -> Self:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ConfigDict
 
 from air_executor.format.mounts import MountRule
+from air_executor.format.secrets import SecretRule
 
 
 class Policy(BaseModel):
@@ -32,12 +33,15 @@ class Policy(BaseModel):
     require_digest: bool = False
     cancel_grace: float = math.inf
     max_stop_grace: float = math.inf
+    max_job_timeout: float = 0
+    max_priority: float = math.inf
     memory_mb: float | None = None
     gpus: tuple[str, ...] = ()
     runtimes: tuple[str, ...] = ()
     ulimits: Mapping[str, int] = {}
     open_files: float = math.inf
     mounts: Mapping[str, MountRule] = {}
+    secrets: Mapping[str, SecretRule] = {}
     max_scratch_mb: float = math.inf
     result_kb: float = math.inf
     outputs_mb: float = math.inf

@@ -144,6 +144,7 @@ def requested(
 ) -> TaskRequested:
     """The request, for a task that has no more than the one which asks for it. Raises BadInput."""
     policy.check(fact.spec, job.runs_for, settings)
+    policy.check_secrets(fact.spec, job.owner, settings)
     policy.check_host(fact.spec, host)
     if fact.parent is None:
         policy.check_joining(fact.spec, job.users, job.runs_for, settings, able)
@@ -174,6 +175,7 @@ def _check(tasks: Sequence[Task], owner: Owner, settings: Settings, host: Host) 
         task.check_size(f"tasks[{index}].")
         task.check_paths(f"tasks[{index}].")
         policy.check(task, owner, settings, f"tasks[{index}].")
+        policy.check_secrets(task, owner, settings, f"tasks[{index}].")
         policy.check_host(task, host, f"tasks[{index}].")
 
 

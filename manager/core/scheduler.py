@@ -135,7 +135,8 @@ class Scheduler:
             task = job.tasks[task_id]
             if task.attempt is not None and task.attempt.undecided:
                 return
-            lack, image = policy.lack(task, self.settings), self._lacks(job, task, at)
+            lack = policy.lack(task, self.settings) or self._lack_of_secrets(task)
+            image = self._lacks(job, task, at)
             if lack is not None:
                 yield from self._refuse(job, task_id, Failure(cause=Cause.BAD_INPUT, message=lack), at)
             elif image is not None:
@@ -156,6 +157,15 @@ class Scheduler:
             return None if asked is not None and at - asked < LATELY else image
         here = is_same(image, self.settings.runner_image) or self.shelf.has(image, at)
         return None if here or not policy.may_pull(task) else image
+
+    def _lack_of_secrets(self, task: Task) -> str | None:
+        """Why the secrets can't be handed over that the task asks for: it does not begin without."""
+        if self.capabilities.secrets is None or not (task.secrets or task.secret_env):
+            return None
+        return (
+            "it asks for secrets, which tasks get from their gates, and here none hands them over: "
+            f"{self.capabilities.secrets}"
+        )
 
     def _want(self, job: LiveJob, task: Task, image: str) -> None:
         if policy.must_ask(task):
@@ -217,9 +227,11 @@ class Scheduler:
     def _suppliable(self, job: LiveJob, at: datetime) -> Iterator[str]:
         """Tasks that can't run yet, whose images are here; those of the others are asked for."""
         for task_id in job.prospects():
-            if policy.must_ask(job.tasks[task_id]) or policy.is_made_late(job.tasks[task_id]):
+            task = job.tasks[task_id]
+            late = policy.must_ask(task) or policy.is_made_late(task)
+            if late or self._lack_of_secrets(task) is not None:
                 continue
-            image = self._lacks(job, job.tasks[task_id], at)
+            image = self._lacks(job, task, at)
             if image is None:
                 yield task_id
             else:
@@ -283,11 +295,13 @@ class Scheduler:
         self._renewed.pop((job.uid, task_id), None)
         runs_as = self.users.user_for(job.uid)
         grant = policy.grant(task, runs_as or job.owner, self._network(job, warm), self.settings)
+        if gpus:
+            grant = grant.model_copy(update={"gpus": gpus})
         return TaskClaimed(
             key=key,
             at=at,
             container=containers.container_name(self.home_id, job.name, key),
-            grant=grant.model_copy(update={"gpus": gpus}) if gpus else grant,
+            grant=policy.with_secrets(grant, task, job.owner, self.settings),
             work=_work(job, warm),
             runs_as=runs_as,
             instant=instant,

@@ -20,7 +20,7 @@ from air_executor.errors import quoted
 from air_executor.failpoints import Failpoint, reach
 from air_executor.format import layout
 from air_executor.format.arguments import Unresolved
-from air_executor.format.attempts import Phase
+from air_executor.format.attempts import Cause, Failure, Phase
 from manager.engine.contract import (
     CommandUnusable,
     ContainerGone,
@@ -32,9 +32,11 @@ from manager.engine.contract import (
 from manager.engine.of_image import of_image
 from manager.engine.retry import LONGEST_PAUSE, Retry, Stopped
 from manager.folder import result_file, workspace
+from manager.folder.secret_values import SecretUnreadable
 from manager.folder.trouble import TRANSIENT
 from manager.gates import gate_folder, protocol, unusable
 from manager.gates.end_listener import EndListener
+from manager.gates.secret_keeper import SecretKeeper, Secrets
 from manager.gates.warm_keeper import WarmKeeper
 from manager.model import containers
 from manager.model.assignment import Assignment
@@ -44,13 +46,14 @@ from manager.model.facts import (
     ContainerStarted,
     ContainerVoided,
     ContainerWaiting,
+    LaunchFailed,
 )
 from manager.model.image_facts import ImageFacts, check_words
 from manager.model.values import AttemptKey, ExitResult
 
 log = logging.getLogger(__name__)
 
-Opened = ContainerStarted | ContainerExited | ContainerLost | ContainerVoided
+Opened = ContainerStarted | ContainerExited | ContainerLost | ContainerVoided | LaunchFailed
 
 AT_ONCE = 0.5
 """Seconds within which a gate that was given its command answers, unless the machine has no time for it."""
@@ -71,12 +74,19 @@ class Gatekeeper:
     """Used by the workers, from their threads."""
 
     def __init__(
-        self, engine: Engine, home_id: str, keeper: WarmKeeper, ends: EndListener, retry: Retry
+        self,
+        engine: Engine,
+        home_id: str,
+        keeper: WarmKeeper,
+        ends: EndListener,
+        secrets: SecretKeeper,
+        retry: Retry,
     ) -> None:
         self._engine = engine
         self._home_id = home_id
         self._keeper = keeper
         self._ends = ends
+        self._secrets = secrets
         self._retry = retry
 
     def prepare(self, assignment: Assignment) -> None:
@@ -118,7 +128,7 @@ class Gatekeeper:
             return self.void(assignment)
         if not self._was_opened(assignment):
             try:
-                content = _frame(assignment)
+                content = _frame(assignment, self._secrets.hand_out(assignment))
                 if assignment.attempt.warm is not None:
                     self._retry.until_answered(lambda: self._keeper.vouch_for(assignment))
                 elif assignment.attempt.premade and len(assignment.sharers) > 1:
@@ -126,6 +136,10 @@ class Gatekeeper:
                 self._give_results(assignment)
             except (Stopped, Unresolved):
                 raise
+            except SecretUnreadable as error:
+                message = f"task {assignment.task.id!r} could not be started: {error}"
+                failure = Failure(cause=Cause.ENGINE, message=message)
+                return LaunchFailed(key=assignment.key, failure=failure, at=utc_now())
             except Exception as error:  # whatever it is: nothing was handed over yet
                 log.info(
                     "job=%s container=%s can't be used: %s",
@@ -176,6 +190,7 @@ class Gatekeeper:
     def forget(self, key: AttemptKey) -> None:
         """The attempt is over: nothing more is to be heard of it."""
         self._ends.forget(key)
+        self._secrets.forget(key)
 
     def void(self, assignment: Assignment, why: str = "") -> ContainerVoided:
         """Remove the container, whose gate nobody has opened, so that another may take its place."""
@@ -347,12 +362,13 @@ def _nonce(assignment: Assignment) -> str:
     return hashlib.sha256(assignment.gate.path.name.encode()).hexdigest()[:32]
 
 
-def _frame(assignment: Assignment) -> bytes:
+def _frame(assignment: Assignment, secrets: Secrets) -> bytes:
     """Raises ValueError where no gate takes as much, OSError where what it has mounted is not there."""
     # Also where the container was made with them: a runtime changes some, as an empty HOME.
     env, words = assignment.spec.env, assignment.words
     workdir = containers.workdir_of(assignment.task)
-    return protocol.frame(_nonce(assignment), workdir, words, env, tuple(_mounts(assignment)))
+    env, mounts = env | secrets.variables, tuple(_mounts(assignment))
+    return protocol.frame(_nonce(assignment), workdir, words, env, mounts, secrets.files)
 
 
 def _mounts(assignment: Assignment) -> Iterator[protocol.Mounted]:

@@ -6,8 +6,10 @@ import shutil
 import time
 from dataclasses import replace
 
+from air_executor.format.secrets import FOLDER
 from manager.engine.contract import Engine, EngineError, Status
 from manager.gates import gate_folder, protocol
+from manager.gates.protocol import HandedFile
 from manager.model import containers
 from manager.model.container_spec import ContainerSpec
 from manager.model.home import GateFolder, Home
@@ -28,6 +30,8 @@ class Probe:
         self._settings = settings
         self._ends: list[int] = []
         """Descriptors through which the gate that is tried tells that its command has ended."""
+        self._malformed = False
+        """Whether a gate took what it was told for no frame: one of before files came with a command."""
 
     def folders(self) -> None:
         """Have a container look for a file that was made just now. Raises EngineError when it sees none.
@@ -59,10 +63,14 @@ class Probe:
         if not self._home.gate_program.exists():
             image = self._settings.runner_image
             return Capabilities.without_gates(f"the image {image} has no {containers.GATE_IN_IMAGE}")
-        tried = self._try_gate()
+        tried = self._try_gate((HandedFile(f"{FOLDER}/probe", b"probe"),))
+        if tried.gates is not None and self._malformed:
+            image = self._settings.runner_image
+            why = f"the gate of {image} is of before there were secrets; build or pull that image anew"
+            tried = replace(self._try_gate(()), secrets=why)
         return tried if able.warm is None else replace(tried, warm=able.warm)
 
-    def _try_gate(self) -> Capabilities:
+    def _try_gate(self, files: tuple[HandedFile, ...]) -> Capabilities:
         """Have a container wait at a gate, put a file into the folder that it mounts, and open the gate."""
         name = f"{containers.PREFIX}-probe-{secrets.token_hex(6)}"
         gate = self._home.gate(name)
@@ -77,7 +85,7 @@ class Probe:
             (mounted / "seen").touch()
             command = ("test", "-f", f"{containers.WORK}/seen")
             seen = gate_folder.mounted(containers.WORK, mounted)
-            problem = self._pass(name, gate, protocol.frame("probe", "", command, {}, (seen,)))
+            problem = self._pass(name, gate, protocol.frame("probe", "", command, {}, (seen,), files))
             if problem is None and self._engine.observe(name).exit_code:
                 problem = f"a container that waited does not see what was put into {mounted}"
             return Capabilities(gates=problem, warm=problem)
@@ -139,6 +147,7 @@ class Probe:
             if isinstance(receipt, protocol.Began):
                 return self._see_the_end(name, deadline)
             if receipt is not None:
+                self._malformed = isinstance(receipt, protocol.Never) and receipt.reason == "malformed"
                 return f"a gate said {receipt}"
             time.sleep(LOOK)
         return "a gate was opened and did not answer" if handed_over else "nobody waited at a gate"

@@ -4,7 +4,10 @@ A task's container waits at a FIFO, `payload` in its control folder, for one fra
 line `AIRX1 <length>`, and then that many bytes of strings, each ended by NUL: nonce, working directory (or
 nothing: that of the container), number of arguments, the arguments, number of variables, the variables as
 `NAME=value`; and, where mounts are to be proved, their number, and for each which file its place in the
-container must be, as `<device> <inode> <place>`. Its answer is the file `receipt` in its receipt folder:
+container must be, as `<device> <inode> <place>`; and, where files come with the command (then the number of
+mounts stands there, too), their number, and for each `<mode, octal> <length> <place>` as one string, and then
+what is in it: that many bytes, whatever they are, and a NUL. A gate of before there were files takes none for
+a frame that has some. Its answer is the file `receipt` in its receipt folder:
 empty while it waits, and then one line that is durable before the command begins.
 
 Whether a command began is said by the receipt alone. The task can write to the receipt's folder once it runs,
@@ -20,7 +23,7 @@ ending; and what goes on running after such a word is killed.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias, cast
 from urllib.parse import unquote_to_bytes
@@ -30,9 +33,9 @@ MAX_FRAME_BYTES = 4 << 20
 MAX_STRINGS = 1 << 18
 """Of arguments, and of variables."""
 
-NeverReason: TypeAlias = Literal["told", "patience", "short", "malformed", "unfit", "mounts"]
+NeverReason: TypeAlias = Literal["told", "patience", "short", "malformed", "unfit", "mounts", "files"]
 """Told by a signal; nobody wrote in time; the writer left; not a frame; no FIFO or no /dev/null in there;
-something else is mounted than was meant."""
+something else is mounted than was meant; a file could not be made that came with the command."""
 Problem: TypeAlias = Literal["missing", "denied", "workdir"]
 Role: TypeAlias = Literal["interpreter", "loader", "shell"]
 """What a file is to the command that can't be executed for it: its interpreter, its loader, or the shell that
@@ -43,7 +46,7 @@ _VALID_NONCE = re.compile(_NONCE)
 _BEGAN = re.compile(rf"BEGAN ({_NONCE}) (0|[1-9][0-9]{{0,10}})\.([0-9]{{9}})".encode())
 _FACTS = "((?: [a-z]{1,12}=[!-~]{0,800}){0,16})"
 _FAILED = re.compile(rf"FAILED ({_NONCE}) ([1-9][0-9]{{0,3}}){_FACTS}".encode())
-_NEVER = re.compile(rf"NEVER (-|{_NONCE}) (told|patience|short|malformed|unfit|mounts)".encode())
+_NEVER = re.compile(rf"NEVER (-|{_NONCE}) (told|patience|short|malformed|unfit|mounts|files)".encode())
 _UNUSABLE = re.compile(rf"UNUSABLE ({_NONCE}) (missing|denied|workdir){_FACTS}".encode())
 _NUMBER = re.compile(rb"0|[1-9][0-9]{0,17}")
 _MOST = {"errno": 4095, "mode": 0o177777}
@@ -130,17 +133,29 @@ class Mounted:
     inode: int
 
 
+@dataclass(frozen=True, slots=True)
+class HandedFile:
+    """A file that comes with the command; nobody is to read it in a message of ours."""
+
+    place: str
+    content: bytes = field(repr=False)
+    mode: int = 0o400
+
+
 def frame(
     nonce: str,
     workdir: str,
     argv: Sequence[str],
     env: Mapping[str, str],
     mounts: Sequence[Mounted] = (),
+    files: Sequence[HandedFile] = (),
 ) -> bytes:
-    """What opens a gate. Where `mounts` are not what it has, it runs nothing.
+    """What opens a gate. Where `mounts` are not what it has, or it can't make the `files`, it runs nothing.
+
+    A variable may have bytes that are no UTF-8, as `surrogateescape` reads them.
 
     Raises ValueError for what no gate would take: a nonce that is not 1 to 64 letters, digits, `_` and `-`
-    (not first), no argument, a variable without a name, NUL anywhere, too much of it.
+    (not first), no argument, a variable without a name, NUL anywhere but in a file, too much of it.
     """
     if not _VALID_NONCE.fullmatch(nonce):
         raise ValueError(f"not a nonce: {nonce!r}")
@@ -150,16 +165,28 @@ def frame(
         raise ValueError("a variable's name is not empty and has no '=' in it")
     if max(len(argv), len(env)) > MAX_STRINGS:
         raise ValueError(f"more than {MAX_STRINGS} arguments or variables")
+    words = [nonce, workdir, str(len(argv)), *argv, str(len(env))]
     variables = [f"{name}={value}" for name, value in env.items()]
-    strings = [nonce, workdir, str(len(argv)), *argv, str(len(env)), *variables]
-    if mounts:
-        strings += [str(len(mounts)), *(f"{each.device} {each.inode} {each.place}" for each in mounts)]
-    if any("\0" in string for string in strings):
-        raise ValueError("NUL can't be part of an argument or a variable")
-    body = "".join(f"{string}\0" for string in strings).encode()
+    proofs = [f"{each.device} {each.inode} {each.place}" for each in mounts]
+    if mounts or files:
+        proofs = [str(len(mounts)), *proofs]
+    if any("\0" in string for string in (*words, *variables, *proofs, *(each.place for each in files))):
+        raise ValueError("NUL can't be part of an argument, a variable or a place")
+    body = _ended(words) + _ended(variables, "surrogateescape") + _ended(proofs) + _files(files)
     if len(body) > MAX_FRAME_BYTES:
         raise ValueError(f"the command and its variables have more than {MAX_FRAME_BYTES} bytes")
     return b"AIRX1 %d\n" % len(body) + body
+
+
+def _ended(strings: Sequence[str], errors: str = "strict") -> bytes:
+    return "".join(f"{string}\0" for string in strings).encode(errors=errors)
+
+
+def _files(files: Sequence[HandedFile]) -> bytes:
+    parts = [f"{len(files)}\0".encode()] if files else []
+    for each in files:
+        parts += [f"{each.mode:o} {len(each.content)} {each.place}\0".encode(), each.content, b"\0"]
+    return b"".join(parts)
 
 
 def parse_receipt(content: bytes) -> Receipt | None:

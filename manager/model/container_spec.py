@@ -87,6 +87,7 @@ NEWER = (
     "ulimits",
     "names",
     "runtime",
+    "secrets_bytes",
 )
 """Words that containers of older managers were not asked for with."""
 
@@ -129,6 +130,8 @@ class ContainerSpec:
     """What it knows of hosts, beside what every container does."""
     runtime: str | None = None
     """What runs it; None: the engine's usual one."""
+    secrets_bytes: int | None = None
+    """Size of the folder in memory for its user's secrets, where it has one."""
 
     @property
     def places(self) -> tuple[str, ...]:

@@ -48,6 +48,9 @@ GATE_PLACE = "/.air-executor"
 """Where a container has the gate and its two folders."""
 OWN_PLACES = (WORK, INBOX, GATE_PLACE)
 """Where a task's container has folders of the home."""
+SECRETS_KB = 1024
+"""Size of the folder in memory where a gate puts secrets: so much a file system takes for the files that one
+task may have, each in whole pages."""
 GATE_PATIENCE = 3600
 """Seconds that a container waits at its gate before it ends: a manager that never comes back is no reason to
 stay for ever."""
@@ -235,6 +238,7 @@ def _granted(name: str, labels: dict[str, str], grant: Grant, work: Path, home: 
         ulimits=tuple((limit, soft, hard) for limit, (soft, hard) in sorted(grant.ulimits.items())),
         names=None if grant.names is None else HostNames.of(grant.names),
         runtime=grant.runtime,
+        secrets_bytes=None if grant.secrets_kb is None else grant.secrets_kb << 10,
     )
 
 
@@ -311,7 +315,8 @@ def addresses_container(name: str, home: Home, settings: Settings) -> ContainerS
 def gate_probe_container(folder: Path, name: str, home: Home, settings: Settings) -> ContainerSpec:
     """A container that waits at a gate with `folder` mounted, to see whether that works here."""
     mounts = (Mount(str(folder), WORK),)
-    return gated(_helper(name, _labels(home, "probe"), ("true",), mounts, Network("none"), settings), home)
+    helper = _helper(name, _labels(home, "probe"), ("true",), mounts, Network("none"), settings)
+    return gated(replace(helper, secrets_bytes=SECRETS_KB << 10), home)
 
 
 def probe_container(folder: Path, nonce: str, home: Home, settings: Settings) -> ContainerSpec:

@@ -100,11 +100,14 @@ class Capabilities:
     """That containers wait at gates for their tasks' turn."""
     warm: str | None
     """That such a container waits for a job nobody knows yet, which takes its folders over."""
+    secrets: str | None = None
+    """That gates hand over secrets."""
 
     @classmethod
     def without_gates(cls, why: str) -> "Capabilities":
-        """A container that waits for a job waits at a gate, too: so that can't be done either."""
-        return cls(gates=why, warm=why)
+        """A container that waits for a job waits at a gate, too, and gets secrets by it: so that can't be
+        done either."""
+        return cls(gates=why, warm=why, secrets=why)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from manager.engine.host_network import HostNetwork
 from manager.folder import acl
 from manager.folder.file_events import FileEvents, NoFileEvents
 from manager.folder.journal import peek
+from manager.folder.secret_values import problems
 from manager.folder.usage import Survey
 from manager.model.container_spec import JOB, ROLE, TASK, warm_of
 from manager.model.home import Home
@@ -77,6 +78,7 @@ def visit(*, dry_run: bool) -> Iterator[Finding]:
         return
     for complaint in misspelt(os.environ):
         yield Finding(Grade.WARN, "settings", complaint)
+    yield from _named(Grade.WARN, "secret", list(problems(settings.secrets)))
     doctor = Doctor(settings, connect(settings))
     yield from doctor.examine()
     yield from doctor.clean_up(dry_run=dry_run)

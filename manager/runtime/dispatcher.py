@@ -209,10 +209,9 @@ class Dispatcher:
     def _perform(self, action: EngineAction, job: LiveJob) -> None:
         assignment = self._assignment(job, action.key)
         perform = partial(self._acts.perform, action, assignment)
-        if len(assignment.sharers) > 1 and isinstance(action, Create | Open):
-            # To share what is in a work folder may take a while: no other job waits for a thread meanwhile.
+        if _may_take_a_while(action, assignment):  # no other job waits for a thread meanwhile
             with suppress(RuntimeError):  # unless the machine has no further thread
-                self._workers.run_alone(f"shares {job.name}", perform)
+                self._workers.run_alone(f"opens {job.name}", perform)
                 return
         self._workers.submit(perform)
 
@@ -259,6 +258,13 @@ class Dispatcher:
         if job.job.work_folder is None:
             raise ValueError(f"the job {job.name} has claimed something, and has no work folder")
         return self._home.work(job.job.work_folder)
+
+
+def _may_take_a_while(action: EngineAction, assignment: Assignment) -> bool:
+    """To share what is in a work folder; to have the operator's commands print secrets."""
+    if isinstance(action, Open) and (assignment.grant.secrets or assignment.grant.secret_env):
+        return True
+    return isinstance(action, Create | Open) and len(assignment.sharers) > 1
 
 
 def _grant_of(attempt: Attempt) -> Grant:

@@ -10,10 +10,13 @@ from manager.engine.contract import ContainerGone, Engine, EngineError, EngineUn
 from manager.engine.retry import LONGEST_PAUSE, Retry, Stopped
 from manager.folder import deliveries
 from manager.folder.inbox import Inboxes, left_by
+from manager.folder.masking import Masked
 from manager.folder.pace import Pace
+from manager.folder.secret_values import SecretUnreadable
 from manager.folder.task_log import Enough, LogFile
 from manager.folder.trouble import TRANSIENT
 from manager.gates.gatekeeper import Gatekeeper, lost
+from manager.gates.secret_keeper import SecretKeeper
 from manager.model.actions import Watch
 from manager.model.assignment import Assignment
 from manager.model.delivery import Delivery
@@ -22,6 +25,7 @@ from manager.model.values import AttemptKey, ExitResult
 
 log = logging.getLogger(__name__)
 
+LEFT_OUT = b"[air-executor: what follows is left out, for it may have secrets in it: %s]\n"
 STUCK = 2 * LONGEST_PAUSE
 """Seconds without a sign of life from who follows a container that has ended."""
 
@@ -33,6 +37,7 @@ class Follower:
         self,
         engine: Engine,
         gatekeeper: Gatekeeper,
+        secrets: SecretKeeper,
         retry: Retry,
         inboxes: Inboxes,
         run_alone: Callable[[str, Callable[[], None]], None],
@@ -41,6 +46,7 @@ class Follower:
     ) -> None:
         self._engine = engine
         self._gatekeeper = gatekeeper
+        self._secrets = secrets
         self._retry = retry
         self._inboxes = inboxes
         self._run_alone = run_alone
@@ -140,7 +146,7 @@ class Follower:
         """Whether all of its output was given, for sure. Raises EngineUnavailable, ContainerGone, Stopped."""
         output.restart()
         try:
-            return self._engine.follow(assignment.container, output.write)
+            return self._copy(assignment, output)
         except Enough:
             return False
         except (EngineUnavailable, ContainerGone, Stopped):
@@ -154,6 +160,20 @@ class Follower:
                 exc_info=None if isinstance(error, EngineError) else error,
             )
             return False
+
+    def _copy(self, assignment: Assignment, output: LogFile) -> bool:
+        """Without what the operator wants to be masked; of what can't be masked, nothing."""
+        try:
+            values = self._secrets.to_mask(assignment)
+        except SecretUnreadable as error:
+            output.write(LEFT_OUT % str(error).encode())
+            return False
+        if not values:
+            return self._engine.follow(assignment.container, output.write)
+        masked = Masked(values, output.write)
+        whole = self._engine.follow(assignment.container, masked.write)
+        masked.end()
+        return whole
 
     def _drain(self, assignment: Assignment) -> None:
         """What can't be told of its inbox must not keep its end from being told."""

@@ -5,7 +5,7 @@
  * and writes one line into RECEIPT/receipt, a file that it has made itself, before anything else happens:
  *
  *   BEGAN nonce seconds.nanoseconds      right before the command's first instruction
- *   NEVER nonce reason                   told | patience | short | malformed | unfit | mounts (75)
+ *   NEVER nonce reason                   told | patience | short | malformed | unfit | mounts | files (75)
  *   UNUSABLE nonce missing facts         there is no such command (127)
  *   UNUSABLE nonce denied facts          it can't be executed (126)
  *   UNUSABLE nonce workdir facts         its folder can't be entered (126)
@@ -32,6 +32,10 @@
  *
  * The engine tells of a container's end some 50 ms later.  The same line comes to the end of the receipt, for a
  * manager that was not there to hear it.
+ *
+ * Files may come with a command: its secrets.  They are made where they are to be, by this process and so as the
+ * command's user, before the command begins, and are overwritten in our memory before that goes on.
+ * What the command was given it has anyway; but it is in one place less.
  *
  * What the command can do to us: it has our user, and is to find its output at /proc/1/fd/1 and 2 as behind any
  * init.  For that this process must be dumpable, which it is only once it has no descriptor left but those, and
@@ -271,6 +275,40 @@ static void prove_mounts(void)
     }
 }
 
+/* Make a file that was not there, with nothing in it that was not meant. */
+static bool keep(const char *path, mode_t mode, const char *content, size_t size)
+{
+    int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (file < 0) return false;
+    bool good = true;
+    while (size > 0) {
+        ssize_t written = write(file, content, size);
+        good = written > 0;
+        if (!good) break;
+        content += written;
+        size -= (size_t)written;
+    }
+    good = good && fchmod(file, mode) == 0;
+    return close(file) == 0 && good;
+}
+
+/* Make the files that come with the command: of each its mode, its size and its place, and what is in it. */
+static void make_files(void)
+{
+    for (size_t left = count(); left > 0; left--) {
+        char *at = next(), *end;
+        unsigned long mode = strtoul(at, &end, 8);
+        if (end == at || *end != ' ' || mode > 0777) never("malformed");
+        char *length = end + 1, *path = strchr(length, ' ');
+        if (!path || path[1] != '/') never("malformed");
+        *path++ = '\0';
+        long size = number(length, MOST_BYTES);
+        if (size < 0 || size >= frame + whole - cursor || cursor[size]) never("malformed");
+        if (!keep(path, (mode_t)mode, cursor, (size_t)size)) never("files");
+        cursor += size + 1;
+    }
+}
+
 /* Take the frame apart into `arguments` and `environment`; returns the working directory. */
 static char *unpack(void)
 {
@@ -287,6 +325,7 @@ static char *unpack(void)
     }
     if (words == 0) never("malformed");
     if (cursor != frame + whole) prove_mounts();
+    if (cursor != frame + whole) make_files();
     if (cursor != frame + whole) never("malformed");
     /* The container's own, but for the names that are given.  The manager gives each name once. */
     for (char **own = environ; *own; own++) {
@@ -761,6 +800,7 @@ int main(int argc, char **argv)
     if (why.number == UNTRACED) why = launch(program, &before, &child);
     int ended_by = 0, code = why.number ? failed(program, why) : 0;
     close(receipt);
+    explicit_bzero(frame, whole); /* there may have been secrets in it */
     if (!why.number) {
         ptrace(PTRACE_DETACH, child, NULL, NULL); /* it goes on */
         code = attend(child, &heard, &ended_by);

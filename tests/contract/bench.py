@@ -71,9 +71,9 @@ class Gated:
     id: str
     folder: GateFolder
 
-    def hand_over(self, nonce: str = "nonce") -> bool:
+    def hand_over(self, nonce: str = "nonce", *files: protocol.HandedFile) -> bool:
         """Whether somebody took the command, as soon as somebody waits for it."""
-        content = protocol.frame(nonce, "", self.command, {})
+        content = protocol.frame(nonce, "", self.command, {}, files=files)
         fifo = self.folder.fifo
         deadline = time.monotonic() + 10
         while (taken := gate_folder.open_gate(fifo, content)) is None and time.monotonic() < deadline:

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from air_executor.clock import utc_now
+from air_executor.format.secrets import FOLDER
 from manager.engine.contract import ContainerGone, Status
 from manager.gates import gate_folder, protocol
-from manager.gates.protocol import Began, Flaw, Never, Unusable
+from manager.gates.protocol import Began, Flaw, HandedFile, Never, Unusable
 from manager.model.containers import GATE_IN_IMAGE, GATE_PLACE
 from manager.model.home import CONTROL, END, FIFO, RECEIPT, GateFolder
 from tests.contract.bench import (
@@ -108,6 +109,24 @@ def test_the_receipt_says_that_it_began_for_whom_and_when(bench: Bench) -> None:
     assert isinstance(receipt, Began)
     assert (receipt.nonce, receipt.failed) == ("for-me", None)
     assert before <= receipt.at <= utc_now()
+
+
+def test_files_come_with_a_command_into_the_place_that_its_user_alone_has(docker_bench: Bench) -> None:
+    looks = "stat -c '%a %u' /run/secrets /run/secrets/db; cat /run/secrets/db; touch /run/secrets/own"
+    made = docker_bench.waiting(sh(f"{looks}; head -c 2000000 /dev/zero >/run/secrets/own && echo unbounded"))
+    assert made.hand_over("n", HandedFile(f"{FOLDER}/db", b"value\n"))
+    docker_bench.engine.wait(made.id)
+    uid = made.spec.user.partition(":")[0]
+    said = docker_bench.output(made.id).decode()
+    assert said.startswith(f"700 {uid}\n400 {uid}\nvalue\n") and "unbounded" not in said
+
+
+def test_without_that_place_no_command_begins_that_files_come_with(bench: Bench) -> None:
+    made = bench.waiting(MARKS, secrets_bytes=None)
+    made.hand_over("n", HandedFile(f"{FOLDER}/db", b"value"))
+    until(lambda: made.receipt, 60)
+    assert isinstance(made.receipt, Never) and made.receipt.reason == "files"
+    assert not mark(bench).exists()
 
 
 @pytest.mark.parametrize(

@@ -181,6 +181,10 @@ class FakeEngine:
         self.netguard = Program(output=containers.GUARDED, seconds=None)
         self.has_gate = True
         """Whether the runner image has one."""
+        self.given: dict[str, gates.Handed] = {}
+        """What gates were handed, by the name that their container had then."""
+        self.old_gates = False
+        """Whether the gates are of before files came with a command."""
         self.deaf_gates = 0
         """So many gates, the next that are opened, leave when they are told anything."""
         self._containers: dict[str, _Container] = {}
@@ -661,6 +665,11 @@ class FakeEngine:
                 gates.never(box.spec, token, "mounts")
                 self._end(box, 75)
                 return
+            if handed.files and (self.old_gates or box.spec.secrets_bytes is None):
+                gates.never(box.spec, token, "malformed" if self.old_gates else "files")
+                self._end(box, 75)
+                return
+            self.given[box.spec.name] = handed
             box.program = self._program_of(handed.argv)
             box.gate_shut = False
             if box.role == "warm":

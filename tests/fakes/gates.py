@@ -22,6 +22,8 @@ class Handed:
     env: dict[str, str]
     mounts: tuple[str, ...]
     """Which file each place must be."""
+    files: dict[str, bytes]
+    """What is to be in the files that come with the command, by place."""
 
     def fits(self, mounted: Callable[[str], Path]) -> bool:
         """Whether what is `mounted` at each place is what is to be there."""
@@ -95,11 +97,32 @@ def _parsed(content: bytes) -> Handed | None:
     header, _, body = content.partition(b"\n")
     if header != b"AIRX1 %d" % len(body):
         return None
-    nonce, _workdir, count, *rest = body.decode().split("\0")[:-1]
-    argv, rest = rest[: int(count)], rest[int(count) :]
-    variables, mounts = rest[1 : 1 + int(rest[0])], rest[2 + int(rest[0]) :]
+    strings = _Strings(body)
+    nonce, _workdir = strings.next(), strings.next()
+    argv, variables = strings.list(), strings.list()
+    mounts = strings.list() if strings.left else ()
+    files = dict(strings.file() for _ in range(int(strings.next()))) if strings.left else {}
     env = dict(entry.split("=", 1) for entry in variables)
-    return Handed(nonce, tuple(argv), env, tuple(mounts))
+    return Handed(nonce, argv, env, mounts, files)
+
+
+@dataclass
+class _Strings:
+    """Each ends with NUL."""
+
+    left: bytes
+
+    def next(self) -> str:
+        string, _, self.left = self.left.partition(b"\0")
+        return string.decode(errors="surrogateescape")
+
+    def list(self) -> tuple[str, ...]:
+        return tuple(self.next() for _ in range(int(self.next())))
+
+    def file(self) -> tuple[str, bytes]:
+        _mode, size, place = self.next().split(" ", 2)
+        content, self.left = self.left[: int(size)], self.left[int(size) + 1 :]
+        return place, content
 
 
 def _is(folder: Path, device: str, inode: str) -> bool:

@@ -10,7 +10,7 @@ from air_executor.errors import BadInput
 from air_executor.format.models import DEFAULT_RETRIES, Resources, RetryPolicy, Task, TaskSpec
 from air_executor.policy import images, users
 from air_executor.policy.scratch import Room
-from manager.core.policy import devices, grants, image_use, mounts, scratch
+from manager.core.policy import devices, grants, image_use, mounts, scratch, secrets
 from manager.core.policy.memory import usual_memory
 from manager.core.policy.ulimits import Limits, bounded_ulimits
 from manager.model.container_spec import SHM_MB
@@ -48,6 +48,8 @@ class Parent:
     gpus: tuple[str, ...]
     ulimits: Limits
     runtime: str | None
+    secrets: frozenset[str] = frozenset()
+    """The names of those that it has, as files or in variables."""
 
     @classmethod
     def of(
@@ -78,6 +80,7 @@ class Parent:
             gpus=found.gpus,
             ulimits=found.ulimits,
             runtime=found.runtime,
+            secrets=secrets.granted(found),
         )
 
 
@@ -90,6 +93,7 @@ def bounded(spec: TaskSpec, parent: Parent, owner: Owner, settings: Settings) ->
     image_use.bounded_pull(spec.pull, parent.id)
     grace = _at_most(spec.stop_grace, settings.cancel_grace, parent.stop_grace, "stop_grace", parent)
     scratch.check_bounded(spec, parent.id, parent.scratch)
+    secrets.check_below(spec, parent.id, parent.secrets)
     limits = Resources(
         memory_mb=_memory(spec, parent, settings),
         cpus=_at_most(spec.resources.cpus, settings.cpus, parent.cpus, "resources.cpus", parent),

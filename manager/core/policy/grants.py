@@ -10,10 +10,19 @@ from manager.core.policy.devices import runtime_of
 from manager.core.policy.host_names import granted_names
 from manager.core.policy.memory import usual_memory
 from manager.core.policy.ulimits import granted_ulimits
+from manager.model.containers import SECRETS_KB
 from manager.model.values import Owner
 from manager.settings import FIRST_OF_PEOPLE, Settings
 
-NOT_OF_THE_CONTAINER = {"timeout", "pull", "result_kb", "outputs_mb", "stop_grace"}
+NOT_OF_THE_CONTAINER = {
+    "timeout",
+    "pull",
+    "result_kb",
+    "outputs_mb",
+    "stop_grace",
+    "secrets",
+    "secret_env",
+}
 """What an attempt gets beside its container."""
 ANYBODY = Owner(FIRST_OF_PEOPLE, FIRST_OF_PEOPLE)
 
@@ -46,6 +55,7 @@ def grant(task: Task, owner: Owner, job_network: str, settings: Settings) -> Gra
         ulimits=granted_ulimits(task, settings),
         names=granted_names(task),
         runtime=runtime_of(task),
+        secrets_kb=SECRETS_KB,
     )
 
 

@@ -3,27 +3,9 @@
 from datetime import datetime
 
 from air_executor.clock import Instant
-from air_executor.errors import BadInput
 from air_executor.format.halts import TimeLimit
 from air_executor.format.models import Job
 from manager.settings import Settings
-
-
-def check_job(job: Job, settings: Settings) -> None:
-    """Whether the job may have all that it asks for. Raises BadInput."""
-    most = settings.max_job_timeout
-    if job.timeout is not None and 0 < most < job.timeout:
-        raise BadInput(
-            f"{job.timeout:.10g} is more than a job may ask for here: {most:.10g} "
-            "(setting `max_job_timeout`)",
-            field="job.timeout",
-        )
-    if job.priority is not None and job.priority > settings.max_priority:
-        raise BadInput(
-            f"{job.priority} is more than a job may ask for here: {settings.max_priority} "
-            "(setting `max_priority`)",
-            field="job.priority",
-        )
 
 
 def time_limit(job: Job, settings: Settings, at: datetime, since: Instant | None) -> TimeLimit | None:

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from air_executor.errors import quoted
+from air_executor.format import secrets
 from manager.engine.contract import Observation, Status
 from manager.engine.docker import declared, devices, names, volumes
 from manager.engine.docker.accounts import Accounts
@@ -182,8 +183,17 @@ def _in_memory(spec: ContainerSpec, mounts: Iterable[Mount], terms: Terms) -> di
         each.target: f"rw,nosuid,nodev,{tmp},mode=700,uid={uid},gid={gid},{_bounds(each.bytes)}"
         for each in spec.in_memory
     }
+    if spec.secrets_bytes is not None and GATED in spec.labels:
+        own[secrets.FOLDER] = _secrets(spec.user, spec.secrets_bytes)
     mounted = [*own, *spec.places, *(mount.target for mount in mounts)]
     return own | volumes.in_their_place(terms.volumes, mounted)
+
+
+def _secrets(user: str, size: int) -> str:
+    """The user's alone: its gate puts into it what comes with the command. The engine's host swaps none of it
+    out, for no container of ours may use swap."""
+    uid, _, gid = user.partition(":")
+    return f"rw,nosuid,nodev,noexec,mode=0700,uid={uid},gid={gid},{_bounds(size)}"
 
 
 def _bounds(size: int) -> str:

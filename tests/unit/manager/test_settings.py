@@ -6,10 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from air_executor.errors import BadInput
 from manager import settings
-from manager.settings import Settings
+from manager.settings import Secret, Settings
 
 
 @pytest.fixture(autouse=True)
@@ -268,3 +269,42 @@ def test_mounts_that_can_not_be_are_named(home: Path, text: str, words: str) -> 
     toml(home, text)
     with pytest.raises(BadInput, match=rf"^{words}.*config\.toml"):
         settings.load()
+
+
+class TestSecrets:
+    def test_are_tables_of_the_file_or_an_object_of_the_environment(self) -> None:
+        found = Settings(home=Path("/nowhere"), secrets='{"db": {"file": "/srv/db", "users": ["1000"]}}')  # type: ignore[arg-type]
+        assert found.secrets["db"].may_be_had_by(1000)
+        assert found.secrets["db"].mask
+
+    @pytest.mark.parametrize(
+        "secret",
+        [
+            {},
+            {"file": "/srv/db", "command": ["true"]},
+            {"file": "srv/db"},
+            {"command": []},
+            {"command": "true"},
+            {"command": [""]},
+            {"file": "/srv/db", "users": ["root"]},
+            {"file": "/srv/db", "value": "no"},
+        ],
+        ids=str,
+    )
+    def test_are_had_in_one_way(self, secret: dict[str, object]) -> None:
+        with pytest.raises(ValidationError):
+            Settings(home=Path("/nowhere"), secrets={"db": secret})  # type: ignore[dict-item]
+
+    @pytest.mark.parametrize("name", ["", "a/b", "..", "a b", "x" * 65, "-a"])
+    def test_have_names_that_files_may_have(self, name: str) -> None:
+        with pytest.raises(ValidationError, match="is no secret's name"):
+            Settings(home=Path("/nowhere"), secrets={name: {"file": "/srv/db"}})  # type: ignore[dict-item]
+
+    def test_are_for_the_managers_own_user_and_root_where_nothing_is_said(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("os.geteuid", lambda: 1000)
+        one = Secret(file=Path("/srv/db"))
+        assert [uid for uid in (0, 999, 1000, 1001) if one.may_be_had_by(uid)] == [0, 1000]
+        monkeypatch.setattr("os.geteuid", lambda: 0)
+        assert [uid for uid in (0, 1, 1000) if Secret(file=Path("/srv/db")).may_be_had_by(uid)] == [0]

@@ -28,7 +28,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manager.gates.gate_folder import is_honest, mounted, open_gate, prepare, read_receipt
-from manager.gates.protocol import Began, Ended, Flaw, Never, Receipt, Unusable, frame, parse_end
+from manager.gates.protocol import Began, Ended, Flaw, HandedFile, Never, Receipt, Unusable, frame, parse_end
 from manager.model.home import END, TOKEN
 from manager.model.values import Owner
 from tests.examples import fewer
@@ -488,7 +488,9 @@ class TestProcess1:
         command = f"exec 9>{room.path}/held; {left}; echo left >&9; exit 7"
         process = room.start(*AS_FIRST)
         room.send(frame("n1", "", ["sh", "-c", command], {}))
-        assert select.select([end], [], [], 20)[0] == [end]
+        told = select.poll()  # any number of a descriptor will do
+        told.register(end, select.POLLIN)
+        assert [each for each, _ in told.poll(20_000)] == [end]
         assert (os.read(held, 100), os.read(held, 100)) == (b"left\n", b""), "nobody holds it any more"
         assert room.ended(process)[0] == 7
         assert code_said(end) == 7
@@ -567,7 +569,7 @@ class TestProcess1:
         os.close(ends[0])
 
     @pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv")
-    def test_remembers_no_token_that_could_be_found_in_its_memory(self, room: Room) -> None:
+    def test_remembers_neither_token_nor_secrets_that_could_be_found_in_its_memory(self, room: Room) -> None:
         room = for_nobody(room, "memory")
         (room.control / TOKEN).write_text("a-token-to-find")
         (room.control / TOKEN).chmod(0o644)
@@ -581,12 +583,77 @@ class TestProcess1:
         look += "        except (OSError, OverflowError): continue\n"
         look += "        for word in sys.argv[1:]:\n"
         look += "            if word[::-1].encode() in found: print(word)\n"
-        words = ["dnif-ot-nekot-a", "ereh-si-emarf-eht"]
+        words = ["dnif-ot-nekot-a", "ereh-si-emarf-eht", "ereh-si-elif-eht", "edam eb t'nac tpiecer eht"]
         command = [python, "-S", "-c", look, *words]
         process = room.start(*AS_FIRST, *AS_NOBODY)
-        room.send(frame("n1", "", command, {"IT": "the-frame-is-here"}))
+        (room.path / "own").mkdir(mode=0o777)
+        (room.path / "own").chmod(0o777)
+        file = HandedFile(f"{room.path}/own/secret", b"the-file-is-here")
+        room.send(frame("n1", "", command, {"IT": "the-frame-is-here"}, files=[file]))
         code, output, _ = room.ended(process)
-        assert (code, set(output.split())) == (0, {b"ereh-si-emarf-eht"})
+        assert (code, output) == (0, b"edam eb t'nac tpiecer eht\n"), "what is its own, it has"
+
+
+class TestFilesThatComeWithTheCommand:
+    @pytest.mark.parametrize("content", [b"", b"one\n", bytes(range(256)), b"\0" * 70_000], ids=len)
+    def test_are_there_as_they_are_and_for_its_user_alone(
+        self, room: Room, tmp_path: Path, content: bytes
+    ) -> None:
+        before, place = os.umask(0), tmp_path / "secret"
+        try:
+            process = room.start()
+        finally:
+            os.umask(before)
+        room.send(frame("n1", "", ["true"], {}, files=[HandedFile(str(place), content)]))
+        assert room.ended(process)[0] == 0
+        assert place.read_bytes() == content
+        assert stat.S_IMODE(place.stat().st_mode) == 0o400
+
+    def test_may_come_with_mounts_that_are_proved_and_be_several(self, room: Room, tmp_path: Path) -> None:
+        files = [HandedFile(str(tmp_path / name), name.encode()) for name in ("a", "b")]
+        process = room.start()
+        room.send(frame("n1", "", ["true"], {}, [mounted(str(tmp_path), tmp_path)], files))
+        assert room.ended(process)[0] == 0
+        assert [(tmp_path / name).read_text() for name in ("a", "b")] == ["a", "b"]
+
+    @pytest.mark.parametrize("there", ["a file", "a link", "no folder"])
+    def test_are_never_written_through_what_is_there(self, room: Room, tmp_path: Path, there: str) -> None:
+        place, other = tmp_path / "secret", tmp_path / "other"
+        match there:
+            case "a file":
+                place.touch()
+            case "a link":
+                place.symlink_to(other)
+            case _:
+                place = tmp_path / "none" / "secret"
+        process = room.start()
+        room.send(frame("n1", "", ["touch", str(tmp_path / "ran")], {}, files=[HandedFile(str(place), b"x")]))
+        code, _, receipt = room.ended(process)
+        assert (code, receipt) == (NEVER, Never("n1", "files"))
+        assert not other.exists() and not (tmp_path / "ran").exists()
+
+    @pytest.mark.parametrize(
+        "files",
+        [
+            b"1\x00400 1 /tmp/x\0a",
+            b"1\x00400 2 /tmp/x\0a\0",
+            b"1\x00400 1 /tmp/x\0ab\0",
+            b"1\x00400 9999999 /tmp/x\0a\0",
+            b"1\x00400 -1 /tmp/x\0a\0",
+            b"1\x007777 1 /tmp/x\0a\0",
+            b"1\x00400 1\0a\0",
+            b"1\x00400 1 x\0a\0",
+            b"2\x00400 1 /proc/none\0a\0",
+        ],
+        ids=repr,
+    )
+    def test_that_are_none_are_no_frame(self, room: Room, files: bytes) -> None:
+        body = frame("n1", "", ["true"], {}).partition(b"\n")[2] + b"0\0" + files
+        process = room.start()
+        room.send(b"AIRX1 %d\n" % len(body) + body)
+        code, _, receipt = room.ended(process)
+        assert code == NEVER
+        assert isinstance(receipt, Never) and receipt.reason in ("malformed", "files")
 
 
 class TestTheCommandIsLookedUp:

@@ -24,6 +24,7 @@ from manager.gates import gate_folder, protocol
 from manager.gates.end_listener import EndListener
 from manager.gates.gatekeeper import Gatekeeper, _nonce
 from manager.gates.protocol import Ended
+from manager.gates.secret_keeper import SecretKeeper
 from manager.gates.warm_keeper import WarmKeeper
 from manager.model import containers
 from manager.model.assignment import Assignment
@@ -82,7 +83,7 @@ def a_keeper(engine: FakeEngine, assignment: Assignment, retry: Retry | None = N
     rules = settings(home_folder)
     home = Home(HOME_ID, home_folder)
     pool = WarmKeeper(engine, home, rules, HostNetwork(engine, home, rules), retry, USUAL)
-    return Gatekeeper(engine, HOME_ID, pool, EndListener(lambda fact: None), retry)
+    return Gatekeeper(engine, HOME_ID, pool, EndListener(lambda fact: None), SecretKeeper({}), retry)
 
 
 def an_assignment(home_folder: Path, *words: str, incarnation: int = 1) -> Assignment:

@@ -187,6 +187,18 @@ def test_where_gates_can_not_be_had_nothing_is_kept_warm(found: Probe, engine: F
     assert tried.warm == tried.gates
 
 
+def test_a_gate_of_before_there_were_secrets_is_fine_but_for_those(found: Probe, engine: FakeEngine) -> None:
+    engine.old_gates = True
+    tried = found.capabilities()
+    assert (tried.gates, tried.warm) == (None, None)
+    assert tried.secrets is not None and "before there were secrets" in tried.secrets
+
+
+def test_a_gate_that_hands_over_a_file_is_fine_for_secrets(found: Probe, engine: FakeEngine) -> None:
+    assert found.capabilities().secrets is None
+    assert [list(handed.files) for handed in engine.given.values()] == [["/run/secrets/probe"]]
+
+
 def test_what_an_engine_says_that_it_can_not_do_is_not_tried(found: Probe, engine: FakeEngine) -> None:
     engine.able = Capabilities.without_gates("its containers have no folders")
     before = len(engine.calls)

@@ -12,6 +12,7 @@ from manager.gates.protocol import (
     Began,
     Ended,
     Flaw,
+    HandedFile,
     Mounted,
     Never,
     Unusable,
@@ -41,6 +42,18 @@ class TestAFrame:
     def test_says_at_its_end_what_is_to_be_mounted_where(self) -> None:
         body = frame("n", "", ["true"], {}, [Mounted("/work", 7, 11), Mounted("/inbox", 7, 12)])
         assert body.endswith(b"true\x000\x002\x007 11 /work\x007 12 /inbox\0")
+
+    def test_has_files_behind_all_else_whatever_is_in_them(self) -> None:
+        files = [HandedFile("/run/secrets/a", b"x\0y"), HandedFile("/run/secrets/b", b"\xff", 0o440)]
+        body = frame("n", "", ["true"], {}, files=files)
+        assert body.endswith(
+            b"true\x000\x000\x002\x00400 3 /run/secrets/a\0x\0y\x00440 1 /run/secrets/b\0\xff\0"
+        )
+        assert "x\\x00y" not in repr(files), "nobody is to read it in a message"
+
+    def test_has_the_bytes_of_a_variable_that_are_no_text(self) -> None:
+        body = frame("n", "", ["true"], {"A": b"\xff\xfe".decode(errors="surrogateescape")})
+        assert body.endswith(b"A=\xff\xfe\0")
 
     @pytest.mark.parametrize("nonce", ["", "-", "-a", "a b", "a\n", "é", "n" * 65, "a\0"])
     def test_has_a_nonce_that_fits_into_a_line(self, nonce: str) -> None:

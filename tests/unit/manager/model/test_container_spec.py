@@ -35,7 +35,7 @@ def test_labels_that_are_not_a_tasks_have_no_key(change: dict[str, Any]) -> None
 
 
 def test_a_container_without_a_limit_for_files_has_the_digest_that_older_managers_gave_it() -> None:
-    without = replace(spec(), file_bytes=None)
+    without = replace(spec(), file_bytes=None, secrets_bytes=None)
     before = asdict(without)
     for newer in (*container_spec.NEWER, "pull"):
         del before[newer]

@@ -442,3 +442,12 @@ def test_folders_of_mounts_that_are_not_there_are_warned_of(
     finding = Patient(home, mounts=declared).one("mounts")
     assert finding.grade is Grade.WARN
     assert finding.text.startswith(f"gone: {tmp_path}/gone is not there")
+
+
+def test_a_secret_that_can_not_be_had_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIR_EXECUTOR_HOME", str(tmp_path))
+    (tmp_path / "config.toml").write_text('[secrets.db]\nfile = "/nowhere/db"\n')
+    monkeypatch.setattr(module, "connect", lambda _: FakeEngine())
+    (finding,) = [each for each in module.visit(dry_run=True) if each.subject == "secret"]
+    assert finding.grade is Grade.WARN
+    assert "'db'" in finding.text and "/nowhere/db: No such file" in finding.text

@@ -23,7 +23,7 @@ from manager.engine.docker.translate import (
     unusable_command,
 )
 from manager.model import containers
-from manager.model.container_spec import Declared, InMemory, Mount, Network
+from manager.model.container_spec import GATED, Declared, InMemory, Mount, Network
 from manager.model.containers import MIB
 from tests.unit.manager.builders import (
     HOME,
@@ -194,6 +194,15 @@ def test_a_file_gets_no_larger_than_its_limit_where_there_is_one() -> None:
     limit = {"Name": "fsize", "Soft": 7 * MIB, "Hard": 7 * MIB}
     assert limit in body(file_bytes=7 * MIB)["HostConfig"]["Ulimits"]
     assert "fsize" not in str(body(file_bytes=None)["HostConfig"]["Ulimits"])
+
+
+def test_who_waits_at_a_gate_has_a_place_for_secrets_that_is_its_users_alone() -> None:
+    gated = {"labels": SPEC.labels | {GATED: "1"}, "user": "1000:100", "secrets_bytes": MIB}
+    options = body(**gated)["HostConfig"]["Tmpfs"]["/run/secrets"]
+    assert options == "rw,nosuid,nodev,noexec,mode=0700,uid=1000,gid=100,size=1048576,nr_inodes=256"
+    assert "/run/secrets" not in body(secrets_bytes=MIB)["HostConfig"]["Tmpfs"], "nobody fills it"
+    older = body(**(gated | {"secrets_bytes": None}))
+    assert "/run/secrets" not in older["HostConfig"]["Tmpfs"]
 
 
 def test_mounts_have_the_form_in_which_a_path_may_have_any_character() -> None:

@@ -160,7 +160,10 @@ def wait(
 
 @app.command()
 def cancel(ctx: typer.Context, job: JobName) -> None:
-    """Ask for a job to be stopped: its containers get SIGTERM, and SIGKILL after a grace period."""
+    """Ask for a job to be stopped: its containers get SIGTERM, and SIGKILL after a grace period.
+
+    Cleanup (`run_if`) still runs; asked a second time, that is stopped as well.
+    """
     from air_executor.cli import jobs
 
     jobs.cancel(ctx.obj, job)

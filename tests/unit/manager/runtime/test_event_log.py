@@ -120,7 +120,7 @@ def test_a_task_that_could_not_be_started_says_why(caplog: pytest.LogCaptureFixt
         (
             CancelRequested(uid=UID, at=at(9)),
             "INFO",
-            "job=job is to stop, cleanup goes on: job 'job' was can",
+            "job=job is to stop: job 'job' was can",
         ),
         (
             JobVanished(uid=UID, at=at(9)),

@@ -175,8 +175,8 @@ def test_outputs_of_a_work_folder_that_is_gone_fail_the_task_and_nothing_hangs(
     manager = start()
     manager.client.create_job("job", [a_task("a", command="long", outputs=["*.csv"], retries=0)])
     container = manager.until_status("a", "running").attempts[0].container.name
-    work = manager.state()["work_folder"]
-    shutil.rmtree(manager.home / "work" / work)
+    work = until(lambda: manager.state().get("work_folder"))
+    shutil.rmtree(manager.home / "work" / str(work))
     engine.finish(container)
     view = manager.client.wait("job", 20)
     assert view.job.failure is not None and view.job.failure.cause == "bad_input"

@@ -25,7 +25,7 @@ from air_executor.errors import (
 )
 from air_executor.format import layout, names
 from air_executor.format.attempts import Cause
-from air_executor.format.defaults import read_defaults, with_defaults
+from air_executor.format.defaults import filled_in, read_defaults, with_defaults
 from air_executor.format.documents import validate
 from air_executor.format.graph import check_graph
 from air_executor.format.inputs import check_reset
@@ -376,14 +376,20 @@ def read_specs(tasks: Sequence[TaskLike], defaults: Mapping[str, Any] | None = N
     """`tasks` as TaskSpecs that make a graph, with what they all take over. Raises BadInput."""
     if isinstance(tasks, str | bytes | Mapping) or not isinstance(tasks, Sequence):
         raise BadInput("must be a list of tasks", field="tasks")
-    specs = [read_spec(task, f"tasks[{index}]") for index, task in enumerate(tasks)]
-    if defaults is not None:
-        said = read_defaults(defaults)
-        specs = [with_defaults(spec, said) for spec in specs]
-        for index, spec in enumerate(specs):
-            spec.check_size(f"tasks[{index}].")
+    said = {} if defaults is None else read_defaults(defaults)
+    specs = [_filled_in(task, said, f"tasks[{index}]") for index, task in enumerate(tasks)]
     check_graph(specs)
     return specs
+
+
+def _filled_in(task: TaskLike, defaults: Mapping[str, Any], field: str) -> TaskSpec:
+    if not defaults:
+        return read_spec(task, field)
+    if isinstance(task, Mapping):
+        return read_spec(filled_in(task, defaults), field)
+    spec = with_defaults(read_spec(task, field), defaults, field)
+    spec.check_size(f"{field}.")
+    return spec
 
 
 def read_document(document: Any) -> tuple[JobSpec, list[TaskSpec]]:

@@ -5,12 +5,12 @@ from typing import Any, TypeVar
 
 from air_executor.errors import BadInput
 from air_executor.format.documents import validate
-from air_executor.format.models import TaskFields, TaskSpec
+from air_executor.format.models import Resources, TaskFields, TaskSpec
 
 FIELD = "job.defaults"
 OF_ONE_TASK = ("id", "command", "args", "dependencies")
 """What no two tasks have in common."""
-MERGED = ("env", "labels")
+MERGED = ("env", "labels", "resources")
 """Of these, a task that has its own has the job's beside them."""
 
 Fields = TypeVar("Fields", bound=TaskFields)
@@ -25,11 +25,27 @@ def read_defaults(defaults: Mapping[str, Any]) -> dict[str, Any]:
     return {name: getattr(spec, name) for name in spec.model_fields_set if name not in OF_ONE_TASK}
 
 
-def with_defaults(task: Fields, defaults: Mapping[str, Any]) -> Fields:
-    """The task, with what it does not say itself. Whether a kernel can begin that is asked for again."""
+def filled_in(task: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The task as somebody has written it, with what it does not say itself; nothing of it is checked."""
+    whole = {**defaults, **task}
+    for name in defaults.keys() & task.keys() & set(MERGED):
+        if isinstance(task[name], Mapping):
+            whole[name] = {**_parts(defaults[name]), **task[name]}
+    return whole
+
+
+def with_defaults(task: Fields, defaults: Mapping[str, Any], field: str = "") -> Fields:
+    """The task, with what it does not say itself. Raises BadInput below `field` where that does not fit."""
     said = task.model_fields_set
     taken = {name: value for name, value in defaults.items() if name not in said}
-    for name in MERGED:
-        if name in defaults and name in said:
-            taken[name] = defaults[name] | getattr(task, name)
-    return task.model_copy(update=taken)
+    for name in defaults.keys() & said & set(MERGED):
+        own, usual = getattr(task, name), defaults[name]
+        taken[name] = usual.model_copy(update=_parts(own)) if isinstance(own, Resources) else usual | own
+    whole = task.model_copy(update=taken)
+    validate(TaskFields, {name: getattr(whole, name) for name in TaskFields.model_fields}, field)
+    return whole
+
+
+def _parts(value: Any) -> Mapping[str, Any]:
+    """What is said of a field that tasks take over part by part."""
+    return value.model_dump(exclude_unset=True) if isinstance(value, Resources) else value

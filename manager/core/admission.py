@@ -112,7 +112,7 @@ def _with_defaults(found: JobFound) -> JobFound:
     if found.job.defaults is None:
         return found
     defaults = read_defaults(found.job.defaults)
-    tasks = tuple(with_defaults(task, defaults) for task in found.tasks)
+    tasks = tuple(with_defaults(task, defaults, f"tasks[{index}]") for index, task in enumerate(found.tasks))
     return replace(found, job=found.job.model_copy(update={"defaults": None}), tasks=tasks)
 
 

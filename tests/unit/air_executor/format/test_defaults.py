@@ -7,7 +7,7 @@ import pytest
 from air_executor import Client, TaskSpec
 from air_executor.client import read_document
 from air_executor.errors import BadInput
-from air_executor.format.defaults import read_defaults, with_defaults
+from air_executor.format.defaults import filled_in, read_defaults, with_defaults
 from air_executor.format.models import Task
 from tests.unit.air_executor.builders import NOON
 
@@ -37,6 +37,28 @@ def test_what_it_says_itself_stays_also_where_that_is_what_all_have() -> None:
     assert made.retries is not None and made.retries.max == 0
 
 
+def test_limits_are_taken_over_one_by_one() -> None:
+    usual = read_defaults({"resources": {"memory_mb": 100, "cpus": 2.0}})
+    task = TaskSpec.model_validate({"id": "a", "command": "true", "resources": {"cpus": 1.0}})
+    made = with_defaults(task, usual).resources
+    assert (made.memory_mb, made.cpus, made.pids) == (100, 1.0, None)
+    raw = filled_in({"id": "a", "command": "true", "resources": {"cpus": 1.0}}, usual)
+    assert TaskSpec.model_validate(raw).resources == made
+
+
+def test_a_task_may_leave_its_command_to_the_image_that_all_have() -> None:
+    job = {"name": "job", "defaults": {"image": "debian:13"}}
+    _, (made,) = read_document({"job": job, "tasks": [{"id": "a"}]})
+    assert (made.command, made.image) == (None, "debian:13")
+
+
+def test_what_is_said_in_two_places_has_to_fit_together() -> None:
+    usual = read_defaults({"env": {"PASSWORD": "1"}})
+    task = TaskSpec.model_validate({"id": "a", "command": "true", "secret_env": {"PASSWORD": "db"}})
+    with pytest.raises(BadInput, match=r"^tasks\[0\]: secret_env: 'PASSWORD' is in env as well"):
+        with_defaults(task, usual, "tasks[0]")
+
+
 @pytest.mark.parametrize("name", ["id", "command", "args", "dependencies"])
 def test_what_is_each_tasks_own_is_refused(name: str) -> None:
     with pytest.raises(BadInput, match=rf"^job\.defaults\.{name}: is each task's own"):
@@ -62,7 +84,7 @@ def test_what_is_wrong_is_named_where_it_stands(defaults: dict[str, Any], compla
 def test_together_they_may_be_more_than_a_kernel_takes() -> None:
     job = {"name": "job", "defaults": {"env": {f"A{number}": "x" * 100_000 for number in range(12)}}}
     task = {"id": "a", "command": "true", "env": {f"B{number}": "x" * 100_000 for number in range(12)}}
-    with pytest.raises(BadInput, match=r"^tasks\[0\]\.args: has "):
+    with pytest.raises(BadInput, match=r"^tasks\[0\]: args: has "):
         read_document({"job": job, "tasks": [task]})
 
 

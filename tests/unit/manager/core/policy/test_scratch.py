@@ -11,7 +11,7 @@ from manager.core import policy
 from manager.core.policy.bounds import Parent
 from tests.unit.manager.builders import OWNER, settings, task
 
-RULES = settings(mounts={"d": {"path": "/srv/d"}}, max_scratch_mb=1000)
+RULES = settings(mounts={"d": {"path": "/srv/d"}}, max_scratch_mb=1000, memory_mb=512)
 DISK = {"size_mb": 900, "on": "disk"}
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from air_executor.cli import jobs
+from air_executor.errors import BadInput
 from tests.real_manager import RealManager, real_manager
 from tests.scenarios import documented
 from tests.scenarios.documented import Example
@@ -35,6 +36,10 @@ def manager(srv: Path) -> Iterator[RealManager]:
 def test_example(example: Example, manager: RealManager, srv: Path, tmp_path: Path) -> None:
     file = tmp_path / "job.json"
     file.write_text(example.text.replace("/srv/", f"{srv}/"))
+    if example.state == "refused":
+        with pytest.raises(BadInput):
+            jobs.create(manager.client, str(file))
+        return
     try:
         jobs.create(manager.client, str(file))
         view = manager.client.wait(example.name, timeout=60)

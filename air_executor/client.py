@@ -438,9 +438,12 @@ def _serves(latest: JobView, request: Request) -> bool:
 def _check_retry(view: JobView) -> None:
     name = view.name
     if view.state is JobState.COMPLETED:
-        raise NothingToRetry(
-            name, f"it completed, so nothing of it failed; `air-executor reset {name}` starts it over"
+        again = (
+            "create it anew under another name: it was created with files, which `reset` would delete"
+            if view.job.inputs is not None
+            else f"`air-executor reset {name}` starts it over"
         )
+        raise NothingToRetry(name, f"it completed; {again}")
     if view.job.failure is not None and _refused(view):
         raise NothingToRetry(
             name,

@@ -655,8 +655,12 @@ def _complaint(error: ValidationError, file: Path) -> BadInput:
         return BadInput(
             f"is no setting{hint or '; `air-executor config` lists them'}", field=setting, where=file
         )
+    if first["type"] == "extra_forbidden":
+        rule = "is no key here"
+    # What was to be a secret may stand in the wrong place: it is not repeated.
+    shown = "" if setting == "secrets" else f", not {quoted(first.get('input'))}"
     return BadInput(
-        f"{rule}, not {quoted(first.get('input'))}; set it in {file} or as {PREFIX}{setting.upper()}",
+        f"{rule}{shown}; set it in {file} or as {PREFIX}{setting.upper()}",
         field=".".join((setting, *place)),
     )
 

@@ -11,6 +11,7 @@ from air_executor.airflow.request import job_name, request_of
 from air_executor.airflow.ui import inert
 from air_executor.airflow.xcom import results_of
 from air_executor.client import Options
+from air_executor.format.models import JobOptions
 from air_executor.report import failure_summary, results_block
 
 TAIL_LINES = 20
@@ -63,8 +64,11 @@ class CreateJobOperator(BaseOperator):
         request = request_of(context, self.retries or 0)
         name = self.name or job_name(request)
         client = Client(self.home)
+        options = self.options or {}
+        if not isinstance(options, Mapping) or not set(options) <= set(JobOptions.model_fields) | {"files"}:
+            known = ", ".join(JobOptions.model_fields)
+            raise AirflowFailException(inert(f"options: must be an object of {known}, not {options!r:.200}"))
         try:
-            options = self.options or {}
             view = client.submit(name, self.tasks, request, max_parallel=self.max_parallel, **options)
         except (BadInput, RequestConflict) as error:  # the same at the next try
             raise AirflowFailException(inert(str(error))) from error

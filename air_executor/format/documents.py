@@ -155,8 +155,14 @@ def _rule(kind: str, message: str, value: Any) -> str:
             return f"must be a string, not {_kind(value)}{hint}"
         case "tuple_type" | "list_type":
             return f"must be a list, not {_kind(value)}"
-        case "dict_type":
+        case "dict_type" | "model_type":
             return f"must be an object, not {_kind(value)}"
+        case "int_type" | "int_from_float":
+            return f"must be a whole number, not {_kind(value)}"
+        case "float_type":
+            return f"must be a number, not {_kind(value)}"
+        case "bool_type":
+            return f"must be true or false, not {_kind(value)}"
         case "string_unicode":
             return HALF_A_PAIR
         case "string_too_short":
@@ -196,6 +202,8 @@ def _kind(value: Any) -> str:
 def _place(field: str, loc: Sequence[int | str]) -> str:
     place = field
     for part in loc:
+        if part == "[key]":  # as pydantic says that a key, and not its value, is wrong
+            continue
         place += f"[{part}]" if isinstance(part, int) else f"{'.' if place else ''}{_shown_key(part)}"
     return place
 

@@ -4,7 +4,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from air_executor.errors import quoted
+from air_executor.errors import BadInput, quoted
+from air_executor.format.documents import validate
 from air_executor.format.fields import Spec
 
 UNITS = {
@@ -64,7 +65,13 @@ def _limit(name: str, value: Any) -> Any:
         entry = {"soft": value, "hard": value}
     if not isinstance(entry, dict | Ulimit):
         raise ValueError(f'{name} must be a number of {UNITS[name]}, or {{"soft": number, "hard": number}}')
-    limit = Ulimit.model_validate(entry)
+    if isinstance(entry, dict):
+        try:
+            limit = validate(Ulimit, entry)
+        except BadInput as error:
+            raise ValueError(f"{name}: {error}; a limit that is not to be set is left out") from None
+    else:
+        limit = entry
     if limit.soft < LEAST.get(name, 0):
         raise ValueError(f"{name} must be {LEAST[name]} {UNITS[name]} or more, or no command begins")
     return limit

@@ -35,8 +35,8 @@ def check(task: TaskFields, settings: Policy, field: str = "") -> None:
     asked = sum(space.size_mb for space in task.scratch.values())
     if asked > settings.max_scratch_mb:
         raise BadInput(
-            f"{asked} MiB in all are more than a task may ask for here: {settings.max_scratch_mb} (setting "
-            "`max_scratch_mb`)",
+            f"{asked} MiB in all are more than a task may ask for here: {settings.max_scratch_mb:.10g} "
+            "(setting `max_scratch_mb`)",
             field=f"{field}scratch",
         )
     _check_memory(task, settings, field)
@@ -54,7 +54,7 @@ def _check_memory(task: TaskFields, settings: Policy, field: str) -> None:
     asked, has = sum(parts.values()), task.resources.memory_mb or settings.memory_mb
     if has is not None and asked > has:
         raise BadInput(
-            f"{asked} MiB are asked for in memory ({', '.join(parts)}), and the task has {has} MiB of "
+            f"{asked} MiB are asked for in memory ({', '.join(parts)}), and the task has {has:.10g} MiB of "
             "that: ask for more in resources.memory_mb (its default is the setting `memory_mb`)",
             field=f"{field}{next(iter(parts))}",
         )

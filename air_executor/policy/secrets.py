@@ -38,7 +38,7 @@ def _check(name: str, writer: Owner, settings: Policy, field: str) -> None:
             field=field,
         )
     nearest = get_close_matches(name, mine, 1)
-    meant = f", unlike {nearest[0]!r}" if nearest else ""
+    meant = f"; did you mean {nearest[0]!r}?" if nearest else ""
     raise BadInput(
         f"{quoted(name)} is no secret here{meant}; the operator declares them in config.toml, each as "
         "[secrets.NAME] (setting `secrets`)",

@@ -15,7 +15,7 @@ def check_ulimits(task: TaskFields, settings: Policy, field: str = "") -> None:
         most, setting = ceiling(name, settings)
         if most is not None and limit.hard > most:
             raise BadInput(
-                f"{limit.hard} is more than a task may ask for here: {most} (setting `{setting}`)",
+                f"{limit.hard} is more than a task may ask for here: {most:.0f} (setting `{setting}`)",
                 field=f"{field}ulimits.{name}",
             )
 

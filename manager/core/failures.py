@@ -67,7 +67,7 @@ def failure_of(task: Task, stopping: Cause | None, result: ExitResult) -> Failur
             message += f", as a shell reports a process that was killed by {name}"
     if name == signal.SIGXFSZ.name:
         what = "it wrote a file" if by_signal else "the kernel does so where it writes a file"
-        message += f": {what} larger than job_disk_mb allows"
+        message += f": {what} larger than {_limit_of_files(task)} allows"
     return Failure(cause=Cause.SIGNAL if by_signal else Cause.EXIT, message=message, exit_code=code)
 
 
@@ -86,6 +86,11 @@ def _undelivered(task: Task, delivery: Delivery) -> Failure | None:
         return None
     message = f"task {task.id!r} ended well, but what it leaves can't be taken: {delivery.problem}"
     return Failure(cause=Cause.BAD_INPUT, message=message, exit_code=0)
+
+
+def _limit_of_files(task: Task) -> str:
+    grant = None if task.attempt is None else task.attempt.grant
+    return "ulimits.fsize" if grant is not None and "fsize" in grant.ulimits else "job_disk_mb"
 
 
 def _signal_name(code: int) -> str | None:

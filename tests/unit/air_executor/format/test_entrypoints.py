@@ -56,7 +56,7 @@ def test_what_is_said_is_put_together_as_docker_does(
         ({"entrypoint": ["sh"] + ["x" * 100_000] * 20}, "", "bytes with its command and variables"),
         ({"image": "i", "pull": "sometimes"}, "pull", "'missing', 'always' or 'never'"),
         ({"image": "i", "stop_grace": -1}, "stop_grace", "greater than or equal to 0"),
-        ({"image": "i", "stop_grace": True}, "stop_grace", "valid number"),
+        ({"image": "i", "stop_grace": True}, "stop_grace", "must be a number"),
         ({"image": "i", "stop_grace": 1e9}, "stop_grace", "less than or equal to 86400"),
     ],
 )

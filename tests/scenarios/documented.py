@@ -3,7 +3,7 @@
 A block that begins with ```` ```json job ```` is what `air-executor create` is given, and completes; with
 ` state=failed` behind that, it fails; with ` state=refused`, it is refused where it is made. A block of TOML
 that begins with ```` ```toml config ```` stands in the operator's config.toml, for all of them: tables only,
-or top-level keys only. `/srv/` in either is a folder of the test's, in which a path that ends with `/` is made
+or top-level keys only. `/srv/` in either is a folder of the test's; a path in it that ends with `/` is made
 as a folder that anybody may write to.
 """
 

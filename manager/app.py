@@ -65,11 +65,17 @@ log = logging.getLogger(__name__)
 class Manager:
     """All parts of a manager, for one home folder and one engine.
 
-    `on_change` is told how many runners are busy, and why work stands still, if it does.
+    `on_change` is told how many runners are busy, and why work stands still, if it does; `on_rules`, by which
+    settings jobs are taken, when the engine's host has a part in them.
     """
 
     def __init__(
-        self, settings: Settings, home: Home, engine: Engine, on_change: Callable[[int, str | None], None]
+        self,
+        settings: Settings,
+        home: Home,
+        engine: Engine,
+        on_change: Callable[[int, str | None], None],
+        on_rules: Callable[[Settings], None],
     ) -> None:
         own_folders.secure(home.path)
         self.facts: queue.SimpleQueue[Fact] = queue.SimpleQueue()
@@ -117,6 +123,7 @@ class Manager:
             disk=disk,
             observers=[event_log.report, self.disk_watch.observe],
             on_change=on_change,
+            on_rules=on_rules,
         )
         self._store = store
 
@@ -180,8 +187,12 @@ def run(settings: Settings) -> int:
         partial(readers_of, settings.home, settings.readers_group),
         lambda write: manager.reserve.spend_on_new(write),
     )
-    manager = Manager(settings, home, connect(settings, pulls.tell), heartbeat.update)
-    publish(settings.home, settings, readers_of(settings.home, settings.readers_group))
+
+    def tell_rules(rules: Settings) -> None:
+        publish(settings.home, rules, readers_of(settings.home, settings.readers_group))
+
+    manager = Manager(settings, home, connect(settings, pulls.tell), heartbeat.update, tell_rules)
+    tell_rules(settings)
     heartbeat.start()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: manager.supervisor.stop())

@@ -24,7 +24,9 @@ def guarded_engine(
     address = folder / "guarded.sock"
     loop = asyncio.new_event_loop()
     engine = Engine(Path(engine_socket()))
-    server = Server(Guard(Home(home, lambda: str(home)), engine, networks, Mounts.parse(mounts)), engine)
+    server = Server(
+        Guard(Home(home, lambda: str(home)), engine, networks, mounts=Mounts.parse(mounts)), engine
+    )
     serving = loop.create_task(server.run(address))
 
     def run() -> None:

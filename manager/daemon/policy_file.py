@@ -14,10 +14,11 @@ log = logging.getLogger(__name__)
 
 def publish(home: Path, settings: Policy, readers: Readers) -> None:
     """Have the rules of today there, and not those of an earlier manager."""
-    file = home / POLICY
+    file, aside = home / POLICY, home / f".{POLICY}"
     try:
         write_whole(file, published_text(settings), readers)
+        aside.unlink(missing_ok=True)
     except OSError as error:
         log.error("%s can't be written: %s; jobs are checked when they are taken", file, error)
-        with suppress(OSError):
-            file.unlink()
+        with suppress(OSError):  # not deleted: on a full disk that would be room for a stranger
+            file.rename(aside)

@@ -99,8 +99,12 @@ class Supervisor:
         disk: Disk,
         observers: Sequence[Observer],
         on_change: Callable[[int, str | None], None],
+        on_rules: Callable[[Settings], None],
     ) -> None:
-        """`on_change` is told how many runners are busy, and why work stands still, if it does."""
+        """`on_change` is told how many runners are busy, and why work stands still, if it does.
+
+        `on_rules` is told by which settings jobs are taken, whenever the engine's host has a part in them.
+        """
         self._settings = settings
         self._home = home
         self._facts = facts
@@ -114,6 +118,7 @@ class Supervisor:
         self._disk = disk
         self._observers = observers
         self._on_change = on_change
+        self._on_rules = on_rules
         self._jobs: dict[str, LiveJob] = {}
         self._ending: dict[str, LiveJob] = {}
         """Ended in the journal; their last views are still being written."""
@@ -293,6 +298,7 @@ class Supervisor:
         if rules != before:
             self._scheduler.go_by(rules)
             self._dispatcher.go_by(rules)
+            self._on_rules(rules)
             for warm in self._scheduler.pool.clear():
                 self._dispatcher.discard(warm)
 

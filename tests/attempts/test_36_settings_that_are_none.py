@@ -24,7 +24,6 @@ def test_a_variable_that_is_no_setting_is_named() -> None:
         ("timeout = inf", "timeout: "),
         ('runner_image = ""', "runner_image: must be a reference to an image"),
         ("task_uid = 99999999999", "task_uid: .*2147483647"),
-        ("max_runer = 1", "max_runer: "),
     ],
 )
 def test_a_wrong_value_is_named_with_its_setting(
@@ -32,6 +31,13 @@ def test_a_wrong_value_is_named_with_its_setting(
 ) -> None:
     with pytest.raises(BadInput, match=rf"^{words}.*config\.toml or as AIR_EXECUTOR_"):
         load_in(tmp_path, monkeypatch, toml)
+
+
+def test_a_setting_that_is_none_is_named_with_the_nearest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(BadInput, match=r"config\.toml: max_runer: is no setting; did you mean `max_runners`"):
+        load_in(tmp_path, monkeypatch, "max_runer = 1")
 
 
 def test_a_file_that_is_a_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

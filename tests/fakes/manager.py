@@ -70,7 +70,11 @@ class InProcess:
         self.leash = Leash(engine)
         self.most_runners = 0
         self.problem: str | None = None
-        self._parts = Manager(self.settings, Home(HOME_ID, home), cast(Engine, self.leash), self._count)
+        self.rules: list[Settings] = []
+        """By which jobs were taken, since the engine's host was known."""
+        self._parts = Manager(
+            self.settings, Home(HOME_ID, home), cast(Engine, self.leash), self._count, self.rules.append
+        )
         self.facts, self.supervisor, self.monitor = (
             self._parts.facts,
             self._parts.supervisor,

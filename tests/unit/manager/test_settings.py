@@ -308,3 +308,26 @@ class TestSecrets:
         assert [uid for uid in (0, 999, 1000, 1001) if one.may_be_had_by(uid)] == [0, 1000]
         monkeypatch.setattr("os.geteuid", lambda: 0)
         assert [uid for uid in (0, 1, 1000) if Secret(file=Path("/srv/db")).may_be_had_by(uid)] == [0]
+
+
+@pytest.mark.parametrize(
+    ("text", "variable"),
+    [
+        ('[secrets.db]\nvalue = "hunter2"', None),
+        ('[secrets]\ndb = "hunter2"', None),
+        ('secrets = "hunter2"', None),
+        ('[secrets.db]\ncommand = "curl hunter2"', None),
+        ('[secrets.db]\nfile = "hunter2"', None),
+        ("", '{"db": {"value": "hunter2"}}'),
+        ("", '{"db": {"value": "hunter2"'),
+    ],
+)
+def test_no_error_repeats_what_may_be_a_secret(
+    home: Path, monkeypatch: pytest.MonkeyPatch, text: str, variable: str | None
+) -> None:
+    toml(home, text)
+    if variable is not None:
+        monkeypatch.setenv("AIR_EXECUTOR_SECRETS", variable)
+    with pytest.raises(BadInput, match="secrets") as caught:
+        settings.load()
+    assert "hunter2" not in str(caught.value)

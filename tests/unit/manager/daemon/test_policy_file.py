@@ -37,3 +37,7 @@ def test_where_they_can_not_be_written_those_of_an_earlier_manager_do_not_stay(
     publish(tmp_path, settings(), READERS)
     assert not (tmp_path / POLICY).exists()
     assert "policy.json can't be written" in caplog.text
+    assert len(list(tmp_path.iterdir())) == 1, "on a full disk no room is given up"
+    monkeypatch.undo()
+    publish(tmp_path, settings(), READERS)
+    assert [each.name for each in tmp_path.iterdir()] == [POLICY]

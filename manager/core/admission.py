@@ -181,6 +181,7 @@ def _check(tasks: Sequence[Task], owner: Owner, settings: Settings, host: Host) 
     check_graph(tasks)
     policy.check_count(tasks, settings)
     for index, task in enumerate(tasks):
+        task.check_command(f"tasks[{index}].")
         task.check_size(f"tasks[{index}].")
         task.check_paths(f"tasks[{index}].")
         policy.check(task, owner, settings, f"tasks[{index}].")

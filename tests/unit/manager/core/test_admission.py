@@ -53,6 +53,7 @@ def test_a_good_job_is_taken_with_a_uid_of_the_managers_own() -> None:
         ([task("a", workdir="~")], "tasks[0].workdir: '~' must be an absolute path"),
         ([task("a", workdir="/" + "x" * 256)], "has a name of 256 bytes in it"),
         ([task("a", command="x" * 256)], "tasks[0].command: 'xxx"),
+        ([task("a"), task("b", command=None)], "tasks[1].command: is missing: it may be left out where"),
         ([task("a", image="")], "tasks[0].image: '' must be a reference to an image"),
         ([task("a"), task("b", image="Debian")], "tasks[1].image: 'Debian' must be a reference to an image"),
     ],
@@ -186,6 +187,22 @@ def test_a_job_that_was_refused_and_is_retried_gives_its_tasks_its_defaults() ->
     job = admission.take_again(view, OWNER, UID, None, settings(), at(2))
     assert [(each.timeout, each.env) for each in job.tasks.values()] == [(5, {"A": "1"}), (7, {"A": "1"})]
     assert job.job.defaults is None
+
+
+@pytest.mark.parametrize("defaults", [{"image": "debian:12"}, {"entrypoint": ["sh"]}], ids=str)
+def test_what_runs_may_be_said_by_the_defaults_of_files_by_hand(defaults: dict[str, Any]) -> None:
+    fact = found(Task.model_validate({"id": "a", "args": ["x"]}), defaults=defaults)
+    job = admission.take(fact, UID, settings())
+    assert job.tasks["a"].says_what_runs
+    record = admission.refused(JobRefused(name="job", job=fact.job, message="x", at=at(1)))
+    view = JobView(job=record, tasks=fact.tasks)
+    assert admission.take_again(view, OWNER, UID, None, settings(), at(2)).tasks["a"].says_what_runs
+
+
+def test_a_task_without_anything_to_run_is_refused_by_a_retry_too() -> None:
+    view = JobView(job=found(state=JobState.FAILED).job, tasks=(task("a", command=None),))
+    with pytest.raises(BadInput, match=r"tasks\[0\].command: is missing"):
+        admission.take_again(view, OWNER, UID, None, settings(), at(2))
 
 
 def test_defaults_that_break_a_rule_are_refused_by_a_retry_too() -> None:

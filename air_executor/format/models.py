@@ -254,12 +254,6 @@ class TaskFields(BaseModel):
     stop_grace: float | None = Field(None, ge=0, le=86_400, allow_inf_nan=False, strict=True)
     """Seconds between the image's stop signal and SIGKILL; the setting `cancel_grace` where it is not set."""
 
-    @model_validator(mode="after")
-    def _has_a_command(self) -> Self:
-        if self.command is None and self.image is None and self.entrypoint is None:
-            raise PydanticCustomError("missing_field", NO_COMMAND, {"field": "command"})
-        return self
-
     @property
     def runs_the_images(self) -> bool:
         """Whether the image says what is executed."""
@@ -285,6 +279,19 @@ class TaskFields(BaseModel):
             if not key or "=" in key:
                 raise ValueError(f"env: {quoted(key)} is not a name for an environment variable")
         return self
+
+    @property
+    def says_what_runs(self) -> bool:
+        """Whether anything does: the command, its image, or an entry point."""
+        return not (self.command is None and self.image is None and self.entrypoint is None)
+
+    def check_command(self, field: str = "") -> None:
+        """Whether it says what is to run. Raises BadInput below `field`.
+
+        What is written by hand may have it from its job's `defaults`, so this is asked when those are in.
+        """
+        if not self.says_what_runs:
+            raise BadInput(NO_COMMAND, field=f"{field}command")
 
     def check_size(self, field: str = "") -> None:
         """Whether a kernel can begin what is asked for. Raises BadInput below `field`."""
@@ -347,6 +354,12 @@ class TaskSpec(Spec, TaskFields):
     workdir: Annotated[Text, AfterValidator(paths.check_folder)] | None = None
     network: Annotated[Text, AfterValidator(networks.check_network)] | None = None
     user: Annotated[str, Field(strict=True), AfterValidator(_check_user)] | None = None
+
+    @model_validator(mode="after")
+    def _has_a_command(self) -> Self:
+        if not self.says_what_runs:
+            raise PydanticCustomError("missing_field", NO_COMMAND, {"field": "command"})
+        return self
 
     @model_validator(mode="after")
     def _can_begin(self) -> Self:

@@ -9,7 +9,7 @@ from air_executor.errors import BadInput
 from air_executor.format.attempts import Cause, Failure, Phase
 from air_executor.format.defaults import read_defaults, with_defaults
 from air_executor.format.graph import check_graph
-from air_executor.format.models import Job, JobState, JobView, Task, TaskStatus
+from air_executor.format.models import Job, JobState, JobView, Task, TaskSpec, TaskStatus
 from manager.core import lifecycle, policy
 from manager.core.live_job import LiveJob
 from manager.core.rerun import rerun
@@ -47,7 +47,8 @@ def take(
     since: Instant | None = None,
 ) -> LiveJob:
     """The live job. `since` is now, from when on its time counts. Raises BadInput."""
-    found = _with_defaults(found)
+    given, defined = _with_defaults(found.job, found.tasks)
+    found = replace(found, job=given, tasks=defined)
     policy.check_job(found.job, settings)
     _check(found.tasks, found.owner, settings, host)
     policy.check_sharing(found.tasks, found.owner, settings, able)
@@ -82,14 +83,16 @@ def take_again(
     Since its views can be written by others while no manager minds them, they are checked as anew. Raises
     BadInput.
     """
-    policy.check_job(view.job, settings)
-    _check(view.tasks, owner, settings, host)
-    policy.check_sharing(view.tasks, owner, settings, able)
+    # One that was refused before has not given them its defaults.
+    given, defined = _with_defaults(view.job, view.tasks)
+    policy.check_job(given, settings)
+    _check(defined, owner, settings, host)
+    policy.check_sharing(defined, owner, settings, able)
     if view.state is not JobState.FAILED:
         raise BadInput(f'is "{view.state}"; only what failed or was skipped can be retried', field="state")
-    tasks = rerun([_with_attempts_over(_until(at, task)) for task in view.tasks])
+    tasks = rerun([_with_attempts_over(_until(at, task)) for task in defined])
     own = {"uid": uid, "failure": None} | NOTHING_GIVEN | {"work_folder": work_folder}
-    job = view.job.model_copy(update=own | _times_until(at, view.job))
+    job = given.model_copy(update=own | _times_until(at, given))
     job = _limited(job, settings, at, since)
     live = LiveJob(job, tasks, owner, max_tasks=settings.max_tasks, since=at)
     live.take(at)
@@ -107,13 +110,13 @@ def afresh(name: str, view: JobView, owner: Owner, at: datetime) -> JobFound:
     return JobFound(name=name, job=job, tasks=tasks, owner=owner, at=at, bare=True)
 
 
-def _with_defaults(found: JobFound) -> JobFound:
+def _with_defaults(job: Job, tasks: tuple[Task, ...]) -> tuple[Job, tuple[Task, ...]]:
     """What the job says for all of its tasks, they say themselves from here on. Raises BadInput."""
-    if found.job.defaults is None:
-        return found
-    defaults = read_defaults(found.job.defaults)
-    tasks = tuple(with_defaults(task, defaults, f"tasks[{index}]") for index, task in enumerate(found.tasks))
-    return replace(found, job=found.job.model_copy(update={"defaults": None}), tasks=tasks)
+    if job.defaults is None:
+        return job, tasks
+    defaults = read_defaults(job.defaults)
+    filled = tuple(with_defaults(task, defaults, f"tasks[{index}]") for index, task in enumerate(tasks))
+    return job.model_copy(update={"defaults": None}), filled
 
 
 def _limited(job: Job, settings: Settings, at: datetime, since: Instant | None) -> Job:
@@ -143,17 +146,23 @@ def requested(
     host: Host = UNKNOWN_HOST,
 ) -> TaskRequested:
     """The request, for a task that has no more than the one which asks for it. Raises BadInput."""
-    policy.check(fact.spec, job.runs_for, settings)
-    policy.check_secrets(fact.spec, job.owner, settings)
-    policy.check_host(fact.spec, host)
     if fact.parent is None:
+        _check_request(fact.spec, job, settings, host)
         policy.check_joining(fact.spec, job.users, job.runs_for, settings, able)
         return fact
     task = job.tasks.get(fact.parent.task)
     if task is None:
         raise BadInput(f"comes from task {fact.parent.task!r}, which the job does not have")
     parent = policy.Parent.of(task, fact.parent.number, job.runs_for, job.written_images, settings)
-    return replace(fact, spec=policy.bounded(fact.spec, parent, job.runs_for, settings))
+    spec = policy.as_parent(fact.spec, parent, job.runs_for, settings)
+    _check_request(spec, job, settings, host)
+    return replace(fact, spec=policy.bounded(spec, parent, job.runs_for, settings))
+
+
+def _check_request(spec: TaskSpec, job: LiveJob, settings: Settings, host: Host) -> None:
+    policy.check(spec, job.runs_for, settings)
+    policy.check_secrets(spec, job.owner, settings)
+    policy.check_host(spec, host)
 
 
 def _with_attempts_over(task: Task) -> Task:
@@ -172,6 +181,7 @@ def _check(tasks: Sequence[Task], owner: Owner, settings: Settings, host: Host) 
     check_graph(tasks)
     policy.check_count(tasks, settings)
     for index, task in enumerate(tasks):
+        task.check_command(f"tasks[{index}].")
         task.check_size(f"tasks[{index}].")
         task.check_paths(f"tasks[{index}].")
         policy.check(task, owner, settings, f"tasks[{index}].")

@@ -11,6 +11,7 @@ from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
 
+from air_executor.format.gpus import number_of
 from air_executor.format.models import Task
 from manager.core.live_job import LiveJob
 
@@ -50,34 +51,48 @@ class GpuRack:
         """They were claimed for a task of this job."""
         self._held |= dict.fromkeys(gpus, uid)
 
-    def next(self, jobs: Collection[LiveJob], may_run: Callable[[LiveJob, str], bool]) -> Allotment | None:
+    def next(
+        self,
+        jobs: Collection[LiveJob],
+        may_run: Callable[[LiveJob, str], bool],
+        priority: Callable[[LiveJob], int],
+    ) -> Allotment | None:
         """Who gets GPUs now; None where nobody can. `may_run` tells whether a task would get a runner.
 
-        Jobs that have none come first, then who has waited longest. What is free and not enough for a task
-        is kept for it: it would wait for ever while others want less.
+        The highest priority comes first; among equals jobs that have none, then who has waited longest. What
+        is free and not enough for a task is kept for it: it would wait for ever while others want less. But
+        nothing is kept for one that wants what is withheld.
         """
-        free = [gpu for gpu in self.ids if gpu not in self._held and gpu not in self.withheld]
-        for job, task_id in self._in_turn(jobs) if free else ():
+        there = [gpu for gpu in self.ids if gpu not in self.withheld]
+        free = [gpu for gpu in there if gpu not in self._held]
+        for job, task_id in self._in_turn(jobs, priority) if free else ():
             if not free:
                 return None
-            if not may_run(job, task_id):
-                continue
             asked = job.tasks[task_id].resources.gpus
+            if not may_run(job, task_id) or not _can_serve(there, asked):
+                continue
             wanted = tuple(free[:asked] if isinstance(asked, int) else asked or ())
             if all(gpu in free for gpu in wanted) and (not isinstance(asked, int) or len(wanted) == asked):
                 return Allotment(job, task_id, wanted)
             free = [gpu for gpu in free if gpu not in wanted]
         return None
 
-    def _in_turn(self, jobs: Collection[LiveJob]) -> Iterator[tuple[LiveJob, str]]:
+    def _in_turn(
+        self, jobs: Collection[LiveJob], priority: Callable[[LiveJob], int]
+    ) -> Iterator[tuple[LiveJob, str]]:
         having = set(self._held.values())
         waiting = [job for job in jobs if job.short]
         queues = [
-            [(job.uid in having, since, place, task_id) for task_id, since in _first(job)]
+            [(-priority(job), job.uid in having, since, place, task_id) for task_id, since in _first(job)]
             for place, job in enumerate(waiting)
         ]
-        for _, _, place, task_id in heapq.merge(*queues):
+        for *_, place, task_id in heapq.merge(*queues):
             yield waiting[place], task_id
+
+
+def _can_serve(there: Collection[str], asked: int | tuple[str, ...] | None) -> bool:
+    """Whether these are enough, were they all free."""
+    return number_of(asked) <= len(there) and (isinstance(asked, int) or set(asked or ()) <= set(there))
 
 
 def _first(job: LiveJob) -> Iterator[tuple[str, datetime]]:

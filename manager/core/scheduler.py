@@ -13,7 +13,7 @@ from air_executor.format.images import is_same
 from air_executor.format.models import Task
 from manager.core import policy
 from manager.core.gpu_rack import Allotment, GpuRack
-from manager.core.image_shelf import LATELY, ImageShelf
+from manager.core.image_shelf import ImageShelf
 from manager.core.live_job import LiveJob
 from manager.core.warm_pool import WarmPool
 from manager.model import containers
@@ -58,8 +58,9 @@ class Scheduler:
     rack: GpuRack = field(init=False)
     users: policy.JobUsers = field(init=False)
     """Which job has a user of its own."""
-    _renewed: dict[tuple[str, str], datetime] = field(default_factory=dict)
-    """Tasks, by job and id, whose image was asked of its registry for their next attempt, and when."""
+    _supplied: set[tuple[str, str]] = field(default_factory=set)
+    """Tasks, by job and id, that have waited for their image, and have it: until their next claim, however
+    long others hold the runners. Where it was removed since, that is found when the container is made."""
     _tended_at: datetime | None = None
     """When warm containers were last tended."""
     _turn: int = 0
@@ -90,23 +91,23 @@ class Scheduler:
 
         Each is to be applied before the next is asked for.
 
-        Those with the highest priority come before all others. Among equals, a job that has no runner at all
-        comes first, whoever has waited longest for one; what is left goes to the oldest job. So the oldest of
-        them is done first, and none of them starves. Raises Unclaimable.
+        Those with the highest priority come before all others. Among equals, who has waited for GPUs and can
+        have them comes first; then a job that has no runner at all, whoever has waited longest for one; what
+        is left goes to the oldest job. So the oldest of them is done first, and none of them starves. Raises
+        Unclaimable.
         """
         free = self.settings.max_runners - sum(job.busy for job in jobs)
         while free > 0:
-            allotment = self.rack.next(jobs, self._may_run)
-            if allotment is not None:
+            allotment = self.rack.next(jobs, self._may_run, self._rank)
+            job = min(filter(self._may_go_on, jobs), key=self._priority, default=None)
+            if allotment is not None and (job is None or self._rank(allotment.job) >= self._rank(job)):
                 yield from self._hand_over(allotment, at, instant)
                 free -= 1
                 continue
-            waiting = [job for job in jobs if job.ready and self._may_run(job, next(iter(job.ready)))]
-            if not waiting:
+            if job is None:
                 return
-            job = min(waiting, key=self._priority)
             yield from self._put_off(job, at)
-            if not job.ready:
+            if not self._may_go_on(job):  # the one that is the first now, or none
                 continue
             self._serve(job)
             with _blaming(job):
@@ -152,9 +153,10 @@ class Scheduler:
     def _lacks(self, job: LiveJob, task: Task, at: datetime) -> str | None:
         """The task's image, where it is to be fetched first. The usual one was tried with the engine."""
         image = task.image or self.settings.runner_image
+        if (job.uid, task.id) in self._supplied:
+            return None
         if policy.must_ask(task):
-            asked = self._renewed.get((job.uid, task.id))
-            return None if asked is not None and at - asked < LATELY else image
+            return image
         here = is_same(image, self.settings.runner_image) or self.shelf.has(image, at)
         return None if here or not policy.may_pull(task) else image
 
@@ -182,13 +184,13 @@ class Scheduler:
         if not waited:
             return
         yield ImageSupplied(uid=job.uid, image=fact.image, at=fact.at)
-        if fact.order.renew:
-            # The others have it, or it is fetched for them.
-            waited = [task_id for task_id in waited if policy.must_ask(job.tasks[task_id])]
+        asking = [task_id for task_id in waited if policy.must_ask(job.tasks[task_id])]
         if fact.problem is None:
-            if fact.order.renew:
-                self._renewed |= {(job.uid, task_id): fact.at for task_id in waited}
+            unserved = () if fact.order.renew else asking  # they still want their registry asked
+            self._supplied |= {(job.uid, task_id) for task_id in set(waited).difference(unserved)}
             return
+        if fact.order.renew:  # the others have it, or it is fetched for them
+            waited = asking
         for task_id in waited:
             if self.users.is_short(job.uid):  # it is asked for again when the job has its user
                 return
@@ -248,7 +250,7 @@ class Scheduler:
     def forget(self, uid: str) -> None:
         """The job has ended."""
         self._served.pop(uid, None)
-        self._renewed = {whose: since for whose, since in self._renewed.items() if whose[0] != uid}
+        self._supplied = {whose for whose in self._supplied if whose[0] != uid}
         self.users.release(uid)
         self.pool.forget(uid)
 
@@ -259,7 +261,14 @@ class Scheduler:
 
     def _age(self, job: LiveJob) -> tuple[int, datetime, str]:
         """The oldest first, among those of the highest priority."""
-        return -policy.priority(job.job, self.settings), job.job.created_at, job.name
+        return -self._rank(job), job.job.created_at, job.name
+
+    def _rank(self, job: LiveJob) -> int:
+        return policy.priority(job.job, self.settings)
+
+    def _may_go_on(self, job: LiveJob) -> bool:
+        """Whether the job has a task that could run, and may hold a runner for the first of them."""
+        return bool(job.ready) and self._may_run(job, next(iter(job.ready)))
 
     def _may_run(self, job: LiveJob, task_id: str) -> bool:
         """Whether the job may hold a runner more, for this task: what is stuck in it leaves some to others.
@@ -292,7 +301,7 @@ class Scheduler:
         gpus: tuple[str, ...] = (),
     ) -> TaskClaimed:
         key, task = job.next_key(task_id), job.tasks[task_id]
-        self._renewed.pop((job.uid, task_id), None)
+        self._supplied.discard((job.uid, task_id))
         runs_as = self.users.user_for(job.uid)
         grant = policy.grant(task, runs_as or job.owner, self._network(job, warm), self.settings)
         if gpus:

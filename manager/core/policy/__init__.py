@@ -5,7 +5,7 @@ attempt gets (`grant`) holds to the same rules whatever a record says: it may co
 """
 
 from air_executor.policy import check, check_count, check_job, check_secrets, user_of, usual_user
-from manager.core.policy.bounds import Parent, bounded
+from manager.core.policy.bounds import Parent, as_parent, bounded
 from manager.core.policy.ceilings import check_host, job_runners
 from manager.core.policy.devices import is_made_late, lack
 from manager.core.policy.grants import grant, is_usual, may_pull, must_ask, usual_grant, with_grant
@@ -18,6 +18,7 @@ from manager.core.policy.sharing import check_joining, check_sharing, sharers
 __all__ = [
     "JobUsers",
     "Parent",
+    "as_parent",
     "bounded",
     "check",
     "check_count",

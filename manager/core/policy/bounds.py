@@ -84,10 +84,15 @@ class Parent:
         )
 
 
+def as_parent(spec: TaskSpec, parent: Parent, owner: Owner, settings: Settings) -> TaskSpec:
+    """The task, with the user that it runs as. Raises BadInput where it asks for another."""
+    return spec.model_copy(update={"user": _user(spec, parent, owner, settings)})
+
+
 def bounded(spec: TaskSpec, parent: Parent, owner: Owner, settings: Settings) -> TaskSpec:
     """The task, with no more than its parent has. Raises BadInput where it asks for more.
 
-    It is one that may be asked for from outside: `checks.check` comes before.
+    It is one that may be asked for from outside: `as_parent` and `checks.check` come before.
     """
     _check_image(spec.image, parent, settings)
     image_use.bounded_pull(spec.pull, parent.id)

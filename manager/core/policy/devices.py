@@ -38,7 +38,10 @@ def runtime_of(task: TaskFields) -> str | None:
 def bounded_gpus(
     asked: int | tuple[str, ...] | None, has: tuple[str, ...], parent: str
 ) -> int | tuple[str, ...] | None:
-    """What a task may have that `parent` queues, which has these. Raises BadInput."""
+    """What a task may have that `parent` queues, which has these. Raises BadInput.
+
+    Who asks for a number gets some of these: any other would be one that its parent has not.
+    """
     others = not isinstance(asked, int) and not set(asked or ()) <= set(has)
     if others or number_of(asked) > len(has):
         said = ", ".join(asked) if isinstance(asked, tuple) else asked
@@ -47,7 +50,7 @@ def bounded_gpus(
             "a task gets no more than the one that queues it",
             field="resources.gpus",
         )
-    return asked
+    return has[:asked] if isinstance(asked, int) else asked
 
 
 def bounded_runtime(asked: str | None, has: str | None, parent: str) -> str | None:

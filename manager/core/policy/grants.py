@@ -10,6 +10,7 @@ from manager.core.policy.devices import runtime_of
 from manager.core.policy.host_names import granted_names
 from manager.core.policy.memory import usual_memory
 from manager.core.policy.ulimits import granted_ulimits
+from manager.model.container_spec import SHM_MB
 from manager.model.containers import SECRETS_KB
 from manager.model.values import Owner
 from manager.settings import FIRST_OF_PEOPLE, Settings
@@ -51,7 +52,7 @@ def grant(task: Task, owner: Owner, job_network: str, settings: Settings) -> Gra
         stop_grace=image_use.stop_grace(task, settings),
         mounts=mounts.granted(task, user, settings),
         scratch=scratch.granted(task, settings),
-        shm_mb=limits.shm_mb and min(limits.shm_mb, settings.max_memory_mb),
+        shm_mb=_shm_mb(task, settings),
         ulimits=granted_ulimits(task, settings),
         names=granted_names(task),
         runtime=runtime_of(task),
@@ -110,6 +111,13 @@ def is_usual(task: Task, settings: Settings) -> bool:
 def _form(grant: Grant) -> dict[str, object]:
     """All that its container is built from, but the image."""
     return grant.model_dump(exclude=NOT_OF_THE_CONTAINER | {"image"})
+
+
+def _shm_mb(task: Task, settings: Settings) -> int | None:
+    """None where that is what every container has."""
+    asked = task.resources.shm_mb
+    size = None if asked is None else min(asked, settings.max_memory_mb)
+    return None if size == SHM_MB else size
 
 
 def _network(task: Task, job_network: str, settings: Settings) -> GrantedNetwork:

@@ -207,6 +207,12 @@ def test_the_two_files_of_an_older_script_are_a_job(home: Path, store: Store) ->
     assert (view.name, view.state, [task.id for task in view.tasks]) == ("old", JobState.WAITING, ["a"])
 
 
+def test_what_a_task_runs_may_be_said_by_its_jobs_defaults(home: Path, store: Store) -> None:
+    state = OLD_STATE.replace("{", '{"defaults": {"image": "debian:12"}, ', 1)
+    hand_written(home, "old", state, '[{"id": "a", "args": ["x"]}]')
+    assert [task.id for task in store.existing("old").read_tasks()] == ["a"]
+
+
 def test_a_job_without_its_tasks_file_is_not_yet_a_job(home: Path, store: Store) -> None:
     hand_written(home, "old", OLD_STATE)
     with pytest.raises(FileNotFoundError):

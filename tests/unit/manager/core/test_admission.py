@@ -7,8 +7,8 @@ import pytest
 from air_executor.errors import BadInput
 from air_executor.format.attempts import Attempt, Cause, Container, Failure, Phase
 from air_executor.format.models import Decision, Job, JobState, JobView, Task, TaskSpec, TaskStatus
-from manager.core import admission
-from manager.model.facts import JobFound, JobRefused, TaskRequested
+from manager.core import admission, policy
+from manager.model.facts import JobFound, JobRefused, TaskClaimed, TaskRequested
 from manager.model.values import AttemptKey, Host, Sharing
 from tests.unit.manager.builders import OWNER, T0, UID, at, claimed, key, live_job, settings, task
 
@@ -53,6 +53,7 @@ def test_a_good_job_is_taken_with_a_uid_of_the_managers_own() -> None:
         ([task("a", workdir="~")], "tasks[0].workdir: '~' must be an absolute path"),
         ([task("a", workdir="/" + "x" * 256)], "has a name of 256 bytes in it"),
         ([task("a", command="x" * 256)], "tasks[0].command: 'xxx"),
+        ([task("a"), task("b", command=None)], "tasks[1].command: is missing: it may be left out where"),
         ([task("a", image="")], "tasks[0].image: '' must be a reference to an image"),
         ([task("a"), task("b", image="Debian")], "tasks[1].image: 'Debian' must be a reference to an image"),
     ],
@@ -164,6 +165,51 @@ def test_a_task_may_ask_for_images_of_tasks_that_the_job_was_written_with_but_no
 def test_a_request_of_a_task_that_the_job_does_not_have_is_refused() -> None:
     with pytest.raises(BadInput, match="comes from task 'z', which the job does not have"):
         admission.requested(request(key("z")), live_job(), settings())
+
+
+def test_what_a_task_queues_is_checked_as_the_user_that_it_will_run_as() -> None:
+    mounts = {"team": {"path": "/srv/team", "users": ["7:7"]}, "own": {"path": "/srv/own", "users": ["1000"]}}
+    rules = settings(mounts=mounts, users=("7",))
+    job = live_job(task("a", user="7", mounts=["team"]))
+    grant = policy.grant(job.tasks["a"], OWNER, "net", rules)
+    job.apply(TaskClaimed(key=key("a"), container="airx-a", grant=grant, at=at(1)))
+    found = admission.requested(request(key("a"), mounts=["team"]), job, rules)
+    assert (found.spec.user, list(found.spec.mounts)) == ("7:7", ["team"])
+    with pytest.raises(BadInput, match=r"mounts\.own: is not for user 7:7"):
+        admission.requested(request(key("a"), mounts=["own"]), job, rules)
+
+
+def test_a_job_that_was_refused_and_is_retried_gives_its_tasks_its_defaults() -> None:
+    refused = JobRefused(
+        name="job", job=found(defaults={"timeout": 5, "env": {"A": "1"}}).job, message="x", at=at(1)
+    )
+    view = JobView(job=admission.refused(refused), tasks=(task("a"), task("b", timeout=7)))
+    job = admission.take_again(view, OWNER, UID, None, settings(), at(2))
+    assert [(each.timeout, each.env) for each in job.tasks.values()] == [(5, {"A": "1"}), (7, {"A": "1"})]
+    assert job.job.defaults is None
+
+
+@pytest.mark.parametrize("defaults", [{"image": "debian:12"}, {"entrypoint": ["sh"]}], ids=str)
+def test_what_runs_may_be_said_by_the_defaults_of_files_by_hand(defaults: dict[str, Any]) -> None:
+    fact = found(Task.model_validate({"id": "a", "args": ["x"]}), defaults=defaults)
+    job = admission.take(fact, UID, settings())
+    assert job.tasks["a"].says_what_runs
+    record = admission.refused(JobRefused(name="job", job=fact.job, message="x", at=at(1)))
+    view = JobView(job=record, tasks=fact.tasks)
+    assert admission.take_again(view, OWNER, UID, None, settings(), at(2)).tasks["a"].says_what_runs
+
+
+def test_a_task_without_anything_to_run_is_refused_by_a_retry_too() -> None:
+    view = JobView(job=found(state=JobState.FAILED).job, tasks=(task("a", command=None),))
+    with pytest.raises(BadInput, match=r"tasks\[0\].command: is missing"):
+        admission.take_again(view, OWNER, UID, None, settings(), at(2))
+
+
+def test_defaults_that_break_a_rule_are_refused_by_a_retry_too() -> None:
+    refused = JobRefused(name="job", job=found(defaults={"network": "host"}).job, message="x", at=at(1))
+    view = JobView(job=admission.refused(refused), tasks=(task("a"),))
+    with pytest.raises(BadInput, match="network"):
+        admission.take_again(view, OWNER, UID, None, settings(), at(2))
 
 
 def test_a_refused_job_is_failed_and_says_why() -> None:

@@ -216,3 +216,51 @@ def test_a_job_that_waits_with_very_many_costs_little_and_others_get_what_it_doe
     other = job("b", on("y"))
     decide(who, many)
     assert decide(who, many, other) == {"b.y": ("1",)}
+
+
+def test_among_those_who_wait_for_a_gpu_the_higher_priority_goes_first() -> None:
+    who, first = sharing(1), job("a", on("x"))
+    low, usual = job("b", on("low"), priority=-10), job("c", on("usual"))
+    usual._queue.ready["usual"] = at(100)
+    decide(who, first)
+    decide(who, first, low, usual)
+    end(first, "x")
+    assert decide(who, first, low, usual) == {"c.usual": ("0",)}
+
+
+def test_what_is_not_enough_for_the_highest_priority_is_kept_from_the_others() -> None:
+    who, first = sharing(2), job("a", on("x"), on("y"))
+    low, usual = job("b", on("low"), priority=-10), job("c", on("two", 2))
+    decide(who, first)
+    decide(who, first, low, usual)
+    end(first, "x")
+    assert decide(who, first, low, usual) == {}
+
+
+def test_a_gpu_task_takes_no_runner_before_ready_tasks_of_a_higher_priority() -> None:
+    who, low = sharing(1, max_runners=1), job("a", on("x"), priority=-10)
+    holder, usual = job("b", task("long")), job("c", task("t0"), task("t1"))
+    decide(who, holder)
+    low._queue.fall_short("x")
+    end(holder, "long")
+    for name in ("t0", "t1"):
+        assert decide(who, low, usual) == {f"c.{name}": ()}
+        end(usual, name)
+    assert decide(who, low, usual) == {"a.x": ("0",)}
+
+
+def test_among_equals_a_gpu_task_that_has_waited_goes_before_ready_tasks() -> None:
+    who, waits, usual = sharing(1, max_runners=1), job("b", on("x")), job("a", task("t0"))
+    waits._queue.fall_short("x")
+    assert decide(who, waits, usual) == {"b.x": ("0",)}
+
+
+def test_nothing_is_kept_for_a_task_that_can_t_be_served_without_what_is_withheld() -> None:
+    before = job("a", on("x"))
+    decide(sharing(2), before)
+    for asked in (2, ["0"], ["0", "1"]):
+        who, stuck, other = sharing(2), job("b", on("stuck", asked)), job("c", on("y"))
+        who.rack.withhold(before.tasks.values())
+        other._queue.ready["y"] = at(100)
+        assert decide(who, stuck, other) == {"c.y": ("1",)}
+        assert list(stuck.short) == ["stuck"]

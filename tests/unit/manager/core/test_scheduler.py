@@ -3,8 +3,10 @@
 import itertools
 from typing import Any
 
+import pytest
+
 from air_executor.format.attempts import Cause, Failure
-from manager.core.image_shelf import ImageShelf
+from manager.core.image_shelf import LATELY, ImageShelf
 from manager.core.live_job import LiveJob
 from manager.core.scheduler import Scheduler
 from manager.model.facts import AttemptNeeded, CancelRequested, ImageFetched, JobFact, TaskClaimed
@@ -223,6 +225,54 @@ def test_what_came_of_an_answer_that_came_too_late_is_forgotten_with_the_job() -
     answered(who, job)
     who.forget(job.uid)
     assert [type(fact).__name__ for fact in told(who, job, 6)] == ["ImageLacking"]
+
+
+LATE = 2 * LATELY.total_seconds()
+"""When the shelf has forgotten what was here."""
+
+
+@pytest.mark.parametrize("pull", ["always", "missing"])
+def test_what_was_fetched_for_who_waited_counts_until_its_claim_however_long_others_run(pull: str) -> None:
+    job = live_job(task("a", image="debian:12", pull=pull, retries=1), task("b"))
+    who = Scheduler("home", make(max_runners=1), no_pool())
+    assert [type(fact).__name__ for fact in told(who, job)] == ["ImageLacking", "TaskClaimed"]
+    answered(who, job)
+    for fact in (created(key("b")), started(key("b")), exited(key("b")), removed(key("b"))):
+        job.apply(fact)
+    (claim,) = told(who, job, LATE)
+    assert isinstance(claim, TaskClaimed) and claim.key.task == "a"
+    for fact in (created(key("a")), started(key("a")), exited(key("a"), 1), removed(key("a"))):
+        job.apply(fact)
+    assert [type(fact).__name__ for fact in told(who, job, LATE)] == ["ImageLacking"]
+
+
+def test_an_answer_of_the_registry_serves_those_too_who_only_miss_the_image() -> None:
+    job = live_job(task("a", image="debian:12", pull="always"), task("b", image="debian:12"))
+    who = Scheduler("home", make(), no_pool())
+    told(who, job)
+    answered(who, job)
+    assert [type(fact).__name__ for fact in told(who, job, LATE)] == ["TaskClaimed", "TaskClaimed"]
+
+
+def test_an_image_that_was_fetched_unasked_is_no_answer_for_who_wants_its_registry_asked() -> None:
+    job = live_job(task("a", image="debian:12"), task("b", image="debian:12", pull="always"))
+    who = Scheduler("home", make(), no_pool())
+    told(who, job)
+    (order,) = who.shelf.orders()
+    fetched = ImageFetched(image=order.image, order=order._replace(renew=False), problem=None, at=at(5))
+    for fact in who.supply(job, fetched):
+        job.apply(fact)
+    facts = told(who, job, LATE)
+    assert [type(fact).__name__ for fact in facts] == ["TaskClaimed", "ImageLacking"]
+    assert facts[1].task == "b"  # type: ignore[union-attr]
+
+
+def test_a_queued_task_that_comes_after_one_which_is_put_off_leaves_the_last_runner_to_others() -> None:
+    job = live_job(task("w"), task("x"), task("a", image="debian:12"), task("q", parent="w"), task("z"))
+    who = Scheduler("home", make(max_runners=3), no_pool())
+    facts = told(who, job)
+    assert [type(fact).__name__ for fact in facts] == ["TaskClaimed", "TaskClaimed", "ImageLacking"]
+    assert (job.busy, list(job.ready)) == (2, ["q", "z"])
 
 
 def test_a_task_never_pulls_that_does_not_want_it() -> None:

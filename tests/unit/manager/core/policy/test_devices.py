@@ -7,7 +7,7 @@ import pytest
 from air_executor.errors import BadInput
 from air_executor.policy.devices import check_devices
 from manager.core import policy
-from manager.core.policy.devices import lack
+from manager.core.policy.devices import bounded_gpus, lack
 from tests.unit.manager.builders import settings, task
 
 RULES = {"gpus": ["0", "nvidia.com/gpu=1"], "runtimes": ("runsc",)}
@@ -54,6 +54,13 @@ def test_what_was_taken_by_older_settings_is_lacking_by_those_of_today() -> None
     assert lack(task(runtime="runsc"), settings()) is not None
     assert lack(task(runtime="default"), settings()) is None
     assert lack(asking(1), settings(gpus=1)) is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"), [(None, None), (1, ("2",)), (2, ("2", "3")), (("3",), ("3",))]
+)
+def test_what_a_task_queues_gets_no_gpu_that_its_parent_has_not(asked: Any, expected: Any) -> None:
+    assert bounded_gpus(asked, ("2", "3"), "a") == expected
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,8 @@ def test_the_usual_grant_is_for_whom_it_is_asked_also_where_an_operator_lists_th
         ({"resources": Resources(memory_mb=77)}, True),
         ({"resources": Resources(memory_mb=78)}, False),
         ({"resources": Resources(cpus=99)}, True),
+        ({"resources": Resources(shm_mb=64)}, True),
+        ({"resources": Resources(shm_mb=63)}, False),
         ({"image": "runner:1"}, True),
         ({"image": "index.docker.io/library/runner:1"}, True),
         ({"image": "runner"}, False),

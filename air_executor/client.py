@@ -399,7 +399,7 @@ def read_document(document: Any) -> tuple[JobSpec, list[TaskSpec]]:
     """
     if not isinstance(document, dict):
         raise BadInput('must be an object such as {"job": {"name": "hello"}, "tasks": […]}')
-    _refuse_unknown(document, {"job", "tasks"}, "")
+    _refuse_unknown(document)
     job = document.get("job")
     if not isinstance(job, dict):
         raise BadInput('must be an object with the job\'s name, such as {"name": "hello"}', field="job")
@@ -409,10 +409,12 @@ def read_document(document: Any) -> tuple[JobSpec, list[TaskSpec]]:
     return said, read_specs(document["tasks"], said.defaults)
 
 
-def _refuse_unknown(document: dict[str, Any], known: set[str], prefix: str) -> None:
+def _refuse_unknown(document: dict[str, Any]) -> None:
+    known = ("job", "tasks")
     for key in document:
         if key not in known and not key.startswith("_"):
-            raise BadInput(unknown_field(key, sorted(known)), field=prefix + key)
+            below = (f"job.{name}" for name in JobSpec.model_fields)
+            raise BadInput(unknown_field(key, (*known, *below)), field=key)
 
 
 def _asked(tasks: Sequence[TaskLike], options: Options, files: InputFiles) -> str:

@@ -18,6 +18,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -37,7 +38,7 @@ from air_executor.format.fields import Name
 from air_executor.format.images import check_image
 from air_executor.format.limits import MAX_BYTES, MAX_RESULT_BYTES, MAX_TASKS, Bounds
 from air_executor.format.mounts import DeclaredMount
-from air_executor.format.nearest import did_you_mean
+from air_executor.format.nearest import did_you_mean, fields_at
 from air_executor.format.secrets import SecretRule, check_name
 from air_executor.format.users import FIRST_OF_PEOPLE as FIRST_OF_PEOPLE
 from air_executor.format.users import MAX_ID, UserRange
@@ -64,12 +65,34 @@ MOST_NETWORKS = 200
 """In one setting: a packet is held against one after the other."""
 
 
-def _read_list(value: Any) -> Any:
-    """A list as it stands in an environment variable."""
+LISTS = {
+    "command": '["cat", "/srv/x"]',
+    "groups": "[100]",
+    "images": '["debian:*"]',
+    "networks": '["db"]',
+    "queued_images": '["debian:*"]',
+    "registries": '["ghcr.io"]',
+    "runtimes": '["runsc"]',
+    "users": '["1000"]',
+}
+"""Of what is a list, an example."""
+
+
+def _read_list(value: Any, info: ValidationInfo) -> Any:
+    """A list, also as it stands in an environment variable."""
+    rule = f"must be a list such as {LISTS[info.field_name or '']}"
+    found = _decoded(value, rule)
+    if not isinstance(found, list | tuple):
+        raise ValueError(rule)
+    return found
+
+
+def _decoded(value: Any, rule: str) -> Any:
+    """What stands as JSON in an environment variable."""
     try:
         return json.loads(value) if isinstance(value, str) else value
     except ValueError:
-        raise ValueError('must be a list such as ["db"]') from None
+        raise ValueError(rule) from None
 
 
 def _check_network(name: str) -> str:
@@ -104,32 +127,30 @@ Users = Annotated[str, AfterValidator(_check_range)]
 Ceiling = Annotated[int, Field(ge=0, le=ulimits.MOST, strict=True)]
 Runtime = Annotated[str, AfterValidator(runtimes.check_runtime)]
 SecretName = Annotated[str, AfterValidator(check_name)]
-_LIST = (NoDecode, BeforeValidator(_read_list))
 
 
 def _read_mounts(value: Any) -> Any:
     """Tables, as they stand in an environment variable."""
-    try:
-        return json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        raise ValueError('must be an object such as {"datasets": {"path": "/srv/datasets"}}') from None
+    return _decoded(value, 'must be an object such as {"datasets": {"path": "/srv/datasets"}}')
 
 
 def _read_gpus(value: Any) -> Any:
     """The ids that are meant: a number stands for those that begin with 0."""
-    found = _read_list(value)
+    rule = f'must be a number, or a list such as ["0", "1"], of {MOST_GPUS} GPUs at most'
+    found = _decoded(value, rule)
     if isinstance(found, int) and not isinstance(found, bool) and 0 <= found <= MOST_GPUS:
         return tuple(map(str, range(found)))
     if not isinstance(found, list | tuple) or len(found) > MOST_GPUS:
-        raise ValueError(f'must be a number, or a list such as ["0", "1"], of {MOST_GPUS} GPUs at most')
+        raise ValueError(rule)
     return gpus.check_ids(found)
 
 
 def _read_ulimits(value: Any) -> Any:
     """Ceilings by name."""
-    found = _read_list(value)
+    rule = "must be a table of ceilings by name, such as memlock = 67108864 in [ulimits]"
+    found = _decoded(value, rule)
     if not isinstance(found, dict):
-        raise ValueError("must be a table of ceilings by name, such as memlock = 67108864 in [ulimits]")
+        raise ValueError(rule)
     for name in found:
         if name in ELSEWHERE:
             raise ValueError(f"{name} has no ceiling here: {ELSEWHERE[name]}")
@@ -140,9 +161,10 @@ def _read_ulimits(value: Any) -> Any:
 
 def _read_networks(value: Any) -> Any:
     """A list of networks, each in the one form that it has."""
-    found = _read_list(value)
+    rule = f'must be a list such as ["10.0.0.0/8"], of {MOST_NETWORKS} at most'
+    found = _decoded(value, rule)
     if not isinstance(found, list | tuple) or len(found) > MOST_NETWORKS:
-        raise ValueError(f'must be a list such as ["10.0.0.0/8"], of {MOST_NETWORKS} at most')
+        raise ValueError(rule)
     return tuple(str(ip_network(each)) for each in map(str, found))
 
 
@@ -166,10 +188,11 @@ def _own_user() -> tuple[str, ...]:
 
 def _read_table(value: Any) -> Any:
     """A table as it stands in an environment variable."""
-    try:
-        return json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        raise ValueError('must be an object such as {"db": {"file": "/srv/secrets/db"}}') from None
+    return _decoded(value, 'must be an object such as {"db": {"file": "/srv/secrets/db"}}')
+
+
+def _program(command: tuple[str, ...]) -> tuple[str, ...]:
+    return command if len(command) < 2 else (command[0], "…")
 
 
 class Secret(SecretRule):
@@ -179,11 +202,14 @@ class Secret(SecretRule):
 
     file: Annotated[Path, AfterValidator(_check_absolute)] | None = None
     """What is in it is the value, as it stands."""
-    command: Annotated[tuple[Word, ...], Field(min_length=1)] | None = None
-    """What it prints is the value. The manager runs it, as itself and without a shell."""
+    command: Annotated[tuple[Word, ...], Field(min_length=1), PlainSerializer(_program)] | None = Field(
+        None, repr=False
+    )
+    """What it prints is the value. The manager runs it, as itself and without a shell. Its arguments may be
+    secret themselves: who shows settings, shows the program alone."""
     users: tuple[Users, ...] = Field(default_factory=_own_user)
     """By default the manager's own user alone, since whoever writes a job can have it print what it gets."""
-    mask: bool = True
+    mask: bool = Field(True, strict=True)
     """Whether the logs of tasks that have it show *** in its place."""
 
     @model_validator(mode="after")
@@ -299,7 +325,7 @@ class Settings(BaseSettings, Policy):
         description="Output of a task that is kept, in MiB: of more, the first three quarters and the last"
         " (of that, at most 8 MiB), with a word on how much is missing between them.",
     )
-    networks: Annotated[tuple[Network, ...], *_LIST] = Field(
+    networks: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_read_list)] = Field(
         (), description='Names of the engine\'s networks that tasks may ask for, as a list: ["db"].'
     )
     incomplete_after: float = Field(
@@ -321,13 +347,13 @@ class Settings(BaseSettings, Policy):
         le=3600,
         description="Seconds after which a call to the engine counts as failed and is repeated.",
     )
-    users: Annotated[tuple[Users, ...], *_LIST] = Field(
+    users: Annotated[tuple[Users, ...], NoDecode, BeforeValidator(_read_list)] = Field(
         (),
         description="Who tasks may run as beside the owner of their job's folder (and task_uid, where that "
         'is root), as a list: "1000" (group 1000), "1000:100", "20000-29999" (each with the group of its '
         "number). Default: nobody else, because who writes a job acts as that user on this machine.",
     )
-    groups: Annotated[tuple[GroupId, ...], *_LIST] = Field(
+    groups: Annotated[tuple[GroupId, ...], NoDecode, BeforeValidator(_read_list)] = Field(
         (),
         description="Groups below 1000 that tasks have where their job's folder has them, as a list: [100]. "
         "Default: none, for these are the machine's own, such as docker's. Above that, a folder's group is "
@@ -374,18 +400,18 @@ class Settings(BaseSettings, Policy):
         description="Runners that one job may hold at once, whatever its max_parallel. Default: 0, all of "
         "them; but for what tasks queue, which leave one to other jobs, where there are more than two.",
     )
-    images: Annotated[tuple[Word, ...], *_LIST] = Field(
+    images: Annotated[tuple[Word, ...], NoDecode, BeforeValidator(_read_list)] = Field(
         ("*",),
         description='Images that tasks may ask for, as a list of patterns: ["debian:*", "ghcr.io/team/*"]. '
         "runner_image is always allowed. Default: any.",
     )
-    queued_images: Annotated[tuple[Word, ...], *_LIST] = Field(
+    queued_images: Annotated[tuple[Word, ...], NoDecode, BeforeValidator(_read_list)] = Field(
         (),
         description="Images that tasks may ask for when they queue others, in such patterns, beside their "
         "own, runner_image, and those of the tasks that the job was written with. None is ever pulled for "
         "that. Default: no others.",
     )
-    registries: Annotated[tuple[Word, ...], *_LIST] = Field(
+    registries: Annotated[tuple[Word, ...], NoDecode, BeforeValidator(_read_list)] = Field(
         ("public",),
         description="Registries that images which are missing may be pulled from, as a list of hosts or "
         'patterns, with the port where there is one: ["ghcr.io", "localhost:5000", "*.corp.example"]; '
@@ -589,7 +615,7 @@ class Settings(BaseSettings, Policy):
         "memlock, msgqueue, nice, rtprio and sigpending, which reach beyond the task; none for the others: "
         "who sets none of these has no such limit. open_files bounds nofile, and job_disk_mb bounds fsize.",
     )
-    runtimes: Annotated[tuple[Runtime, ...], *_LIST] = Field(
+    runtimes: Annotated[tuple[Runtime, ...], NoDecode, BeforeValidator(_read_list)] = Field(
         (),
         description="Runtimes of the engine that tasks may ask for, as a list of the names that its "
         'daemon.json gives them: ["runsc", "kata"]. Default: only the engine\'s own, since others may '
@@ -656,7 +682,11 @@ def _complaint(error: ValidationError, file: Path) -> BadInput:
             f"is no setting{hint or '; `air-executor config` lists them'}", field=setting, where=file
         )
     if first["type"] == "extra_forbidden":
-        rule = "is no key here"
+        rule = f"is no key here{did_you_mean(place[-1], fields_at(Settings, (setting, *place[:-1])))}"
+    elif first["type"] == "tuple_type":
+        rule = f"must be a list such as {LISTS[place[-1] if place else setting]}"
+    elif first["type"] == "bool_type":
+        rule = "must be true or false"
     # What was to be a secret may stand in the wrong place: it is not repeated.
     shown = "" if setting == "secrets" else f", not {quoted(first.get('input'))}"
     return BadInput(

@@ -5,11 +5,9 @@ from typing import Any, TypeVar
 
 from air_executor.errors import BadInput
 from air_executor.format.documents import validate
-from air_executor.format.models import Resources, TaskFields, TaskSpec
+from air_executor.format.models import OF_ONE_TASK, Resources, TaskFields, TaskSpec
 
 FIELD = "job.defaults"
-OF_ONE_TASK = ("id", "command", "args", "dependencies")
-"""What no two tasks have in common."""
 MERGED = ("env", "labels", "resources")
 """Of these, a task that has its own has the job's beside them."""
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from air_executor.errors import LONGEST_VALUE, BadInput, cut, plain, quoted
-from air_executor.format.fields import HALF_A_PAIR
+from air_executor.format.fields import HALF_A_PAIR, Spec
 from air_executor.format.limits import OWN, Bounds
 from air_executor.format.nearest import did_you_mean, fields_at, unknown_field
 
@@ -133,18 +134,32 @@ def validate(model: type[Model], value: Any, field: str = "") -> Model:
 
 
 def _complaint(error: ValidationError, model: type[BaseModel], field: str) -> BadInput:
-    first = error.errors(include_url=False)[0]
+    first = _telling(error.errors(include_url=False))
     inner = first["ctx"]["field"] if first["type"] == "missing_field" else None
     loc = first["loc"] if inner is None else (*first["loc"], inner)
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
-        rule = unknown_field(str(loc[-1]), fields_at(model, loc[:-1]))
+        rule = _unknown(str(loc[-1]), loc[:-1], model)
     else:
-        rule = _rule(first["type"], first["msg"], first.get("input"))
+        unit = " of MiB, such as 1024" if str(loc[-1] if loc else "").endswith("_mb") else ""
+        rule = _rule(first["type"], first["msg"], first.get("input"), unit)
     return BadInput(rule + more, field=_place(field, loc))
 
 
-def _rule(kind: str, message: str, value: Any) -> str:
+def _telling(errors: Sequence[ErrorDetails]) -> ErrorDetails:
+    """The first; where that is a field that is missing, one that stands in its place under another name."""
+    first = errors[0]
+    beside = (each for each in errors if each["type"] == "extra_forbidden")
+    others = (each for each in beside if each["loc"][:-1] == first["loc"][:-1])
+    return next(others, first) if first["type"] == "missing" else first
+
+
+def _unknown(name: str, place: Sequence[int | str], model: type[BaseModel]) -> str:
+    elsewhere = model.elsewhere(name) if issubclass(model, Spec) and not place else None
+    return elsewhere or unknown_field(name, fields_at(model, place))
+
+
+def _rule(kind: str, message: str, value: Any, unit: str) -> str:
     match kind:
         case "missing":
             return "is missing"
@@ -158,7 +173,7 @@ def _rule(kind: str, message: str, value: Any) -> str:
         case "dict_type" | "model_type":
             return f"must be an object, not {_kind(value)}"
         case "int_type" | "int_from_float":
-            return f"must be a whole number, not {_kind(value)}"
+            return f"must be a whole number{unit}, not {_kind(value)}"
         case "float_type":
             return f"must be a number, not {_kind(value)}"
         case "bool_type":

@@ -118,6 +118,11 @@ class Spec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    @classmethod
+    def elsewhere(cls, name: str) -> str | None:
+        """What is said of a field that is none here, where it belongs to something else."""
+        return None
+
     @model_validator(mode="before")
     @classmethod
     def _drop_comments(cls, data: Any) -> Any:

@@ -46,6 +46,7 @@ from air_executor.format.limits import (
     at_most,
 )
 from air_executor.format.mounts import Mounts
+from air_executor.format.nearest import did_you_mean
 from air_executor.format.outputs import Patterns
 from air_executor.format.results import OutputFile, Returned
 from air_executor.format.runtimes import Runtime
@@ -124,11 +125,12 @@ RETRIABLE = (Cause.EXIT, Cause.SIGNAL, Cause.OOM, Cause.TIMEOUT, Cause.LOST, Cau
 """Causes that another attempt may cure."""
 
 
-def _check_causes(value: tuple[Cause, ...]) -> tuple[Cause, ...]:
-    for cause in value:
-        if cause not in RETRIABLE:
-            raise ValueError(f"{cause.value!r} is cured by no further attempt; use {', '.join(RETRIABLE)}")
-    return value
+def _check_cause(value: Any) -> Any:
+    if value in RETRIABLE:
+        return value
+    meant = did_you_mean(value, RETRIABLE) if isinstance(value, str) else ""
+    what = "is cured by no further attempt" if value in tuple(Cause) else "is no cause of a failure"
+    raise ValueError(f"{what}; use {', '.join(RETRIABLE)}{meant}")
 
 
 class RetryPolicy(Spec):
@@ -137,10 +139,9 @@ class RetryPolicy(Spec):
     max: int = Field(1, ge=0, le=100, strict=True)
     """How many further attempts, whatever their causes."""
     on: Annotated[
-        tuple[Cause, ...],
+        tuple[Annotated[Cause, BeforeValidator(_check_cause)], ...],
         FailFast(),
         BeforeValidator(at_most(len(Cause), "causes")),
-        AfterValidator(_check_causes),
     ] = RETRIABLE
     """The causes that get one."""
     backoff: float = Field(0, ge=0, le=86_400, strict=True, allow_inf_nan=False)
@@ -370,6 +371,14 @@ class TaskSpec(Spec, TaskFields):
             raise ValueError(str(error)) from None
         return self
 
+    @classmethod
+    def elsewhere(cls, name: str) -> str | None:
+        """Of the job's fields."""
+        if name not in JobSpec.model_fields:
+            return None
+        instead = "; what a task runs after, it says by `run_if`" if name == "on_failure" else ""
+        return f"is a field of the job: say it there, as `job.{name}`{instead}"
+
     def is_asked_by(self, other: "TaskFields") -> bool:
         """Whether the other one asks for the same in every word."""
         return all(getattr(self, field) == getattr(other, field) for field in TaskSpec.model_fields)
@@ -468,11 +477,23 @@ class JobOptions(BaseModel):
     labels: Labels | None = None
 
 
+OF_ONE_TASK = ("id", "command", "args", "dependencies")
+"""What no two tasks have in common."""
+
+
 class JobSpec(Spec, JobOptions):
     """A job as somebody asks for it, without its tasks."""
 
     name: Name
     max_parallel: int | None = Field(None, ge=1, strict=True)
+
+    @classmethod
+    def elsewhere(cls, name: str) -> str | None:
+        """Of tasks' fields."""
+        if name not in TaskSpec.model_fields:
+            return None
+        common = "" if name in OF_ONE_TASK else f", or for all of them as `job.defaults.{name}`"
+        return f"is a field of tasks: say it in each of them{common}"
 
 
 class Job(Record, JobOptions):

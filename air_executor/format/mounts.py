@@ -7,6 +7,7 @@ A task never says a path of the host. What a name stands for, the operator's con
 """
 
 import posixpath
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -29,6 +30,9 @@ MAX_MOUNTS = 32
 """Of one task, and far fewer than one host bears."""
 CACHE_MB = 10_240
 """MiB that a cache may have when the next task begins, unless its operator says otherwise."""
+OF_THE_HOST = (
+    "is a path of the host: a task names what the operator has declared, in config.toml as [mounts.NAME]"
+)
 USUAL_PLACE = "/mnt"
 """The folder in which a mount is found by its name, unless something else is said."""
 
@@ -75,9 +79,9 @@ class MountRule(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    cache: bool = False
+    cache: Annotated[bool, Field(strict=True)] = False
     """A folder that the manager makes, one for each user: the tasks of that user share it."""
-    read_only: bool | None = None
+    read_only: Annotated[bool, Field(strict=True)] | None = None
     """Unless it is false nobody writes; a cache is always written to."""
     users: Annotated[tuple[Annotated[str, AfterValidator(_check_range)], ...], Field(max_length=1000)] = ()
     """Users of tasks that may have it, in the words of the setting `users`; none named: all."""
@@ -140,6 +144,8 @@ class AskedMount(Spec):
 
 def _read(value: Any) -> Any:
     value = at_most(MAX_MOUNTS, "mounts")(value)
+    for path in _of_the_host(value):
+        raise ValueError(OF_THE_HOST if path is value else f"{quoted(path)} {OF_THE_HOST}")
     if isinstance(value, list | tuple):
         if not all(isinstance(name, str) for name in value):
             raise ValueError('must be names, such as ["datasets"]')
@@ -152,6 +158,17 @@ def _read(value: Any) -> Any:
     raise ValueError(
         'must be a list of names, such as ["datasets"], or an object such as {"datasets": "/data"}'
     )
+
+
+def _of_the_host(value: Any) -> Iterator[Any]:
+    """Paths that stand where names should: as Docker and Compose write them."""
+    if isinstance(value, dict) and set(value) >= {"Source", "Target"}:
+        yield value["Source"]
+    for asked in value if isinstance(value, list | tuple | dict) else (value,):
+        if isinstance(asked, str) and ("/" in asked or asked.startswith("~")):
+            yield asked
+        elif isinstance(asked, dict):
+            yield from (asked[key] for key in ("Source", "source", "hostPath") if key in asked)
 
 
 def _read_one(value: Any) -> Any:

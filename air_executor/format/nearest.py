@@ -28,6 +28,7 @@ OF_OTHERS = {
     "gpu": "resources.gpus",
     "if": "run_if",
     "imagepullpolicy": "pull",
+    "limits": "resources",
     "mem": "resources.memory_mb",
     "memory": "resources.memory_mb",
     "retry": "retries",
@@ -53,8 +54,10 @@ OF_OTHERS = {
     "networks": "network",
     "pids_limit": "resources.pids",
     "private_environment": "secret_env",
+    "script": "command",
     "shm_size": "resources.shm_mb",
     "skip_on_exit_code": "skip_exit_codes",
+    "tags": "labels",
     "task_id": "id",
     "tmpfs": "scratch",
     "trigger_rule": "run_if",
@@ -86,7 +89,9 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     if OF_OTHERS.get(word) in names:
         return OF_OTHERS[word]
     below = (each for each in names.values() if each.rpartition(".")[2] == word)
-    like = get_close_matches(word, [each for each in names if "." not in each], 1, cutoff=LIKENESS)
+    own = [each for each in names if "." not in each]
+    turned = [each for each in own if sorted(each) == sorted(word)]  # short ones are not alike else
+    like = turned or get_close_matches(word, own, 1, cutoff=LIKENESS)
     return next(below, names[like[0]] if like else None)
 
 

@@ -29,7 +29,7 @@ def _read(value: Any) -> Any:
 
 
 def _read_one(value: Any) -> Any:
-    return {"size_mb": value} if isinstance(value, int) and not isinstance(value, bool) else value
+    return {"size_mb": value} if isinstance(value, int | str) and not isinstance(value, bool) else value
 
 
 def _short(value: dict[str, ScratchSpace]) -> Any:

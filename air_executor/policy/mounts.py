@@ -1,10 +1,9 @@
 """PURE. Which of the operator's mounts a task may ask for."""
 
-from difflib import get_close_matches
-
 from air_executor.errors import LONGEST_VALUE, BadInput, cut
 from air_executor.format.models import TaskFields
 from air_executor.format.mounts import USUAL_PLACE, AskedMount, MountRule
+from air_executor.format.nearest import did_you_mean
 from air_executor.format.users import Owner
 from air_executor.policy import users
 from air_executor.policy.rules import Policy
@@ -18,7 +17,7 @@ def check(task: TaskFields, owner: Owner, settings: Policy, field: str = "") -> 
         place = f"{field}mounts.{cut(name, LONGEST_VALUE)}"
         declared = settings.mounts.get(name)
         if declared is None:
-            raise BadInput(f"is no mount here{_nearest(name, settings)}; {DECLARES}", field=place)
+            raise BadInput(f"is no mount here; {DECLARES}{did_you_mean(name, settings.mounts)}", field=place)
         # Which user a job has for itself, nobody knows before its turn.
         if not settings.job_uids and not declared.serves(*users.user_of(task, owner, settings)):
             raise BadInput(
@@ -32,11 +31,6 @@ def check(task: TaskFields, owner: Owner, settings: Policy, field: str = "") -> 
                 f"(setting `mounts.{name}.read_only`)",
                 field=f"{place}.read_only",
             )
-
-
-def _nearest(name: str, settings: Policy) -> str:
-    nearest = get_close_matches(name, settings.mounts, 1)
-    return f"; did you mean {nearest[0]!r}?" if nearest else ""
 
 
 def places(task: TaskFields, settings: Policy) -> list[str]:

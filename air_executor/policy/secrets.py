@@ -4,10 +4,9 @@ Whoever writes a job can have it print what it gets. So it counts whose folder t
 tasks run as.
 """
 
-from difflib import get_close_matches
-
 from air_executor.errors import BadInput, quoted
 from air_executor.format.models import TaskFields
+from air_executor.format.nearest import did_you_mean
 from air_executor.format.runtimes import DEFAULT
 from air_executor.format.users import Owner
 from air_executor.policy.rules import Policy
@@ -37,11 +36,9 @@ def _check(name: str, writer: Owner, settings: Policy, field: str) -> None:
             f"config.toml (setting `secrets.{name}.users`)",
             field=field,
         )
-    nearest = get_close_matches(name, mine, 1)
-    meant = f"; did you mean {nearest[0]!r}?" if nearest else ""
     raise BadInput(
-        f"{quoted(name)} is no secret here{meant}; the operator declares them in config.toml, each as "
-        "[secrets.NAME] (setting `secrets`)",
+        f"{quoted(name)} is no secret here; the operator declares them in config.toml, each as "
+        f"[secrets.NAME] (setting `secrets`){did_you_mean(name, sorted(mine))}",
         field=field,
     )
 

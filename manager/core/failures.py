@@ -71,6 +71,15 @@ def failure_of(task: Task, stopping: Cause | None, result: ExitResult) -> Failur
     return Failure(cause=Cause.SIGNAL if by_signal else Cause.EXIT, message=message, exit_code=code)
 
 
+def in_a_late_job(task: Task, failure: Failure, seconds: float) -> Failure:
+    """Why it failed, where its job had this long, and was stopped for that. The cause is that of a cancel:
+    the task's own timeout has nothing to do with it, nor has its policy for retries."""
+    if failure.cause is not Cause.CANCELLED or failure.setting is not None:
+        return failure
+    message = f"task {task.id!r} was stopped: its job took longer than its timeout of {seconds:g} s"
+    return failure.model_copy(update={"message": message})
+
+
 def outcome_of(task: Task, failure: Failure | None) -> Outcome | None:
     """What the attempt's failure comes to, where that is not the task's, or not its job's."""
     if failure is None:

@@ -104,6 +104,16 @@ def drop(task: Task, not_run: Failure, at: datetime) -> Task:
     return _drop(task, attempt, not_run, at)
 
 
+def ended_late(task: Task, seconds: float) -> Task:
+    """The task that has failed in a job which had so many seconds, and was stopped after them."""
+    attempt, failure = task.attempt, task.failure
+    if attempt is None or failure is None:
+        return task
+    why = failures.in_a_late_job(task, failure, seconds)
+    said = _with(task, attempt, failure=why)
+    return said.model_copy(update={"failure": why, "error": why.message})
+
+
 def lose_network(task: Task) -> Task:
     """The task whose container has no network any more: stopped, or replaced where it waits at its gate."""
     attempt = task.attempt

@@ -380,7 +380,7 @@ class LiveJob:
         after = lifecycle.step(before, fact, self.ready.get(before.id), self._not_run(before))
         if after is before:
             return
-        after = self._as_called(before, after, fact.at)
+        after = self._as_late(before, self._as_called(before, after, fact.at))
         if isinstance(fact, TaskClaimed):
             self.bare = False
             if self.job.work_folder is None:
@@ -469,6 +469,14 @@ class LiveJob:
             return after
         dependencies = (self.tasks[each] for each in after.dependencies)
         return lifecycle.pass_over(after, conditions.why_idle(after, dependencies), at)
+
+    def _as_late(self, before: Task, after: Task) -> Task:
+        """The task after a step. Where that ended it since its job's time was over, this is why."""
+        halt, limit = self.job.halt, self.job.limit
+        fails = after.status is TaskStatus.FAILED and before.status is not TaskStatus.FAILED
+        if not fails or halt is None or limit is None or conditions.outlives_cancel(after):
+            return after
+        return lifecycle.ended_late(after, limit.seconds) if halt.failure.cause is Cause.TIMEOUT else after
 
     def _standing(self, task_id: str) -> Standing | None:
         task = self.tasks[task_id]

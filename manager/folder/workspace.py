@@ -20,8 +20,9 @@ from weakref import WeakValueDictionary
 from air_executor.errors import BadInput
 from air_executor.files import make_folder
 from air_executor.format import layout
+from air_executor.format.inputs import Inputs
 from air_executor.untrusted import FOLDER, is_folder, opened
-from manager.folder import acl, removal, sharing
+from manager.folder import acl, gift, removal, sharing
 from manager.folder.pace import USUAL, Pace
 from manager.folder.trouble import TRANSIENT
 from manager.model.values import Owner
@@ -42,9 +43,16 @@ def _lock_of(work: Path) -> threading.Lock:
         return _LOCKS.setdefault(work, threading.Lock())
 
 
-def prepare(job: Path, work: Path, user: Owner, users: Collection[int] = (), pace: Pace = USUAL) -> None:
+def prepare(
+    job: Path,
+    work: Path,
+    user: Owner,
+    users: Collection[int] = (),
+    inputs: Inputs | None = None,
+    pace: Pace = USUAL,
+) -> None:
     """Make the job's folders, and have the task's user write in its work folder, and all other `users` that
-    tasks of the job have.
+    tasks of the job have; also in the `inputs` of a job of root's.
 
     A `work` that the job brought becomes its work folder, unless it is empty. Raises BadInput when something
     else stands in the place of a folder, or can't be given to the users; OSError for a TRANSIENT error;
@@ -55,7 +63,7 @@ def prepare(job: Path, work: Path, user: Owner, users: Collection[int] = (), pac
             _make(folder, layout.LOGS)
             _make_inbox(folder)
             _pass_over_empty(folder)
-            make_work(work, user, users, brought=folder, pace=pace)
+            make_work(work, user, users, brought=folder, inputs=inputs, pace=pace)
             _show(folder, work)
     except BadInput as error:
         raise error.at(job / layout.TASKS) from None
@@ -109,23 +117,31 @@ def make_work(
     user: Owner,
     users: Collection[int] = (),
     brought: int | None = None,
+    inputs: Inputs | None = None,
     pace: Pace = USUAL,
 ) -> None:
     """Have the work folder there: that which a job has `brought` in its own folder, or else an empty one.
 
     It belongs to the user of the job's first task; where others are to write in it as well, it is shared.
     """
+    writer = user.uid if brought is None else os.fstat(brought).st_uid
     with opened(work.parent) as works:
         if not _is_there(works, work.name):
             if brought is None or not _is_folder(brought, layout.WORK):
                 _make_empty(works, work.name)
             else:
                 _take_over(brought, works, work.name)
-            _give(works, work.name, user)
+            _give_all(works, work.name, user, writer, inputs)
         elif work.lstat().st_uid == 0:  # a manager was ended before it gave the folder away
-            _give(works, work.name, user)
-        writer = user.uid if brought is None else os.fstat(brought).st_uid
+            _give_all(works, work.name, user, writer, inputs)
         _share(works, work, user, {user.uid, *users}, writer, pace)
+
+
+def _give_all(works: int, name: str, user: Owner, writer: int, inputs: Inputs | None) -> None:
+    """The work folder last: it tells whether what is in it was given."""
+    if inputs is not None and writer == 0 and os.geteuid() == 0:
+        gift.give(works, name, user)
+    _give(works, name, user)
 
 
 def _make_empty(works: int, name: str) -> None:

@@ -14,6 +14,7 @@ from manager.folder import deliveries
 from manager.folder.inbox import are_many_left, left_by
 from manager.gates import gate_folder, protocol
 from manager.gates.protocol import Ended
+from manager.gates.secret_keeper import SecretKeeper
 from manager.model.assignment import Assignment
 from manager.model.facts import CommandSucceeded, Fact
 from manager.model.values import AttemptKey
@@ -30,7 +31,8 @@ class EndListener:
     A manager that is started again hears nothing of commands that were begun before: it waits for the engine.
     """
 
-    def __init__(self, emit: Callable[[Fact], None]) -> None:
+    def __init__(self, secrets: SecretKeeper, emit: Callable[[Fact], None]) -> None:
+        self._secrets = secrets
         self._emit = emit
         self._poll = select.epoll()
         self._lock = threading.Lock()
@@ -113,7 +115,7 @@ class EndListener:
         outputs, inbox = assignment.task.outputs, assignment.gate.inbox
         if end is not None and end.exit_code == 0 and not outputs and not are_many_left(inbox):
             try:
-                delivery = deliveries.collect_result(assignment)
+                delivery = deliveries.collect_result(assignment, self._secrets.to_mask)
             except BadInput:  # whoever follows it will tell
                 return
             for fact in left_by(assignment.key, assignment.gate.inbox, assignment.folder, utc_now()):

@@ -6,7 +6,7 @@ import stat
 
 from air_executor.errors import plain, quoted
 from manager.gates.protocol import Flaw, Problem
-from manager.model import containers
+from manager.model import containers, missing_command
 from manager.model.assignment import Assignment
 
 MACHINES = {
@@ -62,9 +62,9 @@ def sentence(assignment: Assignment, problem: Problem, flaw: Flaw) -> str:
 
 def _missing(command: str, workdir: str) -> str:
     if "/" not in command:
-        return f"there is no command {quoted(command)} in the image"
+        return missing_command.told(command, " in the image")
     where = "" if command.startswith("/") else f" in the working directory {quoted(workdir)}"
-    return f"there is no command {quoted(command)}{where}"
+    return missing_command.told(command, where)
 
 
 def _workdir(assignment: Assignment, flaw: Flaw) -> str:

@@ -154,7 +154,8 @@ class WarmKeeper:
 
     def share(self, assignment: Assignment) -> None:
         """Have the task's user write in what others have made. Raises BadInput or OSError."""
-        workspace.prepare(assignment.folder, assignment.work, assignment.user, assignment.sharers, self._pace)
+        whose = (assignment.user, assignment.sharers, assignment.inputs)
+        workspace.prepare(assignment.folder, assignment.work, *whose, self._pace)
 
     def _answers(self, warm: str, image: str) -> tuple[str | None, Observation]:
         asked = self._asked.pop(warm, None)

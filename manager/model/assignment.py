@@ -7,6 +7,7 @@ from pathlib import Path
 from air_executor.errors import BadInput
 from air_executor.format import arguments
 from air_executor.format.attempts import Attempt, Grant
+from air_executor.format.inputs import Inputs
 from air_executor.format.models import Task
 from air_executor.format.results import Result
 from manager.model import image_facts
@@ -35,6 +36,8 @@ class Assignment:
     """Of the tasks that its own depends on, once its turn has come."""
     sharers: frozenset[int] = frozenset()
     """Users that the tasks of its job have, and who all write in its work folder."""
+    inputs: Inputs | None = None
+    """What its job was created with, in its work folder."""
 
     @property
     def attempt(self) -> Attempt:

@@ -256,7 +256,12 @@ class _Verbs:
         while True:
             try:
                 workspace.prepare(
-                    assignment.folder, assignment.work, assignment.user, assignment.sharers, self._pace
+                    assignment.folder,
+                    assignment.work,
+                    assignment.user,
+                    assignment.sharers,
+                    assignment.inputs,
+                    self._pace,
                 )
                 earlier = len(assignment.task.attempts) - 1
                 task_log.keep_earlier_log(assignment.folder, assignment.task.id, earlier)

@@ -252,7 +252,8 @@ class Dispatcher:
             spec = containers.gated(spec, self._home)
         gate = self._home.gate(attempt.warm or name)
         sharers = policy.sharers(job.users, job.runs_for, self._settings)
-        return Assignment(key, folder, work, task, grant, spec, gate, network, sharers=sharers)
+        whose = Assignment(key, folder, work, task, grant, spec, gate, network, sharers=sharers)
+        return replace(whose, inputs=job.job.inputs)
 
     def _work(self, job: LiveJob) -> Path:
         if job.job.work_folder is None:

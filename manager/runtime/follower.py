@@ -187,7 +187,7 @@ class Follower:
         """What it hands over, before its dependants begin: they may change it."""
         while True:
             try:
-                return deliveries.collect(assignment, self._pace, output.touch)
+                return deliveries.collect(assignment, self._secrets.to_mask, self._pace, output.touch)
             except OSError as error:
                 if error.errno not in TRANSIENT:
                     return Delivery(problem=f"{error.filename or ''} {error.strerror}".strip())

@@ -71,7 +71,7 @@ def by_hand(manager: RealManager, name: str, **fields: Any) -> str:
         ("host-path", {"mounts": ["/etc"]}, "mounts"),
         ("up", {"mounts": ["../data"]}, "mounts"),
         ("docker-like", {"mounts": {"data": {"source": "/etc"}}}, "source"),
-        ("unknown", {"mounts": ["dataa"]}, "did you mean 'data'"),
+        ("unknown", {"mounts": ["dataa"]}, "did you mean `data`"),
         ("of-others", {"mounts": ["others"]}, "mounts.others.users"),
         ("to-write", {"mounts": {"data": {"read_only": False}}}, "mounts.data.read_only"),
         ("over-work", {"mounts": {"data": "/work"}}, "/work"),

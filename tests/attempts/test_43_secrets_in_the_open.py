@@ -104,6 +104,27 @@ def test_it_is_where_the_task_is_and_nowhere_else(manager: RealManager) -> None:
     assert leaks(manager) == []
 
 
+@pytest.mark.parametrize(
+    ("job", "script", "outputs"),
+    [
+        ("result", r"""printf '{"url": "db://%s@host"}' $PRINTED > $AIR_EXECUTOR_RESULT""", []),
+        ("escaped", r"""printf '"\\u0074%s"' ${PRINTED#t} > $AIR_EXECUTOR_RESULT""", []),
+        ("twice", r"""printf '{"%s": 1, "%s": 2}' $PRINTED $PRINTED > $AIR_EXECUTOR_RESULT""", []),
+        ("output", "touch /work/$PRINTED.csv", ["*.csv"]),
+    ],
+)
+def test_what_is_handed_over_has_none(
+    manager: RealManager, job: str, script: str, outputs: list[str]
+) -> None:
+    manager.client.create_job(job, [a_task(script, outputs=outputs)])
+    view = manager.client.wait(job, 30)
+    failure = view.tasks[0].failure
+    assert failure is not None and failure.cause == "bad_input"
+    assert "has the value of a secret in it" in failure.message
+    until(lambda: not manager.containers("--filter", f"name=airx-{job}-a"), 20)
+    until(lambda: leaks(manager) == [], 20)
+
+
 def test_a_log_shows_only_what_may_be_shown_also_in_pieces(manager: RealManager) -> None:
     half = len(PRINTED) // 2
     script = (

@@ -81,7 +81,7 @@ def test_what_can_not_be_asked_for_is_refused_by_its_field(fields: dict[str, Any
     [
         ({"secrets": ["theirs"]}, "setting `secrets.theirs.users`"),
         ({"secret_env": {"A": "theirs"}}, "secret_env.A: .*setting `secrets.theirs.users`"),
-        ({"secrets": ["mime"]}, "did you mean 'mine'.*config.toml.*setting `secrets`"),
+        ({"secrets": ["mime"]}, "config.toml.*setting `secrets`.; did you mean `mine`"),
         ({"secrets": ["their"]}, "'their' is no secret here; the operator"),
     ],
 )

@@ -14,6 +14,7 @@ from manager.engine.contract import Observation, Status
 from manager.engine.docker import declared, devices, names, volumes
 from manager.engine.docker.accounts import Accounts
 from manager.engine.docker.names import NameFiles
+from manager.model import missing_command
 from manager.model.container_spec import ACCOUNTS, DIGEST, GATED, SHM_MB, ContainerSpec, Mount, Network
 
 NEVER = "0001-01-01T00:00:00Z"
@@ -310,7 +311,7 @@ def unusable_command(command: str, image_path: str, workdir: str, mode_of: Any) 
         candidates = [f"{folder or '.'}/{command}" for folder in image_path.split(":")]
     modes = [mode for path in candidates if (mode := mode_of(path)) is not None]
     if not modes:
-        return f"there is no command {quoted(command)} in the image"
+        return missing_command.told(command, " in the image")
     if not any(mode & 0o111 for mode in modes):
         return f"the command {quoted(command)} is not executable"
     return None

@@ -271,7 +271,40 @@ def test_mounts_that_can_not_be_are_named(home: Path, text: str, words: str) -> 
         settings.load()
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[mounts.a]\npth = "/srv/a"', "mounts.a.pth: is no key here; did you mean `path`?"),
+        ('[secrets.a]\nfle = "/srv/a"', "secrets.a.fle: is no key here; did you mean `file`?"),
+        ('[secrets.a]\ncommand = "cat x"', 'secrets.a.command: must be a list such as ["cat", "/srv/x"];'),
+        ('[secrets.a]\nfile = "/x"\nusers = "1000"', 'secrets.a.users: must be a list such as ["1000"];'),
+        ('[secrets.a]\nfile = "/x"\nmask = "no"', "secrets.a.mask: must be true or false;"),
+        ('[mounts.a]\npath = "/x"\nread_only = "no"', "mounts.a.read_only: must be true or false, not 'no'"),
+        ('[mounts.a]\ncache = "no"', "mounts.a.cache: must be true or false, not 'no'"),
+        ('[mounts.a]\npath = "/x"\nusers = "1000"', 'mounts.a.users: must be a list such as ["1000"], not'),
+        ('runtimes = "runsc"', 'runtimes: must be a list such as ["runsc"], not'),
+        ('users = "1000"', 'users: must be a list such as ["1000"], not'),
+        ("groups = 100", "groups: must be a list such as [100], not"),
+        ('images = "debian"', 'images: must be a list such as ["debian:*"], not'),
+        ('gpus = "all"', 'gpus: must be a number, or a list such as ["0", "1"], of'),
+        ("ulimits = 5", "ulimits: must be a table of ceilings by name, such as memlock"),
+        ('unreachable = "none"', 'unreachable: must be a list such as ["10.0.0.0/8"], of'),
+    ],
+)
+def test_each_is_refused_with_what_it_should_be(home: Path, text: str, words: str) -> None:
+    toml(home, text)
+    with pytest.raises(BadInput) as caught:
+        settings.load()
+    assert str(caught.value).startswith(words)
+
+
 class TestSecrets:
+    def test_their_commands_show_the_program_alone(self) -> None:
+        secret = Secret(command=("vault", "-token=s3cret"))
+        assert secret.model_dump()["command"] == ("vault", "…")
+        assert "s3cret" not in repr(secret) + str(Settings(home=Path("/nowhere"), secrets={"db": secret}))
+        assert secret.command == ("vault", "-token=s3cret")
+
     def test_are_tables_of_the_file_or_an_object_of_the_environment(self) -> None:
         found = Settings(home=Path("/nowhere"), secrets='{"db": {"file": "/srv/db", "users": ["1000"]}}')  # type: ignore[arg-type]
         assert found.secrets["db"].may_be_had_by(1000)

@@ -44,6 +44,14 @@ def test_config_shows_values_and_where_they_come_from(
     assert any(line.startswith(f'home = "{home}"') for line in lines)
 
 
+def test_config_shows_of_the_commands_that_print_secrets_the_program_alone(run: Run, home: Path) -> None:
+    home.mkdir()
+    (home / "config.toml").write_text('[secrets.db]\ncommand = ["curl", "-H", "Token: s3cret"]\n')
+    shown = run("config").stdout
+    assert '"command" = ["curl", "…"]' in shown
+    assert "s3cret" not in shown
+
+
 def test_config_refuses_a_bad_value_with_its_name(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIR_EXECUTOR_MAX_RUNNERS", "many")
     result = run("config")

@@ -107,10 +107,14 @@ def test_a_wrong_type_is_named_with_its_place_and_what_would_be_right() -> None:
         ({"retries": -1}, "tasks[1].retries.max", "greater than or equal to 0"),
         (
             {"retries": {"on": ["cancelled"]}},
-            "tasks[1].retries.on",
-            "'cancelled' is cured by no",
+            "tasks[1].retries.on[0]",
+            "'cancelled' is cured by no further attempt; use exit, signal,",
         ),
-        ({"retries": {"on": ["bad luck"]}}, "tasks[1].retries.on[0]", "input should be 'exit'"),
+        (
+            {"retries": {"on": ["bad luck"]}},
+            "tasks[1].retries.on[0]",
+            "'bad luck' is no cause of a failure; use",
+        ),
         ({"retries": {"backof": 1}}, "tasks[1].retries.backof", "not a known field"),
         ({"retries": {"memory_factor": 0.5}}, "tasks[1].retries.memory_factor", "greater than or equal to 1"),
         ({"resources": {"memory_mb": "64"}}, "tasks[1].resources.memory_mb", "whole number"),

@@ -28,6 +28,9 @@ def refused(field: str, value: Any = 1) -> str:
         ("depends_on", "dependencies"),
         ("cpus", "resources.cpus"),
         ("memory_mb", "resources.memory_mb"),
+        ("tags", "labels"),
+        ("limits", "resources"),
+        ("script", "command"),
     ],
 )
 def test_an_unknown_field_is_refused_with_the_nearest_right_one(field: str, meant: str) -> None:
@@ -57,7 +60,65 @@ def test_fields_of_the_job_have_nearest_ones_too() -> None:
 
 
 def test_words_have_nearest_ones_too() -> None:
-    assert refused("retries", {"on": ["ooom"]}).endswith("not 'ooom'; did you mean `oom`?")
+    said = refused("retries", {"on": ["exit", "ooom"]})
+    causes = "exit, signal, oom, timeout, lost, engine, image"
+    assert said == (
+        f"tasks[0].retries.on[1]: 'ooom' is no cause of a failure; use {causes}; did you mean `oom`?"
+    )
+    assert f"is cured by no further attempt; use {causes}" in refused("retries", {"on": ["cancelled"]})
+    assert refused("pull", "alwais").endswith("not 'alwais'; did you mean `always`?")
+
+
+def test_a_field_of_the_job_is_refused_in_a_task_with_where_it_belongs() -> None:
+    assert refused("max_parallel").endswith(": is a field of the job: say it there, as `job.max_parallel`")
+    said = refused("on_failure", "stop")
+    assert said.endswith("as `job.on_failure`; what a task runs after, it says by `run_if`")
+
+
+@pytest.mark.parametrize(
+    ("field", "words"),
+    [
+        ("image", "is a field of tasks: say it in each of them, or for all of them as `job.defaults.image`"),
+        ("command", "is a field of tasks: say it in each of them"),
+    ],
+)
+def test_a_field_of_tasks_is_refused_in_the_job_with_where_it_belongs(field: str, words: str) -> None:
+    with pytest.raises(BadInput) as error:
+        read_document({"job": {"name": "job", field: "x"}, "tasks": []})
+    assert str(error.value) == f"job.{field}: {words}"
+
+
+@pytest.mark.parametrize(
+    ("field", "meant"), [("name", "job.name"), ("task", "tasks"), ("priority", "job.priority")]
+)
+def test_so_is_a_field_of_the_job_beside_it(field: str, meant: str) -> None:
+    with pytest.raises(BadInput) as error:
+        read_document({field: "x", "job": {"name": "job"}, "tasks": []})
+    assert str(error.value) == f"{field}: is not a known field; did you mean `{meant}`?"
+
+
+def test_a_field_that_is_missing_since_its_name_is_wrong_is_told_by_that_name() -> None:
+    assert "results: is not a known field; did you mean `result`?" in refused("args", [{"results": "f"}])
+    assert "result: is missing" in refused("args", [{"path": "f"}])
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "place"),
+    [
+        ("resources", {"memory_mb": "1g"}, "resources.memory_mb"),
+        ("scratch", {"/s": "10m"}, "scratch./s.size_mb"),
+        ("retries", {"memory_max_mb": 1.5}, "retries.memory_max_mb"),
+    ],
+)
+def test_a_size_is_asked_for_in_its_unit(field: str, value: Any, place: str) -> None:
+    said = f"tasks[0].{place}: must be a whole number of MiB, such as 1024, not "
+    assert refused(field, value).startswith(said)
+    assert "MiB" not in refused("resources", {"pids": "1g"})
+
+
+def test_short_names_are_alike_where_their_letters_are_in_another_order() -> None:
+    assert nearest("bd", ["db", "api"]) == "db"
+    assert nearest("dx", ["db", "api"]) is None
 
 
 def test_a_dependency_that_is_none_may_have_meant_another_task() -> None:

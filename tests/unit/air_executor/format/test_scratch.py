@@ -36,7 +36,7 @@ def test_what_is_written_down_is_read_again_as_the_same() -> None:
         ({"/s": 0}, "scratch./s.size_mb: "),
         ({"/s": -1}, "scratch./s.size_mb: "),
         ({"/s": 1 << 40}, "scratch./s.size_mb: "),
-        ({"/s": "1g"}, "scratch./s: "),
+        ({"/s": "1g"}, "scratch./s.size_mb: must be a whole number of MiB, such as 1024, not a string"),
         ({"/s": {}}, "scratch./s.size_mb: is missing"),
         ({"/s": {"size_mb": 1, "on": "floppy"}}, "scratch./s.on: "),
         ({"/work/x": 1}, "scratch./work/x.*is taken"),

@@ -196,6 +196,30 @@ def test_a_job_that_took_too_long_is_stopped_but_for_cleanup() -> None:
     assert job.job.outcome == "timed_out"
 
 
+def test_what_was_stopped_then_says_so_and_is_not_tried_again() -> None:
+    job = begun(timed(task("a", retries=3), task("b", "a")), "a")
+    job.apply(JobTimedOut(uid=UID, at=at(61)))
+    job = replayed(job)
+    job.apply(exited(key("a"), 143))
+    failure = job.tasks["a"].failure
+    assert failure is not None and failure.message == (
+        "task 'a' was stopped: its job took longer than its timeout of 60 s"
+    )
+    assert failure.cause is Cause.CANCELLED
+    assert (job.tasks["a"].error, job.tasks["a"].attempts[0].failure) == (failure.message, failure)
+    assert len(job.tasks["a"].attempts) == 1 and not job.ready
+    skipped = job.tasks["b"].failure
+    assert skipped is not None and skipped.cause is Cause.TIMEOUT
+
+
+def test_cleanup_that_was_cancelled_then_does_not_say_so() -> None:
+    job = begun(timed(task("a"), task("c", "a", **ALWAYS)), "a")
+    for fact in (JobTimedOut(uid=UID, at=at(61)), exited(key("a"), 143), removed(key("a"))):
+        job.apply(fact)
+    cancelled(cancelled(begun(job, "c")), "2").apply(exited(key("c"), 143))
+    assert job.tasks["c"].error == "task 'c' was stopped: its job was cancelled"
+
+
 def test_a_cancel_after_that_is_the_first_and_the_next_the_second() -> None:
     job = begun(timed(task("a"), task("c", "a", **ALWAYS)), "a")
     job.apply(JobTimedOut(uid=UID, at=at(61)))

@@ -11,10 +11,12 @@ import pytest
 
 from air_executor.format.results import Result
 from manager.gates.end_listener import EndListener
+from manager.gates.secret_keeper import SecretKeeper
 from manager.model.assignment import Assignment
 from manager.model.facts import CommandSucceeded, Fact, TaskRequested
 from manager.model.home import GateFolder
 from manager.model.values import AttemptKey
+from manager.settings import Secret
 from tests.unit.manager.builders import (
     container,
     granted,
@@ -48,7 +50,7 @@ def heard() -> "queue.SimpleQueue[Fact]":
 
 @pytest.fixture
 def ends(heard: "queue.SimpleQueue[Fact]") -> Iterator[EndListener]:
-    listener = EndListener(heard.put)
+    listener = EndListener(SecretKeeper({"db": Secret(command=("printf", "s3cret-value"))}), heard.put)
     listener.start()
     yield listener
     for each in (A, B):
@@ -138,6 +140,24 @@ def test_a_success_that_leaves_no_result_but_something_else_is_told_by_who_follo
     assert heard.get(timeout=5).key == B  # type: ignore[union-attr]
     assert heard.empty()
     other.leaves()
+
+
+def test_a_result_with_the_value_of_a_secret_in_it_is_told_by_who_follows_it(
+    ends: EndListener, heard: "queue.SimpleQueue[Fact]", tmp_path: Path
+) -> None:
+    left(tmp_path, '"postgres://me:s3cret-value@db"')
+    gate = Gate(tmp_path / "a")
+    ends.hold(A, gate.listeners)
+    asked = an_assignment(A, tmp_path)
+    ends.listen(replace(asked, grant=asked.grant.model_copy(update={"secrets": {"db": "/run/secrets/db"}})))
+    gate.says(ENDED)
+    (tmp_path / "other").mkdir()
+    other = listened_to(ends, B, tmp_path / "other" / "b")
+    other.says(ENDED)
+    assert heard.get(timeout=5).key == B  # type: ignore[union-attr]
+    assert heard.empty()
+    for each in (gate, other):
+        each.leaves()
 
 
 def test_what_promises_outputs_is_told_by_who_has_the_time_to_read_them(

@@ -83,7 +83,8 @@ def a_keeper(engine: FakeEngine, assignment: Assignment, retry: Retry | None = N
     rules = settings(home_folder)
     home = Home(HOME_ID, home_folder)
     pool = WarmKeeper(engine, home, rules, HostNetwork(engine, home, rules), retry, USUAL)
-    return Gatekeeper(engine, HOME_ID, pool, EndListener(lambda fact: None), SecretKeeper({}), retry)
+    kept = SecretKeeper({})
+    return Gatekeeper(engine, HOME_ID, pool, EndListener(kept, lambda fact: None), kept, retry)
 
 
 def an_assignment(home_folder: Path, *words: str, incarnation: int = 1) -> Assignment:

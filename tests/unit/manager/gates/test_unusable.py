@@ -31,6 +31,18 @@ def said(tmp_path: Path, problem: Problem, flaw: Flaw, command: str = "./tool", 
     [
         ("tool", "", "there is no command 'tool' in the image"),
         ("/opt/tool", "", "there is no command '/opt/tool'"),
+        (
+            "echo hello",
+            "",
+            "there is no command 'echo hello' in the image; arguments go into `args`, and what a shell is to "
+            'read behind `"entrypoint": ["sh", "-c"]`',
+        ),
+        (
+            "./tool -v",
+            "",
+            "there is no command './tool -v' in the working directory '/work'; arguments go into `args`, and "
+            'what a shell is to read behind `"entrypoint": ["sh", "-c"]`',
+        ),
         ("./tool", "", "there is no command './tool' in the working directory '/work'"),
         ("./tool", "/opt", "there is no command './tool' in the working directory '/opt'"),
     ],

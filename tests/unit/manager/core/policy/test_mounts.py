@@ -47,7 +47,7 @@ def test_a_task_may_have_it_elsewhere_and_with_less() -> None:
     [
         (
             ["dataset"],
-            "mounts.dataset: is no mount here; did you mean 'datasets'.*config.toml.*setting `mounts`",
+            "mounts.dataset: is no mount here; .*config.toml.*setting `mounts`.; did you mean `datasets`",
         ),
         (["x" * 200], f"mounts.{'x' * 79}…: is no mount here; the operator declares"),
         (["team"], "mounts.team: is not for user 1000:1000.*setting `mounts.team.users`"),

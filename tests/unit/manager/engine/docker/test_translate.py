@@ -388,6 +388,7 @@ FILES = {"/usr/bin/tool": 0o755, "/usr/local/bin/data": 0o644, "/work/run.sh": 0
         ("./run.sh", None),
         ("nothing", "there is no command 'nothing' in the image"),
         ("run.sh", "there is no command 'run.sh'"),
+        ("tool -v", "there is no command 'tool -v' in the image; arguments go into `args`"),
         ("/nothing", "there is no command '/nothing'"),
         ("data", "the command 'data' is not executable"),
         ("./notes", "the command './notes' is not executable"),

@@ -1,7 +1,7 @@
 """Files that a job brings: put into its `work/` before anybody sees the job.
 
 Where they come from, somebody may put something else meanwhile: all is opened by the handle of its folder, no
-link is followed, and what is read is counted. In a path that a person names only its last name is looked at so;
+link is followed, and what is read is counted. In a path that a person names only its last name is looked at;
 the folders above it may be behind links, as with any command.
 """
 

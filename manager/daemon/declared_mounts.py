@@ -22,6 +22,8 @@ from air_executor.format.places import is_in
 
 IN_A_CONTAINER = Path("/.dockerenv")
 """Where that is there, a folder of the engine's host that is not to be seen may be there all the same."""
+LONGEST_WAY = 100_000
+"""Names: the kernel follows 40 links of 2048 names each. Somebody may be making a circle of them just now."""
 BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -160,7 +162,9 @@ def _trusted(home: Path) -> set[int]:
 def _way(path: Path) -> Iterator[tuple[Path, Path]]:
     """Each folder in which something is looked up to come to the path, and what; links are followed."""
     parent, names = Path("/"), list(reversed(path.parts[1:]))
-    while names:
+    for _ in range(LONGEST_WAY):
+        if not names:
+            return
         entry = parent / names.pop()
         yield parent, entry
         try:

@@ -63,7 +63,7 @@ def _problem(declared: Declared, home: str, leads_to: Callable[[str], str]) -> s
         is_in(path, own) or is_in(own, path) for path in (source, reached) for own in (home, leads_to(home))
     ):
         return (
-            f"{source} is or leads to the manager's own home, or in or above it; the operator names another"
+            f"{source} is the manager's own home, in or above it, or leads there; the operator names another"
         )
     if reached != source:
         return (

@@ -201,6 +201,14 @@ def test_a_link_without_end_is_refused(tmp_path: Path, home: Path) -> None:
         check(tmp_path / "loop", home)
 
 
+def test_links_that_become_a_circle_meanwhile_end(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    monkeypatch.setattr(Path, "resolve", lambda self: self)
+    two(tmp_path / "out", tmp_path / "loop", home)
+
+
 def test_in_a_container_nobody_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(declared_mounts, "IN_A_CONTAINER", Path("/"))
     assert declared_mounts.missing({"d": DeclaredMount(path="/not/there")}) == []

@@ -1,7 +1,8 @@
 """Files that a job brings: put into its `work/` before anybody sees the job.
 
 Where they come from, somebody may put something else meanwhile: all is opened by the handle of its folder, no
-link is followed, and what is read is counted.
+link is followed, and what is read is counted. In a path that a person names only its last name is looked at;
+the folders above it may be behind links, as with any command.
 """
 
 import errno
@@ -51,17 +52,28 @@ class _Found:
     is_program: bool = False
     content: bytes = b""
     handle: int | None = None
+    path: Path | None = None
+    """Where it comes from, if it is not at hand."""
 
     @property
     def size(self) -> int:
         return len(self.content) if self.handle is None else os.fstat(self.handle).st_size
 
     def parts(self, meter: Meter) -> Iterator[bytes]:
-        """What is in it, counted."""
-        read = (self.content,) if self.handle is None else iter(partial(os.read, self.handle, A_PART), b"")
-        for part in read:
+        """What is in it, counted. Raises BadInput where that is not as much as its size says."""
+        if self.handle is None or self.path is None:
+            meter.take(len(self.content))
+            yield self.content
+            return
+        left = self.size
+        for part in iter(partial(os.read, self.handle, A_PART), b""):
             meter.take(len(part))
+            left -= len(part)
+            if left < 0:
+                break
             yield part
+        if left != 0:
+            raise _changing(self.path)
 
 
 class InputFiles:
@@ -156,7 +168,9 @@ def _walk(path: Path, folder: int, place: Place, meter: Meter) -> Iterator[_Foun
     with _opened(path, folder) as handle:
         status = os.fstat(handle)
         if not stat.S_ISDIR(status.st_mode):
-            yield _Found(place, is_program=bool(status.st_mode & stat.S_IXUSR), handle=handle)
+            if os.pread(handle, 1, status.st_size):  # such as in /proc, where files have no size
+                raise _changing(path)
+            yield _Found(place, is_program=bool(status.st_mode & stat.S_IXUSR), handle=handle, path=path)
             return
         yield _Found(place, is_folder=True)
         names = _names(handle)
@@ -196,6 +210,13 @@ def _check_kind(status: os.stat_result, path: Path) -> None:
         raise BadInput(f"{_shown(path)} is a link, and none is followed; bring what it leads to", field=FIELD)
     if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
         raise BadInput(f"{_shown(path)} is neither a regular file nor a folder", field=FIELD)
+
+
+def _changing(path: Path) -> BadInput:
+    return BadInput(
+        f"{_shown(path)} changes while it is read: it has not as many bytes as its size says; bring a copy",
+        field=FIELD,
+    )
 
 
 def _shown(path: Path) -> str:

@@ -161,7 +161,8 @@ def main() -> int:
     """Run the manager until SIGTERM or SIGINT. Returns the process's exit code."""
     try:
         settings = load()
-        declared_mounts.check(settings.mounts, settings.home)
+        mounts = declared_mounts.check(settings.mounts, settings.home)
+        settings = settings.model_copy(update={"mounts": mounts})
         settings.home.mkdir(parents=True, exist_ok=True)
         _allow_many_files()
         readers = partial(readers_of, settings.home, settings.readers_group)

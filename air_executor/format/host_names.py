@@ -23,9 +23,13 @@ NAME_RULE = "must be a name of a host such as db.internal: letters, digits, hyph
 
 def check_name(name: Any) -> str:
     """`name` itself. Raises ValueError where no host can have it."""
-    if not isinstance(name, str) or len(name) > 253 or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not _is_name(name):
         raise ValueError(f"{quoted(name)} {NAME_RULE}")
     return name
+
+
+def _is_name(text: str) -> bool:
+    return len(text) <= 253 and _NAME.fullmatch(text) is not None
 
 
 def check_address(address: Any) -> str:
@@ -67,9 +71,11 @@ def _read_domains(value: Any) -> Any:
 
 
 def _check_hostname(name: str) -> str:
-    check_name(name)
+    """What is wrong is said behind the name, as of any text."""
+    if not _is_name(name):
+        raise ValueError(NAME_RULE)
     if name.lower() in OWN:
-        raise ValueError(f"{quoted(name)} is no name for one host")
+        raise ValueError("is no name for one host")
     return name
 
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from air_executor.untrusted import opened
-from manager.folder import workspace
+from manager.folder import removal, workspace
 from manager.folder.usage import Look
 from manager.gates.gate_folder import give
 from manager.model import containers
@@ -43,22 +43,29 @@ def prepare(assignment: Assignment) -> None:
             for parent in (cache.parent.parent, cache.parent):
                 with suppress(FileExistsError):
                     parent.mkdir(0o700)
-            _empty_when_too_large(cache, (mount.size_mb or 0) * MIB)
+            if cache.is_dir():
+                _have(cache, assignment.user)  # who is not root counts nothing in a closed one
+                _empty_when_too_large(cache, (mount.size_mb or 0) * MIB)
             _have(cache, assignment.user)
 
 
 def _have(folder: Path, user: Owner) -> None:
+    """Also where it was the user's already, who may have closed it."""
     with suppress(FileExistsError):
         folder.mkdir(0o700)
-    with opened(folder) as handle:
-        if os.fstat(handle).st_uid != user.uid:
-            give(handle, user)
+    with opened(folder.parent) as parent:
+        removal.allow_us(folder.name, parent)
+        with opened(folder.name, folder=parent) as handle:
+            if os.fstat(handle).st_uid == user.uid:
+                os.fchmod(handle, 0o700)
+            else:
+                give(handle, user)
 
 
 def _empty_when_too_large(cache: Path, most: int) -> None:
     """Tasks that have it find it empty: what is in a cache may go at any time."""
     with _LOOKING:
-        if not cache.is_dir() or time.monotonic() < _LOOKED.get(cache, 0.0):
+        if time.monotonic() < _LOOKED.get(cache, 0.0):
             return
         _LOOKED[cache] = time.monotonic() + LOOK_AGAIN
     look = Look([cache])

@@ -153,18 +153,53 @@ def test_a_declared_folder_that_is_a_link_to_what_nobody_may_have_keeps_a_manage
         declared_mounts.check(rules.mounts, rules.home)
 
 
-def test_a_manager_says_so_and_ends(tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text(f'[mounts.all]\npath = "{tmp_path}/jobs"\n')
-    (tmp_path / "jobs").mkdir()
-    ended = subprocess.run(
+def started_with(home: Path, config: str) -> subprocess.CompletedProcess[str]:
+    """A manager that is to end at once."""
+    (home / "config.toml").write_text(config)
+    return subprocess.run(
         [sys.executable, "run_manager.py"],
         cwd=ROOT,
-        env={"AIR_EXECUTOR_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
+        env={"AIR_EXECUTOR_HOME": str(home), "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
         timeout=PATIENCE,
         check=False,
     )
+
+
+def test_a_manager_says_so_and_ends(tmp_path: Path) -> None:
+    (tmp_path / "jobs").mkdir()
+    ended = started_with(tmp_path, f'[mounts.all]\npath = "{tmp_path}/jobs"\n')
     assert ended.returncode == 1
     assert "mounts.all.path: " in ended.stderr
     assert "the manager's own home" in ended.stderr
+
+
+def test_a_folder_whose_place_tasks_could_take_with_a_link_keeps_a_manager_from_starting(
+    tmp_path: Path,
+) -> None:
+    """A task that has `reports`: `rmdir inner; ln -s HOME/work/OTHER inner`."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "reports" / "inner").mkdir(parents=True)
+    config = f"""
+    [mounts.reports]
+    path = "{tmp_path}/reports"
+    read_only = false
+    [mounts.inner]
+    path = "{tmp_path}/reports/inner"
+    """
+    ended = started_with(tmp_path / "home", config)
+    assert ended.returncode == 1
+    assert "mounts.inner.path: " in ended.stderr
+    assert "mounts.reports.read_only = true" in ended.stderr
+
+
+def test_a_folder_whose_place_others_could_take_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(declared_mounts, "IN_A_CONTAINER", tmp_path / "nowhere")
+    (tmp_path / "open" / "data").mkdir(parents=True)
+    (tmp_path / "open").chmod(0o777)
+    rules = settings(tmp_path / "home", mounts={"data": {"path": f"{tmp_path}/open/data"}})
+    with pytest.raises(BadInput, match=r"mounts.data.path: .*chmod go-w"):
+        declared_mounts.check(rules.mounts, rules.home)

@@ -94,6 +94,15 @@ def test_a_cache_is_shared_by_the_jobs_of_one_user_and_by_nobody_else(manager: R
     assert (said(manager, "finds"), said(manager, "looks")) == ("mine\n", "")
 
 
+def test_a_cache_that_a_task_has_closed_is_open_to_the_next_job(manager: RealManager) -> None:
+    manager.client.create_job("closes", [shell("a", "chmod 0 /mnt/wheels", mounts=["wheels"])])
+    assert manager.client.wait("closes", timeout=PATIENCE).state == "completed"
+    script = "touch /mnt/wheels/again && stat -c %a /mnt/wheels"
+    manager.client.create_job("finds-it-open", [shell("a", script, mounts=["wheels"], retries=0)])
+    assert manager.client.wait("finds-it-open", timeout=PATIENCE).state == "completed"
+    assert said(manager, "finds-it-open") == "700\n"
+
+
 def test_a_task_with_mounts_and_scratch_waits_ahead_of_its_turn(manager: RealManager) -> None:
     space = {"scratch": {"/s": 1, "/t": {"size_mb": 5, "on": "disk"}}, "mounts": ["wheels"]}
     script = "echo x > /s/x && echo x > /t/x && echo x > /mnt/wheels/x"

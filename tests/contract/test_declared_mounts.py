@@ -14,6 +14,7 @@ from docker.errors import NotFound
 from air_executor.format.attempts import Cause
 from manager.engine.connect import connect
 from manager.engine.contract import EngineError, Impossible
+from manager.engine.docker import own_container
 from manager.model.container_spec import Declared, InMemory
 from tests.contract.bench import TASK_UID, Bench, sh
 from tests.guarded_engine import guarded_engine
@@ -75,6 +76,23 @@ def test_a_folder_that_is_missing_is_named_and_not_made(bench: Bench, srv: Path)
     assert caught.value.cause is Cause.BAD_INPUT
     assert not (srv / "gone").exists()
     assert bench.engine.containers(bench.home.id) == []
+
+
+@pytest.mark.parametrize("target", ["elsewhere", "home"])
+def test_a_folder_that_has_become_a_link_is_named_and_nothing_is_made(
+    docker_bench: Bench, data: Path, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    monkeypatch.setattr(own_container, "own_container_ids", list)
+    (data / "elsewhere").mkdir()
+    place = {"elsewhere": data / "elsewhere", "home": docker_bench.work}[target]
+    (data / "below").rmdir()
+    (data / "below").symlink_to(place)
+    with pytest.raises(
+        Impossible, match=r"the mount 'data' can't be handed out: .*mounts\.data\.path"
+    ) as caught:
+        docker_bench.create(**path(data / "below"))
+    assert caught.value.cause is Cause.BAD_INPUT
+    assert docker_bench.engine.containers(docker_bench.home.id) == []
 
 
 def test_what_else_is_wrong_is_not_said_of_the_mount(docker_bench: Bench, data: Path) -> None:

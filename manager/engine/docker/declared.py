@@ -4,8 +4,10 @@ A folder is mounted without the file systems that are mounted below it: an engin
 1.41 makes only the folder's own read-only (seen with 26.1.5), so through those a task could write.
 """
 
+from collections.abc import Callable
 from typing import Any
 
+from air_executor.errors import quoted
 from air_executor.format.places import is_in
 from manager.model.container_spec import ContainerSpec, Declared
 
@@ -34,19 +36,40 @@ def without(body: dict[str, Any], spec: ContainerSpec, but: Declared | None = No
     return body | {"HostConfig": host | {"Mounts": kept}}
 
 
-def problem(spec: ContainerSpec, home: str) -> str | None:
-    """Why no container can be made with them, or None. `home`: the manager's, as the engine sees it."""
+def problem(spec: ContainerSpec, home: str, leads_to: Callable[[str], str]) -> str | None:
+    """Why no container can be made with them, or None.
+
+    `home`: the manager's, as the engine sees it. `leads_to`: where a path of the engine's host leads, with
+    its links followed; the path itself where that is not to be seen.
+    """
     for each in spec.declared:
         if each.kind == "withdrawn":
             return (
                 f"the mount {each.name!r} is not allowed any more as the task asks for it: the operator has "
                 f"changed the setting `mounts.{each.name}` since the job was taken"
             )
-        if each.kind == "path" and (is_in(each.source, home) or is_in(home, each.source)):
-            return (
-                f"the mount {each.name!r} can't be handed out: {each.source} is the manager's own home, or "
-                f"in or above it; the operator names another folder (setting `mounts.{each.name}.path`)"
-            )
+        if each.kind == "path":
+            found = _problem(each, home, leads_to)
+            if found is not None:
+                setting = f"mounts.{each.name}.path"
+                return f"the mount {each.name!r} can't be handed out: {found} (setting `{setting}`)"
+    return None
+
+
+def _problem(declared: Declared, home: str, leads_to: Callable[[str], str]) -> str | None:
+    """It was resolved when the manager began: what leads elsewhere now, somebody has put there since."""
+    source, reached = declared.source, leads_to(declared.source)
+    if any(
+        is_in(path, own) or is_in(own, path) for path in (source, reached) for own in (home, leads_to(home))
+    ):
+        return (
+            f"{source} is the manager's own home, in or above it, or leads there; the operator names another"
+        )
+    if reached != source:
+        return (
+            f"{source} leads to {quoted(reached)} now, and did not when the manager began; the operator "
+            "looks who has put that there, and restarts the manager if it is meant"
+        )
     return None
 
 

@@ -38,7 +38,7 @@ from manager.engine.docker.image_config import image_facts
 from manager.engine.docker.images import A_SILENCE, Entry, Images, Refused, with_remark
 from manager.engine.docker.logins import Logins
 from manager.engine.docker.network_holders import NetworkHolders
-from manager.engine.docker.own_container import own_container_ids
+from manager.engine.docker.own_container import leads_to, own_container_ids
 from manager.engine.docker.places import ImagePlaces, workdir_problem
 from manager.engine.docker.translate import (
     A_RECORD,
@@ -363,7 +363,7 @@ class DockerEngine:
     def _check_places(self, spec: ContainerSpec, image_id: str) -> None:
         """Before the engine is asked for it: it would make what is missing. Raises EngineError."""
         problem = (
-            declared.problem(spec, self._path_table().host_path(spec.labels[HOME_PATH]))
+            declared.problem(spec, self._path_table().host_path(spec.labels[HOME_PATH]), leads_to)
             or workdir_problem(spec)
             or self._places.problem(spec, image_id)
         )

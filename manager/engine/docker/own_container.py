@@ -1,5 +1,6 @@
 """Which container this process runs in, if it runs in one."""
 
+import os
 import re
 import socket
 from pathlib import Path
@@ -16,3 +17,8 @@ def own_container_ids() -> list[str]:
     if Path("/.dockerenv").exists():
         ids.append(socket.gethostname())
     return ids
+
+
+def leads_to(path: str) -> str:
+    """Where a path of the engine's host leads, all links followed; itself where a container hides that."""
+    return path if own_container_ids() else os.path.realpath(path)

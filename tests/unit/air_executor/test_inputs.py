@@ -134,6 +134,33 @@ def test_links_are_not_followed_wherever_they_are(source: Path, tmp_path: Path) 
     assert "link' is a link" in refused({"all": tmp_path / "link"})
 
 
+def test_folders_above_the_one_that_is_named_may_be_behind_a_link(
+    source: Path, tmp_path: Path, job: Path
+) -> None:
+    (tmp_path / "link").symlink_to(source)
+    assert (put({"a": tmp_path / "link" / "a.txt"}, job) / "a").read_text() == "one"
+
+
+def test_a_file_that_has_more_in_it_than_its_size_is_refused_at_once() -> None:
+    told = refused({"a": Path("/proc/self/environ")})
+    assert told.startswith("'/proc/self/environ' changes while it is read")
+
+
+@pytest.mark.parametrize("size", [0, 2, 4])
+def test_a_file_that_changes_its_size_while_it_is_read_is_refused(
+    source: Path, job: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    read = os.read
+
+    def change_and_read(handle: int, most: int) -> bytes:
+        os.truncate(source / "a.txt", size)
+        return read(handle, most)
+
+    monkeypatch.setattr(os, "read", change_and_read)
+    with pytest.raises(BadInput, match=r"a\.txt' changes while it is read"):
+        put({"a": source / "a.txt"}, job)
+
+
 def test_what_is_neither_file_nor_folder_is_refused_and_not_waited_for(source: Path) -> None:
     os.mkfifo(source / "pipe")
     assert "pipe' is neither a regular file nor a folder" in refused({"all": source})

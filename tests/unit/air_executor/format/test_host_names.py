@@ -1,5 +1,9 @@
 """Names of hosts, as they are asked for; what is refused: attempts/test_44_names_that_forge_files.py."""
 
+import pytest
+
+from air_executor.errors import BadInput
+from air_executor.format.documents import validate
 from air_executor.format.host_names import MOST_DOMAINS, MOST_HOSTS, MOST_SERVERS
 from air_executor.format.models import TaskSpec
 
@@ -19,3 +23,10 @@ def test_as_many_as_there_may_be() -> None:
         network="private",
         hostname="a" * 63,
     )
+
+
+@pytest.mark.parametrize("name", ["a\nb", "localhost", "a_b"])
+def test_what_is_no_host_name_is_said_once(name: str) -> None:
+    with pytest.raises(BadInput, match=r"^hostname: .* (must be|is no) ") as error:
+        validate(TaskSpec, {"id": "a", "command": "true", "hostname": name})
+    assert str(error.value).count(repr(name)) == 1

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -9,6 +10,7 @@ from manager.gates import spaces
 from manager.model.assignment import Assignment
 from manager.model.home import Home
 from manager.model.values import Owner
+from tests.attempts.other_user import USER, does, needs_root
 from tests.unit.manager.builders import container, granted, key, task
 
 ME = Owner(os.geteuid() or 1000, os.getegid() or 1000)
@@ -69,6 +71,37 @@ def test_a_cache_keeps_what_is_in_it_until_it_is_too_large(
     cache = home.cache("pip", ME.uid)
     assert list(cache.iterdir()) == []
     assert [path.name for path in cache.parent.iterdir()] == [str(ME.uid)], "what was aside is gone"
+
+
+@pytest.mark.parametrize("mode", [0, 0o500, 0o777, 0o1700])
+def test_a_cache_that_a_task_has_closed_is_open_to_the_next_one(home: Home, mode: int) -> None:
+    cache = home.cache("pip", ME.uid)
+    spaces.prepare(assignment(home))
+    (cache / "kept").touch()
+    cache.chmod(mode)
+    spaces.prepare(assignment(home))
+    status = cache.stat()
+    assert (status.st_uid, status.st_mode & 0o7777) == (ME.uid, 0o700)
+    assert (cache / "kept").exists()
+
+
+@needs_root
+def test_a_cache_that_was_closed_is_opened_by_a_manager_who_is_not_root() -> None:
+    user = Owner(USER, USER)
+
+    def spoils_and_prepares() -> None:
+        spaces.prepare(assignment(home, user))
+        cache = home.cache("pip", user.uid)
+        cache.chmod(0)
+        spaces.prepare(assignment(home, user))
+        assert cache.stat().st_mode & 0o777 == 0o700
+
+    with TemporaryDirectory() as path:
+        home = Home("id", Path(path))
+        home.gates.mkdir()
+        for folder in (home.path, home.gates):
+            os.chown(folder, *user)
+        does(spoils_and_prepares)
 
 
 def test_a_link_in_the_place_of_a_cache_is_not_followed(home: Home, tmp_path: Path) -> None:

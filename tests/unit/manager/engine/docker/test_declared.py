@@ -49,16 +49,33 @@ def test_the_same_container_can_be_tried_without_them_or_with_one() -> None:
 
 @pytest.mark.parametrize("source", ["/srv/home", "/srv/home/work/x", "/srv"])
 def test_the_managers_own_home_is_never_handed_out(source: str) -> None:
-    found = declared.problem(replace(SPEC, declared=(replace(DATA, source=source),)), "/srv/home")
+    found = declared.problem(replace(SPEC, declared=(replace(DATA, source=source),)), "/srv/home", str)
     assert found is not None
     assert "the manager's own home" in found
 
 
 def test_what_is_not_allowed_any_more_is_named_with_its_setting() -> None:
-    found = declared.problem(replace(SPEC, declared=(replace(DATA, kind="withdrawn"),)), "/srv/home")
+    found = declared.problem(replace(SPEC, declared=(replace(DATA, kind="withdrawn"),)), "/srv/home", str)
     assert found is not None
     assert "setting `mounts.data`" in found
 
 
 def test_what_is_allowed_is_no_problem() -> None:
-    assert declared.problem(SPEC, "/srv/home") is None
+    assert declared.problem(SPEC, "/srv/home", str) is None
+
+
+def test_what_leads_elsewhere_than_when_the_manager_began_is_not_mounted() -> None:
+    found = declared.problem(
+        SPEC, "/srv/home", {"/srv/data": "/srv/x\n", "/srv/home": "/srv/home"}.__getitem__
+    )
+    assert found is not None
+    assert "leads to '/srv/x\\n' now" in found
+    assert "setting `mounts.data.path`" in found
+
+
+@pytest.mark.parametrize("reached", ["/real/home/work/x", "/real", "/srv/home"])
+def test_what_leads_into_the_home_is_not_mounted(reached: str) -> None:
+    table = {"/srv/data": reached, "/srv/home": "/real/home"}
+    found = declared.problem(SPEC, "/srv/home", table.__getitem__)
+    assert found is not None
+    assert "the manager's own home" in found

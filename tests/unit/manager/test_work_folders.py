@@ -120,16 +120,15 @@ def test_a_job_does_not_get_the_work_folder_that_it_says_is_its_own(
     (thief / "work").unlink()
     (thief / "work").symlink_to(f"../../work/{victims['work_folder']}")
     getattr(manager.client, again)("thief")
-    ended = until(
-        lambda: [
-            job
-            for job in [manager.client.status("thief")]
-            if len(job.tasks[0].attempts) == 2
-            or (again == "reset" and job.job.uid != record["uid"] and job.state.ended)
-        ]
-    )
-    assert ended
-    until(lambda: manager.client.status("thief").state.ended)
+
+    def tried_again() -> bool:
+        """Both views are read, which are not written at once."""
+        job = manager.client.status("thief")
+        attempts = job.tasks[0].attempts
+        fresh = len(attempts) == 2 or (again == "reset" and job.job.uid != record["uid"] and attempts != ())
+        return job.state.ended and fresh and not attempts[-1].undecided
+
+    until(tried_again)
     assert manager.client.status("thief").state == "failed"
     assert folder(manager, "thief") != folder(manager, "victim")
 

@@ -12,10 +12,11 @@ from manager.model.delivery import Delivery
 KIB = 1 << 10
 
 
-def collect(assignment: Assignment, pace: Pace, sign_of_life: Callable[[], None]) -> Delivery:
+def collect(assignment: Assignment, pace: Pace, heed: Callable[[], None]) -> Delivery:
     """What the attempt's command hands over, or why that can't be taken; it takes as long as its outputs do.
 
-    Raises OSError for a TRANSIENT error, and what ends the `pace`.
+    `heed` is called at each step, and may end it. Raises OSError for a TRANSIENT error, and what ends it but
+    for BadInput.
     """
     try:
         delivery = collect_result(assignment)
@@ -27,7 +28,7 @@ def collect(assignment: Assignment, pace: Pace, sign_of_life: Callable[[], None]
     search = Search(assignment.work, assignment.task.outputs, grant.outputs_mb)
     try:
         for _ in pace.keep(search.steps()):
-            sign_of_life()
+            heed()
     except BadInput as error:
         return Delivery(problem=str(error))
     except Endless:

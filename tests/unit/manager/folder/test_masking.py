@@ -45,15 +45,24 @@ def test_a_long_one_is_found_byte_by_byte() -> None:
 
 
 def test_a_secret_of_many_lines_costs_little_more_where_it_is_found() -> None:
-    """The thread's own time, and thousands of times what it takes: an expression of all lines takes seconds,
-    and no other thread runs meanwhile."""
+    """In the thread's own time: an expression of all lines takes twenty times as long, and no other thread
+    runs meanwhile."""
     chance = Random(1)
     secrets = [b"\n".join(b64encode(chance.randbytes(45)) for _ in range(200)) for _ in range(4)]
     line = secrets[0].split(b"\n")[0]
-    output = b64encode(chance.randbytes(48_000)) + line
-    began = thread_time()
-    assert masked(secrets, output) == output[: -len(line)] + MASK
-    assert thread_time() - began < 0.5
+    output = b64encode(chance.randbytes(48_000))
+    assert masked(secrets, output + line) == output + MASK
+    assert seconds(secrets, output + line) < 6 * seconds(secrets, output)
+
+
+def seconds(secrets: list[bytes], output: bytes) -> float:
+    """What it takes at least."""
+    found = []
+    for _ in range(5):
+        stream, began = Masked(secrets, lambda _: None), thread_time()
+        stream.write(output)
+        found.append(thread_time() - began)
+    return min(found)
 
 
 def test_secrets_that_are_found_in_each_other_everywhere_cost_no_more_than_their_masks() -> None:

@@ -5,6 +5,7 @@ input. Times are UTC with microseconds; a time written without a zone is taken a
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
@@ -296,7 +297,7 @@ class TaskFields(BaseModel):
 
     def check_size(self, field: str = "") -> None:
         """Whether a kernel can begin what is asked for. Raises BadInput below `field`."""
-        total = 0
+        parts: Counter[str] = Counter()
         for name, string in self._strings():
             size = len(string.encode())
             if size > MAX_STRING_BYTES:
@@ -305,12 +306,13 @@ class TaskFields(BaseModel):
                     "a file in the job's work folder",
                     field=field + name,
                 )
-            total += size + A_STRINGS_REST
-        if total > MAX_COMMAND_BYTES:
+            parts[re.split(r"[.[]", name)[0]] += size + A_STRINGS_REST
+        if (total := parts.total()) > MAX_COMMAND_BYTES:
+            longest, _ = parts.most_common(1)[0]
             raise BadInput(
                 f"has {total} bytes with its command and variables ({A_STRINGS_REST} for each of them), "
                 f"and at most {MAX_COMMAND_BYTES} are allowed; put them into a file in the job's work folder",
-                field=f"{field}args",
+                field=field + longest,
             )
         for name in ("image", "workdir", "network"):
             if len(getattr(self, name) or "") > MAX_WORD:

@@ -16,6 +16,8 @@ MAX_PATTERN = 1024
 """Characters of one."""
 MAX_PARTS = 64
 """Folders in each other, of a pattern and of what fits it."""
+MAX_STARS = 16
+"""`*` in one part of a pattern: each makes it longer to look whether a name fits."""
 ANY_FOLDERS = "**"
 RULE = 'must be a path below /work, such as "report/*.csv", "model.bin" or "logs/**/*.txt"'
 
@@ -29,6 +31,8 @@ def check_pattern(text: str) -> str:
         raise ValueError(f'{RULE}: without "//", "." and "..", and no "/" at its beginning or end')
     if len(parts) > MAX_PARTS:
         raise ValueError(f"has more than {MAX_PARTS} parts")
+    if any(part.count("*") > MAX_STARS for part in parts):
+        raise ValueError(f"has more than {MAX_STARS} `*` in one part: a few, between words, say as much")
     return text
 
 
@@ -55,9 +59,10 @@ class Pattern:
         staying = {place for place in places if self._is_any(place)}
         return self._skipping(further | staying)
 
-    def is_met(self, places: frozenset[int]) -> bool:
-        """Whether a path fits that has come so far."""
-        return len(self._parts) in places
+    def ends(self, places: frozenset[int], name: str) -> bool:
+        """Whether a path fits that was at `places`, and ends one name further."""
+        last = len(self._parts) - 1
+        return last in places and self._fit[last](name) is not None
 
     def goes_on(self, places: frozenset[int]) -> bool:
         """Whether what is below such a path may fit."""
@@ -67,14 +72,18 @@ class Pattern:
         return place < len(self._parts) and self._parts[place] == ANY_FOLDERS
 
     def _skipping(self, places: set[int]) -> frozenset[int]:
-        """`**` is also no folder at all; but at the end of a pattern it stands for a name at least."""
+        """`**` is also no folder at all; but at the end of a pattern it stands for a name at least.
+
+        Whatever fits before a `**` that was reached, fits from there on as well: only the last one counts.
+        """
         found, ahead = set(places), list(places)
         while ahead:
             place = ahead.pop()
             if self._is_any(place) and place + 1 < len(self._parts) and place + 1 not in found:
                 found.add(place + 1)
                 ahead.append(place + 1)
-        return frozenset(found)
+        first = max(filter(self._is_any, found), default=0)
+        return frozenset(place for place in found if place >= first)
 
 
 def _fits(part: str) -> Callable[[str], object]:

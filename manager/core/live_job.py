@@ -319,6 +319,24 @@ class LiveJob:
             return halt.of == "work" and conditions.outlives_cancel(task)
         return self.failure is None or self._goes_on_after_failures or conditions.is_cleanup(task)
 
+    @property
+    def in_a_hurry(self) -> bool:
+        """Whether somebody has asked twice for it to be stopped."""
+        halt = self.job.halt
+        return halt is not None and halt.of == "all" and halt.marker is not None
+
+    def called_off(self) -> Iterator[AttemptKey]:
+        """Attempts that are live, and of which nothing is wanted any more, even if their commands end well.
+
+        That is not so of one whose time has passed: it may have ended before that.
+        """
+        for task_id in self.live:
+            task = self.tasks[task_id]
+            stopping = task.attempts[-1].stopping
+            halted = self.job.halt is not None and not self._may_begin(task)
+            if stopping is not None and (halted or stopping is not Cause.TIMEOUT):
+                yield self.attempt_key(task)
+
     def _stop(self, task_id: str, cause: Cause, not_run: Failure, at: datetime) -> None:
         """Nothing is waited for where the command can't have begun: what is being made for it, is removed."""
         task = self.tasks[task_id]

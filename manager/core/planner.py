@@ -9,6 +9,7 @@ from manager.model.actions import (
     KILL,
     Create,
     Drop,
+    Hurry,
     Inspect,
     Linger,
     Open,
@@ -34,6 +35,8 @@ def actions(jobs: Iterable[LiveJob]) -> Iterator[TaskAction]:
                 yield Inspect(key)
             else:
                 yield from _acts(task, key, job.overdue)
+                if job.in_a_hurry and _is_being_stopped(task.attempts[-1]):
+                    yield Hurry(key)
         for task_id, seconds in job.resting.items():
             task = job.tasks[task_id]
             since = task.attempts[-1].timings.recorded_at or task.created_at
@@ -61,6 +64,10 @@ def _acts(task: Task, key: AttemptKey, overdue: set[AttemptKey]) -> Iterator[Tas
                 yield Signal(key, KILL if key in overdue else _stop_signal(attempt), attempt.stopping)
         case Phase.RECORDED:
             yield Remove(key)
+
+
+def _is_being_stopped(attempt: Attempt) -> bool:
+    return attempt.phase is Phase.RUNNING and attempt.stopping is not None and not attempt.ended_well
 
 
 def _stop_signal(attempt: Attempt) -> str:

@@ -17,12 +17,11 @@ ToMask = Callable[[Assignment], tuple[bytes, ...]]
 """The values of secrets that nothing may show which the attempt leaves. Raises SecretUnreadable."""
 
 
-def collect(
-    assignment: Assignment, to_mask: ToMask, pace: Pace, sign_of_life: Callable[[], None]
-) -> Delivery:
+def collect(assignment: Assignment, to_mask: ToMask, pace: Pace, heed: Callable[[], None]) -> Delivery:
     """What the attempt's command hands over, or why that can't be taken; it takes as long as its outputs do.
 
-    Raises OSError for a TRANSIENT error, and what ends the `pace`.
+    `heed` is called at each step, and may end it. Raises OSError for a TRANSIENT error, and what ends it but
+    for BadInput.
     """
     try:
         delivery = collect_result(assignment, to_mask)
@@ -31,7 +30,7 @@ def collect(
             return delivery
         search = Search(assignment.work, assignment.task.outputs, grant.outputs_mb)
         for _ in pace.keep(search.steps()):
-            sign_of_life()
+            heed()
         if search.files and disclosure.in_names(search.files, _values(assignment, to_mask)):
             raise BadInput(
                 f"the name of a file has the value of a secret in it; names {READ_BY_MANY}", field="outputs"

@@ -1,7 +1,7 @@
 """Output without the secrets in it: *** stands where one would."""
 
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from heapq import heapify, heappop, heapreplace
 
 MASK = b"***"
 SHORTEST = 4
@@ -24,7 +24,6 @@ class Masked:
     def __init__(self, secrets: Iterable[bytes], write: Callable[[bytes], None]) -> None:
         self._write = write
         self._secrets = sorted({part for secret in secrets for part in parts(secret)}, key=len, reverse=True)
-        self._pattern = re.compile(b"|".join(map(re.escape, self._secrets)))
         self._beginnings = {
             each[:count] for each in self._secrets for count in range(1, min(_BEGINNING, len(each)))
         }
@@ -42,25 +41,39 @@ class Masked:
 
     def end(self) -> None:
         """Nothing more comes: what was kept back is no secret."""
-        data, self._kept = self._kept, b""
-        if data:
-            self._write(self._pattern.sub(MASK, data))
+        self._hand_on(self._kept, len(self._kept))
 
     def _hand_on(self, data: bytes, decided: int) -> None:
         """What begins before `decided`, and all of it, also where it ends behind that."""
         whole, done = [], 0
-        if any(secret in data for secret in self._secrets):  # which is far quicker than to look by a pattern
-            for found in self._pattern.finditer(data):
-                if found.start() >= decided:
-                    break
-                whole += [data[done : found.start()], MASK]
-                done = found.end()
+        for begin, end in self._found(data):
+            if begin >= decided:
+                break
+            whole += [data[done:begin], MASK]
+            done = end
         if done < decided:
             whole.append(data[done:decided])
             done = decided
         self._kept = data[done:]
         if masked := b"".join(whole):
             self._write(masked)
+
+    def _found(self, data: bytes) -> Iterator[tuple[int, int]]:
+        """Where secrets begin and end that are masked, in order. Each is looked for by itself, and again
+        only where one before has covered it: an expression of all of them tries each at each byte, and no
+        other thread runs meanwhile."""
+        ahead = [(at, -len(secret), secret) for secret in self._secrets if (at := data.find(secret)) >= 0]
+        heapify(ahead)
+        done = 0
+        while ahead:
+            begin, _, secret = ahead[0]
+            if begin >= done:
+                done = begin + len(secret)
+                yield begin, done
+            if (at := data.find(secret, done)) >= 0:
+                heapreplace(ahead, (at, -len(secret), secret))
+            else:
+                heappop(ahead)
 
     def _decided(self, data: bytes) -> int:
         """Where what may go on as a secret begins: the first place of all secrets; else the end."""

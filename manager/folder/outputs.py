@@ -8,8 +8,8 @@ import hashlib
 import os
 import stat
 from collections.abc import Generator, Iterator, Sequence
-from functools import reduce
 from pathlib import Path
+from typing import NamedTuple
 
 from air_executor.errors import BadInput, quoted
 from air_executor.format.fields import is_encodable
@@ -29,6 +29,13 @@ TRIES = 3
 MIB = 1 << 20
 
 
+class _Level(NamedTuple):
+    """A folder on the way, and how far its path has come in each pattern."""
+
+    name: str
+    places: tuple[frozenset[int], ...]
+
+
 class Search:
     """One look for the outputs of a task, as far as it has got."""
 
@@ -40,6 +47,8 @@ class Search:
         self._found: dict[str, OutputFile] = {}
         self._most_mb = most_mb
         self._left = most_mb * MIB
+        self._levels = [_Level("", tuple(each.start for each in self._patterns))]
+        """The folder where the walk is, and those that it is in, as far as they were asked for."""
 
     def steps(self) -> Iterator[None]:
         """Look for them. Raises BadInput, and OSError for a TRANSIENT error."""
@@ -67,14 +76,31 @@ class Search:
         """Whether something in that folder may fit."""
         if len(way) >= MAX_PARTS:
             return False
-        return any(each.goes_on(_places(each, way)) for each in self._patterns)
+        *folder, name = way
+        places = self._places(folder)
+        return any(
+            each.goes_on(each.after(at, name)) for each, at in zip(self._patterns, places, strict=True)
+        )
+
+    def _places(self, folder: Sequence[str]) -> tuple[frozenset[int], ...]:
+        """Where in each pattern the names of a folder lead: from those of the folder that it is in."""
+        known = 0
+        while (
+            known < min(len(folder), len(self._levels) - 1) and self._levels[known + 1].name == folder[known]
+        ):
+            known += 1
+        del self._levels[known + 1 :]
+        for name in folder[known:]:
+            before = zip(self._patterns, self._levels[-1].places, strict=True)
+            self._levels.append(_Level(name, tuple(each.after(at, name) for each, at in before)))
+        return self._levels[-1].places
 
     def _look_at(self, step: Step, folder: Sequence[str]) -> Iterator[None]:
-        way = (*folder, step.name)
-        fitting = [each for each in self._patterns if each.is_met(_places(each, way))]
+        places = zip(self._patterns, self._places(folder), strict=True)
+        fitting = [each for each, at in places if each.ends(at, step.name)]
         if not fitting:
             return
-        path = "/".join(way)
+        path = "/".join((*folder, step.name))
         if not is_encodable(path) or len(path) > MAX_WORD:
             raise BadInput(
                 f"{quoted(path)} is no path in UTF-8, of {MAX_WORD} characters at most", field="outputs"
@@ -122,7 +148,3 @@ def _hashed(file: int, size: int) -> Generator[None, None, str]:
 
 def _version(status: os.stat_result) -> tuple[int, int, int]:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns
-
-
-def _places(pattern: Pattern, way: Sequence[str]) -> frozenset[int]:
-    return reduce(pattern.after, way, pattern.start)

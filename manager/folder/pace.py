@@ -9,7 +9,9 @@ from manager.folder.allowance import Allowance
 STEPS_A_NAME = 5
 """Steps for each name that a job may have: a folder is seen, entered and left, and some are come to again."""
 AT_ONCE = 1000
-"""Steps between two looks at the clock: some 20 ms."""
+"""Steps between two rests, of short ones: some 20 ms."""
+LONG = 0.02
+"""Seconds that steps may take together, until a rest is due however few they are."""
 SHARE, SAVED = 0.5, 1.0
 """A walk gets half of a processor, and a second before it rests for the first time: some 50,000 names."""
 
@@ -42,8 +44,8 @@ class Pace:
             if number > self._most:
                 raise Endless
             yield step
-            if number % AT_ONCE == 0:
-                now = self._spent()
+            now = self._spent()
+            if number % AT_ONCE == 0 or now - began > LONG:
                 allowance.spend(now - began)
                 began = now
                 self._sleep(max(0.0, allowance.rest))

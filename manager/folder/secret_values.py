@@ -1,6 +1,7 @@
 """The values of secrets, where the operator has them: in a file, or printed by a command."""
 
 import logging
+import math
 import os
 import selectors
 import shutil
@@ -10,27 +11,28 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from air_executor.errors import AirExecutorError
 from air_executor.format.secrets import MAX_SECRET_BYTES
-from manager.folder.masking import MASK, parts
 from manager.settings import CONFIG_FILE, Secret
 
 log = logging.getLogger(__name__)
 
 PATIENCE = 10.0
 """Seconds within which a command prints a secret."""
-MOST_WORDS = 4 << 10
-"""Bytes that are heard of what a command says beside the secret."""
+LOOKS = 0.01
+"""Seconds between two looks whether a command has ended that says nothing."""
 
 
 class SecretUnreadable(AirExecutorError):
     """A secret's value can't be had; the sentence, which a task's writer reads, has nothing of it."""
 
 
-def value_of(name: str, declared: Mapping[str, Secret]) -> bytes:
-    """It is read now. Raises SecretUnreadable."""
+def value_of(name: str, declared: Mapping[str, Secret], deadline: float = math.inf) -> bytes:
+    """It is read now; a command has to be over at `deadline`, by the monotonic clock. Raises
+    SecretUnreadable."""
     secret = declared.get(name)
     if secret is None:
         raise SecretUnreadable(
@@ -38,8 +40,11 @@ def value_of(name: str, declared: Mapping[str, Secret]) -> bytes:
         )
     place = "command" if secret.file is None else "file"
     try:
-        value = _of_file(secret.file) if secret.file is not None else _printed(name, secret.command or ())
-        if not value:
+        if secret.file is not None:
+            value = _of_file(secret.file)
+        else:
+            value = _printed(name, secret.command or (), deadline)
+        if not value.strip(b"\r\n"):  # nothing is left of it in a variable
             raise ValueError("it is empty")
         if len(value) > MAX_SECRET_BYTES:
             raise ValueError(f"it has more than {MAX_SECRET_BYTES} bytes")
@@ -85,8 +90,9 @@ def _of_file(file: Path) -> bytes:
         return opened.read(MAX_SECRET_BYTES + 1)
 
 
-def _printed(name: str, command: Sequence[str]) -> bytes:
+def _printed(name: str, command: Sequence[str], deadline: float) -> bytes:
     """What the command prints. Raises ValueError where it does not end well, OSError where it can't begin."""
+    began = time.monotonic()
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -95,46 +101,63 @@ def _printed(name: str, command: Sequence[str]) -> bytes:
         start_new_session=True,
         cwd="/",
     )
-    value, words = bytearray(), bytearray()
+    heard = _Heard()
     with process:
         try:
-            _listen(process, value, words)
-            code = process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            raise ValueError(f"its command has not ended within {PATIENCE:g} s") from None
+            _listen(process, heard, min(began + PATIENCE, deadline))
+        except TimeoutError:
+            raise ValueError(f"its command has not ended within {time.monotonic() - began:.1f} s") from None
         finally:
-            with suppress(ProcessLookupError):
+            with suppress(ProcessLookupError):  # it is not waited for yet: its number is nobody else's
                 os.killpg(process.pid, signal.SIGKILL)
-    if code:
-        log.warning("secret=%s its command ended with %s and said: %s", name, code, _harmless(words, value))
-        raise ValueError(f"its command ended with exit code {code}; manager.log has what it said")
-    return bytes(value)
+    if process.returncode:
+        log.warning(
+            "secret=%s its command ended with exit code %s, after %d bytes on standard error, which may have"
+            " the secret and are not kept: run it by hand to see them",
+            name,
+            process.returncode,
+            heard.words,
+        )
+        raise ValueError(f"its command ended with exit code {process.returncode}")
+    return bytes(heard.value)
 
 
-def _listen(process: subprocess.Popen[bytes], value: bytearray, words: bytearray) -> None:
-    """Read both, to their ends or to their bounds. Raises TimeoutExpired, ValueError."""
-    deadline = time.monotonic() + PATIENCE
+@dataclass
+class _Heard:
+    """What a command has printed, and how much it has said beside that."""
+
+    value: bytearray = field(default_factory=bytearray)
+    words: int = 0
+
+
+def _listen(process: subprocess.Popen[bytes], heard: _Heard, deadline: float) -> None:
+    """Until the command has ended, and what it has printed is read: whatever it leaves behind may hold both
+    open. Raises TimeoutError, ValueError."""
     with selectors.DefaultSelector() as ready:
-        for pipe, heard in ((process.stdout, value), (process.stderr, words)):
+        for pipe in (process.stdout, process.stderr):
             if pipe is not None:
-                ready.register(pipe, selectors.EVENT_READ, heard)
-        while ready.get_map():
+                ready.register(pipe, selectors.EVENT_READ)
+        while True:
+            ended = _has_ended(process)  # before the look, which sees all that it has printed then
             left = deadline - time.monotonic()
-            if left <= 0:
-                raise subprocess.TimeoutExpired("", PATIENCE)
-            for key, _ in ready.select(left):
+            if left <= 0 and not ended:
+                raise TimeoutError
+            printed = False
+            for key, _ in ready.select(0 if ended else min(left, LOOKS)):
                 part = os.read(key.fd, 1 << 16)
-                key.data.extend(part)
                 if not part:
                     ready.unregister(key.fileobj)
-            del words[MOST_WORDS:]
-            if len(value) > MAX_SECRET_BYTES:
+                elif key.fileobj is process.stdout:
+                    printed = True
+                    heard.value += part
+                else:
+                    heard.words += len(part)
+            if len(heard.value) > MAX_SECRET_BYTES:
                 raise ValueError(f"its command prints more than {MAX_SECRET_BYTES} bytes")
+            if ended and not printed:
+                return
 
 
-def _harmless(words: bytearray, value: bytearray) -> str:
-    """What a command has said, for the operator, without what it has printed."""
-    said = bytes(words)
-    for part in sorted(parts(bytes(value)), key=len, reverse=True):
-        said = said.replace(part, MASK)
-    return said.decode(errors="replace").strip()
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """It stays a zombie, whose number and group are its own."""
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None

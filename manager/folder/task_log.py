@@ -102,6 +102,11 @@ class LogFile:
         """Seconds without output, or another sign of life."""
         return time.monotonic() - self._touched
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is only read again because some of it is missing."""
+        return self._ended
+
     def touch(self) -> None:
         """Somebody is at work for the task, now that its output has ended."""
         self._touched = time.monotonic()

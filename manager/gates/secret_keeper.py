@@ -1,5 +1,6 @@
 """Has the values of secrets while their attempts last: to hand them over, and to keep them out of logs."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -11,6 +12,8 @@ from manager.settings import CONFIG_FILE, Secret
 
 MOST_OF_A_TASK = 512 << 10
 """Bytes of all secrets of one task: so its frame holds them, and the folder that they are in."""
+PATIENCE = 30.0
+"""Seconds within which all of them are printed by their commands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,8 @@ class SecretKeeper:
         self._masked.pop(key, None)
 
     def _read(self, assignment: Assignment) -> dict[str, bytes]:
-        values = {name: value_of(name, self._declared) for name in _names(assignment)}
+        deadline = time.monotonic() + PATIENCE
+        values = {name: value_of(name, self._declared, deadline) for name in _names(assignment)}
         if (size := sum(map(len, values.values()))) > MOST_OF_A_TASK:
             raise SecretUnreadable(
                 f"its secrets have {size} bytes together, and {MOST_OF_A_TASK} are the most for one task"

@@ -74,13 +74,18 @@ class Signal(ForAttempt):
 
 
 @dataclass(frozen=True, slots=True)
+class Hurry(ForAttempt):
+    """It is being stopped, and nobody wants to wait as long as it may take for that."""
+
+
+@dataclass(frozen=True, slots=True)
 class Remove(ForAttempt):
     """Remove the container; its outcome is on disk."""
 
 
 EngineAction = Inspect | Create | Start | Open | Replace | Drop | Signal | Remove
 """Those that ask something of the engine, and have an answer."""
-TaskAction = EngineAction | Rest | Watch | Linger
+TaskAction = EngineAction | Rest | Watch | Linger | Hurry
 
 EXCLUSIVE = (Inspect, Create, Start, Open, Replace, Drop, Remove)
 """Acts of which an attempt has one under way at most."""

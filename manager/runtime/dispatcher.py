@@ -23,6 +23,7 @@ from manager.model.actions import (
     KILL,
     Create,
     EngineAction,
+    Hurry,
     Linger,
     Open,
     Rest,
@@ -100,6 +101,8 @@ class Dispatcher:
             issued.add(action)  # not where that was broken off
             if exclusive:
                 self._busy.add(action.key)
+        for key in job.called_off():
+            self._follower.hurry(key)
 
     def done(self, completion: Completion) -> None:
         """An act has had its outcome; another may follow."""
@@ -192,6 +195,8 @@ class Dispatcher:
                 self._watch(self._assignment(job, action.key))
             case Linger():
                 self._call_overdue(action.key, LINGERING)
+            case Hurry():
+                self._call_overdue(action.key, self._settings.cancel_grace)
             case Signal():
                 self._perform(action, job)
                 if action.signal != KILL:

@@ -1,10 +1,12 @@
 """Follows a running container to its end: its output, its requests, how it ended."""
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
 from air_executor.clock import instant, utc_now
+from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
 from manager.engine.contract import ContainerGone, Engine, EngineError, EngineUnavailable, Observation, Status
 from manager.engine.retry import LONGEST_PAUSE, Retry, Stopped
@@ -26,6 +28,11 @@ from manager.model.values import AttemptKey, ExitResult
 log = logging.getLogger(__name__)
 
 LEFT_OUT = b"[air-executor: what follows is left out, for it may have secrets in it: %s]\n"
+CALLED_OFF = "its job was called off before it was looked at"
+LISTING = 600.0
+"""Seconds that the outputs of a task may take to be listed: it holds its runner meanwhile."""
+LAST_WORDS = 10.0
+"""Seconds that the end of a long output is masked for, of a task of which nothing is wanted any more."""
 STUCK = 2 * LONGEST_PAUSE
 """Seconds without a sign of life from who follows a container that has ended."""
 
@@ -53,6 +60,7 @@ class Follower:
         self._pace = pace
         self._emit = emit
         self._outputs: dict[AttemptKey, LogFile] = {}
+        self._hurried: set[AttemptKey] = set()
         self._began = utc_now()
 
     def follow(self, assignment: Assignment) -> None:
@@ -77,9 +85,14 @@ class Follower:
         log.warning("job=%s task=%s has ended unnoticed", assignment.folder.name, assignment.task.id)
         self.follow(assignment)
 
+    def hurry(self, key: AttemptKey) -> None:
+        """Nothing is wanted of the attempt any more: what takes long, and can be left, is left."""
+        self._hurried.add(key)
+
     def forget(self, key: AttemptKey) -> None:
         """The attempt is over."""
         self._outputs.pop(key, None)
+        self._hurried.discard(key)
         self._inboxes.remove(key)
 
     # --- In its thread -----------------------------------------------------------------------------------
@@ -170,8 +183,17 @@ class Follower:
             return False
         if not values:
             return self._engine.follow(assignment.container, output.write)
-        masked = Masked(values, output.write)
-        whole = self._engine.follow(assignment.container, masked.write)
+        masked, began = Masked(values, output.write), time.monotonic()
+
+        def write(chunk: bytes) -> None:
+            late = time.monotonic() - began > LAST_WORDS
+            if late and output.has_ended and assignment.key in self._hurried:
+                output.restart()  # what came is not the end
+                output.write(LEFT_OUT % b"its job was called off before all was masked")
+                raise Enough
+            masked.write(chunk)
+
+        whole = self._engine.follow(assignment.container, write)
         masked.end()
         return whole
 
@@ -184,15 +206,33 @@ class Follower:
             log.exception("job=%s its inbox can't be read", assignment.folder.name)
 
     def _collected(self, assignment: Assignment, output: LogFile) -> Delivery:
-        """What it hands over, before its dependants begin: they may change it."""
+        """What it hands over, before its dependants begin: they may change it. Not for ever."""
+        deadline = time.monotonic() + LISTING
+
+        def heed() -> None:
+            """What is to be known between two steps. Raises Stopped, BadInput."""
+            output.touch()
+            if self._retry.stopping:
+                raise Stopped
+            if assignment.key in self._hurried:
+                raise BadInput(CALLED_OFF, field="outputs")
+            if time.monotonic() > deadline:
+                raise BadInput(
+                    f"they take longer than {LISTING:g} s to list: promise fewer or smaller files, or look "
+                    "through fewer folders",
+                    field="outputs",
+                )
+
         while True:
             try:
-                return deliveries.collect(assignment, self._secrets.to_mask, self._pace, output.touch)
+                return deliveries.collect(assignment, self._secrets.to_mask, self._pace, heed)
             except OSError as error:
                 if error.errno not in TRANSIENT:
                     return Delivery(problem=f"{error.filename or ''} {error.strerror}".strip())
                 log.error("job=%s what it leaves can't be read: %s", assignment.folder.name, error)
                 self._retry.sleep(LONGEST_PAUSE)
+                if assignment.key in self._hurried:
+                    return Delivery(problem=CALLED_OFF)
 
     def _result(self, assignment: Assignment, found: Observation) -> ExitResult:
         finished = found.finished_at or utc_now()

@@ -15,7 +15,7 @@ from air_executor.format.models import TaskSpec
 from manager.core import admission
 from manager.core.scheduler import Scheduler
 from manager.model.facts import CancelRequested, TaskRequested
-from tests.fakes.engine import FakeEngine
+from tests.fakes.engine import FakeEngine, Program
 from tests.fakes.manager import Start, a_task, statuses
 from tests.unit.manager.builders import UID, at, begun, key, live_job, no_pool, run, settings, take, task
 from tests.unit.manager.core.test_admission import found
@@ -51,6 +51,21 @@ def test_a_second_cancel_ends_it_at_once(start: Start, engine: FakeEngine) -> No
     view = manager.client.wait("job", 20)
     assert statuses(view) == {"a": "failed", "b": "failed", "c": "skipped"}
     until(lambda: engine.names == [])
+
+
+def test_a_second_cancel_does_not_wait_for_its_stop_grace(start: Start, engine: FakeEngine) -> None:
+    """Neither for that of a task which the first one has told to stop."""
+    engine.programs[("stubborn",)] = Program(seconds=None, ignores_term=True)
+    manager = start()
+    slow = {"command": "stubborn", "stop_grace": 600}
+    manager.client.create_job("job", [a_task("a", **slow), a_task("clean", **slow, run_if="always")])
+    for each in ("a", "clean"):
+        manager.until_status(each, "running")
+    manager.client.cancel("job")
+    until(lambda: [call for call, _ in engine.calls].count("signal") >= 1)
+    manager.client.cancel("job")
+    view = manager.client.wait("job", 20)
+    assert statuses(view) == {"a": "failed", "clean": "failed"}
 
 
 def test_so_does_who_deletes_its_folder(start: Start, engine: FakeEngine) -> None:

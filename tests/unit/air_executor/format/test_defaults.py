@@ -84,7 +84,7 @@ def test_what_is_wrong_is_named_where_it_stands(defaults: dict[str, Any], compla
 def test_together_they_may_be_more_than_a_kernel_takes() -> None:
     job = {"name": "job", "defaults": {"env": {f"A{number}": "x" * 100_000 for number in range(12)}}}
     task = {"id": "a", "command": "true", "env": {f"B{number}": "x" * 100_000 for number in range(12)}}
-    with pytest.raises(BadInput, match=r"^tasks\[0\]: args: has "):
+    with pytest.raises(BadInput, match=r"^tasks\[0\]: env: has "):
         read_document({"job": job, "tasks": [task]})
 
 

@@ -44,6 +44,8 @@ def test_entries_are_counted_and_letters_are_not() -> None:
         ({"args": ["", "ü" * 70_000]}, "", "args[1]: has 140000 bytes"),
         ({"env": {"A": "x" * MAX_STRING_BYTES}}, "", "env.A: has 131073 bytes"),
         ({"args": ["x" * 100_000] * 21}, "", "args: has 2100199 bytes with its command and variables"),
+        ({"entrypoint": ["x" * 100_000] * 20, "args": ["x"] * 9}, "", "entrypoint: has 2000"),
+        ({"env": {f"A.{n}": "x" * 100_000 for n in range(20)}}, "", "env: has 2000"),
         ({"network": "x" * 5000}, "", "network: is longer than 4096 characters"),
     ],
 )

@@ -1,9 +1,12 @@
 """Which files a pattern means."""
 
+from fnmatch import fnmatchcase
 from functools import reduce
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from air_executor.errors import BadInput
 from air_executor.format.documents import validate
@@ -13,7 +16,8 @@ from air_executor.format.outputs import Pattern
 
 def fits(pattern: str, path: str) -> bool:
     found = Pattern(pattern)
-    return found.is_met(reduce(found.after, path.split("/"), found.start))
+    *folder, name = path.split("/")
+    return found.ends(reduce(found.after, folder, found.start), name)
 
 
 def goes_on(pattern: str, folder: str) -> bool:
@@ -70,12 +74,35 @@ def test_no_pattern_takes_long_whatever_it_is_made_of() -> None:
     assert not fits("*a" * 500, "a" * 255 + "b")
 
 
+def test_a_path_is_at_few_places_of_a_pattern_with_many_folders() -> None:
+    found = Pattern("/".join(["**"] * 60 + ["x"]))
+    assert len(reduce(found.after, ["a"] * 60, found.start)) == 2
+
+
+PARTS = st.lists(st.sampled_from(["**", "*", "a", "b", "?b"]), min_size=1, max_size=6)
+NAMES = st.lists(st.sampled_from(["a", "b", "ab"]), min_size=1, max_size=6)
+
+
+@given(parts=PARTS, names=NAMES)
+def test_it_means_what_one_that_goes_back_and_forth_finds(parts: list[str], names: list[str]) -> None:
+    assert fits("/".join(parts), "/".join(names)) == slowly(parts, names)
+
+
+def slowly(parts: list[str], names: list[str]) -> bool:
+    if not parts or not names:
+        return not parts and not names
+    if parts[0] == "**":
+        none_at_all = len(parts) > 1 and slowly(parts[1:], names)
+        return none_at_all or slowly(parts, names[1:]) or slowly(parts[1:], names[1:])
+    return fnmatchcase(names[0], parts[0]) and slowly(parts[1:], names[1:])
+
+
 @pytest.mark.parametrize(
     "outputs",
     [
         "x",
         *([""], ["/etc/passwd"], ["a/../b"], ["./a"], ["a//b"], ["a/"], ["a\0"], ["\ud800"], [1]),
-        *(["x"] * 101, ["x" * 1025], ["/".join("a" * 65)]),
+        *(["x"] * 101, ["x" * 1025], ["/".join("a" * 65)], ["a/" + "*x" * 17]),
     ],
 )
 def test_what_is_no_pattern_is_refused_where_it_is_written(outputs: Any) -> None:

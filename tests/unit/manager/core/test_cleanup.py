@@ -109,6 +109,21 @@ def test_what_stops_cleanup_as_well(fact: JobFact) -> None:
     assert ended(job).failure == job.failure
 
 
+def test_of_what_is_stopped_nothing_is_wanted_unless_it_may_have_ended_in_time() -> None:
+    job = begun(live_job(task("a"), task("b")), "a", "b")
+    job.apply(DeadlinePassed(key=key("a"), at=at(4)))
+    assert list(job.called_off()) == [], "its outputs may be looked for just now"
+    cancelled(job)
+    assert list(job.called_off()) == [key("a"), key("b")]
+
+
+def test_of_cleanup_something_is_wanted_until_the_second_cancel() -> None:
+    job = cleaning()
+    job.apply(DeadlinePassed(key=key("clean"), at=at(6)))
+    assert list(job.called_off()) == []
+    assert list(cancelled(job, "2").called_off()) == [key("clean")]
+
+
 def test_cleanup_that_had_run_out_of_time_is_not_tried_again_once_it_is_called_off() -> None:
     job = cancelled(begun(live_job(task("a"), task("c", "a", retries=5, **ALWAYS)), "a"))
     for fact in (exited(key("a"), 143), removed(key("a"))):

@@ -8,6 +8,7 @@ from manager.core.live_job import LiveJob
 from manager.model.actions import (
     Create,
     Drop,
+    Hurry,
     Linger,
     Open,
     Remove,
@@ -68,6 +69,16 @@ def test_a_task_is_told_to_stop_by_the_signal_of_its_image() -> None:
     assert acts(job) == [Watch(of), Signal(of, "SIGRTMIN+3", Cause.CANCELLED)]
     job.apply(GracePassed(key=of, at=at(5)))
     assert acts(job) == [Watch(of), Signal(of, "SIGKILL", Cause.CANCELLED)]
+
+
+def test_who_asks_twice_for_an_end_does_not_wait_as_long_as_a_task_may_take_for_that() -> None:
+    job = begun(live_job(task("a"), task("clean", run_if="always")), "a", "clean")
+    a, clean = key("a"), key("clean")
+    stop = {of: Signal(of, "SIGTERM", Cause.CANCELLED) for of in (a, clean)}
+    job.apply(CancelRequested(uid=UID, marker="1", at=at(4)))
+    assert acts(job) == [Watch(a), stop[a], Watch(clean), stop[clean]]
+    job.apply(CancelRequested(uid=UID, marker="2", at=at(5)))
+    assert acts(job) == [Watch(a), stop[a], Hurry(a), Watch(clean), stop[clean], Hurry(clean)]
 
 
 def test_a_container_that_is_not_wanted_any_more_is_dropped_before_its_start() -> None:

@@ -1,7 +1,10 @@
 """What a log does not show, in whatever pieces the output comes."""
 
 import re
+from base64 import b64encode
 from itertools import pairwise
+from random import Random
+from time import thread_time
 
 import pytest
 from hypothesis import given
@@ -39,6 +42,34 @@ def test_a_long_one_is_found_byte_by_byte() -> None:
     output = secret[:-1] + b"?" + secret + secret[:40]
     pieces = [output[at : at + 1] for at in range(len(output))]
     assert masked([secret], *pieces) == secret[:-1] + b"?" + MASK + secret[:40]
+
+
+def test_a_secret_of_many_lines_costs_little_more_where_it_is_found() -> None:
+    """In the thread's own time: an expression of all lines takes twenty times as long, and no other thread
+    runs meanwhile."""
+    chance = Random(1)
+    secrets = [b"\n".join(b64encode(chance.randbytes(45)) for _ in range(200)) for _ in range(4)]
+    line = secrets[0].split(b"\n")[0]
+    output = b64encode(chance.randbytes(48_000))
+    assert masked(secrets, output + line) == output + MASK
+    assert seconds(secrets, output + line) < 6 * seconds(secrets, output)
+
+
+def seconds(secrets: list[bytes], output: bytes) -> float:
+    """What it takes at least."""
+    found = []
+    for _ in range(5):
+        stream, began = Masked(secrets, lambda _: None), thread_time()
+        stream.write(output)
+        found.append(thread_time() - began)
+    return min(found)
+
+
+def test_secrets_that_are_found_in_each_other_everywhere_cost_no_more_than_their_masks() -> None:
+    secrets = [b"a" * count for count in range(4, 204)]
+    began = thread_time()
+    assert masked(secrets, b"a" * 65_536) == MASK * (65_536 // 203 + 1)
+    assert thread_time() - began < 5
 
 
 def test_what_is_no_beginning_of_one_is_handed_on_at_once() -> None:

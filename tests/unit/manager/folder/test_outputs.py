@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from air_executor.errors import BadInput
+from air_executor.format.outputs import Pattern
 from air_executor.format.results import OutputFile
 from manager.folder import outputs
 from manager.folder.outputs import Search
@@ -145,6 +146,36 @@ def test_what_is_too_deep_is_not_looked_for(work: Path) -> None:
     (place / "x.deep").touch()
     with pytest.raises(BadInput, match="no file below /work fits"):
         found(work, "**/*.deep")
+
+
+def test_how_far_a_path_has_come_is_known_of_each_folder_and_not_found_anew_for_each_file(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = work.joinpath(*"d" * 40)
+    place.mkdir(parents=True)
+    for number in range(50):
+        (place / f"{number}.txt").touch()
+    asked: list[str] = []
+    after = Pattern.after
+
+    def counted(pattern: Pattern, places: frozenset[int], name: str) -> frozenset[int]:
+        asked.append(name)
+        return after(pattern, places, name)
+
+    monkeypatch.setattr(Pattern, "after", counted)
+    assert len(paths(work, "**/*.txt")) == 50
+    assert len(asked) < 100, "a few for each of the folders"
+
+
+def test_places_are_right_again_behind_a_folder_that_was_left(work: Path) -> None:
+    for name in ("a/x/1.csv", "a/y/2.csv", "b/x/3.csv", "b/y/4.csv"):
+        (work / "tree" / name).parent.mkdir(parents=True, exist_ok=True)
+        (work / "tree" / name).touch()
+    assert paths(work, "tree/a/*/*.csv", "tree/*/y/*.csv") == [
+        "tree/a/x/1.csv",
+        "tree/a/y/2.csv",
+        "tree/b/y/4.csv",
+    ]
 
 
 def handles(below: Path) -> list[str]:

@@ -27,10 +27,19 @@ def test_a_walk_that_has_no_end_is_ended() -> None:
 
 def test_a_walk_takes_its_share_of_a_processor_and_what_was_saved_up() -> None:
     rests: list[float] = []
-    spent = count(0, 100)
-    for _ in Pace(1000, rests.append, lambda: next(spent)).keep(iter(range(AT_ONCE))):
+    spent = count(0, 0.1)
+    for _ in Pace(1000, rests.append, lambda: next(spent)).keep(iter(range(20))):
         pass
-    assert rests == [pytest.approx((100 - SAVED) / SHARE, abs=50)]
+    assert rests[:9] == [0] * 9, "what was saved"
+    assert rests[-1] == pytest.approx((2 - SAVED) / SHARE, abs=0.5)
+
+
+def test_steps_that_take_long_are_rested_from_however_few_they_are() -> None:
+    rests: list[float] = []
+    spent = count(0, 30)
+    for _ in Pace(1000, rests.append, lambda: next(spent)).keep(iter(range(2))):
+        pass
+    assert rests == [pytest.approx((30 - SAVED) / SHARE, abs=5), pytest.approx((60 - SAVED) / SHARE, abs=5)]
 
 
 def test_a_walk_that_has_computed_little_does_not_rest_and_is_ended_by_a_manager_that_stops() -> None:

@@ -1,11 +1,13 @@
 """How a container is followed to its end: a whole manager on the strict fake engine."""
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from manager.engine.contract import ContainerGone
+from manager.folder.outputs import Search
 from manager.model.container_spec import ROLE
 from tests.fakes.engine import FakeEngine, Program
 from tests.fakes.manager import Start, a_task
@@ -115,3 +117,88 @@ def test_a_container_that_is_taken_away_before_its_last_part_is_read_keeps_its_e
     view = manager.client.wait("job", 20)
     assert view.tasks[0].attempts[0].exit_code == 3
     assert "at least" in manager.log("a")
+
+
+@pytest.fixture
+def endless(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Set when outputs are looked for: there is no end of them."""
+    begun = threading.Event()
+
+    def steps(search: Search) -> Iterator[None]:
+        while True:
+            begun.set()
+            time.sleep(0.002)
+            yield None
+
+    monkeypatch.setattr(Search, "steps", steps)
+    return begun
+
+
+def test_a_cancel_is_heard_while_outputs_are_listed(start: Start, endless: threading.Event) -> None:
+    manager = start()
+    manager.client.create_job("job", [a_task("a", outputs=["*"], retries=0), a_task("b", "a")])
+    assert endless.wait(10)
+    manager.client.cancel("job")
+    view = manager.client.wait("job", 10)
+    assert view.job.failure is not None and view.job.failure.cause == "cancelled"
+    assert view.tasks[0].failure is not None and view.tasks[0].failure.cause == "cancelled"
+
+
+def test_so_is_the_time_of_a_job_that_is_over(start: Start, endless: threading.Event) -> None:
+    manager = start()
+    manager.client.create_job("job", [a_task("a", outputs=["*"], retries=0)], timeout=1)
+    view = manager.client.wait("job", 10)
+    assert view.job.failure is not None and view.job.failure.cause == "timeout"
+
+
+def test_the_time_of_a_task_does_not_end_that_and_a_cancel_after_it_does(
+    start: Start, endless: threading.Event
+) -> None:
+    manager = start()
+    manager.client.create_job("job", [a_task("a", outputs=["*"], retries=0, timeout=0.3)])
+    assert endless.wait(10)
+    until(lambda: any(attempt.stopping for attempt in manager.task("a").attempts))
+    assert manager.task("a").status == "running"
+    manager.client.cancel("job")
+    view = manager.client.wait("job", 10)
+    assert view.job.failure is not None and view.job.failure.cause == "cancelled"
+    assert view.tasks[0].failure is not None and "called off" in view.tasks[0].failure.message
+
+
+def test_outputs_that_take_too_long_to_list_fail_their_task(
+    start: Start, endless: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("manager.runtime.follower.LISTING", 0.2)
+    view = start().run(a_task("a", outputs=["*"], retries=0))
+    failure = view.tasks[0].failure
+    assert failure is not None and failure.cause == "bad_input"
+    assert "outputs: they take longer than 0.2 s to list" in failure.message
+
+
+def test_a_cancel_does_not_wait_for_the_end_of_a_long_output_to_be_masked(
+    start: Start, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("manager.gates.secret_keeper.SecretKeeper.to_mask", lambda *_: (b"secret",))
+    monkeypatch.setattr("manager.runtime.follower.LAST_WORDS", -1)
+    engine.programs[("floods",)] = Program(seconds=None, output=b"a secret\n" * 200_000)
+    manager = start(log_mb=1)
+    manager.client.create_job("job", [a_task("a", command="floods", retries=0)])
+    manager.until_status("a", "running")
+    until(lambda: "follow when the task has ended" in manager.log("a"))
+    manager.client.cancel("job")
+    manager.client.wait("job", 10)
+    log = manager.log("a")
+    assert log.startswith("a ***\n" * 100) and "a secret" not in log
+    assert "bytes are missing here" in log
+    assert log.endswith("it may have secrets in it: its job was called off before all was masked]\n")
+
+
+def test_the_end_of_an_output_that_nobody_cancels_is_masked_to_its_last_word(
+    start: Start, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("manager.gates.secret_keeper.SecretKeeper.to_mask", lambda *_: (b"secret",))
+    monkeypatch.setattr("manager.runtime.follower.LAST_WORDS", -1)
+    engine.programs[("floods",)] = Program(exit_code=1, output=b"a secret\n" * 200_000)
+    manager = start(log_mb=1)
+    manager.run(a_task("a", command="floods", retries=0))
+    assert "lines) are missing here]" in manager.log("a") and manager.log("a").endswith("a ***\n")

@@ -496,3 +496,6 @@ class Supervisor:
         if job is not None:
             reach(Failpoint.VIEWS_COMPLETE)
             self._recorder.end(job)
+            if not self._folder(job).exists():  # that it went while no manager ran, nobody else tells
+                self._admitter.forget(job.name)
+                self._untidy = True

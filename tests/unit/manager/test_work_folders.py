@@ -90,6 +90,20 @@ def test_and_where_the_folder_went_while_no_manager_ran(start: Start, engine: Fa
     until(lambda: works(second) == {folder(second, "kept")})
 
 
+def test_also_where_the_job_had_not_been_put_away_yet(
+    start: Start, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = start()
+    first.run(WRITE, name="kept")
+    monkeypatch.setattr(first.supervisor._recorder, "end", lambda job: None)  # it is killed right before
+    first.run(WRITE)
+    first.stop()
+    shutil.rmtree(first.home / "jobs" / "job")
+    second = start()
+    until(lambda: works(second) == {folder(second, "kept")})
+    assert second.journal.ended("job") is None
+
+
 def test_where_no_job_is_there_at_all_nothing_goes(start: Start, engine: FakeEngine) -> None:
     """The jobs folder may be away for a while, as what is mounted there may be."""
     first = start()

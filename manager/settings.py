@@ -104,6 +104,8 @@ def _check_network(name: str) -> str:
 
 
 def _check_absolute(path: Path) -> Path:
+    if "\0" in str(path):
+        raise ValueError("must not have a NUL character in it")
     if not path.is_absolute():
         raise ValueError("must be an absolute path")
     return path

@@ -65,9 +65,12 @@ class CreateJobOperator(BaseOperator):
         name = self.name or job_name(request)
         client = Client(self.home)
         options = self.options or {}
-        if not isinstance(options, Mapping) or not set(options) <= set(JobOptions.model_fields) | {"files"}:
-            known = ", ".join(JobOptions.model_fields)
-            raise AirflowFailException(inert(f"options: must be an object of {known}, not {options!r:.200}"))
+        known = (*JobOptions.model_fields, "files")
+        if not isinstance(options, Mapping) or not set(options) <= set(known):
+            # By its keys alone: what stands with them is not for the log.
+            found = list(options) if isinstance(options, Mapping) else type(options).__name__
+            rule = f"must be an object of {', '.join(known)}, not {found!r:.200}"
+            raise AirflowFailException(inert(f"options: {rule}"))
         try:
             view = client.submit(name, self.tasks, request, max_parallel=self.max_parallel, **options)
         except (BadInput, RequestConflict) as error:  # the same at the next try

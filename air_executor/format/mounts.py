@@ -33,6 +33,10 @@ CACHE_MB = 10_240
 OF_THE_HOST = (
     "is a path of the host: a task names what the operator has declared, in config.toml as [mounts.NAME]"
 )
+OF_DOCKER = (
+    "is no mount by its name: a task names what the operator has declared, in config.toml as [mounts.NAME], "
+    'and says where as in {"datasets": "/data"}'
+)
 USUAL_PLACE = "/mnt"
 """The folder in which a mount is found by its name, unless something else is said."""
 
@@ -144,8 +148,9 @@ class AskedMount(Spec):
 
 def _read(value: Any) -> Any:
     value = at_most(MAX_MOUNTS, "mounts")(value)
-    for path in _of_the_host(value):
-        raise ValueError(OF_THE_HOST if path is value else f"{quoted(path)} {OF_THE_HOST}")
+    for source in _of_docker(value):
+        rule = OF_THE_HOST if _is_path(source) else OF_DOCKER
+        raise ValueError(rule if source is value else f"{quoted(source)} {rule}")
     if isinstance(value, list | tuple):
         if not all(isinstance(name, str) for name in value):
             raise ValueError('must be names, such as ["datasets"]')
@@ -160,8 +165,12 @@ def _read(value: Any) -> Any:
     )
 
 
-def _of_the_host(value: Any) -> Iterator[Any]:
-    """Paths that stand where names should: as Docker and Compose write them."""
+def _is_path(source: Any) -> bool:
+    return isinstance(source, dict) or (isinstance(source, str) and source.startswith(("/", "~", ".")))
+
+
+def _of_docker(value: Any) -> Iterator[Any]:
+    """What stands where names should, as Docker and Compose write it: paths of the host, volumes."""
     if isinstance(value, dict) and set(value) >= {"Source", "Target"}:
         yield value["Source"]
     for asked in value if isinstance(value, list | tuple | dict) else (value,):

@@ -61,7 +61,7 @@ def missing(mounts: Mapping[str, DeclaredMount]) -> list[str]:
     return [
         f"{name}: {folder} is not there, so tasks that name it fail: make it, or take it out of config.toml"
         for name, folder in _folders(mounts)
-        if not folder.exists()
+        if _mode(folder) is None
     ]
 
 
@@ -95,9 +95,21 @@ def _reached(folder: Path, home: Path) -> Path:
     own = str(home.resolve())
     if is_in(str(reached), own) or is_in(own, str(reached)):
         raise ValueError(f"can't be handed out: it is the manager's own home {own}, or in or above it")
-    if reached.exists() and not reached.is_dir():
+    mode = _mode(reached)
+    if mode is not None and not stat.S_ISDIR(mode):
         raise ValueError("can't be handed out: it is no folder")
     return reached
+
+
+def _mode(path: Path) -> int | None:
+    """Of what is there. What the manager may not look at, since it is not root, the engine sees all the same:
+    that counts as a folder."""
+    try:
+        return path.stat().st_mode
+    except PermissionError:
+        return stat.S_IFDIR
+    except OSError:
+        return None
 
 
 def _check_apart(inner: _Folder, outer: _Folder) -> None:

@@ -61,7 +61,7 @@ def _values(assignment: Assignment, to_mask: ToMask) -> tuple[bytes, ...]:
 def _told(problem: BadInput, assignment: Assignment, to_mask: ToMask) -> str:
     """The problem in words, which may quote what the task has written."""
     try:
-        hidden = disclosure.in_text(str(problem), to_mask(assignment))
+        hidden = disclosure.in_words(str(problem), to_mask(assignment))
     except SecretUnreadable:
         return "it breaks a rule, and the words for that may have the value of a secret in them"
     return "it breaks a rule, and has the value of a secret in it" if hidden else str(problem)

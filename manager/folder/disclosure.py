@@ -7,6 +7,9 @@ from typing import Any
 from air_executor.format.results import OutputFile, Result
 from manager.folder.masking import SHORTEST_LINE, parts
 
+A_BEGINNING = 16
+"""Characters of a value that are known again in a sentence, which may have no more of it."""
+
 
 def in_result(result: Result, secrets: Iterable[bytes]) -> bool:
     """Whether a value is in its text, or in one of its strings as programs read those."""
@@ -22,6 +25,20 @@ def in_text(text: str, secrets: Iterable[bytes]) -> bool:
     """Whether a value is in it; no end of a line is in what is looked for."""
     data = text.encode(errors="surrogateescape")
     return any(form in data for secret in secrets for form in _forms(secret))
+
+
+def in_words(text: str, secrets: Iterable[bytes]) -> bool:
+    """Whether a value is in a sentence, also as that quotes what is strange: by its beginning, escaped."""
+    forms = (form.decode(errors="surrogateescape") for secret in secrets for form in _forms(secret))
+    return any(way in text for form in forms for way in _ways(form[:A_BEGINNING]))
+
+
+def _ways(form: str) -> Iterator[str]:
+    """As it stands, and as it is escaped between quotes of either kind."""
+    yield form
+    escaped = repr(form + "'\"")[1:-4]  # with both in it, ' are the quotes
+    yield escaped
+    yield escaped.replace("\\'", "'")
 
 
 def _forms(secret: bytes) -> Iterator[bytes]:

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 10.0
 """Seconds within which a command prints a secret."""
+GONE_WITHIN = 1.0
+"""Seconds that a command is waited for after SIGKILL."""
 LOOKS = 0.01
 """Seconds between two looks whether a command has ended that says nothing."""
 
@@ -102,14 +104,12 @@ def _printed(name: str, command: Sequence[str], deadline: float) -> bytes:
         cwd="/",
     )
     heard = _Heard()
-    with process:
-        try:
-            _listen(process, heard, min(began + PATIENCE, deadline))
-        except TimeoutError:
-            raise ValueError(f"its command has not ended within {time.monotonic() - began:.1f} s") from None
-        finally:
-            with suppress(ProcessLookupError):  # it is not waited for yet: its number is nobody else's
-                os.killpg(process.pid, signal.SIGKILL)
+    try:
+        _listen(process, heard, min(began + PATIENCE, deadline))
+    except TimeoutError:
+        raise ValueError(f"its command has not ended within {time.monotonic() - began:.1f} s") from None
+    finally:
+        _end(process)
     if process.returncode:
         log.warning(
             "secret=%s its command ended with exit code %s, after %d bytes on standard error, which may have"
@@ -156,6 +156,18 @@ def _listen(process: subprocess.Popen[bytes], heard: _Heard, deadline: float) ->
                 raise ValueError(f"its command prints more than {MAX_SECRET_BYTES} bytes")
             if ended and not printed:
                 return
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill what is left of it. A command that runs as somebody else, such as `sudo`, a manager that is not
+    root can't kill, be it over or not: then it is left alone."""
+    with suppress(ProcessLookupError, PermissionError):  # not waited for yet: its number is nobody else's
+        os.killpg(process.pid, signal.SIGKILL)
+    for pipe in (process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(GONE_WITHIN)
 
 
 def _has_ended(process: subprocess.Popen[bytes]) -> bool:

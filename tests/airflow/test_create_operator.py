@@ -51,6 +51,13 @@ def test_options_reach_the_job(home):
     assert (job.on_failure, job.timeout) == ("continue", 60)
 
 
+def test_options_that_are_none_are_told_by_their_keys_alone(home):
+    options = {"default": 1, "defaults": {"env": {"TOKEN": "hush"}}}
+    with pytest.raises(AirflowFailException, match=r"files, not \['default', 'defaults'\]") as refused:
+        create(home, options=options)
+    assert "hush" not in str(refused.value)
+
+
 def test_a_retry_finds_the_live_job_again(home):
     create(home, retries=2)
     ManagerDouble(home, "hello").work()

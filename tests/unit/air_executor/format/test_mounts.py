@@ -9,7 +9,14 @@ from pydantic import ValidationError
 from air_executor.errors import BadInput
 from air_executor.format.documents import validate
 from air_executor.format.models import Task, TaskSpec
-from air_executor.format.mounts import MAX_MOUNTS, OF_THE_HOST, AskedMount, DeclaredMount, check_source
+from air_executor.format.mounts import (
+    MAX_MOUNTS,
+    OF_DOCKER,
+    OF_THE_HOST,
+    AskedMount,
+    DeclaredMount,
+    check_source,
+)
 from tests.unit.manager.builders import T0
 
 
@@ -66,12 +73,14 @@ def test_who_asks_for_none_has_none_written_down() -> None:
         ("/srv/data", f"mounts: '/srv/data' {OF_THE_HOST}"),
         ({"/srv/data": "/data"}, f"mounts: '/srv/data' {OF_THE_HOST}"),
         ({"Type": "bind", "Source": "/srv/data", "Target": "/data"}, f"mounts: '/srv/data' {OF_THE_HOST}"),
-        ([{"Source": "data", "Target": "/data"}], f"mounts: 'data' {OF_THE_HOST}"),
+        ([{"Source": "data", "Target": "/data"}], f"mounts: 'data' {OF_DOCKER}"),
         ([{"type": "bind", "source": "/srv", "target": "/data"}], f"mounts: '/srv' {OF_THE_HOST}"),
         ([{"x": "/srv"}], "mounts: must be names"),
         (["../x"], f"mounts: '../x' {OF_THE_HOST}"),
         (["~ann"], f"mounts: '~ann' {OF_THE_HOST}"),
         (["a\x1b"], "mounts.*must be 1 to 200"),
+        (["datasets:/data"], "mounts: 'datasets:/data' is no mount by its name"),
+        ([{"type": "volume", "source": "db", "target": "/x"}], "mounts: 'db' is no mount by its name"),
         ({"": "/data"}, "mounts.*must be 1 to 200"),
         ({"d": "data"}, "mounts.d.path: 'data' must be an absolute path"),
         ({"d": "/work"}, "mounts.d.path: '/work' is taken"),

@@ -212,3 +212,20 @@ def test_links_that_become_a_circle_meanwhile_end(
 def test_in_a_container_nobody_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(declared_mounts, "IN_A_CONTAINER", Path("/"))
     assert declared_mounts.missing({"d": DeclaredMount(path="/not/there")}) == []
+
+
+def test_what_only_the_engine_sees_is_left_to_it(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Below a folder that a manager may not look into that is not root."""
+    hidden = tmp_path / "hidden" / "data"
+    look = Path.stat
+
+    def stat(path: Path, **how: bool) -> os.stat_result:
+        if path == hidden:
+            raise PermissionError(13, "Permission denied", str(path))
+        return look(path, **how)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    assert check(hidden, home) == str(hidden)
+    assert declared_mounts.missing({"d": DeclaredMount(path=str(hidden))}) == []

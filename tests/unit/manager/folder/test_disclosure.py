@@ -2,6 +2,7 @@
 
 import pytest
 
+from air_executor.errors import quoted
 from air_executor.format.results import OutputFile, Result
 from manager.folder import disclosure
 
@@ -38,3 +39,10 @@ def test_names_are_looked_at_as_they_are() -> None:
     file = OutputFile(path="a/s3cret.csv", size=0, sha256="0" * 64)
     assert disclosure.in_names([file], [b"s3cret"])
     assert not disclosure.in_names([file], [b"another"])
+
+
+@pytest.mark.parametrize("secret", ["s3cret", "long-" * 30, "it's", "a'b\"c\\d-wörd", "one\ttwo\x1b[0m"])
+def test_a_sentence_is_found_that_quotes_one_whole_or_its_beginning(secret: str) -> None:
+    for value in (secret, f"before {secret}", f'{secret} "', f"{secret} '"):
+        assert disclosure.in_words(f"has the key {quoted(value)} twice", [b"another", secret.encode()])
+    assert not disclosure.in_words(f"has the key {quoted('word')} twice", [secret.encode()])

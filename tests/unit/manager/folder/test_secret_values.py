@@ -1,5 +1,6 @@
 """What the operator's files and commands are read for, and what is said where they can't be."""
 
+import errno
 import os
 import signal
 from pathlib import Path
@@ -102,6 +103,27 @@ def test_a_command_that_never_ends_is_ended_with_all_that_it_has_begun(
     with pytest.raises(SecretUnreadable, match=r"not ended within 0\.3 s"):
         printed("sh", "-c", script)
     until(lambda: has_gone(int((tmp_path / "child").read_text())))
+
+
+def test_one_that_runs_as_somebody_else_is_heard_and_not_waited_for_without_end(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """`sudo`, of a manager that is not root: the kernel forbids it to kill that, also when it has ended."""
+
+    def forbidden(process: int, sent: int) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr("manager.folder.secret_values.os.killpg", forbidden)
+    assert printed("echo", "value") == b"value\n"
+    monkeypatch.setattr("manager.folder.secret_values.PATIENCE", 0.3)
+    monkeypatch.setattr("manager.folder.secret_values.GONE_WITHIN", 0.1)
+    began = monotonic()
+    try:
+        with pytest.raises(SecretUnreadable, match=r"not ended within 0\.3 s"):
+            printed("sh", "-c", f"echo $$ >{tmp_path}/it; exec sleep 30")
+        assert monotonic() - began < 9
+    finally:
+        os.kill(int((tmp_path / "it").read_text()), signal.SIGKILL)
 
 
 def has_gone(process: int) -> bool:

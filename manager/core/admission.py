@@ -8,6 +8,7 @@ from air_executor.clock import Instant
 from air_executor.errors import BadInput
 from air_executor.format.attempts import Cause, Failure, Phase
 from air_executor.format.defaults import read_defaults, with_defaults
+from air_executor.format.gpus import number_of
 from air_executor.format.graph import check_graph
 from air_executor.format.models import Job, JobState, JobView, Task, TaskSpec, TaskStatus
 from manager.core import lifecycle, policy
@@ -154,9 +155,27 @@ def requested(
     if task is None:
         raise BadInput(f"comes from task {fact.parent.task!r}, which the job does not have")
     parent = policy.Parent.of(task, fact.parent.number, job.runs_for, job.written_images, settings)
+    parent = replace(parent, gpus=_in_turn(parent.gpus, fact.spec.resources.gpus, len(job.tasks)))
     spec = policy.as_parent(fact.spec, parent, job.runs_for, settings)
     _check_request(spec, job, settings, host)
-    return replace(fact, spec=policy.bounded(spec, parent, job.runs_for, settings))
+    return replace(fact, spec=_as_before(policy.bounded(spec, parent, job.runs_for, settings), spec, job))
+
+
+def _in_turn(has: tuple[str, ...], asked: int | tuple[str, ...] | None, tasks: int) -> tuple[str, ...]:
+    """A parent's GPUs, other ones first for each task that it queues: or all that ask for one would wait for
+    the same."""
+    first = tasks * number_of(asked) % len(has) if has else 0
+    return (*has[first:], *has[:first])
+
+
+def _as_before(bounded: TaskSpec, asked: TaskSpec, job: LiveJob) -> TaskSpec:
+    """With the GPUs that the task has got which is there already, where a number of them is asked for again:
+    a later attempt of its parent, which may have others, asks for the same task."""
+    known, number = job.tasks.get(asked.id), asked.resources.gpus
+    if known is None or not isinstance(number, int) or number_of(known.resources.gpus) != number:
+        return bounded
+    resources = bounded.resources.model_copy(update={"gpus": known.resources.gpus})
+    return bounded.model_copy(update={"resources": resources})
 
 
 def _check_request(spec: TaskSpec, job: LiveJob, settings: Settings, host: Host) -> None:

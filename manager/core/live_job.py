@@ -328,13 +328,14 @@ class LiveJob:
     def called_off(self) -> Iterator[AttemptKey]:
         """Attempts that are live, and of which nothing is wanted any more, even if their commands end well.
 
-        That is not so of one whose time has passed: it may have ended before that.
+        That is not so of one whose time has passed: it may have ended before that. Nor of one that has lost
+        its network, in a job that goes on.
         """
         for task_id in self.live:
             task = self.tasks[task_id]
             stopping = task.attempts[-1].stopping
             halted = self.job.halt is not None and not self._may_begin(task)
-            if stopping is not None and (halted or stopping is not Cause.TIMEOUT):
+            if stopping is not None and (halted or stopping not in (Cause.TIMEOUT, Cause.ENGINE)):
                 yield self.attempt_key(task)
 
     def _stop(self, task_id: str, cause: Cause, not_run: Failure, at: datetime) -> None:

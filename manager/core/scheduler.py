@@ -58,9 +58,9 @@ class Scheduler:
     rack: GpuRack = field(init=False)
     users: policy.JobUsers = field(init=False)
     """Which job has a user of its own."""
-    _supplied: set[tuple[str, str]] = field(default_factory=set)
-    """Tasks, by job and id, that have waited for their image, and have it: until their next claim, however
-    long others hold the runners. Where it was removed since, that is found when the container is made."""
+    _supplied: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Tasks, by job and id, that have waited for their image, which is here: until their next claim, however
+    long others hold the runners. Where it was removed since, the first container tells (`doubt`)."""
     _tended_at: datetime | None = None
     """When warm containers were last tended."""
     _turn: int = 0
@@ -187,7 +187,8 @@ class Scheduler:
         asking = [task_id for task_id in waited if policy.must_ask(job.tasks[task_id])]
         if fact.problem is None:
             unserved = () if fact.order.renew else asking  # they still want their registry asked
-            self._supplied |= {(job.uid, task_id) for task_id in set(waited).difference(unserved)}
+            served = set(waited).difference(unserved)
+            self._supplied |= {(job.uid, task_id): fact.image for task_id in served}
             return
         if fact.order.renew:  # the others have it, or it is fetched for them
             waited = asking
@@ -196,6 +197,11 @@ class Scheduler:
                 return
             if task_id in job.ready:  # else the job has failed by now
                 yield from self._refuse(job, task_id, fact.problem, fact.at)
+
+    def doubt(self, image: str) -> None:
+        """It was not here when its container was to be made: whoever has waited for it, waits again."""
+        self.shelf.doubt(image)
+        self._supplied = {whose: each for whose, each in self._supplied.items() if each != image}
 
     def _refuse(self, job: LiveJob, task_id: str, problem: Failure, at: datetime) -> Iterator[JobFact]:
         """It fails before anything is asked of the engine."""
@@ -250,7 +256,7 @@ class Scheduler:
     def forget(self, uid: str) -> None:
         """The job has ended."""
         self._served.pop(uid, None)
-        self._supplied = {whose for whose in self._supplied if whose[0] != uid}
+        self._supplied = {whose: image for whose, image in self._supplied.items() if whose[0] != uid}
         self.users.release(uid)
         self.pool.forget(uid)
 
@@ -301,7 +307,7 @@ class Scheduler:
         gpus: tuple[str, ...] = (),
     ) -> TaskClaimed:
         key, task = job.next_key(task_id), job.tasks[task_id]
-        self._supplied.discard((job.uid, task_id))
+        self._supplied.pop((job.uid, task_id), None)
         runs_as = self.users.user_for(job.uid)
         grant = policy.grant(task, runs_as or job.owner, self._network(job, warm), self.settings)
         if gpus:

@@ -31,10 +31,12 @@ def collect(assignment: Assignment, to_mask: ToMask, pace: Pace, heed: Callable[
         search = Search(assignment.work, assignment.task.outputs, grant.outputs_mb)
         for _ in pace.keep(search.steps()):
             heed()
-        if search.files and disclosure.in_names(search.files, _values(assignment, to_mask)):
+        if search.files and disclosure.in_names(search.files, to_mask(assignment)):
             raise BadInput(
                 f"the name of a file has the value of a secret in it; names {READ_BY_MANY}", field="outputs"
             )
+    except SecretUnreadable as error:
+        return Delivery(problem=f"it may have the value of a secret in it: {error}")
     except BadInput as error:
         return Delivery(problem=_told(error, assignment, to_mask))
     except Endless:
@@ -43,19 +45,12 @@ def collect(assignment: Assignment, to_mask: ToMask, pace: Pace, heed: Callable[
 
 
 def collect_result(assignment: Assignment, to_mask: ToMask) -> Delivery:
-    """The result alone. Raises BadInput; OSError for a TRANSIENT error."""
+    """The result alone. Raises BadInput, SecretUnreadable; OSError for a TRANSIENT error."""
     most = assignment.grant.result_kb
     result = None if most is None else result_file.read(assignment.gate.inbox, most * KIB)
-    if result is not None and disclosure.in_result(result, _values(assignment, to_mask)):
+    if result is not None and disclosure.in_result(result, to_mask(assignment)):
         raise BadInput(f"its result has the value of a secret in it; results {READ_BY_MANY}")
     return Delivery(result)
-
-
-def _values(assignment: Assignment, to_mask: ToMask) -> tuple[bytes, ...]:
-    try:
-        return to_mask(assignment)
-    except SecretUnreadable as error:
-        raise BadInput(f"it may have the value of a secret in it: {error}") from None
 
 
 def _told(problem: BadInput, assignment: Assignment, to_mask: ToMask) -> str:

@@ -12,6 +12,7 @@ from air_executor.errors import BadInput
 from air_executor.failpoints import Failpoint, reach
 from manager.folder import deliveries
 from manager.folder.inbox import are_many_left, left_by
+from manager.folder.secret_values import SecretUnreadable
 from manager.gates import gate_folder, protocol
 from manager.gates.protocol import Ended
 from manager.gates.secret_keeper import SecretKeeper
@@ -116,7 +117,7 @@ class EndListener:
         if end is not None and end.exit_code == 0 and not outputs and not are_many_left(inbox):
             try:
                 delivery = deliveries.collect_result(assignment, self._secrets.to_mask)
-            except BadInput:  # whoever follows it will tell
+            except (BadInput, SecretUnreadable):  # whoever follows it will tell
                 return
             for fact in left_by(assignment.key, assignment.gate.inbox, assignment.folder, utc_now()):
                 self._emit(fact)

@@ -220,6 +220,8 @@ class Supervisor:
         match fact:
             case OfJob() | OfAttempt():
                 self._apply(fact)
+                if isinstance(fact, LaunchFailed) and fact.failure.cause is Cause.IMAGE:
+                    self._doubt_image_of(fact.key)
             case Tick():
                 self._recorder.restore_views()
                 self._dispatcher.poll()
@@ -259,6 +261,13 @@ class Supervisor:
             except Exception as error:
                 self._break(job, error)
 
+    def _doubt_image_of(self, key: AttemptKey) -> None:
+        """The engine has said so: what could not be fetched, is doubted by nobody."""
+        job = self._jobs.get(key.uid)
+        attempt = None if job is None else job.attempt(key)
+        if attempt is not None:
+            self._scheduler.doubt(attempt.container.image)
+
     def _fold_in(self, job: LiveJob, fact: JobFact) -> None:
         if isinstance(fact, Completion):
             self._dispatcher.done(fact)
@@ -275,8 +284,6 @@ class Supervisor:
         if isinstance(fact, TaskRequested | RequestRefused):
             forget = partial(self._inbox(job, fact.parent).forget, [fact.request])
             self._recorder.once_recorded(job, forget)
-        if isinstance(fact, LaunchFailed) and fact.failure.cause is Cause.IMAGE:
-            self._scheduler.shelf.doubt(job.tasks[fact.key.task].attempts[-1].container.image)
         if isinstance(fact, JobVanished):
             self._recorder.forget_views(job)
         if job.job is not before:  # every change makes another one

@@ -1,5 +1,6 @@
 """From a folder that was found to a job that is taken, or refused with the rule that it breaks."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,21 @@ from air_executor.format.models import Decision, Job, JobState, JobView, Task, T
 from manager.core import admission, policy
 from manager.model.facts import JobFound, JobRefused, TaskClaimed, TaskRequested
 from manager.model.values import AttemptKey, Host, Sharing
-from tests.unit.manager.builders import OWNER, T0, UID, at, claimed, key, live_job, settings, task
+from tests.unit.manager.builders import (
+    OWNER,
+    T0,
+    UID,
+    at,
+    claimed,
+    created,
+    exited,
+    key,
+    live_job,
+    removed,
+    settings,
+    started,
+    task,
+)
 
 
 def found(*tasks: Task, **fields: Any) -> JobFound:
@@ -177,6 +192,40 @@ def test_what_a_task_queues_is_checked_as_the_user_that_it_will_run_as() -> None
     assert (found.spec.user, list(found.spec.mounts)) == ("7:7", ["team"])
     with pytest.raises(BadInput, match=r"mounts\.own: is not for user 7:7"):
         admission.requested(request(key("a"), mounts=["own"]), job, rules)
+
+
+def test_tasks_that_ask_for_one_of_their_parents_gpus_do_not_all_get_the_same() -> None:
+    rules = settings(gpus=3)
+    job = live_job(task("a", resources={"gpus": 2}))
+    grant = policy.grant(job.tasks["a"], OWNER, "net", rules).model_copy(update={"gpus": ("1", "2")})
+    job.apply(TaskClaimed(key=key("a"), container="airx-a", grant=grant, at=at(1)))
+    for name in "bcd":
+        spec = TaskSpec(id=name, command="true", resources={"gpus": 1})  # type: ignore[arg-type]
+        asked = TaskRequested(uid=UID, request=name, spec=spec, parent=key("a"), at=at(2))
+        job.apply(admission.requested(asked, job, rules))
+    got = [job.tasks[name].resources.gpus for name in "bcd"]
+    assert set(got[:2]) == {("1",), ("2",)} and got[2] == got[0]
+
+
+def test_a_later_attempt_with_other_gpus_asks_for_the_same_task() -> None:
+    rules = settings(gpus=2)
+    job = live_job(task("a", resources={"gpus": 1}, retries=1))
+    grant = policy.grant(job.tasks["a"], OWNER, "net", rules)
+
+    def asks(number: int, gpu: str) -> None:
+        of = key("a", number)
+        had = grant.model_copy(update={"gpus": (gpu,)})
+        for fact in (TaskClaimed(key=of, container="airx-a", grant=had, at=at(1)), created(of), started(of)):
+            job.apply(fact)
+        asked = replace(request(of, resources={"gpus": 1}), request=f"r{number}")
+        job.apply(admission.requested(asked, job, rules))
+        for fact in (exited(of, 1), removed(of)):
+            job.apply(fact)
+
+    asks(1, "0")
+    asks(2, "1")
+    assert [decision.reason for decision in job.requests.values()] == [None, None]
+    assert job.tasks["c"].resources.gpus == ("0",)
 
 
 def test_a_job_that_was_refused_and_is_retried_gives_its_tasks_its_defaults() -> None:

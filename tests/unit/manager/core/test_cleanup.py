@@ -20,6 +20,7 @@ from manager.model.facts import (
     JobTimedOut,
     JobVanished,
     LaunchFailed,
+    NetworkLost,
     TaskRequested,
 )
 from tests.unit.manager.builders import (
@@ -115,6 +116,13 @@ def test_of_what_is_stopped_nothing_is_wanted_unless_it_may_have_ended_in_time()
     assert list(job.called_off()) == [], "its outputs may be looked for just now"
     cancelled(job)
     assert list(job.called_off()) == [key("a"), key("b")]
+
+
+def test_what_has_lost_its_network_is_not_called_off_unless_its_job_is() -> None:
+    job = begun(live_job(task("a")), "a")
+    job.apply(NetworkLost(uid=UID, at=at(4)))
+    assert list(job.called_off()) == []
+    assert list(cancelled(job).called_off()) == [key("a")]
 
 
 def test_of_cleanup_something_is_wanted_until_the_second_cancel() -> None:

@@ -9,7 +9,14 @@ from air_executor.format.attempts import Cause, Failure
 from manager.core.image_shelf import LATELY, ImageShelf
 from manager.core.live_job import LiveJob
 from manager.core.scheduler import Scheduler
-from manager.model.facts import AttemptNeeded, CancelRequested, ImageFetched, JobFact, TaskClaimed
+from manager.model.facts import (
+    AttemptNeeded,
+    CancelRequested,
+    ImageFetched,
+    JobFact,
+    LaunchFailed,
+    TaskClaimed,
+)
 from manager.model.values import NOT_TRIED
 from tests.unit.manager.builders import (
     ABLE,
@@ -243,6 +250,18 @@ def test_what_was_fetched_for_who_waited_counts_until_its_claim_however_long_oth
     assert isinstance(claim, TaskClaimed) and claim.key.task == "a"
     for fact in (created(key("a")), started(key("a")), exited(key("a"), 1), removed(key("a"))):
         job.apply(fact)
+    assert [type(fact).__name__ for fact in told(who, job, LATE)] == ["ImageLacking"]
+
+
+@pytest.mark.parametrize("pull", ["always", "missing"])
+def test_an_image_that_was_removed_since_is_fetched_again_for_all_but_the_first(pull: str) -> None:
+    job = live_job(*(task(name, image="debian:12", pull=pull, retries=1) for name in "ab"))
+    who = Scheduler("home", make(max_runners=1), no_pool())
+    told(who, job)
+    answered(who, job)
+    assert [type(fact).__name__ for fact in told(who, job, LATE)] == ["TaskClaimed"]
+    job.apply(LaunchFailed(key=key("a"), failure=MISSING, at=at(LATE)))
+    who.doubt("debian:12")
     assert [type(fact).__name__ for fact in told(who, job, LATE)] == ["ImageLacking"]
 
 

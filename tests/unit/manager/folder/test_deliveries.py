@@ -129,6 +129,7 @@ def test_nor_does_the_name_of_an_output(tmp_path: Path) -> None:
 def test_where_the_secrets_can_not_be_read_no_result_is_taken_but_none_is_none(tmp_path: Path) -> None:
     asked = promising(tmp_path)
     found = deliveries.collect(asked, unreadable, USUAL, nobody)
-    assert found.result is None and found.problem is not None
+    assert found.result is None
+    assert found.problem == "it may have the value of a secret in it: the secret 'db' can't be read"
     (asked.gate.inbox / "result/result.json").unlink()
     assert deliveries.collect(asked, unreadable, USUAL, nobody) == NOTHING

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -411,3 +412,35 @@ def test_below_the_floor_of_free_space_nothing_is_started_and_that_is_said(
     assert [task for _, task, _ in engine.executions] == ["a"]
     monkeypatch.undo()
     assert manager.client.wait("job", 10).state == "completed"
+
+
+def test_an_image_that_was_removed_while_tasks_waited_for_a_runner_costs_one_attempt(
+    start: Start, engine: FakeEngine
+) -> None:
+    engine.images.add("late:1")
+    manager = start(max_runners=1, look_ahead=0)
+    tasks = [
+        a_task("x", image="late:1", retries=0, allow_failure=True),
+        a_task("y", image="late:1", retries=0),
+        a_task("w", command="long"),
+    ]
+    manager.client.create_job("job", tasks)
+    manager.until_status("w", "running")
+    until(lambda: ("fetch", "late:1") in engine.calls)
+    time.sleep(0.3)  # it is told, and both wait for the runner
+    engine.images.discard("late:1")
+    fetch = engine.fetch
+
+    def from_the_registry(image: str) -> None:
+        engine.images.add(image)
+        fetch(image)
+
+    engine.fetch = from_the_registry  # type: ignore[method-assign]
+    (box,) = [found for found in [engine.find("w")] if found is not None]
+    engine.finish(box.id)
+    view = manager.client.wait("job", 10)
+    assert {each.id: str(each.status) for each in view.tasks} == {
+        "w": "completed",
+        "x": "failed",
+        "y": "completed",
+    }

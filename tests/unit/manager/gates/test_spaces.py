@@ -90,16 +90,17 @@ def test_a_cache_that_was_closed_is_opened_by_a_manager_who_is_not_root() -> Non
     user = Owner(USER, USER)
 
     def spoils_and_prepares() -> None:
-        spaces.prepare(assignment(home, user))
+        spaces.prepare(asked)
         cache = home.cache("pip", user.uid)
         cache.chmod(0)
-        spaces.prepare(assignment(home, user))
+        spaces.prepare(asked)
         assert cache.stat().st_mode & 0o777 == 0o700
 
     with TemporaryDirectory() as path:
         home = Home("id", Path(path))
         home.gates.mkdir()
-        for folder in (home.path, home.gates):
+        asked = assignment(home, user)
+        for folder in (home.path, home.gates, asked.gate.path):
             os.chown(folder, *user)
         does(spoils_and_prepares)
 

@@ -74,4 +74,4 @@ def test_as_much_as_the_parent_has_is_given() -> None:
 
 def test_who_asks_for_a_number_gets_none_that_its_parent_has_not() -> None:
     made = child(parent(resources={"gpus": ["2", "3"]}), resources={"gpus": 1})
-    assert made.resources.gpus == ("2",)
+    assert made.resources.gpus is not None and set(made.resources.gpus) < {"2", "3"}

@@ -41,7 +41,7 @@ from air_executor.format.mounts import DeclaredMount
 from air_executor.format.nearest import did_you_mean, fields_at
 from air_executor.format.secrets import SecretRule, check_name
 from air_executor.format.users import FIRST_OF_PEOPLE as FIRST_OF_PEOPLE
-from air_executor.format.users import MAX_ID, UserRange
+from air_executor.format.users import MAX_ID, UserRange, check_range
 from air_executor.policy import Policy
 from air_executor.store import home_folder
 
@@ -78,6 +78,13 @@ LISTS = {
 """Of what is a list, an example."""
 
 
+TABLES = {
+    "mounts": '{"datasets": {"path": "/srv/datasets"}}',
+    "secrets": '{"db": {"file": "/srv/secrets/db"}}',
+}
+"""Likewise, of tables in an environment variable."""
+
+
 def _read_list(value: Any, info: ValidationInfo) -> Any:
     """A list, also as it stands in an environment variable."""
     rule = f"must be a list such as {LISTS[info.field_name or '']}"
@@ -111,11 +118,6 @@ def _check_absolute(path: Path) -> Path:
     return path
 
 
-def _check_range(text: str) -> str:
-    UserRange.parse(text)
-    return text
-
-
 def _check_job_uids(text: str) -> str:
     if text and ("-" not in text or UserRange.parse(text).first < FIRST_OF_PEOPLE):
         raise ValueError(f"must be a range such as 100000-165535, from {FIRST_OF_PEOPLE} on")
@@ -125,15 +127,10 @@ def _check_job_uids(text: str) -> str:
 Word = Annotated[str, Field(min_length=1)]
 GroupId = Annotated[int, Field(ge=1, le=MAX_ID, strict=True)]
 Network = Annotated[str, AfterValidator(_check_network)]
-Users = Annotated[str, AfterValidator(_check_range)]
+Users = Annotated[str, AfterValidator(check_range)]
 Ceiling = Annotated[int, Field(ge=0, le=ulimits.MOST, strict=True)]
 Runtime = Annotated[str, AfterValidator(runtimes.check_runtime)]
 SecretName = Annotated[str, AfterValidator(check_name)]
-
-
-def _read_mounts(value: Any) -> Any:
-    """Tables, as they stand in an environment variable."""
-    return _decoded(value, 'must be an object such as {"datasets": {"path": "/srv/datasets"}}')
 
 
 def _read_gpus(value: Any) -> Any:
@@ -188,9 +185,9 @@ def _own_user() -> tuple[str, ...]:
     return (str(uid),) if uid else ()
 
 
-def _read_table(value: Any) -> Any:
-    """A table as it stands in an environment variable."""
-    return _decoded(value, 'must be an object such as {"db": {"file": "/srv/secrets/db"}}')
+def _read_table(value: Any, info: ValidationInfo) -> Any:
+    """A table, also as it stands in an environment variable."""
+    return _decoded(value, f"must be an object such as {TABLES[info.field_name or '']}")
 
 
 def _program(command: tuple[str, ...]) -> tuple[str, ...]:
@@ -586,7 +583,7 @@ class Settings(BaseSettings, Policy):
         "(`docker login`), images are pulled. It is read again for each pull. Default: where the environment "
         "variable DOCKER_CONFIG says, or ~/.docker.",
     )
-    mounts: Annotated[dict[Name, DeclaredMount], NoDecode, BeforeValidator(_read_mounts)] = Field(
+    mounts: Annotated[dict[Name, DeclaredMount], NoDecode, BeforeValidator(_read_table)] = Field(
         {},
         max_length=1000,
         description="What of the host tasks may have mounted when they name it, each a table: "

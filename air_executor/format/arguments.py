@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from air_executor.errors import BadInput, quoted
 from air_executor.format.documents import validate
-from air_executor.format.fields import HALF_A_PAIR, Name, Spec, is_encodable
+from air_executor.format.fields import HALF_A_PAIR, Name, Spec, check_text, is_encodable
 from air_executor.format.limits import MAX_COMMAND_BYTES, MAX_WORD, at_most
 from air_executor.format.results import Result
 
@@ -75,11 +75,7 @@ class ResultOf(Spec):
 
 def _read_argument(value: Any) -> str | ResultOf:
     if isinstance(value, str):
-        if "\0" in value:
-            raise ValueError("must not contain a NUL character")
-        if not value.isascii() and not is_encodable(value):
-            raise ValueError(HALF_A_PAIR)
-        return value
+        return check_text(value)
     if isinstance(value, ResultOf):
         return value
     if not isinstance(value, dict):

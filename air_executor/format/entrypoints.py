@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator
 
-from air_executor.format.fields import HALF_A_PAIR, Text, is_encodable
+from air_executor.format.fields import check_text
 from air_executor.format.limits import MAX_ARGUMENTS, at_most
 
 OF_IMAGE: Literal["image"] = "image"
@@ -22,13 +22,10 @@ def _read(value: Any) -> Any:
     for word in value:
         if not isinstance(word, str):
             raise ValueError("must be a list of strings")
-        if "\0" in word:
-            raise ValueError("must not contain a NUL character")
-        if not is_encodable(word):
-            raise ValueError(HALF_A_PAIR)
+        check_text(word)
     if not value or not value[0]:
         raise ValueError("must begin with a command; leave it out where `command` is to run alone")
     return value
 
 
-Entrypoint = Annotated[Literal["image"] | tuple[Text, ...] | None, BeforeValidator(_read)]
+Entrypoint = Annotated[Literal["image"] | tuple[str, ...] | None, BeforeValidator(_read)]

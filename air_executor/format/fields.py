@@ -55,7 +55,7 @@ def _check_name(value: str) -> str:
     return value
 
 
-def _check_text(value: str) -> str:
+def check_text(value: str) -> str:
     """What no program can be given, or no file of ours can hold."""
     if "\0" in value:
         raise ValueError("must not contain a NUL character")
@@ -74,9 +74,9 @@ def is_encodable(value: str) -> bool:
 
 
 Time = Annotated[datetime, BeforeValidator(_read_time), PlainSerializer(format_time, when_used="json")]
-Text = Annotated[str, Field(strict=True), AfterValidator(_check_text)]
-FilledText = Annotated[str, Field(strict=True, min_length=1), AfterValidator(_check_text)]
-Word = Annotated[str, Field(strict=True, max_length=MAX_WORD), AfterValidator(_check_text)]
+Text = Annotated[str, Field(strict=True), AfterValidator(check_text)]
+FilledText = Annotated[str, Field(strict=True, min_length=1), AfterValidator(check_text)]
+Word = Annotated[str, Field(strict=True, max_length=MAX_WORD), AfterValidator(check_text)]
 Name = Annotated[str, Field(strict=True), AfterValidator(_check_name)]
 
 

@@ -24,7 +24,7 @@ from air_executor.errors import quoted
 from air_executor.format import places
 from air_executor.format.fields import Name, Record, Spec, Text
 from air_executor.format.limits import at_most
-from air_executor.format.users import UserRange
+from air_executor.format.users import UserRange, check_range
 
 MAX_MOUNTS = 32
 """Of one task, and far fewer than one host bears."""
@@ -73,11 +73,6 @@ def check_source(path: str) -> str:
     return folder
 
 
-def _check_range(text: str) -> str:
-    UserRange.parse(text)
-    return text
-
-
 class MountRule(BaseModel):
     """What tasks are told of one that the operator allows: who may have it, where, and whether to write."""
 
@@ -87,7 +82,7 @@ class MountRule(BaseModel):
     """A folder that the manager makes, one for each user: the tasks of that user share it."""
     read_only: Annotated[bool, Field(strict=True)] | None = None
     """Unless it is false nobody writes; a cache is always written to."""
-    users: Annotated[tuple[Annotated[str, AfterValidator(_check_range)], ...], Field(max_length=1000)] = ()
+    users: Annotated[tuple[Annotated[str, AfterValidator(check_range)], ...], Field(max_length=1000)] = ()
     """Users of tasks that may have it, in the words of the setting `users`; none named: all."""
     at: Annotated[str, AfterValidator(places.check_place)] | None = None
     """Where it is in a container that asks for no other place."""

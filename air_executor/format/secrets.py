@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from air_executor.errors import quoted
 from air_executor.format.limits import MAX_SECRETS, MAX_WORD
-from air_executor.format.users import UserRange
+from air_executor.format.users import UserRange, check_range
 
 FOLDER = "/run/secrets"
 OURS = "AIR_EXECUTOR_"
@@ -23,17 +23,12 @@ _FILE = re.compile(rf"{FOLDER}/[A-Za-z0-9_-][A-Za-z0-9._-]{{0,199}}", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}", re.ASCII)
 
 
-def _check_range(text: str) -> str:
-    UserRange.parse(text)
-    return text
-
-
 class SecretRule(BaseModel):
     """What whoever makes jobs is told of a secret: whose jobs may have it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    users: tuple[Annotated[str, AfterValidator(_check_range)], ...] = ()
+    users: tuple[Annotated[str, AfterValidator(check_range)], ...] = ()
     """Owners of jobs' folders, in the words of the setting `users`; root always may."""
 
     def may_be_had_by(self, uid: int) -> bool:

@@ -59,6 +59,12 @@ class UserRange(NamedTuple):
         return self.last - self.first + 1
 
 
+def check_range(text: str) -> str:
+    """`text` itself. Raises ValueError with the rule where it names no users."""
+    UserRange.parse(text)
+    return text
+
+
 def parse_user(text: str, rule: str = RULE) -> tuple[int, int]:
     """User and group; where no group is named, that of the same number. Raises ValueError with the rule."""
     ids = _parts(_USER, text, rule)

@@ -12,6 +12,7 @@ from air_executor.policy import images, users
 from air_executor.policy.scratch import Room
 from manager.core.policy import devices, grants, image_use, mounts, scratch, secrets
 from manager.core.policy.memory import usual_memory
+from manager.core.policy.refusals import more_than_parent
 from manager.core.policy.ulimits import Limits, bounded_ulimits
 from manager.model.container_spec import SHM_MB
 from manager.model.values import Owner
@@ -126,16 +127,8 @@ def _at_most(asked: Number | None, usual: Number, most: Number, field: str, pare
     if asked is None:
         return None if usual <= most else most
     if asked > most:
-        raise _refusal(f"{asked:.10g}", f"{most:.10g}", field, parent)
+        raise more_than_parent(f"{asked:.10g}", f"{most:.10g}", field, parent.id)
     return asked
-
-
-def _refusal(asked: str, has: str, field: str, parent: Parent) -> BadInput:
-    return BadInput(
-        f"{asked} is more than task {parent.id!r} has, which asks for it: {has}; "
-        "a task gets no more than the one that queues it",
-        field=field,
-    )
 
 
 def _memory(spec: TaskSpec, parent: Parent, settings: Settings) -> int | None:
@@ -160,7 +153,7 @@ def _network(asked: str | None, parent: Parent) -> str | None:
     if asked is None:
         return None if parent.network == "job" else parent.network
     if asked not in BELOW.get(parent.network, (parent.network, "none")):
-        raise _refusal(repr(asked), parent.network, "network", parent)
+        raise more_than_parent(repr(asked), parent.network, "network", parent.id)
     return asked
 
 
@@ -172,7 +165,8 @@ def _retries(asked: RetryPolicy | None, parent: Parent) -> RetryPolicy | None:
     if asked.memory_factor == 1:
         return asked
     if asked.memory_max_mb is not None and asked.memory_max_mb > parent.memory_mb:
-        raise _refusal(f"{asked.memory_max_mb}", f"{parent.memory_mb}", "retries.memory_max_mb", parent)
+        asks, has = f"{asked.memory_max_mb}", f"{parent.memory_mb}"
+        raise more_than_parent(asks, has, "retries.memory_max_mb", parent.id)
     return asked.model_copy(update={"memory_max_mb": asked.memory_max_mb or parent.first_memory_mb})
 
 

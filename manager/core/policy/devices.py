@@ -5,6 +5,7 @@ from air_executor.format.gpus import number_of
 from air_executor.format.models import TaskFields
 from air_executor.format.runtimes import DEFAULT
 from air_executor.policy.devices import check_devices
+from manager.core.policy.refusals import more_than_parent
 from manager.settings import Settings
 
 
@@ -44,12 +45,8 @@ def bounded_gpus(
     """
     others = not isinstance(asked, int) and not set(asked or ()) <= set(has)
     if others or number_of(asked) > len(has):
-        said = ", ".join(asked) if isinstance(asked, tuple) else asked
-        raise BadInput(
-            f"{said} is more than task {parent!r} has, which asks for it: {', '.join(has) or 'none'}; "
-            "a task gets no more than the one that queues it",
-            field="resources.gpus",
-        )
+        said = ", ".join(asked) if isinstance(asked, tuple) else str(asked)
+        raise more_than_parent(said, ", ".join(has) or "none", "resources.gpus", parent)
     return has[:asked] if isinstance(asked, int) else asked
 
 

@@ -9,6 +9,7 @@ from air_executor.errors import LONGEST_VALUE, BadInput, cut
 from air_executor.format.models import Task, TaskSpec
 from air_executor.format.mounts import AskedMount, GrantedMount
 from air_executor.policy.mounts import place_of
+from manager.core.policy.refusals import NO_MORE
 from manager.model.values import Owner
 from manager.settings import Settings
 
@@ -43,13 +44,12 @@ def bounded(spec: TaskSpec, parent: str, has: Mapping[str, bool]) -> dict[str, A
 
 def _bounded(name: str, asked: AskedMount, parent: str, has: Mapping[str, bool]) -> AskedMount:
     field = f"mounts.{cut(name, LONGEST_VALUE)}"
-    rule = "a task gets no more than the one that queues it"
     if name not in has:
-        raise BadInput(f"is none of the mounts of task {parent!r}, which asks for it; {rule}", field=field)
+        raise BadInput(f"is none of the mounts of task {parent!r}, which asks for it; {NO_MORE}", field=field)
     if not has[name]:
         return asked
     if asked.read_only is False:
         raise BadInput(
-            f"task {parent!r}, which asks for it, can only read it; {rule}", field=f"{field}.read_only"
+            f"task {parent!r}, which asks for it, can only read it; {NO_MORE}", field=f"{field}.read_only"
         )
     return asked.model_copy(update={"read_only": True})

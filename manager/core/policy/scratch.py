@@ -4,6 +4,7 @@ from air_executor.errors import BadInput
 from air_executor.format.models import TaskFields
 from air_executor.format.scratch import GrantedScratch
 from air_executor.policy.scratch import Room
+from manager.core.policy.refusals import NO_MORE
 from manager.settings import Settings
 
 
@@ -27,7 +28,6 @@ def check_bounded(task: TaskFields, parent: str, has: Room) -> None:
     ):
         if size > most:
             raise BadInput(
-                f"{size} MiB {where} are more than task {parent!r} has, which asks for it: {most}; "
-                "a task gets no more than the one that queues it",
+                f"{size} MiB {where} are more than task {parent!r} has, which asks for it: {most}; {NO_MORE}",
                 field="scratch",
             )

@@ -4,6 +4,7 @@ from air_executor.errors import BadInput, quoted
 from air_executor.format.attempts import Grant
 from air_executor.format.models import Task, TaskFields
 from air_executor.policy.secrets import may_have
+from manager.core.policy.refusals import NO_MORE
 from manager.model.values import Owner
 from manager.settings import Settings
 
@@ -30,7 +31,7 @@ def check_below(task: TaskFields, parent: str, has: frozenset[str]) -> None:
     for field, name in asked:
         if name not in has:
             raise BadInput(
-                f"{quoted(name)} is a secret that task {parent!r} does not have, which asks for it; a task "
-                "gets no more than the one that queues it",
+                f"{quoted(name)} is a secret that task {parent!r} does not have, which asks for it; "
+                f"{NO_MORE}",
                 field=field,
             )

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from air_executor.errors import BadInput
 from air_executor.format.models import TaskFields
 from air_executor.format.ulimits import Ulimit
 from air_executor.policy.ulimits import NEEDS_LEAVE, ceiling
+from manager.core.policy.refusals import more_than_parent
 from manager.settings import Settings
 
 Limits = Mapping[str, tuple[int, int]]
@@ -32,11 +32,7 @@ def bounded_ulimits(
     for name, limit in asked.items():
         most = has[name][1] if name in has else _usual(name, settings)
         if most is not None and limit.hard > most:
-            raise BadInput(
-                f"{limit.hard} is more than task {parent!r} has, which asks for it: {most}; "
-                "a task gets no more than the one that queues it",
-                field=f"ulimits.{name}",
-            )
+            raise more_than_parent(f"{limit.hard}", f"{most}", f"ulimits.{name}", parent)
     inherited = {name: Ulimit(soft=soft, hard=hard) for name, (soft, hard) in has.items()}
     return inherited | dict(asked)
 
